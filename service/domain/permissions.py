@@ -1,0 +1,125 @@
+"""Who may do what, and how far it reaches: one table of roles × actions."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from uuid import UUID
+
+
+class Role(StrEnum):
+    """What a person acts as."""
+
+    PROVINCE = "province"
+    CITY = "city"
+    COUNTY = "county"
+    AUDITOR = "auditor"
+    ENTERPRISE = "enterprise"
+    STATION = "station"
+
+
+OFFICES = (Role.PROVINCE, Role.CITY, Role.COUNTY)
+
+
+class Reach(StrEnum):
+    """How far a permission goes."""
+
+    ALL = "all"  # everything
+    AREA = "area"  # what lies in the office's jurisdiction
+    PARTY = "party"  # the enterprise's own records and those where it is a party
+    NAMED = "named"  # what names the station
+    SELF = "self"  # the person's own
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person who has signed in, with what the scope rules need to know of them."""
+
+    person_id: UUID
+    role: Role
+    jurisdiction: str | None = None
+    enterprise_id: UUID | None = None
+    station_id: UUID | None = None
+
+    @property
+    def is_office(self) -> bool:
+        """Province, city or county."""
+        return self.role in OFFICES
+
+    @property
+    def reads_all(self) -> bool:
+        """The province and the auditor see everything."""
+        return self.role in (Role.PROVINCE, Role.AUDITOR)
+
+    @property
+    def area(self) -> str | None:
+        """The leading digits that all codes of the office's area share; None for those who are no office."""
+        return None if self.jurisdiction is None else area_of(self.jurisdiction)
+
+    def covers(self, jurisdiction: str) -> bool:
+        """Whether a jurisdiction lies in this office's area."""
+        return self.area is not None and jurisdiction.startswith(self.area)
+
+    @property
+    def scope(self) -> str:
+        """The enterprise, office or station on whose behalf the person acts: the scope of idempotency keys."""
+        return str(self.enterprise_id or self.station_id or f"{self.role}:{self.jurisdiction}")
+
+
+def area_of(jurisdiction: str) -> str:
+    """The leading digits that a GB/T 2260 code shares with all codes below it: 21, 2103, 210381."""
+    if jurisdiction.endswith("0000"):
+        return jurisdiction[:2]
+    return jurisdiction[:4] if jurisdiction.endswith("00") else jurisdiction
+
+
+def _offices(reach: Reach = Reach.AREA) -> dict[Role, Reach]:
+    return dict.fromkeys(OFFICES, reach)
+
+
+_READ = {**_offices(), Role.PROVINCE: Reach.ALL, Role.AUDITOR: Reach.ALL}
+_PARTIES_READ = {**_READ, Role.ENTERPRISE: Reach.PARTY}
+_ALL_READ = {**_PARTIES_READ, Role.STATION: Reach.NAMED}
+_EVERYBODY = dict.fromkeys(Role, Reach.SELF)
+
+PERMISSIONS = MappingProxyType(
+    {
+        "me.read": _EVERYBODY,
+        "me.change": _EVERYBODY,
+        "people.read": {**_READ, Role.ENTERPRISE: Reach.PARTY},
+        "people.create": {**_offices(), Role.ENTERPRISE: Reach.PARTY},
+        "people.change": {**_offices(), Role.ENTERPRISE: Reach.PARTY},
+        "registry.read": _ALL_READ,
+        "registry.write": _offices(),
+        "allotments.read": _PARTIES_READ,
+        "allotments.create": _offices(),
+        "allotments.step": _offices(),
+        "quotas.read": _PARTIES_READ,
+        "contracts.read": _PARTIES_READ,
+        "contracts.file": {Role.ENTERPRISE: Reach.PARTY},
+        "contracts.close": {Role.ENTERPRISE: Reach.PARTY, **_offices()},
+        "slips.read": _PARTIES_READ,
+        "slips.file": {Role.ENTERPRISE: Reach.PARTY},
+        "lots.read": _PARTIES_READ,
+        "tickets.read": _ALL_READ,
+        "tickets.issue": {Role.ENTERPRISE: Reach.PARTY},
+        "tickets.cancel": {Role.ENTERPRISE: Reach.PARTY, **_offices()},
+        "tickets.check": _ALL_READ,
+        "weighings.read": _ALL_READ,
+        "weighings.record": {Role.STATION: Reach.NAMED},
+        "movements.read": _PARTIES_READ,
+        "provenance.read": _PARTIES_READ,
+        "alerts.read": _PARTIES_READ,
+        "alerts.settle": _offices(),
+        "log.read": _ALL_READ,
+    }
+)
+
+
+def reach(actor: Actor, action: str) -> Reach | None:
+    """How far the actor's permission for an action goes; None without one."""
+    return PERMISSIONS[action].get(actor.role)
+
+
+def knows_of(actor: Actor, action: str) -> bool:
+    """Whether the actor may at least read what the action belongs to (else it is 404, not 403)."""
+    return f"{action.split('.')[0]}.read" in PERMISSIONS and reach(actor, f"{action.split('.')[0]}.read") is not None

@@ -1,0 +1,91 @@
+"""Why something is not done: one class per reason, the docstring is what a person reads in English, `title` in Chinese."""
+
+import re
+from typing import ClassVar
+
+
+class Refusal(Exception):
+    """The request breaks a rule."""
+
+    title: ClassVar[str] = "请求违反规则"
+    rule: ClassVar[str | None] = None
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(self.code)
+        self.facts = facts
+
+    @property
+    def code(self) -> str:
+        """The class's name as clients read it: lower-case with hyphens."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__).lower()
+
+    @property
+    def title_en(self) -> str:
+        """The class's sentence."""
+        return (type(self).__doc__ or "").split("\n\n")[0].replace("\n", " ").strip()
+
+
+class NotSignedIn(Refusal):
+    """Sign in first: the token is missing, expired or revoked."""
+
+    title = "请先登录：令牌缺失、过期或已吊销"
+
+
+class NotFound(Refusal):
+    """There is nothing here that you may see."""
+
+    title = "此处没有您可以查看的内容"
+
+
+class NotAllowed(Refusal):
+    """You may see this but not do that; ask the office or firm that may."""
+
+    title = "您可以查看，但无权执行此操作；请联系有权的主管部门或企业"
+
+
+class MalformedBody(Refusal):
+    """The request's body is not of the form that this address takes; `errors` says where."""
+
+    title = "请求内容格式不正确；errors 列出了具体位置"
+
+
+class TooLarge(Refusal):
+    """The body is larger than this address takes; send it in parts."""
+
+    title = "请求内容过大；请分批发送"
+
+
+class TooManyAttempts(Refusal):
+    """Too many failed sign-ins; wait and try again."""
+
+    title = "登录失败次数过多；请稍后再试"
+
+
+class Busy(Refusal):
+    """The service is busy; send the same request again after the time given in Retry-After."""
+
+    title = "服务繁忙；请在 Retry-After 所示时间后重发同一请求"
+
+
+class IdempotencyKeyReused(Refusal):
+    """This Idempotency-Key was used with another body; use a new key for a new request."""
+
+    title = "该 Idempotency-Key 已用于另一内容；新请求请使用新的键"
+
+
+class IdempotencyKeyRunning(Refusal):
+    """A request with this Idempotency-Key is still running; send it again after the time given in Retry-After."""
+
+    title = "使用该 Idempotency-Key 的请求仍在处理；请在 Retry-After 所示时间后重发"
+
+
+class VersionRequired(Refusal):
+    """Say which version you are editing: send the entry's ETag as If-Match."""
+
+    title = "请注明所修改的版本：将条目的 ETag 作为 If-Match 发送"
+
+
+class VersionOutdated(Refusal):
+    """Somebody edited this entry since you read it; read it again and repeat your edit."""
+
+    title = "您读取之后该条目已被修改；请重新读取后再修改"

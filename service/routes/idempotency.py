@@ -1,0 +1,54 @@
+"""Idempotency-Key on creating POSTs: the answer is stored with the deed, in one transaction."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+from fastapi.responses import Response
+from pydantic import BaseModel
+
+from service.db import Door
+from service.domain.permissions import Actor
+from service.domain.refusals import IdempotencyKeyReused, IdempotencyKeyRunning
+from service.store import idempotency
+
+KeyHeader = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+
+
+class Once:
+    """The request's Idempotency-Key, if it has one."""
+
+    def __init__(self, request: Request, key: KeyHeader = None) -> None:
+        self.request = request
+        self.key = key
+
+    async def __call__(
+        self, door: Door, actor: Actor, deed: Callable[[], Awaitable[BaseModel]], *, status: int = 201
+    ) -> Response:
+        """Do the deed and answer with what it gives; a key that was answered before gets the same answer, nothing is done.
+
+        Raises IdempotencyKeyReused for the same key with another body, IdempotencyKeyRunning while the first still runs.
+        """
+        if self.key is None:
+            return _response((await deed()).model_dump_json(), status)
+        path = f"{self.request.method} {self.request.url.path}"
+        body_hash = hashlib.sha256(await self.request.body()).digest()
+        if not await idempotency.claim(door, actor.scope, path, self.key):
+            raise IdempotencyKeyRunning
+        if kept := await idempotency.find(door, actor.scope, path, self.key):
+            if bytes(kept["body_hash"]) != body_hash:
+                raise IdempotencyKeyReused
+            return _response(kept["answer"], kept["status"], replayed=True)
+        answer = (await deed()).model_dump_json()
+        at = self.request.app.state.clock.now()
+        await idempotency.keep(door, actor.scope, path, self.key, body_hash, status, answer, at=at)
+        return _response(answer, status)
+
+
+def _response(answer: str, status: int, *, replayed: bool = False) -> Response:
+    headers = {"Idempotent-Replayed": "true"} if replayed else None
+    return Response(answer, status, headers, media_type="application/json")
+
+
+OnceDep = Annotated[Once, Depends()]
