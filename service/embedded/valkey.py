@@ -63,7 +63,9 @@ def version_of(program: Path) -> str:
 
 
 @contextmanager
-def valkey(home: Path, sockets: Path, account: Account, *, durable: bool) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+def valkey(
+    home: Path, sockets: Path, account: Account, *, durable: bool
+) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
     """Run the server; gives its address too, with a password that is new at each start and never on disk or in an argument."""
     folder = account.own(home / "valkey")
     stop_survivors(folder, "valkey-server", signal.SIGTERM)
