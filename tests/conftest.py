@@ -1,4 +1,4 @@
-"""Real servers for the tests: one PostgreSQL and one Valkey for the run, a database of its own for each test that commits."""
+"""Real servers for the tests: one PostgreSQL and one Valkey for the run; a test that commits has its own database."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
