@@ -45,7 +45,10 @@ async def tell_once(database: Database, redis: Redis) -> int:
                 for message in messages:
                     body = orjson.dumps(message["message"])
                     pipeline.xadd(
-                        STREAM.format(topic=message["topic"]), {"message": body}, maxlen=LONGEST_STREAM, approximate=True
+                        STREAM.format(topic=message["topic"]),
+                        {"message": body},
+                        maxlen=LONGEST_STREAM,
+                        approximate=True,
                     )
                 await pipeline.execute()
     return len(messages)

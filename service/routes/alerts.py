@@ -94,9 +94,12 @@ async def stream_alerts(
 ) -> AsyncIterator[ServerSentEvent]:
     """Alerts as they are opened and settled; goes on after Last-Event-ID, as far back as the stream reaches."""
     stream = STREAM.format(topic="alerts")
-    place = last_event_id or "$"
+    streams = request.app.state.streams
+    # Not "$": it would mean anew, at each read, the end of that moment, and lose what came between two reads.
+    newest = await streams.xrevrange(stream, count=1)
+    place = last_event_id or (newest[0][0].decode() if newest else "0-0")
     while await request.app.state.people.actor_of(request) is not None:
-        answer = await request.app.state.streams.xread({stream: place}, count=MOST_AT_ONCE, block=WAIT_MILLISECONDS)
+        answer = await streams.xread({stream: place}, count=MOST_AT_ONCE, block=WAIT_MILLISECONDS)
         entries = answer[0][1] if answer else []
         messages = [(entry_id.decode(), orjson.loads(fields[b"message"])) for entry_id, fields in entries]
         for place, event in await _events(request, messages, actor):
