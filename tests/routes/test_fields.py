@@ -215,8 +215,8 @@ def test_a_day_is_written_in_one_way(value: object) -> None:
         None,
         "2026-03-01T08:00:00+0800",
         "2026-03-01T08:00:00Z\n",
-        datetime(2026, 3, 1),
-    ],  # noqa: DTZ001
+        datetime(2026, 3, 1),  # noqa: DTZ001
+    ],
 )
 def test_an_instant_is_written_after_rfc_3339_with_its_offset(value: object) -> None:
     assert faults("weighed_at", value)[0][0] == "instant-malformed"
