@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
 from uuid import UUID
 
 from service.domain.refusals import NotFound
@@ -21,8 +20,8 @@ class ProofState(StrEnum):
 class UnknownLot(NotFound):
     """The proof names a lot that the seller does not hold; name only lots that the seller received (GET /v1/lots)."""
 
-    title: ClassVar[str] = "合法来源证明所列批次并非卖方持有；请只列卖方已收货的批次（见 GET /v1/lots）"
-    rule: ClassVar[str | None] = "R23"
+    title = "合法来源证明所列批次并非卖方持有；请只列卖方已收货的批次（见 GET /v1/lots）"
+    rule = "R23"
 
 
 @dataclass(frozen=True, slots=True)
