@@ -1,0 +1,55 @@
+-- name: open_alerts
+-- Leans on an_alert_is_open_once; a second writer of the same alert waits for the first and then does nothing.
+WITH asked AS (
+    SELECT * FROM unnest($1::uuid [], $2::text [], $3::text [], $4::text [], $5::text [], $6::text [], $7::text [], $8::timestamptz [])
+        AS a (id, code, subject_kind, subject_id, jurisdiction, parties, facts, occurred_at)
+    ORDER BY code, subject_kind, subject_id
+),
+opened AS (
+    INSERT INTO alert (id, code, subject_kind, subject_id, jurisdiction, parties, facts, opened_at, occurred_at)
+    SELECT
+        id, code, subject_kind, subject_id, jurisdiction,
+        ARRAY(SELECT jsonb_array_elements_text(parties::jsonb)::uuid), facts::jsonb, $9, occurred_at
+    FROM asked
+    ON CONFLICT (code, subject_kind, subject_id) WHERE settled_at IS NULL DO NOTHING
+    RETURNING id
+)
+INSERT INTO outbox (topic, message, recorded_at)
+SELECT 'alerts', jsonb_build_object('id', id, 'event', 'opened'), $9 FROM opened
+
+-- name: settle_alerts
+-- Locks the open alerts of the subjects; leans on an_alert_is_open_once.
+WITH settled AS (
+    UPDATE alert SET settled_at = $4
+    FROM unnest($1::text [], $2::text [], $3::text []) AS s (code, subject_kind, subject_id)
+    WHERE alert.code = s.code AND alert.subject_kind = s.subject_kind AND alert.subject_id = s.subject_id
+        AND alert.settled_at IS NULL
+    RETURNING alert.id
+)
+INSERT INTO outbox (topic, message, recorded_at)
+SELECT 'alerts', jsonb_build_object('id', id, 'event', 'settled'), $4 FROM settled
+
+-- name: list_alerts
+-- Locks nothing; leans on the primary key (ids are in order of opening).
+SELECT
+    id, code, subject_kind, subject_id, jurisdiction, parties, facts, opened_at, occurred_at, settled_at, settled_by, note
+FROM alert
+WHERE ($1::text IS NULL OR starts_with(jurisdiction, $1))
+    AND ($2::uuid IS NULL OR parties @> ARRAY[$2])
+    AND ($3::text IS NULL OR ($3 = 'open') = (settled_at IS NULL))
+    AND ($4::text IS NULL OR code = $4)
+    AND ($5::uuid IS NULL OR id < $5)
+    AND ($7::uuid[] IS NULL OR id = ANY($7))
+ORDER BY id DESC
+LIMIT $6
+
+-- name: settle_alert
+-- Locks the one alert.
+WITH settled AS (
+    UPDATE alert SET settled_at = $2, settled_by = $3, note = $4 WHERE id = $1 AND settled_at IS NULL RETURNING id
+),
+told AS (
+    INSERT INTO outbox (topic, message, recorded_at)
+    SELECT 'alerts', jsonb_build_object('id', id, 'event', 'settled'), $2 FROM settled
+)
+SELECT id FROM settled
