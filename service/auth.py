@@ -24,5 +24,5 @@ class Door:
 
 
 def may(action: str) -> Callable[[Request], Awaitable[Actor]]:
-    """A dependency that gives the actor, if their role may do the action at all; the action's own scope is checked later."""
+    """A dependency that gives the actor if their role may do the action; the action checks its own scope."""
     return Door(action)

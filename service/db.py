@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import asyncpg
 import orjson
@@ -11,7 +11,10 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-Connection = asyncpg.Connection
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
 
 
 class Door(Protocol):
@@ -31,7 +34,7 @@ class SessionDoor:
         """The rows that a sentence gives, in the session's own transaction."""
         connection = await self._session.connection()
         result = await connection.exec_driver_sql(query, args)
-        return result.mappings().all() if result.returns_rows else []
+        return list(result.mappings().all()) if result.returns_rows else []
 
 
 async def prepare_connection(connection: Connection) -> None:
@@ -67,8 +70,9 @@ class Database:
     async def transaction(self, *, readonly: bool = False) -> AsyncIterator[Connection]:
         """A connection in a transaction that commits at the end; readers see one snapshot."""
         async with self.pool.acquire() as connection:
-            isolation = "repeatable_read" if readonly else "read_committed"
-            async with connection.transaction(isolation=isolation, readonly=readonly):
+            async with connection.transaction(
+                isolation="repeatable_read" if readonly else "read_committed", readonly=readonly
+            ):
                 yield connection
         if not readonly:
             self.committed.set()

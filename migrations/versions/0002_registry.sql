@@ -1,4 +1,4 @@
--- Who there is: places, enterprises, mines, stations, lines, projects, declared stocks; the people who act for them; what they did.
+-- Who there is: places, enterprises, mines, stations, lines, projects, declared stocks; the people; what they did.
 
 CREATE TABLE jurisdiction (
     code text CONSTRAINT a_jurisdiction_has_one_code PRIMARY KEY,
@@ -15,7 +15,7 @@ CREATE TABLE enterprise (
     id uuid CONSTRAINT an_enterprise_has_one_id PRIMARY KEY,
     credit_code text NOT NULL CONSTRAINT a_credit_code_is_registered_once UNIQUE,
     name text NOT NULL,
-    kinds text [] NOT NULL,
+    kinds text[] NOT NULL,
     jurisdiction text NOT NULL REFERENCES jurisdiction,
     version integer NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL,

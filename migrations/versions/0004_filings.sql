@@ -14,7 +14,7 @@ CREATE TABLE contract (
     due_on date NOT NULL,
     state text NOT NULL,
     proof_state text NOT NULL,
-    flags text [] NOT NULL DEFAULT '{}',
+    flags text[] NOT NULL DEFAULT '{}',
     shipped_kg bigint NOT NULL DEFAULT 0,   -- counters that `meisu verify` recounts
     received_kg bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL,
@@ -60,7 +60,7 @@ CREATE TABLE slip (
     due_on date NOT NULL,
     filed_at timestamptz NOT NULL,
     days_late integer NOT NULL,
-    flags text [] NOT NULL DEFAULT '{}',
+    flags text[] NOT NULL DEFAULT '{}',
     movement_id uuid,
     person_id uuid NOT NULL,
     fact bytea NOT NULL,

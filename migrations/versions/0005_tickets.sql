@@ -19,7 +19,7 @@ CREATE TABLE ticket (
     issued_at timestamptz NOT NULL,
     issued_by uuid NOT NULL,
     account bigint NOT NULL REFERENCES account,     -- its load
-    source_account bigint REFERENCES account,       -- the quota that it draws on, when it draws on one: where its kilograms are held
+    source_account bigint REFERENCES account,     -- the quota that it draws on: where its kilograms are held
     state text NOT NULL,
     out_kg bigint,                      -- what the source scale said
     in_kg bigint,
@@ -63,8 +63,8 @@ CREATE TABLE weighing (
     status text NOT NULL,               -- accepted | duplicate | refused
     duplicate_of uuid,
     problem jsonb,
-    flags text [] NOT NULL,             -- without quota-overdrawn, which the legs say
-    movement_ids uuid [] NOT NULL,
+    flags text[] NOT NULL,             -- without quota-overdrawn, which the legs say
+    movement_ids uuid[] NOT NULL,
     person_id uuid NOT NULL,
     CONSTRAINT a_station_names_a_record_once UNIQUE (station_id, record_id),
     CONSTRAINT a_weighing_has_a_direction CHECK (direction IN ('out', 'in', 'back')),

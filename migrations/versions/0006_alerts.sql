@@ -6,7 +6,7 @@ CREATE TABLE alert (
     subject_kind text NOT NULL,         -- mine | jurisdiction | contract | slip | ticket | weighing | lot | station | allotment
     subject_id text NOT NULL,
     jurisdiction text NOT NULL REFERENCES jurisdiction,
-    parties uuid [] NOT NULL,           -- the enterprises that it concerns
+    parties uuid[] NOT NULL,           -- the enterprises that it concerns
     facts jsonb NOT NULL,
     opened_at timestamptz NOT NULL,
     occurred_at timestamptz NOT NULL,

@@ -43,15 +43,8 @@ class AccountKey:
     @property
     def mark(self) -> bytes:
         """Sixteen bytes that stand for this key in every leaf."""
-        fields = (
-            self.kind.value,
-            self.jurisdiction,
-            self.owner_id,
-            self.document_id,
-            self.grade,
-            self.year,
-            self.earmark,
-        )
+        owner = (self.kind.value, self.jurisdiction, self.owner_id)
+        fields = (*owner, self.document_id, self.grade, self.year, self.earmark)
         text = "\n".join("-" if field is None else f"={field}" for field in fields)
         return hashlib.sha256(b"meisu account 1\n" + text.encode()).digest()[:16]
 

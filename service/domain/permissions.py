@@ -122,4 +122,7 @@ def reach(actor: Actor, action: str) -> Reach | None:
 
 def knows_of(actor: Actor, action: str) -> bool:
     """Whether the actor may at least read what the action belongs to (else it is 404, not 403)."""
-    return f"{action.split('.')[0]}.read" in PERMISSIONS and reach(actor, f"{action.split('.')[0]}.read") is not None
+    return (
+        f"{action.split('.', maxsplit=1)[0]}.read" in PERMISSIONS
+        and reach(actor, f"{action.split('.', maxsplit=1)[0]}.read") is not None
+    )

@@ -1,4 +1,4 @@
-"""Why something is not done: one class per reason, the docstring is what a person reads in English, `title` in Chinese."""
+"""Why something is not done: one class per reason; a person reads the docstring, or `title` in Chinese."""
 
 import re
 from typing import ClassVar

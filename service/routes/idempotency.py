@@ -26,9 +26,9 @@ class Once:
     async def __call__(
         self, door: Door, actor: Actor, deed: Callable[[], Awaitable[BaseModel]], *, status: int = 201
     ) -> Response:
-        """Do the deed and answer with what it gives; a key that was answered before gets the same answer, nothing is done.
+        """Do the deed and answer with what it gives; a key answered before gets the same answer again.
 
-        Raises IdempotencyKeyReused for the same key with another body, IdempotencyKeyRunning while the first still runs.
+        Raises IdempotencyKeyReused (same key, other body) and IdempotencyKeyRunning (the first has not ended).
         """
         if self.key is None:
             return _response((await deed()).model_dump_json(), status)

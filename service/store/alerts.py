@@ -32,9 +32,7 @@ async def open_alerts(connection: Connection, alerts: Collection[Alert], *, at: 
     )
 
 
-async def settle_alerts(
-    connection: Connection, subjects: Collection[tuple[Flag, str, str]], *, at: datetime
-) -> None:
+async def settle_alerts(connection: Connection, subjects: Collection[tuple[Flag, str, str]], *, at: datetime) -> None:
     """Settle those of the alerts that are open: what they told of has been put right by itself."""
     if subjects:
         codes, kinds, ids = zip(*((code.value, kind, subject_id) for code, kind, subject_id in subjects), strict=True)

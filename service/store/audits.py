@@ -15,7 +15,9 @@ from service.store.sentences import sentences
 SQL = sentences("audits")
 
 
-async def note(door: Door, deed: str, subject_id: UUID | None, facts: dict[str, Any], *, at: datetime, actor: Actor) -> None:
+async def note(
+    door: Door, deed: str, subject_id: UUID | None, facts: dict[str, Any], *, at: datetime, actor: Actor
+) -> None:
     """Record that the actor did a deed (`<slice>.<verb>`) to a subject."""
     text = orjson.dumps(facts, default=str).decode()
     request_id = get_contextvars().get("request_id")

