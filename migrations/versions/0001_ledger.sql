@@ -31,14 +31,16 @@ CREATE INDEX account_by_owner ON account (owner_id, kind, year);
 CREATE INDEX account_by_document ON account (document_id) WHERE document_id IS NOT NULL;
 CREATE INDEX account_by_jurisdiction ON account (jurisdiction, year) WHERE jurisdiction IS NOT NULL;
 
+-- The accounts of legs and holes are no foreign keys: accounts are never deleted, the posting sentences give no leaf to
+-- an unknown account, and two look-ups with row locks per leg would cost as much as the leg itself.
 CREATE TABLE leg (
     seq bigint CONSTRAINT a_seq_is_given_once PRIMARY KEY,
     act bigint NOT NULL,
     movement uuid NOT NULL,     -- the movement that was asked for; a movement may need several legs
-    source bigint NOT NULL CONSTRAINT a_source_is_an_account REFERENCES account,
+    source bigint NOT NULL,
     source_lo bigint NOT NULL,
     source_kg bigint NOT NULL,
-    target bigint NOT NULL CONSTRAINT a_target_is_an_account REFERENCES account,
+    target bigint NOT NULL,
     target_lo bigint NOT NULL,
     target_kg bigint NOT NULL,
     over_kg bigint NOT NULL,    -- of these kilograms, how many had none behind them at the source
@@ -66,7 +68,7 @@ CREATE TABLE hole (
     seq bigint CONSTRAINT a_hole_has_one_seq PRIMARY KEY,
     act bigint NOT NULL,
     movement uuid NOT NULL,     -- the movement that was cut, or the one that jumped
-    account bigint NOT NULL CONSTRAINT a_hole_is_in_an_account REFERENCES account,
+    account bigint NOT NULL,
     side text NOT NULL,
     lo bigint NOT NULL,
     hi bigint NOT NULL,

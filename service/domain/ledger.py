@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from service.domain.refusals import Refusal
 from service.domain.units import Kilograms
 
 
@@ -65,3 +66,87 @@ class Movement:
         assert self.kg > 0, "a movement has kilograms"
         assert self.source != self.target, "a movement joins two accounts"
         assert len(self.fact) == 32, "a fact is a SHA-256"
+
+
+class Side(StrEnum):
+    """A column of a book: how a kilogram came, how it went."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class HoleKind(StrEnum):
+    """Why a place of one column is empty: its kilograms were taken back, or dead places were jumped over."""
+
+    CUT = "cut"
+    JUMP = "jump"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """Kilograms with their places on both accounts: one row of the ledger."""
+
+    act: int
+    movement: UUID
+    source: int
+    source_lo: int
+    source_kg: Kilograms
+    target: int
+    target_lo: int
+    target_kg: Kilograms
+    over_kg: Kilograms
+    cover_kg: Kilograms
+    source_behind: bool
+    target_behind: bool
+    occurred_at: datetime
+    fact: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Places that one column of an account has no longer, and the debt that this made (in) or ended (out)."""
+
+    act: int
+    movement: UUID
+    account: int
+    side: Side
+    lo: int
+    hi: int
+    kind: HoleKind
+    debt_kg: Kilograms
+    occurred_at: datetime
+    fact: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is still live of one leg."""
+
+    movement: UUID
+    source: int
+    source_lo: int
+    source_kg: int
+    target: int
+    target_lo: int
+    target_kg: int
+
+
+class NothingToVoid(Refusal):
+    """Nothing of this movement stands any more: it was voided or replaced before."""
+
+    title = "该笔流转已被作废或更正，没有可作废的内容"
+    rule = "W09"
+
+
+class TooMuchTakenBack(Refusal):
+    """Fewer kilograms can be taken back than were asked for: `possible_kg` says how many."""
+
+    title = "可退回的数量少于请求的数量，possible_kg 为可退回的公斤数"
+    rule = "W10"
+
+
+class NotReplaceable(Refusal):
+    """Only what still stands of a movement can be replaced, by a movement to the same account."""
+
+    title = "只有仍然有效的流转可以更正，且去向必须相同"
+    rule = "W09"

@@ -1,0 +1,38 @@
+"""The accounts of the ledger."""
+
+from collections.abc import Collection
+
+from service.db import Connection
+from service.domain.ledger import AccountKey
+from service.store.sentences import sentences
+
+SQL = sentences("accounts")
+
+
+async def find_accounts(connection: Connection, keys: Collection[AccountKey]) -> dict[AccountKey, int]:
+    """Those of the accounts that were opened, by what they are."""
+    by_mark = {key.mark: key for key in keys}
+    rows = await connection.fetch(SQL["find"], list(by_mark))
+    return {by_mark[row["mark"]]: row["id"] for row in rows}
+
+
+async def open_accounts(connection: Connection, keys: Collection[AccountKey]) -> dict[AccountKey, int]:
+    """The accounts, opened where they were not yet, by what they are."""
+    found = await find_accounts(connection, keys)
+    # In the order of their marks, so that two transactions that open the same accounts wait for each other and never in a circle.
+    missing = sorted({key for key in keys if key not in found}, key=lambda key: key.mark)
+    if not missing:
+        return found
+    await connection.execute(
+        SQL["open"],
+        [key.kind.value for key in missing],
+        [key.jurisdiction for key in missing],
+        [key.owner_id for key in missing],
+        [key.document_id for key in missing],
+        [key.grade for key in missing],
+        [key.year for key in missing],
+        [key.earmark for key in missing],
+        [key.mark for key in missing],
+    )
+    # A statement of its own: it sees what another transaction opened while ours waited.
+    return found | await find_accounts(connection, missing)
