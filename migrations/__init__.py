@@ -8,13 +8,13 @@ from alembic.config import Config
 from alembic.script.revision import ResolutionError
 from alembic.util import CommandError
 
-from service.embedded.refusals import CannotStart
+from service.embedded.refusals import CannotRun
 
 HERE = Path(__file__).parent
 
 
 def upgrade(owner_database_url: str) -> None:
-    """Bring the database to the newest shape, as its owner; raises CannotStart. Not to be called inside an event loop."""
+    """Bring the database to the newest shape, as its owner; raises CannotRun. Not for use inside an event loop."""
     config = Config()
     config.set_main_option("script_location", str(HERE).replace("%", "%%"))
     config.attributes["owner_database_url"] = owner_database_url
@@ -23,7 +23,7 @@ def upgrade(owner_database_url: str) -> None:
     except CommandError as error:
         if not isinstance(error.__cause__, ResolutionError):
             raise
-        raise CannotStart(
+        raise CannotRun(
             "数据库由较新版本的程序建立, 本程序不认识它。请使用较新版本的程序。",
             "A newer version of this program has shaped the database. Use that version.",
         ) from error

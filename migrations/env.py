@@ -8,7 +8,7 @@ from sqlalchemy import Connection, NullPool
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from service.embedded.outside import check_database
-from service.embedded.refusals import CannotStart
+from service.embedded.refusals import CannotRun
 from service.settings import Settings
 
 MIGRATING = 7_316_202_611  # any number, the same for ever: the advisory lock of those who migrate
@@ -18,7 +18,7 @@ def _owner_database_url() -> str:
     settings = Settings()
     url = context.config.attributes.get("owner_database_url") or settings.owner_database_url or settings.database_url
     if url is None:
-        raise CannotStart(
+        raise CannotRun(
             "没有指定数据库。请设置 MEISU_OWNER_DATABASE_URL。", "No database is named. Set MEISU_OWNER_DATABASE_URL."
         )
     return str(url)
@@ -43,7 +43,7 @@ def _run_steps(connection: Connection) -> None:
 try:
     asyncio.run(_migrate(_owner_database_url()))
 except asyncpg.LockNotAvailableError as error:
-    raise CannotStart(
-        "有其他连接正在使用要修改的表, 数据库结构没有改动。请停止其他服务进程后重试。",
-        "Another connection holds a table that has to change; nothing was changed. Stop the other processes and try again.",
+    raise CannotRun(
+        "有其他连接正在使用要修改的表, 数据库结构没有改动。请停止它后重试。",
+        "Another connection holds a table that has to change; nothing was changed. Stop it and try again.",
     ) from error

@@ -28,7 +28,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The pieces of one movement on one side; `marked` are those of its kilograms that are short, or that pay a debt."""
+    """The pieces of a movement on one side; `marked` are those of its kilograms that are short, or that pay a debt."""
 
     pieces: list[Piece]
     marked: Places
@@ -87,8 +87,8 @@ class Book:
         pieces: list[Piece] = []
         marked = Places()
         start = 0
-        for lo, hi in struck:
-            hi = min(hi, lo + kg - start)
+        for lo, end in struck:
+            hi = min(end, lo + kg - start)
             if lo >= hi:
                 break
             pieces.append(Piece(start, lo, hi - lo, behind=True))
@@ -154,9 +154,7 @@ def cut(books: Mapping[int, Book], parts: Iterable[Part], *, act: int, occurred_
         ):
             strike = books[account].strike_out if side is Side.OUT else books[account].strike_in
             debt_kg = Kilograms(strike(lo, lo + kg))
-            rows.append(
-                Hole(act, part.movement, account, side, lo, lo + kg, HoleKind.CUT, debt_kg, occurred_at, fact)
-            )
+            rows.append(Hole(act, part.movement, account, side, lo, lo + kg, HoleKind.CUT, debt_kg, occurred_at, fact))
     return rows
 
 
@@ -278,7 +276,9 @@ def _slice(part: Part, lo: int, hi: int) -> Part:
     if (lo, hi) == _places(part):
         return part
     assert part.source_kg == part.target_kg, "a conversion is cut whole"
-    return replace(part, source_lo=part.source_lo + lo - part.target_lo, source_kg=hi - lo, target_lo=lo, target_kg=hi - lo)
+    return replace(
+        part, source_lo=part.source_lo + lo - part.target_lo, source_kg=hi - lo, target_lo=lo, target_kg=hi - lo
+    )
 
 
 def _kg(spans: Iterable[Span]) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from service.embedded.refusals import CannotStart
+from service.embedded.refusals import CannotRun
 
 POWERLESS = ("postgres", "nobody")
 
@@ -35,7 +35,9 @@ class Account:
 
     def run(self, args: Sequence[str | Path], *, given: str = "") -> "subprocess.CompletedProcess[str]":
         """Run a command to its end as this account; raises OSError where the account cannot reach it."""
-        return subprocess.run(args, input=given, capture_output=True, text=True, check=False, **self.popen_kwargs())
+        return subprocess.run(  # noqa: S603
+            args, input=given, capture_output=True, text=True, check=False, **self.popen_kwargs()
+        )
 
     def can_enter(self, folder: Path) -> bool:
         return not self.is_dropped_to or self.run(["/usr/bin/test", "-x", folder]).returncode == 0
@@ -55,7 +57,7 @@ def our_name() -> str:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         uid = os.geteuid()
-        raise CannotStart(
+        raise CannotRun(
             f"当前用户编号 {uid} 在系统中没有账户名, PostgreSQL 无法以其运行。请建立该账户, 或设置 DATABASE_URL。",
             f"This process runs as user id {uid}, which has no account name; PostgreSQL does not run without one. "
             "Add the account, or set DATABASE_URL.",
@@ -63,10 +65,9 @@ def our_name() -> str:
 
 
 def server_account(cluster: Path) -> Account:
-    """The account for the servers: our own; for root the owner of the existing cluster, else `postgres`, else `nobody`."""
-    name = our_name()
+    """The account for the servers: our own; for root the cluster's owner, else `postgres`, else `nobody`."""
     if os.geteuid() != 0:
-        return Account(name, os.geteuid(), os.getegid(), is_dropped_to=False)
+        return Account(str(os.geteuid()), os.geteuid(), os.getegid(), is_dropped_to=False)
 
     if cluster.exists():
         owner = pwd.getpwuid(cluster.stat().st_uid)
@@ -77,7 +78,7 @@ def server_account(cluster: Path) -> Account:
         except KeyError:
             continue
         return Account(name, entry.pw_uid, entry.pw_gid, is_dropped_to=True)
-    raise CannotStart(
+    raise CannotRun(
         "以 root 启动需要系统账户 postgres 或 nobody, 两者都不存在。",
         "Started as root, the servers need the account postgres or nobody; this machine has neither.",
     )

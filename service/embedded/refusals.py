@@ -1,10 +1,14 @@
-"""What a person reads when the service cannot start."""
+"""What a person reads when the service cannot run."""
 
 
-class CannotStart(Exception):
-    """The service cannot start; both sentences say why and what to do."""
+class CannotRun(Exception):
+    """The service cannot run; both sentences say why and what to do."""
 
     def __init__(self, chinese: str, english: str) -> None:
         super().__init__(f"{chinese}\n{english}")
         self.chinese = chinese
         self.english = english
+
+
+class AlreadyRuns(CannotRun):
+    """Another process holds the data folder."""

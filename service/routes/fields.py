@@ -17,10 +17,12 @@ from service.domain.units import MAX_KILOGRAMS, Kilograms
 
 FIRST_YEAR = 2000
 LAST_YEAR = 2100
+_FIRST_INSTANT = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+_END_OF_INSTANTS = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile(
-    r"([0-9]{4})-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _JURISDICTION = re.compile(r"[1-9][0-9]{5}")
@@ -117,34 +119,38 @@ def _jurisdiction(value: object) -> str:
 
 
 def _day(value: object) -> date:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    if not isinstance(value, str) or not _DAY.fullmatch(value):
-        raise refused("day-malformed", "日期须写作 YYYY-MM-DD", "a day is written YYYY-MM-DD")
-    try:
-        day = date.fromisoformat(value)
-    except ValueError as error:
-        raise refused("day-malformed", "没有这一天", "there is no such day") from error
+    day = _written_day(value) if not isinstance(value, date) or isinstance(value, datetime) else value
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
         raise _year_out_of_range()
     return day
 
 
+def _written_day(value: object) -> date:
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise refused("day-malformed", "日期须写作 YYYY-MM-DD", "a day is written YYYY-MM-DD")
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise refused("day-malformed", "没有这一天", "there is no such day") from error
+
+
 def _instant(value: object) -> datetime:
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        return value.astimezone(UTC)
-    written = _INSTANT.fullmatch(value) if isinstance(value, str) else None
-    if written is None:
+    instant = value if isinstance(value, datetime) and value.tzinfo is not None else _written_instant(value)
+    # Before it is converted: the first and the last day of the calendar leave it when an offset is taken off.
+    if not _FIRST_INSTANT <= instant < _END_OF_INSTANTS:
+        raise _year_out_of_range()
+    return instant.astimezone(UTC)
+
+
+def _written_instant(value: object) -> datetime:
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
         raise refused(
             "instant-malformed",
             "时间须按 RFC 3339 书写并带时区，例如 2026-03-01T08:00:00+08:00",
             "a time is written after RFC 3339 and with its offset, such as 2026-03-01T08:00:00+08:00",
         )
-    # Before it is converted: the first and last years of the calendar leave it when an offset is taken off.
-    if not FIRST_YEAR <= int(written[1]) <= LAST_YEAR:
-        raise _year_out_of_range()
     try:
-        return datetime.fromisoformat(written[0].upper()).astimezone(UTC)
+        return datetime.fromisoformat(value.upper())
     except ValueError as error:
         raise refused("instant-malformed", "没有这一时刻", "there is no such time") from error
 

@@ -19,7 +19,7 @@ async def find_accounts(connection: Connection, keys: Collection[AccountKey]) ->
 async def open_accounts(connection: Connection, keys: Collection[AccountKey]) -> dict[AccountKey, int]:
     """The accounts, opened where they were not yet, by what they are."""
     found = await find_accounts(connection, keys)
-    # In the order of their marks, so that two transactions that open the same accounts wait for each other and never in a circle.
+    # In the order of their marks: two transactions that open the same accounts wait for each other, never in a circle.
     missing = sorted({key for key in keys if key not in found}, key=lambda key: key.mark)
     if not missing:
         return found

@@ -1,13 +1,16 @@
 """Alerts: opened and settled in the transaction of what causes them, each with a message in the outbox."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 import orjson
 from uuid_utils.compat import uuid7
 
 from service.db import Connection
 from service.domain.alerts import Alert, Flag
+from service.domain.permissions import Actor
 from service.store.sentences import sentences
 
 SQL = sentences("alerts")
@@ -37,3 +40,25 @@ async def settle_alerts(connection: Connection, subjects: Collection[tuple[Flag,
     if subjects:
         codes, kinds, ids = zip(*((code.value, kind, subject_id) for code, kind, subject_id in subjects), strict=True)
         await connection.fetch(SQL["settle_alerts"], codes, kinds, ids, at)
+
+
+async def settle_alert(connection: Connection, alert_id: UUID, note: str, *, at: datetime, actor: Actor) -> bool:
+    """Settle one alert by hand; False when it is settled already."""
+    return await connection.fetchval(SQL["settle_alert"], alert_id, at, actor.person_id, note) is not None
+
+
+async def list_alerts(
+    connection: Connection,
+    *,
+    state: str | None = None,
+    code: str | None = None,
+    after: UUID | None = None,
+    limit: int = 50,
+    ids: Collection[UUID] | None = None,
+    actor: Actor,
+) -> Sequence[Mapping[str, Any]]:
+    """The alerts that an office's area or an enterprise has, newest first."""
+    chosen = None if ids is None else list(ids)
+    return await connection.fetch(
+        SQL["list_alerts"], actor.area, actor.enterprise_id, state, code, after, limit, chosen
+    )

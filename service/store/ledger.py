@@ -1,4 +1,4 @@
-"""The ledger's rows: what is posted, cut, given back and replaced, each batch under the head's lock and a signed checkpoint."""
+"""The ledger's rows: what is posted, cut, given back and replaced, under the head's lock and a signed checkpoint."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-import asyncpg
 from uuid_utils.compat import uuid7
 
 from service.db import Connection
@@ -83,7 +82,7 @@ class Balance:
 
 
 async def lock_head(connection: Connection, *, at: datetime) -> Head:
-    """Make all others that would post wait until this transaction ends; an authorising action does it before it decides.
+    """Make all others that would post wait until this transaction ends; an authorising action does so first.
 
     Documents are locked before, never after. The ledger's time never goes back, whatever the clock says.
     """
@@ -250,7 +249,7 @@ def _last(parts: Sequence[Part], kg: Kilograms) -> list[Part]:
     return books.last(parts, kg)
 
 
-def _places(spans: Iterable["asyncpg.Range[int]"]) -> Places:
+def _places(spans: Iterable[Any]) -> Places:
     return Places((span.lower, span.upper) for span in spans)
 
 
@@ -293,7 +292,8 @@ async def _write(
     )
     over_kg: dict[UUID, Kilograms] = {}
     cover_kg: dict[UUID, Kilograms] = {}
-    debts = []
+    debts: list[_Debt] = []
+    changes: tuple[tuple[int, int], ...]
     for seq, row in enumerate(rows, head.seq + 1):
         if isinstance(row, Leg):
             over_kg[row.movement] = Kilograms(over_kg.get(row.movement, 0) + row.over_kg)

@@ -28,3 +28,28 @@ WITH settled AS (
 )
 INSERT INTO outbox (topic, message, recorded_at)
 SELECT 'alerts', jsonb_build_object('id', id, 'event', 'settled'), $4 FROM settled
+
+-- name: list_alerts
+-- Locks nothing; leans on the primary key (ids are in order of opening).
+SELECT
+    id, code, subject_kind, subject_id, jurisdiction, parties, facts, opened_at, occurred_at, settled_at, settled_by, note
+FROM alert
+WHERE ($1::text IS NULL OR starts_with(jurisdiction, $1))
+    AND ($2::uuid IS NULL OR parties @> ARRAY[$2])
+    AND ($3::text IS NULL OR ($3 = 'open') = (settled_at IS NULL))
+    AND ($4::text IS NULL OR code = $4)
+    AND ($5::uuid IS NULL OR id < $5)
+    AND ($7::uuid[] IS NULL OR id = ANY($7))
+ORDER BY id DESC
+LIMIT $6
+
+-- name: settle_alert
+-- Locks the one alert.
+WITH settled AS (
+    UPDATE alert SET settled_at = $2, settled_by = $3, note = $4 WHERE id = $1 AND settled_at IS NULL RETURNING id
+),
+told AS (
+    INSERT INTO outbox (topic, message, recorded_at)
+    SELECT 'alerts', jsonb_build_object('id', id, 'event', 'settled'), $2 FROM settled
+)
+SELECT id FROM settled

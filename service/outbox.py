@@ -1,0 +1,54 @@
+"""From the outbox to the stream: what was committed is told through Valkey, which may lose it but never invents it."""
+
+import asyncio
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from service.db import Database
+from service.store import outbox
+
+STREAM = "meisu:{topic}"
+LONGEST_STREAM = 10_000
+MOST_AT_ONCE = 500
+IDLE_SECONDS = 1.0  # how long a message of another process may wait; our own wake us at once
+RETRY_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+async def tell(database: Database, redis: Redis) -> None:
+    """Move committed messages into their streams until cancelled; a Valkey that is away is tried again."""
+    while True:
+        database.committed.clear()
+        try:
+            told = await tell_once(database, redis)
+        except (RedisError, OSError) as error:
+            log.warning("The stream of alerts waits for Valkey", error=str(error))
+            await asyncio.sleep(RETRY_SECONDS)
+            continue
+        if told < MOST_AT_ONCE:
+            try:
+                await asyncio.wait_for(database.committed.wait(), IDLE_SECONDS)
+            except TimeoutError:
+                continue
+
+
+async def tell_once(database: Database, redis: Redis) -> int:
+    """Tell the oldest messages; gives how many. A message is told at least once."""
+    async with database.pool.acquire() as connection, connection.transaction():
+        messages = await outbox.take(connection, MOST_AT_ONCE)
+        if messages:
+            async with redis.pipeline(transaction=False) as pipeline:
+                for message in messages:
+                    body = orjson.dumps(message["message"])
+                    pipeline.xadd(
+                        STREAM.format(topic=message["topic"]),
+                        {"message": body},
+                        maxlen=LONGEST_STREAM,
+                        approximate=True,
+                    )
+                await pipeline.execute()
+    return len(messages)

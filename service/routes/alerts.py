@@ -1,0 +1,125 @@
+"""Alerts: listed from the database, streamed as they come."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel
+
+from service.actions import alerts as deeds
+from service.auth import may
+from service.db import ConnectionDep, ReaderDep, database
+from service.domain.alerts import Flag
+from service.domain.permissions import Actor
+from service.outbox import STREAM
+from service.routes.fields import Body, Reason
+from service.store import alerts
+
+router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
+
+WAIT_MILLISECONDS = 10_000
+MOST_AT_ONCE = 100
+
+
+class AlertOut(BaseModel):
+    """One alert."""
+
+    id: UUID
+    code: Flag
+    state: Literal["open", "settled"]
+    subject_kind: str
+    subject_id: str
+    jurisdiction: str
+    facts: dict[str, Any]
+    opened_at: datetime
+    occurred_at: datetime
+    settled_at: datetime | None
+    note: str | None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "AlertOut":
+        """An alert's row as clients see it."""
+        return cls.model_validate({**row, "state": "settled" if row["settled_at"] else "open"})
+
+
+class AlertsOut(BaseModel):
+    """A page of alerts, newest first."""
+
+    items: list[AlertOut]
+    next: UUID | None
+
+
+class SettleIn(Body):
+    """What was done about an alert."""
+
+    note: Reason
+
+
+@router.get("")
+async def list_alerts(
+    connection: ReaderDep,
+    actor: Annotated[Actor, Depends(may("alerts.read"))],
+    state: Literal["open", "settled"] | None = None,
+    code: Flag | None = None,
+    after: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> AlertsOut:
+    """The alerts of the office's area or of the enterprise, newest first."""
+    rows = await alerts.list_alerts(connection, state=state, code=code, after=after, limit=limit, actor=actor)
+    items = [AlertOut.of(row) for row in rows]
+    return AlertsOut(items=items, next=items[-1].id if len(items) == limit else None)
+
+
+@router.post("/{alert_id}/settle", status_code=204)
+async def settle_alert(
+    alert_id: UUID,
+    body: SettleIn,
+    request: Request,
+    connection: ConnectionDep,
+    actor: Annotated[Actor, Depends(may("alerts.settle"))],
+) -> None:
+    """Close an alert of the office's area with a note."""
+    await deeds.settle_alert(connection, alert_id, body.note, at=request.app.state.clock.now(), actor=actor)
+
+
+@router.get("/stream", response_class=EventSourceResponse)
+async def stream_alerts(
+    request: Request,
+    actor: Annotated[Actor, Depends(may("alerts.read"))],
+    last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,16}-\d{1,20}$")] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """Alerts as they are opened and settled; goes on after Last-Event-ID, as far back as the stream reaches."""
+    stream = STREAM.format(topic="alerts")
+    streams = request.app.state.streams
+    # Not "$": it would mean anew, at each read, the end of that moment, and lose what came between two reads.
+    newest = await streams.xrevrange(stream, count=1)
+    place = last_event_id or (newest[0][0].decode() if newest else "0-0")
+    while await request.app.state.people.actor_of(request) is not None:
+        answer = await streams.xread({stream: place}, count=MOST_AT_ONCE, block=WAIT_MILLISECONDS)
+        entries = answer[0][1] if answer else []
+        messages = [(entry_id.decode(), orjson.loads(fields[b"message"])) for entry_id, fields in entries]
+        for place, event in await _events(request, messages, actor):
+            yield event
+        if entries:
+            place = entries[-1][0].decode()
+
+
+async def _events(
+    request: Request, messages: list[tuple[str, dict[str, str]]], actor: Actor
+) -> list[tuple[str, ServerSentEvent]]:
+    """The messages that the actor may see, with their alerts as they are now."""
+    if not messages:
+        return []
+    ids = {UUID(message["id"]) for _, message in messages}
+    async with database(request).transaction(readonly=True) as connection:
+        rows = await alerts.list_alerts(connection, ids=ids, limit=len(ids), actor=actor)
+    seen = {str(row["id"]): AlertOut.of(row) for row in rows}
+    return [
+        (place, ServerSentEvent(id=place, event=f"alert.{message['event']}", data=seen[message["id"]]))
+        for place, message in messages
+        if message["id"] in seen
+    ]

@@ -1,0 +1,31 @@
+"""What time alone brings about: tickets that nobody used, loads that nobody received, keys that are forgotten."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from service.db import Connection
+from service.store.sentences import sentences
+
+SQL = sentences("sweeps")
+
+
+async def lead(connection: Connection) -> bool:
+    """Hold the sweeper's lock until the transaction ends; False while another process holds it."""
+    return bool(await connection.fetchval(SQL["lead"]))
+
+
+async def expire_tickets(connection: Connection, before: datetime, *, at: datetime) -> Sequence[Mapping[str, Any]]:
+    """End the tickets whose validity ended before a moment and that no scale saw; their holds are released."""
+    return await connection.fetch(SQL["expire_tickets"], before, at)
+
+
+async def never_received(connection: Connection, before: datetime) -> Sequence[Mapping[str, Any]]:
+    """The loads that were weighed out before a moment, never arrived, and have no open alert for it."""
+    return await connection.fetch(SQL["never_received"], before)
+
+
+async def forget(connection: Connection, before: datetime, *, at: datetime) -> None:
+    """Drop the answers of idempotency keys from before a moment, and revocations of tokens that have expired."""
+    await connection.execute(SQL["forget_keys"], before)
+    await connection.execute(SQL["forget_revocations"], at)

@@ -1,0 +1,60 @@
+"""The posting sentences."""
+
+from uuid import UUID
+
+import pytest
+
+from service.db import Connection
+from service.domain.ledger import AccountKind, NothingToVoid
+from service.store import ledger
+from service.store.accounts import find_accounts, open_accounts
+from tests.ledger.books import KEY, MORNING, account, movement
+
+pytestmark = pytest.mark.anyio
+
+ISSUE = account(AccountKind.ISSUE)
+PAIZHAI = account(AccountKind.QUOTA, 1)
+LOAD_1, LOAD_2 = account(AccountKind.LOAD, 1), account(AccountKind.LOAD, 2)
+
+
+async def test_an_account_is_opened_once(connection: Connection) -> None:
+    first = await open_accounts(connection, [PAIZHAI, LOAD_1])
+    second = await open_accounts(connection, [LOAD_1, LOAD_2, PAIZHAI])
+
+    assert {key: second[key] for key in first} == first
+    assert await find_accounts(connection, [PAIZHAI, LOAD_1, LOAD_2]) == second
+
+
+async def test_a_load_beyond_the_quota_is_over_and_opens_an_overdraw(connection: Connection) -> None:
+    a = await open_accounts(connection, [ISSUE, PAIZHAI, LOAD_1, LOAD_2])
+    posted = await ledger.append(
+        connection,
+        [
+            movement(1, a[ISSUE], a[PAIZHAI], 100),
+            movement(2, a[PAIZHAI], a[LOAD_1], 70),
+            movement(3, a[PAIZHAI], a[LOAD_2], 50),
+        ],
+        at=MORNING,
+        sign=KEY,
+    )
+
+    assert posted.over_kg == {UUID(int=1): 0, UUID(int=2): 0, UUID(int=3): 20}
+    assert [(episode.cause, episode.opened_seq, episode.debt_kg) for episode in posted.opened] == [("load", 3, 20)]
+    later = await ledger.append(connection, [movement(4, a[ISSUE], a[PAIZHAI], 30)], at=MORNING, sign=KEY)
+    assert later.cover_kg == {UUID(int=4): 20}
+    assert [episode.covered_by for episode in later.closed] == [UUID(int=4)]
+    assert (await ledger.balances(connection, [a[PAIZHAI]]))[a[PAIZHAI]] == ledger.Balance(130, 120, 10, 0)
+    assert (await ledger.balances(connection, [a[PAIZHAI]], as_of=3))[a[PAIZHAI]] == ledger.Balance(100, 120, 0, 20)
+
+
+async def test_a_void_restores_the_books(connection: Connection) -> None:
+    a = await open_accounts(connection, [ISSUE, PAIZHAI, LOAD_1, LOAD_2])
+    await ledger.append(connection, [movement(1, a[ISSUE], a[PAIZHAI], 100)], at=MORNING, sign=KEY)
+    before = await ledger.balances(connection, a.values())
+    await ledger.append(connection, [movement(2, a[PAIZHAI], a[LOAD_1], 120)], at=MORNING, sign=KEY)
+    posted = await ledger.void(connection, [UUID(int=2)], occurred_at=MORNING, fact=bytes(32), at=MORNING, sign=KEY)
+
+    assert await ledger.balances(connection, a.values()) == before
+    assert len(posted.closed) == 1
+    with pytest.raises(NothingToVoid):
+        await ledger.void(connection, [UUID(int=2)], occurred_at=MORNING, fact=bytes(32), at=MORNING, sign=KEY)
