@@ -12,7 +12,7 @@ from service.auth import may
 from service.db import Connection, ReaderDep, Record
 from service.domain.ledger import AccountKind
 from service.domain.permissions import Actor
-from service.domain.provenance import Ending, Flow, Fragment, Interval, Step, bounded, flows, shares
+from service.domain.provenance import Ending, Flow, Fragment, Step, bounded, flows, shares
 from service.domain.refusals import NotFound
 from service.domain.units import Kilograms
 from service.routes.fields import Instant

