@@ -5,7 +5,6 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from service.actions.overdraws import report_overdraws
 from service.db import Connection
 from service.domain import filings
 from service.domain.alerts import Alert, Flag
@@ -80,7 +79,7 @@ async def _alert(
     connection: Connection, slip_id: UUID, slip: Slip, flags: list[Flag], *, days_late: int, at: datetime
 ) -> None:
     firms = await contracts.find_firms(connection, [slip.enterprise_id])
-    facts = {
+    facts: dict[Flag, dict[str, object]] = {
         Flag.FILING_LATE: {"days_late": {"seller": days_late}},
         Flag.QUOTA_FROZEN: {"mine_id": slip.mine_id, "kg": slip.kg},
     }
@@ -108,9 +107,7 @@ async def _hand_over(
     """Move a slip's kilograms from the mine's quota of that year into a lot of the firm's."""
     year = slip.handed_on.year
     quota = AccountKey(AccountKind.QUOTA, owner_id=slip.mine_id, year=year, earmark=slip.earmark)
-    lot = AccountKey(
-        AccountKind.LOT, owner_id=slip.enterprise_id, document_id=slip_id, grade=slip.grade, year=year
-    )
+    lot = AccountKey(AccountKind.LOT, owner_id=slip.enterprise_id, document_id=slip_id, grade=slip.grade, year=year)
     opened = await lots.open_lots(connection, [lot], at)
     accounts = await open_accounts(connection, [quota])
     movement = Movement(
@@ -122,5 +119,4 @@ async def _hand_over(
         occurred_at=start_of(slip.handed_on),
         fact=fact,
     )
-    posted = await ledger.append(connection, [movement], at=at, sign=sign)
-    await report_overdraws(connection, posted, at=at)
+    await ledger.append(connection, [movement], at=at, sign=sign)
