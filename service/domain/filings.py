@@ -1,10 +1,13 @@
 """Filing (R22–R26): the two sides of a contract, each with its own clock, what must agree, and what is wrong; handover slips."""
 
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from uuid import UUID
+
+import orjson
 
 from service.domain.alerts import Flag
 from service.domain.calendar import days_late, filing_due
@@ -379,3 +382,17 @@ def _differences(one: Terms, other: Terms) -> tuple[str, ...]:
     if one.proof and other.proof and one.proof != other.proof:
         names.append("proof")
     return tuple(names)
+
+
+def fact_of(number: str, filing: Filing) -> bytes:
+    """The hash that stands for a filing: its receipt, which says what was filed, by whom and when."""
+    return _hash("filing", [number, filing.party, filing.version, filing.terms, filing.filed_at.astimezone(UTC)])
+
+
+def fact_of_slip(slip: Slip, filed_at: datetime) -> bytes:
+    """The hash that stands for a slip; the movement that it posts is bound to it."""
+    return _hash("slip", [slip, filed_at.astimezone(UTC)])
+
+
+def _hash(kind: str, content: list[object]) -> bytes:
+    return hashlib.sha256(f"meisu {kind} 1\n".encode() + orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()

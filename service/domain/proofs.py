@@ -1,6 +1,6 @@
-"""Proofs of lawful origin (R23): which of a seller's lots a contract pledges, how far they bear it, and which of them a load draws."""
+"""Proofs of lawful origin (R23): the lots that a contract pledges, how far they bear it, and which of them a load draws."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -54,7 +54,7 @@ class Pledge:
 
 
 def draw(pledges: Sequence[Pledge], shipped_kg: Kilograms, kg: Kilograms) -> list[tuple[int | None, Kilograms]]:
-    """Where a load of `kg` comes from, after `shipped_kg` of the contract: (lot account, kilograms) in the order of the proof (R23).
+    """Where a load comes from, after `shipped_kg` of the contract: (lot account, kilograms) in the order of the proof (R23).
 
     Each lot gives up to its pledge without the excess. What lies beyond has no account (None): it comes from the
     seller's suspense, without origin. The parts add up to `kg`.
@@ -87,6 +87,12 @@ def drawn_by_lot(proofs: Sequence[tuple[Sequence[Pledge], Kilograms]]) -> dict[U
     return drawn
 
 
+def check_lots(named: Collection[UUID], held: Collection[UUID]) -> None:
+    """Refuse a proof that names a lot which the seller does not hold: UnknownLot (R23)."""
+    if unknown := sorted(str(lot_id) for lot_id in named if lot_id not in held):
+        raise UnknownLot(lots=unknown)
+
+
 def pledge(
     proof: Sequence[Named],
     accounts: Mapping[UUID, int],
@@ -96,17 +102,12 @@ def pledge(
 ) -> list[Pledge]:
     """A proof as pledges: what a lot has not left beside the pledges of others is this pledge's excess (R23).
 
-    `accounts` has the lots that the seller holds, `available` what each still has, `drawn` what the contract took of
-    it already. Raises UnknownLot.
+    `available` is what each lot still has, `drawn` what the contract took of it already, `shipped_kg` what it shipped.
     """
-    if unknown := [str(named.lot_id) for named in proof if named.lot_id not in accounts]:
-        raise UnknownLot(lots=unknown)
     pledges = []
     for named in proof:
         before = drawn.get(named.lot_id, Kilograms(0))
         wanted = max(0, named.kg - before)
         excess = wanted - min(wanted, max(0, available[named.lot_id]))
-        pledges.append(
-            Pledge(named.lot_id, accounts[named.lot_id], named.kg, Kilograms(excess), before, shipped_kg)
-        )
+        pledges.append(Pledge(named.lot_id, accounts[named.lot_id], named.kg, Kilograms(excess), before, shipped_kg))
     return pledges

@@ -1,13 +1,14 @@
 """Lots: what a holder received under one contract or slip, of one grade and quota year."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from service.db import Connection
+from service.db import Connection, Record
 from service.domain.ledger import AccountKey
+from service.domain.permissions import Actor
 from service.store.accounts import open_accounts
 from service.store.sentences import sentences
 
@@ -30,3 +31,23 @@ async def open_lots(
     lots = await connection.fetch(SQL["lots_of_accounts"], [accounts[key] for key in keys])
     ids = {lot["account"]: lot["id"] for lot in lots}
     return {key: (ids[account], account) for key, account in accounts.items()}
+
+
+async def held_by(connection: Connection, lot_ids: Collection[UUID], holder_id: UUID) -> dict[UUID, int]:
+    """Those of the lots that a holder has, with their accounts."""
+    rows = await connection.fetch(SQL["held_by"], list(lot_ids), holder_id)
+    return {row["id"]: row["account"] for row in rows}
+
+
+async def list_lots(
+    connection: Connection,
+    *,
+    holder: UUID | None = None,
+    lot_id: UUID | None = None,
+    after: UUID | None = None,
+    limit: int = 50,
+    actor: Actor,
+) -> Sequence[Record]:
+    """The lots of the office's area or of the enterprise, newest first."""
+    area = None if actor.reads_all else actor.area
+    return await connection.fetch(SQL["list"], area, actor.enterprise_id, holder, lot_id, after, limit)
