@@ -6,18 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
-from prometheus_client import Counter, Histogram
-
+from service import metrics
 from service.domain.refusals import Busy
 
 Job = TypeVar("Job")
 Answer = TypeVar("Answer")
-
-JOBS = Histogram(
-    "meisu_batch_jobs", "Jobs in one batch", ["batcher"], buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-)
-SECONDS = Histogram("meisu_batch_seconds", "Seconds that one batch takes", ["batcher"])
-RERUNS = Counter("meisu_batch_reruns", "Batches that failed and were done job by job", ["batcher"])
 
 
 class _Request(Generic[Job, Answer]):
@@ -76,9 +69,7 @@ class Batcher(Generic[Job, Answer]):
         self._waiting = 0
         self._arrived = asyncio.Event()
         self._closing = False
-        self._jobs = JOBS.labels(name)
-        self._seconds = SECONDS.labels(name)
-        self._reruns = RERUNS.labels(name)
+        self._name = name
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Batcher[Job, Answer]"]:
@@ -133,16 +124,16 @@ class Batcher(Generic[Job, Answer]):
         return batch
 
     async def _run(self, jobs: list[Job]) -> Sequence[Answer | Exception]:
-        self._jobs.observe(len(jobs))
+        metrics.BATCH_RECORDS.labels(self._name).observe(len(jobs))
         try:
-            with self._seconds.time():
+            with metrics.BATCH_SECONDS.labels(self._name).time():
                 return await self._action(jobs)
         except self._rerun_on as error:
             if len(jobs) == 1:
                 return [error]
         except Exception as error:  # each caller hears of it
             return [error] * len(jobs)
-        self._reruns.inc()
+        metrics.BATCH_RERUNS.labels(self._name).inc()
         return [(await self._run([job]))[0] for job in jobs]
 
     def _deal_out(self, batch: list[tuple[_Request[Job, Answer], int]], answers: Sequence[Answer | Exception]) -> None:

@@ -5,11 +5,13 @@ arrive: a destination weighing without a ticket of ours, or the second of one ti
 kilograms, since the ore that left without a paper already stands on the road, out of a suspense account.
 """
 
+import hashlib
+import json
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from operator import itemgetter
 from typing import ClassVar
@@ -79,6 +81,34 @@ class Record:
         """Gross less tare."""
         return self.gross_kg - self.tare_kg
 
+    @property
+    def body_hash(self) -> bytes:
+        """SHA-256 of all that the record says but its id: the same record sent again has the same."""
+        said = [
+            self.sequence,
+            self.ticket,
+            self.direction.value,
+            self.plate,
+            self.gross_kg,
+            self.tare_kg,
+            self.grade,
+            int((self.weighed_at - _EPOCH) / _MICROSECOND),
+            self.manual,
+            self.manual_reason,
+            self.second_person,
+            self.tare_source,
+        ]
+        return hashlib.sha256(json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()).digest()
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def fact_of(weighing_id: UUID, station_id: UUID, body_hash: bytes) -> bytes:
+    """What the ledger's leaves bind of a weighing; the id, which nobody can guess, hides what the body says."""
+    return hashlib.sha256(b"meisu weighing 1\n" + weighing_id.bytes + station_id.bytes + body_hash).digest()
+
 
 @dataclass(frozen=True, slots=True)
 class Station:
@@ -92,10 +122,16 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The mine of a load on the day of a weighing."""
+    """The mine of a load, and whether it holds a tranche of the load's quota year (R22d)."""
 
-    is_frozen: bool  # not consolidated, or its right has expired (R07)
-    has_tranche: bool  # of the weighing's year, issued and not withdrawn (R22d)
+    licence_valid_until: date
+    consolidated: bool
+    has_tranche: bool
+
+    def is_frozen(self, on: date, policies: Policies = DEFAULTS) -> bool:
+        """Whether its balance must not be used on a day: it is not consolidated, or its right has expired (R07)."""
+        may_mine = self.consolidated and on <= self.licence_valid_until
+        return not may_mine and policies.expired_licence is ExpiredLicencePolicy.FREEZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +173,9 @@ class Outcome:
     settled: tuple[Flag, ...] = ()  # provisional flags of the ticket that this weighing has explained
 
 
+NOT_BEGUN = Journey()
+
+
 @dataclass(frozen=True, slots=True)
 class Circumstances:
     """All that the rules ask about a weighing beside the record itself."""
@@ -148,7 +187,7 @@ class Circumstances:
     sequence_is_broken: bool
     station: Station
     ticket: Ticket | None = None
-    journey: Journey = Journey()
+    journey: Journey = NOT_BEGUN
     terms: Terms | None = None
     source: Source | None = None  # of the ticket's mine
     usual_tare_kg: int | None = None
@@ -220,7 +259,7 @@ def _weigh_out(record: Record, ticket: Ticket, seen: Circumstances, flags: list[
     if seen.another_is_on_the_road:
         flags.append(Flag.TWO_OPEN_TICKETS)
     if seen.source is not None:
-        if seen.source.is_frozen:
+        if seen.source.is_frozen(shanghai_day(seen.occurred_at), policies):
             flags.append(Flag.QUOTA_FROZEN)
         if not seen.source.has_tranche:
             flags.append(Flag.SELLER_WITHOUT_QUOTA)
@@ -232,9 +271,10 @@ def _weigh_out(record: Record, ticket: Ticket, seen: Circumstances, flags: list[
     if ticket.mine_id is None and any(_is_suspense(leg.source) for leg in legs):
         flags.append(Flag.ORIGIN_UNPROVEN)
 
+    settled = (Flag.NEVER_WEIGHED,) if journey.state is TicketState.EXPIRED else ()
     if journey.in_kg is None:
         journey = Journey(TicketState.OUT, net_kg, seen.occurred_at)
-        return Outcome(tuple(flags), legs, journey, shipped_kg=net_kg, beyond_contract_kg=beyond_kg)
+        return Outcome(tuple(flags), legs, journey, shipped_kg=net_kg, beyond_contract_kg=beyond_kg, settled=settled)
     # The destination told first: its load now has a source, and the gap between the scales is known.
     if abs(net_kg - journey.in_kg) > policies.transit_tolerance(net_kg):
         flags.append(Flag.WEIGHT_GAP)
@@ -244,7 +284,7 @@ def _weigh_out(record: Record, ticket: Ticket, seen: Circumstances, flags: list[
         replace(journey, out_kg=net_kg, out_at=seen.occurred_at),
         shipped_kg=net_kg,
         beyond_contract_kg=beyond_kg,
-        settled=(Flag.STATION_BYPASS,),
+        settled=(Flag.STATION_BYPASS, *settled),
     )
 
 
@@ -283,7 +323,14 @@ def _weigh_in(record: Record, ticket: Ticket, seen: Circumstances, flags: list[F
     arrived = replace(
         journey, state=TicketState.DELIVERED, in_kg=net_kg, in_at=seen.occurred_at, ended_at=seen.recorded_at
     )
-    return Outcome(tuple(flags), (*legs, Leg(ticket.account, lot, net_kg)), arrived, received_kg=net_kg)
+    overdue_at = left_at + timedelta(hours=policies.never_received_hours)
+    return Outcome(
+        tuple(flags),
+        (*legs, Leg(ticket.account, lot, net_kg)),
+        arrived,
+        received_kg=net_kg,
+        settled=(Flag.NEVER_RECEIVED,) if seen.recorded_at > overdue_at else (),
+    )
 
 
 def _weigh_back(record: Record, ticket: Ticket, seen: Circumstances, flags: list[Flag], policies: Policies) -> Outcome:
@@ -357,7 +404,7 @@ def _settle_the_gap(ticket: Ticket, out_kg: Kilograms, in_kg: Kilograms, left_at
 
 
 def _unlawful(record: Record, seen: Circumstances) -> tuple[Leg, ...]:
-    """The ore did leave, without a paper of its own: out of the source's suspense, until an officer settles it (W06)."""
+    """The ore did leave, without a paper: out of the source's suspense, until an officer settles it (W06)."""
     ticket, station = seen.ticket, seen.station
     if ticket is not None:
         owner_id, carrier_id = ticket.mine_id or ticket.seller_id, ticket.seller_id
@@ -374,16 +421,6 @@ def _is_suspense(account: int | AccountKey) -> bool:
 
 def _is_after(at: datetime, ended_at: datetime | None) -> bool:
     return ended_at is not None and at >= ended_at
-
-
-def source_of(
-    *, licence_valid_until: date, consolidated: bool, has_tranche: bool, on: date, policies: Policies = DEFAULTS
-) -> Source:
-    """How a mine stands on a day (R07, R22d)."""
-    may_mine = consolidated and on <= licence_valid_until
-    return Source(
-        is_frozen=not may_mine and policies.expired_licence is ExpiredLicencePolicy.FREEZE, has_tranche=has_tranche
-    )
 
 
 @dataclass(frozen=True, slots=True)
