@@ -6,18 +6,25 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 
 from service import problems
+from service.auth import People
 from service.cache import Cache
+from service.chores import chores
 from service.clock import Clock
 from service.db import Database
+from service.domain.policies import Policies
 from service.embedded import Endpoints
 from service.gate import Gate
-from service.routes import health
+from service.keys import KeyRing
+from service.routes import alerts, health, people, token
 from service.routes import problems as problem_pages
 from service.settings import Settings
 
 ROUTERS = (
     health.router,
     problem_pages.router,
+    token.router,
+    people.router,
+    alerts.router,
 )
 
 
@@ -32,6 +39,12 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
                 Database.connect(endpoints.database_url, settings.pool_size)
             )
             state.cache = await stack.enter_async_context(Cache.connect(endpoints.redis_url))
+            state.keys = KeyRing.open(settings.data, state.clock.now())
+            state.people = await stack.enter_async_context(
+                People.know(state.database, state.cache, state.keys, endpoints.redis_url, settings)
+            )
+            state.streams = state.cache.waiting
+            await stack.enter_async_context(chores(state.database, state.cache.commands, state.clock, Policies()))
             yield
 
     # The stock pages for /docs load scripts from elsewhere; the document itself is enough.
