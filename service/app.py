@@ -15,7 +15,7 @@ from service.domain.policies import Policies
 from service.embedded import Endpoints
 from service.gate import Gate
 from service.keys import KeyRing
-from service.routes import alerts, health, people, token
+from service.routes import alerts, health, people, provenance, token
 from service.routes import problems as problem_pages
 from service.settings import Settings
 
@@ -24,6 +24,7 @@ ROUTERS = (
     problem_pages.router,
     token.router,
     people.router,
+    provenance.router,
     alerts.router,
 )
 
@@ -44,13 +45,14 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
                 People.know(state.database, state.cache, state.keys, endpoints.redis_url, settings)
             )
             state.streams = state.cache.waiting
-            await stack.enter_async_context(chores(state.database, state.cache.commands, state.clock, Policies()))
+            await stack.enter_async_context(chores(state.database, state.cache.commands, state.clock, state.policies))
             yield
 
     # The stock pages for /docs load scripts from elsewhere; the document itself is enough.
     app = FastAPI(title="镁溯 Meisu", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.settings = settings
     app.state.clock = Clock(settings.clock)
+    app.state.policies = Policies()
     app.add_middleware(
         Gate, body_limit_bytes=settings.body_limit_bytes, secure=settings.public_url.startswith("https://")
     )
