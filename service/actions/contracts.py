@@ -12,6 +12,7 @@ from service.domain.alerts import Alert, Flag
 from service.domain.calendar import Deadline
 from service.domain.filings import Assessment, Contract, ContractState, Terms
 from service.domain.permissions import Actor
+from service.domain.policies import DEFAULTS, Policies
 from service.domain.proofs import Pledge
 from service.domain.refusals import NotFound
 from service.domain.units import Kilograms, shanghai_day, start_of
@@ -20,7 +21,13 @@ from service.store.contracts import Firm
 
 
 async def file_contract(
-    connection: Connection, number: str, terms: Terms, *, at: datetime, actor: Actor
+    connection: Connection,
+    number: str,
+    terms: Terms,
+    *,
+    at: datetime,
+    policies: Policies = DEFAULTS,
+    actor: Actor,
 ) -> tuple[UUID, bool]:
     """File the actor's side of a contract; gives the contract and whether this filing has begun it (R22, R23).
 
@@ -41,13 +48,14 @@ async def file_contract(
     known = (await contracts.newest_filings(connection, [contract.id]))[contract.id] if contract else []
     if contract and any(filing.enterprise_id == own and terms.restates(filing.terms) for filing in known):
         return contract.id, False
-    terms = filings.sourced(terms, await contracts.mines_of(connection, terms.seller_id))
+    mines = await contracts.mines_of(connection, terms.seller_id)
+    terms = filings.sourced(terms, mines, is_mining_firm="mine" in firms[terms.seller_id].kinds)
     if terms.proof:
         named = [line.lot_id for line in terms.proof]
         proofs.check_lots(named, await lots.held_by(connection, named, terms.seller_id))
 
     if contract is None:
-        due_on = filings.contract_due(terms.signed_on)
+        due_on = filings.contract_due(terms.signed_on, policies)
         await contracts.open_contract(connection, uuid7(), number, terms, due_on, at=at)
         contract = await contracts.lock_by_number(connection, terms.seller_id, number)
         assert contract is not None, "it was opened here or by the other side"
@@ -57,10 +65,10 @@ async def file_contract(
         return contract.id, False
     _check_open(contract)
 
-    filing = filings.next_version(standing, terms, filing_id=uuid7(), enterprise_id=own, at=at)
+    filing = filings.next_version(standing, terms, filing_id=uuid7(), enterprise_id=own, at=at, policies=policies)
     fact = filings.fact_of(number, filing)
     await contracts.add_filing(connection, contract.id, filing, fact, person_id=actor.person_id)
-    assessment = filings.assess([filing, *(other for other in known if other is not standing)])
+    assessment = filings.assess([filing, *(other for other in known if other is not standing)], policies)
     in_force = await _pledge(connection, contract, assessment, at=at)
     await _keep(connection, contract, assessment, in_force, at=at)
     facts = {"party": filing.party, "version": filing.version, "state": assessment.state}

@@ -12,6 +12,7 @@ from service.domain.calendar import days_late
 from service.domain.filings import Slip
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.permissions import Actor
+from service.domain.policies import DEFAULTS, ExpiredLicencePolicy, Policies
 from service.domain.refusals import NotFound
 from service.domain.units import shanghai_day, start_of
 from service.store import alerts, audits, contracts, ledger, lots, slips
@@ -20,7 +21,13 @@ from service.store.ledger import Signer
 
 
 async def file_slip(
-    connection: Connection, slip: Slip, *, at: datetime, sign: Signer, actor: Actor
+    connection: Connection,
+    slip: Slip,
+    *,
+    at: datetime,
+    sign: Signer,
+    policies: Policies = DEFAULTS,
+    actor: Actor,
 ) -> tuple[UUID, bool]:
     """File a handover slip; gives it and whether it is new (R24).
 
@@ -37,9 +44,10 @@ async def file_slip(
         raise filings.UnknownLine(line_id=str(slip.line_id))
 
     slip_id = uuid7()
-    due_on = filings.slip_due(slip.handed_on)
+    due_on = filings.slip_due(slip.handed_on, policies)
     late = days_late(due_on, at)
-    frozen = await slips.is_frozen(connection, slip.mine_id, slip.handed_on)
+    freezes = policies.expired_licence is ExpiredLicencePolicy.FREEZE
+    frozen = freezes and await slips.is_frozen(connection, slip.mine_id, slip.handed_on)
     flags = [flag for flag, is_found in ((Flag.FILING_LATE, late), (Flag.QUOTA_FROZEN, frozen)) if is_found]
     movement_id = None if slip.by_tickets else uuid7()
     fact = filings.fact_of_slip(slip, at)

@@ -298,17 +298,17 @@ def check(terms: Terms, at: datetime) -> None:
         raise MineWithProof
 
 
-def sourced(terms: Terms, mines: Collection[UUID]) -> Terms:
+def sourced(terms: Terms, mines: Collection[UUID], *, is_mining_firm: bool = True) -> Terms:
     """The terms with the mine that the ore comes from, which must be one of the seller's.
 
-    Left out it is the seller's only mine, unless a proof says that the ore comes from stock. Raises UnknownMine, and
-    MineNotNamed where the seller has several.
+    Left out it is a mining firm's only mine, unless a proof says that the ore comes from stock. Raises UnknownMine, and
+    MineNotNamed where there are several.
     """
     if terms.mine_id:
         if terms.mine_id not in mines:
             raise UnknownMine(mine_id=terms.mine_id)
         return terms
-    if terms.proof or not mines:
+    if terms.proof or not (is_mining_firm and mines):
         return terms
     if len(mines) > 1:
         raise MineNotNamed(mines=sorted(map(str, mines)))

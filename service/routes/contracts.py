@@ -145,10 +145,13 @@ async def file_contract(
     actor: Annotated[Actor, Depends(may("contracts.file"))],
 ) -> Response:
     """File the caller's own side of a contract: 201 when it begins the contract, 200 otherwise."""
-    at = request.app.state.clock.now()
+    state = request.app.state
+    at = state.clock.now()
 
     async def deed() -> Answer:
-        contract_id, is_new = await deeds.file_contract(connection, body.number, body.terms(), at=at, actor=actor)
+        contract_id, is_new = await deeds.file_contract(
+            connection, body.number, body.terms(), at=at, policies=state.policies, actor=actor
+        )
         return Answer(await _one(connection, contract_id, at=at, actor=actor), 201 if is_new else 200)
 
     return await once(connection, actor, deed)

@@ -33,17 +33,24 @@ class Once:
         self.key = key
 
     async def __call__(
-        self, door: Door, actor: Actor, deed: Callable[[], Awaitable[BaseModel | Answer]], *, status: int = 201
+        self,
+        door: Door,
+        actor: Actor,
+        deed: Callable[[], Awaitable[BaseModel | Answer]],
+        *,
+        status: int = 201,
+        said: bytes | None = None,
     ) -> Response:
         """Do the deed and answer with what it gives; a key answered before gets the same answer again.
 
-        A deed that may find its work done already gives an Answer, with the status. Raises IdempotencyKeyReused (same key,
-        other body) and IdempotencyKeyRunning (the first has not ended).
+        A deed that may find its work done already gives an Answer, with the status. `said` stands for the body where
+        that holds a secret, whose bare hash must not be kept.
+        Raises IdempotencyKeyReused (same key, other body) and IdempotencyKeyRunning (the first has not ended).
         """
         if self.key is None:
             return _response(*_answer(await deed(), status))
         path = f"{self.request.method} {self.request.url.path}"
-        body_hash = hashlib.sha256(await self.request.body()).digest()
+        body_hash = hashlib.sha256(await self.request.body() if said is None else said).digest()
         if not await idempotency.claim(door, actor.scope, path, self.key):
             raise IdempotencyKeyRunning
         if kept := await idempotency.find(door, actor.scope, path, self.key):

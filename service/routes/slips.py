@@ -87,7 +87,12 @@ async def file_slip(
 
     async def deed() -> Answer:
         slip_id, is_new = await deeds.file_slip(
-            connection, Slip(**body.model_dump()), at=at, sign=state.keys.current(Purpose.LEDGER), actor=actor
+            connection,
+            Slip(**body.model_dump()),
+            at=at,
+            sign=state.keys.current(Purpose.LEDGER),
+            policies=state.policies,
+            actor=actor,
         )
         return Answer(await _one(connection, slip_id, actor=actor), 201 if is_new else 200)
 

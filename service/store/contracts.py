@@ -21,13 +21,14 @@ class Firm:
     """An enterprise, as far as filing asks."""
 
     id: UUID
-    name: str
+    kinds: tuple[str, ...]
     jurisdiction: str
 
 
 async def find_firms(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Firm]:
     """Those of the enterprises that are registered."""
-    return {row["id"]: Firm(**row) for row in await connection.fetch(SQL["firms"], list(ids))}
+    rows = await connection.fetch(SQL["firms"], list(ids))
+    return {row["id"]: Firm(row["id"], tuple(row["kinds"]), row["jurisdiction"]) for row in rows}
 
 
 async def mines_of(connection: Connection, enterprise_id: UUID) -> list[UUID]:

@@ -1,6 +1,6 @@
 -- name: firms
 -- Locks nothing; leans on the primary key.
-SELECT id, name, jurisdiction FROM enterprise WHERE id = ANY($1)
+SELECT id, kinds, jurisdiction FROM enterprise WHERE id = ANY($1)
 
 -- name: mines_of
 -- Locks nothing; leans on mine_by_enterprise.
