@@ -15,7 +15,19 @@ from service.domain.policies import Policies
 from service.embedded import Endpoints
 from service.gate import Gate
 from service.keys import KeyRing
-from service.routes import alerts, contracts, health, lots, movements, people, provenance, slips, token
+from service.routes import (
+    alerts,
+    contracts,
+    health,
+    lots,
+    movements,
+    people,
+    provenance,
+    slips,
+    tickets,
+    token,
+    weighings,
+)
 from service.routes import problems as problem_pages
 from service.settings import Settings
 
@@ -27,6 +39,8 @@ ROUTERS = (
     contracts.router,
     slips.router,
     lots.router,
+    tickets.router,
+    weighings.router,
     movements.router,
     provenance.router,
     alerts.router,
@@ -49,6 +63,8 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
                 People.know(state.database, state.cache, state.keys, endpoints.redis_url, settings)
             )
             state.streams = state.cache.waiting
+            state.weighings = await stack.enter_async_context(weighings.weighing_batcher(state))
+            state.issuing = await stack.enter_async_context(tickets.issuing_batcher(state))
             await stack.enter_async_context(chores(state.database, state.cache.commands, state.clock, state.policies))
             yield
 
