@@ -209,7 +209,7 @@ class ReasonMissing(Refusal):
 
 
 class ExceedsApproval(Refusal):
-    """A county cites what an office above approved for this holder (`approved_by`) and issues no more: `possible_kg`."""
+    """A county cites in `approved_by` what was approved above it for this holder and issues no more: `possible_kg`."""
 
     title = "县级下达须引用上级对该持有人的批准（approved_by），且不得超过批准数：还可下达 possible_kg"
     rule = "R14"
