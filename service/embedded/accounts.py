@@ -35,9 +35,7 @@ class Account:
 
     def run(self, args: Sequence[str | Path], *, given: str = "") -> "subprocess.CompletedProcess[str]":
         """Run a command to its end as this account; raises OSError where the account cannot reach it."""
-        return subprocess.run(  # noqa: S603
-            args, input=given, capture_output=True, text=True, check=False, **self.popen_kwargs()
-        )
+        return subprocess.run(args, input=given, capture_output=True, text=True, check=False, **self.popen_kwargs())
 
     def can_enter(self, folder: Path) -> bool:
         return not self.is_dropped_to or self.run(["/usr/bin/test", "-x", folder]).returncode == 0

@@ -101,16 +101,16 @@ def _make_home(home: Path, account: Account) -> None:
 def sockets_folder(home: Path, account: Account) -> Iterator[Path]:
     """The folder of both sockets, for this account alone; a short one elsewhere when the path would be too long."""
     run = home / "run"
+    # What a killed process left: the sockets' lock files name process ids that others may have by now.
     if run.is_symlink():
-        # A killed process left it.
         shutil.rmtree(run.readlink(), ignore_errors=True)
         run.unlink()
+    elif run.exists():
+        shutil.rmtree(run)
     if len(os.fsencode(run / ".s.PGSQL.5432")) <= LONGEST_SOCKET_BYTES:
         yield account.own(run)
         return
 
-    if run.is_dir():
-        shutil.rmtree(run)
     base = "/run" if account.is_dropped_to else os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     short = Path(tempfile.mkdtemp(prefix="meisu-", dir=base))
     if account.is_dropped_to:

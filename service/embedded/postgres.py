@@ -58,7 +58,7 @@ def find_binaries() -> Path:
 
 def version_of(binaries: Path) -> str:
     """The version that the server says it has, such as 18.6."""
-    said = subprocess.run([binaries / "postgres", "-V"], capture_output=True, text=True, check=True).stdout  # noqa: S603
+    said = subprocess.run([binaries / "postgres", "-V"], capture_output=True, text=True, check=True).stdout
     return said.split()[2]
 
 
@@ -101,6 +101,8 @@ def postgres(home: Path, sockets: Path, account: Account, *, durable: bool) -> I
     cluster = home / "postgres"
 
     stop_survivors(cluster, "postgres", signal.SIGINT)
+    # PostgreSQL would take any living process of that number for a server.
+    (cluster / "postmaster.pid").unlink(missing_ok=True)
     if not cluster.exists():
         _make(cluster, binaries, account, durable=durable)
     _check_version(cluster)

@@ -31,7 +31,7 @@ def start(
             os._exit(1)
 
     with output.open("ab") as sink:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             args,
             stdin=subprocess.PIPE,
             stdout=sink,

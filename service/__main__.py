@@ -1,0 +1,78 @@
+"""The `meisu` command."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import migrations
+from service import doctor as doctor_
+from service.embedded import CannotRun, owner_database
+from service.serving import answer, listening, running, stop_on_sigterm
+from service.settings import Settings
+
+app = typer.Typer(
+    name="meisu",
+    help="镁溯 Meisu: every kilogram of magnesite back to its quota.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[Path, typer.Option("--data", envvar="MEISU_DATA", help="数据目录 / the data folder")]
+Host = Annotated[str, typer.Option(help="监听地址 / the address to listen on")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="监听端口 / the port to listen on")]
+
+HERE = Path(".meisu")
+
+
+@app.command()
+def serve(host: Host = "127.0.0.1", port: Port = 8000, data: Data = HERE) -> None:
+    """启动服务 / Run the service until Ctrl-C or SIGTERM."""
+    settings = Settings().model_copy(update={"data": data})
+    if settings.clock:
+        raise CannotRun(
+            "serve 只使用真实时间。请取消 MEISU_CLOCK, 或使用 meisu demo。",
+            "serve keeps the wall's time. Unset MEISU_CLOCK, or use meisu demo.",
+        )
+
+    stop_on_sigterm()
+    with listening(host, port) as taken, running(settings) as endpoints:
+        typer.echo(f"http://{host}:{taken.getsockname()[1]}")
+        answer(settings, endpoints, taken)
+
+
+@app.command()
+def migrate(data: Data = HERE) -> None:
+    """升级数据库结构 / Bring the database to the newest shape."""
+    settings = Settings()
+    outside = settings.owner_database_url or settings.database_url
+    if outside:
+        migrations.upgrade(outside)
+    else:
+        with owner_database(data) as url:
+            migrations.upgrade(url)
+
+
+@app.command()
+def doctor(host: Host = "127.0.0.1", port: Port = 8000, data: Data = HERE) -> None:
+    """检查运行环境 / Check what the service needs, and say what to do."""
+    findings = doctor_.examine(Settings().model_copy(update={"data": data}), host, port)
+    doctor_.show(findings)
+    if any(finding.state is doctor_.State.FAILS for finding in findings):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command; whatever keeps it from running is said in words."""
+    try:
+        app()
+    except CannotRun as refusal:
+        typer.echo(refusal.chinese, err=True)
+        typer.echo(refusal.english, err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""From nothing to a service that answers, and back: what `serve` and `demo` have in common."""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+import migrations
+from service.app import create_app
+from service.embedded import CannotRun, Endpoints, services
+from service.embedded.outside import check_book_is_closed
+from service.logs import log_to
+from service.settings import Settings
+
+LAST_ANSWERS_WITHIN_S = 5
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Take the address before anything is started; raises CannotRun when it is not to be had."""
+    try:
+        (family, kind, protocol, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        taken = socket.socket(family, kind, protocol)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(address)
+    except OSError as error:
+        raise CannotRun(
+            f"无法使用地址 {host}:{port}: {error}。请用 --port 指定另一端口。",
+            f"The address {host}:{port} cannot be had: {error}. Name another port by --port.",
+        ) from error
+    with taken:
+        yield taken
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Endpoints]:
+    """PostgreSQL, with the newest shape, and Valkey: our own, or those that the settings name; raises CannotRun."""
+    with services(
+        settings.data,
+        durable=True,
+        database_url=settings.database_url,
+        owner_database_url=settings.owner_database_url,
+        redis_url=settings.redis_url,
+    ) as endpoints:
+        log_to(settings.data / "log")
+        migrations.upgrade(endpoints.owner_database_url)
+        asyncio.run(check_book_is_closed(endpoints.database_url))
+        yield endpoints
+
+
+def answer(settings: Settings, endpoints: Endpoints, taken: socket.socket) -> None:
+    """Answer requests until Ctrl-C or SIGTERM; then the last answers are finished."""
+    config = uvicorn.Config(
+        create_app(settings, endpoints),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=LAST_ANSWERS_WITHIN_S,
+    )
+    server = uvicorn.Server(config)
+    try:
+        server.run(sockets=[taken])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        # The servers are stopped next; a second Ctrl-C must not leave that half done.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if not server.started:
+        raise CannotRun("服务未能启动, 原因见上。", "The service did not start; the reason is above.")
+
+
+def stop_on_sigterm() -> None:
+    """Let SIGTERM unwind this process like Ctrl-C: uvicorn raises the signal once more when it is done."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -1,0 +1,47 @@
+"""The README's map is the files; words that the house does not use are not there."""
+
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ALLOWED_AT_THE_TOP = {
+    ".ci", ".gitignore", ".squawk.toml", "CHANGELOG.md", "Dockerfile", "LICENSE", "Makefile", "README.md",
+    "docker-compose.yml", "docs", "load", "migrations", "pyproject.toml", "requirements.lock", "service", "tests",
+}  # fmt: skip
+
+
+def _files() -> list[str]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return listed.stdout.splitlines()
+
+
+def test_nothing_else_lies_at_the_top() -> None:
+    assert {file.split("/")[0] for file in _files()} <= ALLOWED_AT_THE_TOP
+
+
+def test_the_readme_maps_every_room_of_the_service() -> None:
+    rooms = {file.split("/")[1] for file in _files() if file.startswith("service/") and file != "service/__init__.py"}
+
+    assert not {room for room in rooms if f"`{room}" not in README and f"{room} " not in README}
+
+
+def test_the_readme_maps_every_file_of_the_domain() -> None:
+    domain = {
+        file.split("/")[2].removesuffix(".py")
+        for file in _files()
+        if file.startswith("service/domain/") and not file.endswith("__init__.py")
+    }
+
+    assert not {name for name in domain if f"`{name}`" not in README}
+
+
+def test_no_file_is_a_drawer_for_anything() -> None:
+    assert not [file for file in _files() if re.search(r"\b(utils?|helpers?|common|misc)\b", file)]
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)", README)
+
+    assert not [link for link in links if not (ROOT / link).exists()]
