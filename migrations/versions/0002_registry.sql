@@ -242,6 +242,7 @@ CREATE TABLE person (
     enterprise_id uuid REFERENCES enterprise,
     station_id uuid REFERENCES station,
     disabled boolean NOT NULL DEFAULT FALSE,
+    generation integer NOT NULL DEFAULT 1,  -- goes up when all that the person was signed in with ends at once
     created_at timestamptz NOT NULL,
     CONSTRAINT a_role_says_where CHECK (
         CASE role
@@ -264,15 +265,17 @@ CREATE TABLE refresh_token (
     revoked_at timestamptz
 );
 CREATE INDEX refresh_token_by_family ON refresh_token (family);
-CREATE INDEX refresh_token_by_person ON refresh_token (person_id);
+CREATE INDEX refresh_token_by_person ON refresh_token (person_id, expires_at);
 
--- Access tokens that end before they expire: one family of them, or all that a person got before a moment.
+-- Access tokens that end before they expire: those of one family, or all of a person's below a generation.
 CREATE TABLE revocation (
     id uuid CONSTRAINT a_revocation_has_one_id PRIMARY KEY,
     person_id uuid NOT NULL REFERENCES person,
     family uuid,
+    generation integer,
     revoked_at timestamptz NOT NULL,
-    expires_at timestamptz NOT NULL
+    expires_at timestamptz NOT NULL,
+    CONSTRAINT a_revocation_is_of_a_family_or_a_generation CHECK (num_nonnulls(family, generation) = 1)
 );
 CREATE INDEX revocation_by_time ON revocation (expires_at);
 
@@ -302,6 +305,7 @@ CREATE TABLE idempotency (
 CREATE INDEX idempotency_by_time ON idempotency (recorded_at);
 
 GRANT SELECT ON jurisdiction TO meisu_service;
-GRANT SELECT, INSERT, UPDATE ON enterprise, mine, station, line, project, stock, person, refresh_token TO meisu_service;
+GRANT SELECT, INSERT, UPDATE ON enterprise, mine, station, line, project, stock, person TO meisu_service;
+GRANT SELECT, INSERT, UPDATE, DELETE ON refresh_token TO meisu_service;
 GRANT SELECT, INSERT ON revision, audit TO meisu_service;
 GRANT SELECT, INSERT, DELETE ON revocation, idempotency TO meisu_service;
