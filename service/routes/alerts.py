@@ -94,7 +94,7 @@ async def stream_alerts(
 ) -> AsyncIterator[ServerSentEvent]:
     """Alerts as they are opened and settled; goes on after Last-Event-ID, as far back as the stream reaches."""
     stream = STREAM.format(topic="alerts")
-    streams = request.app.state.streams
+    streams = request.app.state.cache.waiting
     # Not "$": it would mean anew, at each read, the end of that moment, and lose what came between two reads.
     newest = await streams.xrevrange(stream, count=1)
     place = last_event_id or (newest[0][0].decode() if newest else "0-0")
