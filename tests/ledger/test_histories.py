@@ -11,7 +11,7 @@ from service.db import Connection
 from service.domain import evidence
 from service.store import ledger
 from tests.ledger.books import KEY
-from tests.ledger.histories import (
+from tests.ledger.deeds import (
     BOUNDARIES,
     CAST,
     Deed,
