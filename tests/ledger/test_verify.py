@@ -11,7 +11,7 @@ from service.embedded import Endpoints
 from service.store.accounts import open_accounts
 from service.verify import Finding, run, verify
 from tests.ledger.books import KEY
-from tests.ledger.histories import CAST, history
+from tests.ledger.acts import CAST, history
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ from service.domain.provenance import Ending, Fragment, Interval, PartsDoNotAddU
 from service.store import ledger, provenance
 from service.store.accounts import open_accounts
 from tests.ledger.books import KEY, MORNING, account, movement
-from tests.ledger.histories import CAST, COUNTY, GUANMENSHAN, ISSUE, LOTS, PAIZHAI, history
+from tests.ledger.acts import CAST, COUNTY, GUANMENSHAN, ISSUE, LOTS, PAIZHAI, history
 
 pytestmark = pytest.mark.anyio
 
