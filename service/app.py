@@ -15,7 +15,7 @@ from service.domain.policies import Policies
 from service.embedded import Endpoints
 from service.gate import Gate
 from service.keys import KeyRing
-from service.routes import alerts, contracts, health, lots, movements, people, provenance, slips, token
+from service.routes import alerts, contracts, health, log, lots, movements, people, provenance, slips, token
 from service.routes import problems as problem_pages
 from service.settings import Settings
 
@@ -30,6 +30,7 @@ ROUTERS = (
     movements.router,
     provenance.router,
     alerts.router,
+    log.router,
 )
 
 
