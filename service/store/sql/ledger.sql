@@ -247,10 +247,16 @@ SELECT seq, leaf FROM written_hole
 ORDER BY seq;
 
 -- name: seal
--- Under the head's lock: the signed checkpoint over all leaves so far, and the head that the next act starts from.
+-- Under the head's lock: the signed checkpoint over all leaves so far, the nodes that they completed, and the head that the
+-- next act starts from.
 WITH written AS (
     INSERT INTO checkpoint (size, act, recorded_at, root, key_id, signature)
     VALUES ($1, $2, $3, $5, $6, $7)
+),
+
+completed AS (
+    INSERT INTO node (level, index, hash)
+    SELECT * FROM unnest($8::smallint[], $9::bigint[], $10::bytea[])
 )
 
 UPDATE head
