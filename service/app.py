@@ -6,10 +6,59 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 
 from service import problems
+from service.auth import People
+from service.cache import Cache
+from service.chores import chores
 from service.clock import Clock
 from service.db import Database
+from service.domain.policies import Policies
 from service.embedded import Endpoints
+from service.gate import Gate
+from service.keys import KeyRing
+from service.routes import (
+    alerts,
+    allotments,
+    contracts,
+    enterprises,
+    health,
+    jurisdictions,
+    lines,
+    lots,
+    mines,
+    movements,
+    people,
+    projects,
+    provenance,
+    quotas,
+    slips,
+    stations,
+    stocks,
+    token,
+)
+from service.routes import problems as problem_pages
 from service.settings import Settings
+
+ROUTERS = (
+    health.router,
+    problem_pages.router,
+    token.router,
+    people.router,
+    jurisdictions.router,
+    enterprises.router,
+    mines.router,
+    stations.router,
+    lines.router,
+    projects.router,
+    stocks.router,
+    allotments.router,
+    quotas.router,
+    contracts.router,
+    slips.router,
+    lots.router,
+    movements.router,
+    provenance.router,
+    alerts.router,
+)
 
 
 def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
@@ -17,14 +66,29 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        state = app.state
         async with AsyncExitStack() as stack:
-            app.state.database = await stack.enter_async_context(
+            state.database = await stack.enter_async_context(
                 Database.connect(endpoints.database_url, settings.pool_size)
             )
+            state.cache = await stack.enter_async_context(Cache.connect(endpoints.redis_url))
+            state.keys = KeyRing.open(settings.data, state.clock.now())
+            state.people = await stack.enter_async_context(
+                People.know(state.database, state.cache, state.keys, endpoints.redis_url, settings)
+            )
+            state.streams = state.cache.waiting
+            await stack.enter_async_context(chores(state.database, state.cache.commands, state.clock, state.policies))
             yield
 
-    app = FastAPI(title="镁溯 Meisu", version="0.1.0", lifespan=lifespan)
+    # The stock pages for /docs load scripts from elsewhere; the document itself is enough.
+    app = FastAPI(title="镁溯 Meisu", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.settings = settings
     app.state.clock = Clock(settings.clock)
+    app.state.policies = Policies()
+    app.add_middleware(
+        Gate, body_limit_bytes=settings.body_limit_bytes, secure=settings.public_url.startswith("https://")
+    )
     problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
     return app

@@ -1,15 +1,26 @@
 """The two doors to the database: one request = one door = one transaction, committed before the answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import asyncpg
 import orjson
+import structlog
 from fastapi import Depends, Request
+from sqlalchemy.exc import TimeoutError as TimeoutErrorOfPool
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.domain.refusals import Busy
+
+log = structlog.get_logger(__name__)
+SECONDS_TO_WAIT = 5.0  # for a connection, before the caller is asked to come again
+
+Isolation = Literal["repeatable_read", "read_committed"]
+
+Record = asyncpg.Record
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -20,8 +31,8 @@ else:
 class Door(Protocol):
     """What both doors can do: run a sentence with $1, $2 … as part of the request's transaction."""
 
-    async def fetch(self, query: str, *args: Any) -> Sequence[Mapping[str, Any]]:
-        """The rows that a sentence gives."""
+    async def fetch(self, query: str, *args: Any) -> Sequence[Any]:
+        """The rows that a sentence gives, each read by its columns' names."""
 
 
 class SessionDoor:
@@ -30,11 +41,11 @@ class SessionDoor:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def fetch(self, query: str, *args: Any) -> Sequence[Mapping[str, Any]]:
+    async def fetch(self, query: str, *args: Any) -> Sequence[Any]:
         """The rows that a sentence gives, in the session's own transaction."""
         connection = await self._session.connection()
         result = await connection.exec_driver_sql(query, args)
-        return list(result.mappings().all()) if result.returns_rows else []
+        return result.mappings().all() if result.returns_rows else []
 
 
 async def prepare_connection(connection: Connection) -> None:
@@ -59,7 +70,9 @@ class Database:
     async def connect(cls, url: str, size: int) -> AsyncIterator["Database"]:
         """Both doors, closed at the end."""
         pool = await asyncpg.create_pool(url, min_size=1, max_size=size, init=prepare_connection)
-        engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=size)
+        engine = create_async_engine(
+            url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=size, pool_timeout=SECONDS_TO_WAIT
+        )
         try:
             yield cls(pool, engine)
         finally:
@@ -69,13 +82,39 @@ class Database:
     @asynccontextmanager
     async def transaction(self, *, readonly: bool = False) -> AsyncIterator[Connection]:
         """A connection in a transaction that commits at the end; readers see one snapshot."""
-        async with self.pool.acquire() as connection:
-            async with connection.transaction(
-                isolation="repeatable_read" if readonly else "read_committed", readonly=readonly
-            ):
-                yield connection
+        isolation: Isolation = "repeatable_read" if readonly else "read_committed"
+        async with (
+            self._acquire() as connection,
+            connection.transaction(isolation=isolation, readonly=readonly),
+        ):
+            yield connection
         if not readonly:
             self.committed.set()
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """A session in a transaction that commits at the end."""
+        async with self.sessions() as session, session.begin():
+            try:
+                await session.connection()
+            except (OSError, TimeoutErrorOfPool) as error:
+                log.warning(f"No connection to the database: {type(error).__name__}: {error}")
+                raise Busy from error
+            yield session
+        self.committed.set()
+
+    @asynccontextmanager
+    async def _acquire(self) -> AsyncIterator[Connection]:
+        # Only the way in is translated: an OSError inside the block may be anybody's.
+        try:
+            connection = await self.pool.acquire(timeout=SECONDS_TO_WAIT)
+        except (OSError, asyncpg.InterfaceError) as error:
+            log.warning(f"No connection to the database: {type(error).__name__}: {error}")
+            raise Busy from error
+        try:
+            yield connection
+        finally:
+            await self.pool.release(connection)
 
 
 def database(request: Request) -> Database:
@@ -95,9 +134,8 @@ async def _reader(request: Request) -> AsyncIterator[Connection]:
 
 
 async def _session(request: Request) -> AsyncIterator[AsyncSession]:
-    async with database(request).sessions() as session, session.begin():
+    async with database(request).session() as session:
         yield session
-    database(request).committed.set()
 
 
 # With the default scope a failing commit would answer 200 and store nothing.

@@ -1,18 +1,32 @@
-"""The service's own log: readable on the console, JSON lines in a file that rotates."""
+"""The service's own logs: events on the console and as JSON lines in a file, requests in another; both files rotate."""
 
 import logging
 import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+import orjson
 import structlog
 
 FILE_BYTES = 20 * 2**20
 FILES = 10
 
+# One line for each request: rendered at once and kept off the console, where it would cost more than many a request.
+requests = structlog.wrap_logger(
+    logging.getLogger("meisu.requests"),
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.JSONRenderer(lambda event, **_: orjson.dumps(event, default=str).decode()),
+    ],
+    wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    cache_logger_on_first_use=True,
+)
+
 
 def log_to(folder: Path) -> None:
-    """Send every logger of this process to the console and to `meisu.log` in a folder of our own."""
+    """Send every logger of this process to the console and `meisu.log` in a folder of our own, requests to `requests.log`."""
     folder.mkdir(mode=0o700, exist_ok=True)
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -31,6 +45,10 @@ def log_to(folder: Path) -> None:
         _formatter(shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False))
     )
     logging.basicConfig(level=logging.INFO, handlers=[console, file], force=True)
+    lines = RotatingFileHandler(folder / "requests.log", maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8")
+    of_requests = logging.getLogger("meisu.requests")
+    of_requests.handlers = [lines]
+    of_requests.propagate = False
     logging.getLogger("alembic").setLevel(logging.WARNING)
     structlog.configure(
         processors=[

@@ -1,10 +1,13 @@
 """Refusals as RFC 9457 problems."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import asyncpg
 import orjson
+import sqlalchemy.exc
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -12,9 +15,14 @@ from starlette.exceptions import HTTPException
 
 from service.domain import refusals
 
+log = structlog.get_logger("meisu.problems")
+
 STATUSES: Mapping[type[refusals.Refusal], int] = {
+    refusals.SignInFailed: 400,
     refusals.NotSignedIn: 401,
     refusals.NotAllowed: 403,
+    refusals.FormOutdated: 403,
+    refusals.OutsideYourArea: 403,
     refusals.NotFound: 404,
     refusals.TooLarge: 413,
     refusals.MalformedBody: 422,
@@ -22,14 +30,33 @@ STATUSES: Mapping[type[refusals.Refusal], int] = {
     refusals.VersionRequired: 428,
     refusals.VersionOutdated: 412,
     refusals.TooManyAttempts: 429,
+    refusals.Unexpected: 500,
     refusals.Busy: 503,
 }
+UNREADABLE = {"pointer": "", "code": "not-readable", "detail": "请求内容无法读取 / the body cannot be read"}
 RETRY_AFTER_SECONDS = {refusals.Busy: 1, refusals.IdempotencyKeyRunning: 1, refusals.TooManyAttempts: 300}
+
+# What PostgreSQL, or the way to it, says when the same request may do better a moment later.
+TROUBLE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    ConnectionError,
+    TimeoutError,
+)
+
+
+# What two requests at once may run into after both have checked; the constraint's name says which rule it keeps.
+CONSTRAINTS: Mapping[str, type[refusals.Refusal]] = {
+    "a_username_is_given_once": refusals.UsernameTaken,
+}
 
 
 def status_of(refusal: refusals.Refusal) -> int:
-    """The HTTP status of a refusal; a broken rule is 409."""
-    return STATUSES.get(type(refusal), 409)
+    """The HTTP status of a refusal, or of the wider one that it is a case of; a broken rule is 409."""
+    return next((STATUSES[kind] for kind in type(refusal).__mro__ if kind in STATUSES), 409)
 
 
 def problem(refusal: refusals.Refusal, request_id: str | None = None) -> dict[str, Any]:
@@ -52,11 +79,22 @@ def answer(refusal: refusals.Refusal, request_id: str | None) -> Response:
     """A refusal as a response."""
     headers = {}
     if type(refusal) in RETRY_AFTER_SECONDS:
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS[type(refusal)])
+        headers["Retry-After"] = str(refusal.facts.get("retry_after", RETRY_AFTER_SECONDS[type(refusal)]))
     if isinstance(refusal, refusals.NotSignedIn):
         headers["WWW-Authenticate"] = "Bearer"
     body = orjson.dumps(problem(refusal, request_id), default=str)
     return Response(body, status_of(refusal), headers, media_type="application/problem+json")
+
+
+def codes() -> dict[str, type[refusals.Refusal]]:
+    """Every class of refusal by its code: `/problems/<code>` has a page for each."""
+
+    def below(parent: type[refusals.Refusal]) -> Iterator[type[refusals.Refusal]]:
+        for child in parent.__subclasses__():
+            yield child
+            yield from below(child)
+
+    return {refusal().code: refusal for refusal in below(refusals.Refusal)}
 
 
 def pointer(location: Sequence[int | str]) -> str:
@@ -81,8 +119,16 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def other(request: Request, error: HTTPException) -> Response:
-        if error.status_code == HTTPStatus.NOT_FOUND:
-            return answer(refusals.NotFound(), request.state.request_id)
+        request_id = request.state.request_id
+        match error.status_code:
+            case HTTPStatus.NOT_FOUND:
+                return answer(refusals.NotFound(), request_id)
+            case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                return answer(refusals.TooLarge(limit_bytes=request.app.state.settings.body_limit_bytes), request_id)
+            case HTTPStatus.UNPROCESSABLE_ENTITY:
+                return answer(refusals.MalformedBody(errors=[error.detail]), request_id)
+            case HTTPStatus.BAD_REQUEST:
+                return answer(refusals.MalformedBody(errors=[UNREADABLE]), request_id)
         status = HTTPStatus(error.status_code)
         members = {
             "type": "about:blank",
@@ -90,6 +136,33 @@ def install(app: FastAPI) -> None:
             "title_en": status.phrase,
             "status": status.value,
             "code": status.phrase.lower().replace(" ", "-"),
-            "request_id": request.state.request_id,
+            "request_id": request_id,
         }
         return Response(orjson.dumps(members), status.value, error.headers, media_type="application/problem+json")
+
+    @app.exception_handler(asyncpg.IntegrityConstraintViolationError)
+    async def constrained(request: Request, error: asyncpg.IntegrityConstraintViolationError) -> Response:
+        refusal = CONSTRAINTS.get(error.constraint_name or "")
+        if refusal is None:
+            raise error
+        return answer(refusal(), request.state.request_id)
+
+    async def troubled(request: Request, error: Exception) -> Response:
+        log.warning(f"The database could not take part: {type(error).__name__}: {error}")
+        return answer(refusals.Busy(), request.state.request_id)
+
+    for trouble in TROUBLE:
+        app.add_exception_handler(trouble, troubled)
+
+    @app.exception_handler(sqlalchemy.exc.TimeoutError)
+    async def exhausted(request: Request, error: sqlalchemy.exc.TimeoutError) -> Response:
+        return await troubled(request, error)
+
+    @app.exception_handler(sqlalchemy.exc.DBAPIError)
+    async def wrapped(request: Request, error: sqlalchemy.exc.DBAPIError) -> Response:
+        cause = error.orig.__cause__ if error.orig else None
+        if isinstance(cause, asyncpg.IntegrityConstraintViolationError):
+            return await constrained(request, cause)
+        if error.connection_invalidated or isinstance(cause, TROUBLE):
+            return await troubled(request, error)
+        raise error

@@ -31,6 +31,15 @@ class NotSignedIn(Refusal):
     title = "请先登录：令牌缺失、过期或已吊销"
 
 
+class SignInFailed(Refusal):
+    """The username, the password or the refresh token is not right, or the person is disabled."""
+
+    title = "用户名、密码或刷新令牌不正确，或该账号已停用"
+
+    def __init__(self) -> None:
+        super().__init__(error="invalid_grant")  # what OAuth 2.0 clients read (RFC 6749 §5.2)
+
+
 class NotFound(Refusal):
     """There is nothing here that you may see."""
 
@@ -41,6 +50,12 @@ class NotAllowed(Refusal):
     """You may see this but not do that; ask the office or firm that may."""
 
     title = "您可以查看，但无权执行此操作；请联系有权的主管部门或企业"
+
+
+class FormOutdated(Refusal):
+    """This form is out of date; load the page again and send it once more."""
+
+    title = "表单已过期；请重新打开页面后再提交"
 
 
 class MalformedBody(Refusal):
@@ -59,6 +74,12 @@ class TooManyAttempts(Refusal):
     """Too many failed sign-ins; wait and try again."""
 
     title = "登录失败次数过多；请稍后再试"
+
+
+class Unexpected(Refusal):
+    """Something went wrong on our side; tell us the request_id."""
+
+    title = "服务内部出错；请将 request_id 告知我们"
 
 
 class Busy(Refusal):
@@ -89,3 +110,33 @@ class VersionOutdated(Refusal):
     """Somebody edited this entry since you read it; read it again and repeat your edit."""
 
     title = "您读取之后该条目已被修改；请重新读取后再修改"
+
+
+class UsernameTaken(Refusal):
+    """Somebody has this username already; choose another."""
+
+    title = "该用户名已被使用；请另选一个"
+
+
+class PasswordWrong(Refusal):
+    """The present password is not right; nothing was changed."""
+
+    title = "当前密码不正确；未作任何更改"
+
+
+class OutsideYourArea(Refusal):
+    """An office creates people of its own level and below, in its own area."""
+
+    title = "主管部门只能在本辖区内创建本级及以下人员"
+
+
+class RoleDoesNotFitPlace(Refusal):
+    """A province, city or county officer belongs to a place of that level, an auditor to the province."""
+
+    title = "省、市、县人员须属于相应级别的行政区划，审计人员属于省级"
+
+
+class LastProvinceOfficer(Refusal):
+    """The last enabled province officer cannot be disabled; create another one first."""
+
+    title = "最后一名在用的省级人员不能停用；请先创建另一名"

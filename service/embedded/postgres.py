@@ -88,7 +88,7 @@ def binaries_for(account: Account) -> Path:
 
 
 @contextmanager
-def postgres(home: Path, sockets: Path, account: Account, *, durable: bool) -> Iterator["subprocess.Popen[bytes]"]:
+def own_postgres(home: Path, sockets: Path, account: Account, *, durable: bool) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the server; its sockets answer to this account alone, in the roles `meisu_owner` and `meisu_service`.
 
     1. Stop what a killed predecessor left.
@@ -174,7 +174,7 @@ def _say_who_may_come_in(home: Path, name: str, account: Account) -> None:
 def _settings(home: Path, sockets: Path, *, durable: bool) -> dict[str, str]:
     settings = {
         "listen_addresses": "",
-        "unix_socket_directories": f'"{sockets}"',
+        "unix_socket_directories": '"{}"'.format(str(sockets).replace('"', '""')),
         "unix_socket_permissions": "0700",
         "hba_file": str(home / "pg_hba.conf"),
         "ident_file": str(home / "pg_ident.conf"),

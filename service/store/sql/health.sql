@@ -1,0 +1,3 @@
+-- name: find_head_seq
+-- Locks nothing.
+SELECT seq FROM head

@@ -1,0 +1,383 @@
+-- name: steady
+-- Has walks planned once per connection and always by index, whatever the tables held then; gives the settings back for
+-- `as_before`. Planning a walk anew takes thrice the time of walking. Locks nothing.
+SELECT
+    set_config('plan_cache_mode', 'force_generic_plan', TRUE),
+    set_config('enable_seqscan', 'off', TRUE),
+    set_config('enable_hashjoin', 'off', TRUE),
+    set_config('enable_mergejoin', 'off', TRUE),
+    earlier.settings
+FROM (
+    SELECT ARRAY[
+        current_setting('plan_cache_mode'), current_setting('enable_seqscan'),
+        current_setting('enable_hashjoin'), current_setting('enable_mergejoin')
+    ] AS settings
+    OFFSET 0
+) AS earlier
+
+-- name: as_before
+-- Puts back the settings ($1) that `steady` found. Locks nothing.
+SELECT
+    set_config('plan_cache_mode', ($1::text[])[1], TRUE),
+    set_config('enable_seqscan', ($1::text[])[2], TRUE),
+    set_config('enable_hashjoin', ($1::text[])[3], TRUE),
+    set_config('enable_mergejoin', ($1::text[])[4], TRUE)
+
+-- name: trace_back
+-- Walks intervals ($1 account, $2 lo, $3 hi) backwards as of seq $4: to the tranches, or to the province's act when $5;
+-- gives every step when $6, else only where the walk ended and where a conversion changed kilograms. Locks nothing; leans
+-- on a_target_line_comes_once with both ends of the range bounded, and on hole_by_place: where a range has no hole the
+-- legs that are not behind tell all, elsewhere a leg stands where no later hole or leg behind speaks of its place.
+WITH RECURSIVE walk AS (
+    SELECT
+        asked.ordinal,
+        asked.account AS first_account,
+        asked.lo AS start,
+        0 AS depth,
+        NULL::bigint AS seq,
+        NULL::bigint AS target,
+        NULL::bigint AS target_lo,
+        NULL::bigint AS target_hi,
+        account.id AS source,
+        asked.lo AS source_lo,
+        asked.hi AS source_hi,
+        account.kind AS source_kind,
+        NULL::text AS ending
+    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS asked (account, lo, hi, ordinal)
+    INNER JOIN account ON asked.account = account.id
+    UNION ALL
+    SELECT
+        walk.ordinal,
+        walk.first_account,
+        CASE
+            WHEN piece.source_hi - piece.source_lo > piece.hi - piece.lo THEN NULL  -- past a conversion no circle is left
+            ELSE walk.start + piece.lo - walk.source_lo
+        END,
+        walk.depth + 1,
+        piece.seq,
+        walk.source,
+        piece.lo,
+        piece.hi,
+        piece.source,
+        piece.source_lo,
+        piece.source_hi,
+        account.kind,
+        CASE
+            WHEN piece.seq IS NULL THEN 'debt'
+            WHEN account.kind IN ('issue', 'suspense', 'gained') THEN account.kind::text
+            WHEN account.kind = 'pool' AND walk.source_kind = 'quota' AND NOT $5 THEN 'tranche'
+            WHEN
+                piece.source = walk.first_account AND piece.source_lo = walk.start + piece.lo - walk.source_lo
+                THEN 'circle'
+        END
+    FROM walk
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (
+            SELECT FROM hole
+            WHERE
+                hole.account = walk.source AND hole.side = 'in' AND hole.lo < walk.source_hi
+                AND hole.hi > walk.source_lo AND hole.seq <= $4
+        ) AS is_holed
+    ) AS place
+    CROSS JOIN LATERAL (
+        WITH spoken AS (
+            SELECT
+                leg.*,
+                int8multirange(int8range(
+                    greatest(walk.source_lo, leg.target_lo), least(walk.source_hi, leg.target_lo + leg.target_kg)
+                )) AS places
+            FROM leg
+            WHERE
+                leg.target = walk.source AND NOT leg.target_behind AND leg.target_lo < walk.source_hi
+                AND leg.target_lo >= coalesce((
+                    SELECT first.target_lo FROM leg AS first
+                    WHERE first.target = walk.source AND NOT first.target_behind AND first.target_lo <= walk.source_lo
+                    ORDER BY first.target_lo DESC
+                    LIMIT 1
+                ), 0)
+                AND leg.target_lo + leg.target_kg > walk.source_lo AND leg.seq <= $4
+            UNION ALL
+            SELECT
+                leg.*,
+                int8multirange(int8range(
+                    greatest(walk.source_lo, leg.target_lo), least(walk.source_hi, leg.target_lo + leg.target_kg)
+                ))
+            FROM leg
+            WHERE
+                place.is_holed AND leg.target = walk.source AND leg.target_behind AND leg.target_lo < walk.source_hi
+                AND leg.target_lo + leg.target_kg > walk.source_lo AND leg.seq <= $4
+        ),
+
+        live AS MATERIALIZED (
+            SELECT
+                spoken.seq,
+                spoken.source,
+                spoken.source_lo,
+                spoken.source_kg,
+                spoken.target_lo,
+                spoken.target_kg,
+                lower(part) AS lo,
+                upper(part) AS hi
+            FROM spoken
+            CROSS JOIN LATERAL unnest(CASE WHEN place.is_holed THEN spoken.places - coalesce((
+                SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
+                WHERE
+                    hole.account = walk.source AND hole.side = 'in' AND hole.lo < walk.source_hi
+                    AND hole.hi > walk.source_lo AND hole.seq > spoken.seq AND hole.seq <= $4
+            ), '{}') ELSE spoken.places END) AS part
+        )
+
+        SELECT
+            live.seq,
+            live.source,
+            live.lo,
+            live.hi,
+            CASE
+                WHEN live.source_kg = live.target_kg THEN live.source_lo + live.lo - live.target_lo
+                ELSE live.source_lo + (live.lo - live.target_lo) * live.source_kg / live.target_kg
+            END AS source_lo,
+            CASE
+                WHEN live.source_kg = live.target_kg THEN live.source_lo + live.hi - live.target_lo
+                ELSE live.source_lo + (live.hi - live.target_lo) * live.source_kg / live.target_kg
+            END AS source_hi
+        FROM live
+        UNION ALL
+        SELECT
+            NULL,
+            NULL,
+            lower(rest),
+            upper(rest),
+            NULL,
+            NULL
+        FROM unnest(
+            int8multirange(int8range(walk.source_lo, walk.source_hi))
+            - (SELECT coalesce(range_agg(int8range(live.lo, live.hi)), '{}') FROM live)
+        ) AS rest
+    ) AS piece
+    LEFT JOIN account ON piece.source = account.id
+    WHERE walk.ending IS NULL AND walk.depth < 10000
+)
+
+SELECT
+    walk.*,
+    leg.movement,
+    leg.occurred_at
+FROM walk
+LEFT JOIN leg ON walk.seq = leg.seq
+WHERE
+    walk.depth > 0
+    AND ($6 OR walk.ending IS NOT NULL OR walk.source_hi - walk.source_lo > walk.target_hi - walk.target_lo)
+ORDER BY walk.ordinal, walk.start, walk.depth
+
+-- name: trace_forward
+-- Walks intervals ($1 account, $2 lo, $3 hi) forwards as of seq $4 to where each kilogram rests, or was made into
+-- product; gives every step when $5, else only where the walk ended. Locks nothing; leans on a_source_line_leaves_once
+-- and hole_by_place, as trace_back does on the other side.
+WITH RECURSIVE walk AS (
+    SELECT
+        asked.ordinal,
+        asked.account AS first_account,
+        asked.lo AS start,
+        0 AS depth,
+        NULL::bigint AS seq,
+        NULL::bigint AS source,
+        NULL::bigint AS source_lo,
+        NULL::bigint AS source_hi,
+        asked.account AS target,
+        asked.lo AS target_lo,
+        asked.hi AS target_hi,
+        NULL::text AS ending
+    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS asked (account, lo, hi, ordinal)
+    UNION ALL
+    SELECT
+        walk.ordinal,
+        walk.first_account,
+        walk.start + piece.lo - walk.target_lo,
+        walk.depth + 1,
+        piece.seq,
+        walk.target,
+        piece.lo,
+        piece.hi,
+        piece.target,
+        piece.target_lo,
+        piece.target_hi,
+        CASE
+            WHEN piece.seq IS NULL THEN 'rest'
+            WHEN piece.is_conversion THEN 'made'
+            WHEN
+                piece.target = walk.first_account AND piece.target_lo = walk.start + piece.lo - walk.target_lo
+                THEN 'circle'
+        END
+    FROM walk
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (
+            SELECT FROM hole
+            WHERE
+                hole.account = walk.target AND hole.side = 'out' AND hole.lo < walk.target_hi
+                AND hole.hi > walk.target_lo AND hole.seq <= $4
+        ) AS is_holed
+    ) AS place
+    CROSS JOIN LATERAL (
+        WITH spoken AS (
+            SELECT
+                leg.*,
+                int8multirange(int8range(
+                    greatest(walk.target_lo, leg.source_lo), least(walk.target_hi, leg.source_lo + leg.source_kg)
+                )) AS places
+            FROM leg
+            WHERE
+                leg.source = walk.target AND NOT leg.source_behind AND leg.source_lo < walk.target_hi
+                AND leg.source_lo >= coalesce((
+                    SELECT first.source_lo FROM leg AS first
+                    WHERE first.source = walk.target AND NOT first.source_behind AND first.source_lo <= walk.target_lo
+                    ORDER BY first.source_lo DESC
+                    LIMIT 1
+                ), 0)
+                AND leg.source_lo + leg.source_kg > walk.target_lo AND leg.seq <= $4
+            UNION ALL
+            SELECT
+                leg.*,
+                int8multirange(int8range(
+                    greatest(walk.target_lo, leg.source_lo), least(walk.target_hi, leg.source_lo + leg.source_kg)
+                ))
+            FROM leg
+            WHERE
+                place.is_holed AND leg.source = walk.target AND leg.source_behind AND leg.source_lo < walk.target_hi
+                AND leg.source_lo + leg.source_kg > walk.target_lo AND leg.seq <= $4
+        ),
+
+        live AS MATERIALIZED (
+            SELECT
+                spoken.seq,
+                spoken.source_lo,
+                spoken.source_kg,
+                spoken.target,
+                spoken.target_lo,
+                spoken.target_kg,
+                lower(part) AS lo,
+                upper(part) AS hi
+            FROM spoken
+            CROSS JOIN LATERAL unnest(CASE WHEN place.is_holed THEN spoken.places - coalesce((
+                SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
+                WHERE
+                    hole.account = walk.target AND hole.side = 'out' AND hole.lo < walk.target_hi
+                    AND hole.hi > walk.target_lo AND hole.seq > spoken.seq AND hole.seq <= $4
+            ), '{}') ELSE spoken.places END) AS part
+        )
+
+        SELECT
+            live.seq,
+            live.lo,
+            live.hi,
+            live.target,
+            live.source_kg > live.target_kg AS is_conversion,
+            CASE
+                WHEN live.source_kg = live.target_kg THEN live.target_lo + live.lo - live.source_lo
+                ELSE
+                    live.target_lo - 1
+                    + ((live.lo - live.source_lo + 1) * live.target_kg + live.source_kg - 1) / live.source_kg
+            END AS target_lo,
+            CASE
+                WHEN live.source_kg = live.target_kg THEN live.target_lo + live.hi - live.source_lo
+                ELSE
+                    live.target_lo
+                    + ((live.hi - live.source_lo) * live.target_kg + live.source_kg - 1) / live.source_kg
+            END AS target_hi
+        FROM live
+        UNION ALL
+        SELECT
+            NULL,
+            lower(rest),
+            upper(rest),
+            NULL,
+            FALSE,
+            NULL,
+            NULL
+        FROM unnest(
+            int8multirange(int8range(walk.target_lo, walk.target_hi))
+            - (SELECT coalesce(range_agg(int8range(live.lo, live.hi)), '{}') FROM live)
+        ) AS rest
+    ) AS piece
+    WHERE walk.ending IS NULL AND walk.depth < 10000
+)
+
+SELECT
+    walk.*,
+    leg.movement,
+    leg.occurred_at
+FROM walk
+LEFT JOIN leg ON walk.seq = leg.seq
+WHERE walk.depth > 0 AND ($5 OR walk.ending IS NOT NULL)
+ORDER BY walk.ordinal, walk.start, walk.depth
+
+-- name: places
+-- The places of accounts ($1) as of seq $2: what came in, what went out, and what lies there, less what was cut and not used
+-- again. Locks nothing; leans on the unique indexes of both sides for the tails, and on hole_by_place.
+SELECT
+    asked.account,
+    side.come,
+    side.gone,
+    side.come - side.gone AS stock
+FROM unnest($1::bigint[]) AS asked (account)
+CROSS JOIN LATERAL (
+    SELECT
+        int8multirange(int8range(0, coalesce((
+            SELECT leg.target_lo + leg.target_kg FROM leg
+            WHERE leg.target = asked.account AND NOT leg.target_behind AND leg.seq <= $2
+            ORDER BY leg.target_lo DESC
+            LIMIT 1
+        ), 0))) - coalesce(range_agg(open.part) FILTER (WHERE hole.side = 'in'), '{}') AS come,
+        int8multirange(int8range(0, coalesce((
+            SELECT leg.source_lo + leg.source_kg FROM leg
+            WHERE leg.source = asked.account AND NOT leg.source_behind AND leg.seq <= $2
+            ORDER BY leg.source_lo DESC
+            LIMIT 1
+        ), 0))) - coalesce(range_agg(open.part) FILTER (WHERE hole.side = 'out'), '{}') AS gone
+    FROM hole
+    CROSS JOIN LATERAL unnest(int8multirange(int8range(hole.lo, hole.hi)) - coalesce((
+        SELECT range_agg(int8range(used.lo, used.hi)) FROM (
+            SELECT leg.target_lo AS lo, leg.target_lo + leg.target_kg AS hi FROM leg
+            WHERE
+                hole.side = 'in' AND leg.target = asked.account AND leg.target_behind
+                AND leg.target_lo < hole.hi AND leg.target_lo + leg.target_kg > hole.lo
+                AND leg.seq > hole.seq AND leg.seq <= $2
+            UNION ALL
+            SELECT leg.source_lo, leg.source_lo + leg.source_kg FROM leg
+            WHERE
+                hole.side = 'out' AND leg.source = asked.account AND leg.source_behind
+                AND leg.source_lo < hole.hi AND leg.source_lo + leg.source_kg > hole.lo
+                AND leg.seq > hole.seq AND leg.seq <= $2
+        ) AS used
+    ), '{}')) AS open (part)
+    WHERE hole.account = asked.account AND hole.seq <= $2
+) AS side
+
+-- name: deliveries
+-- Where the kilograms of movements ($1) stand in their targets as of seq $2: their legs, less what was cut since. Locks
+-- nothing; leans on leg_by_movement and hole_by_place.
+SELECT
+    leg.movement,
+    leg.target,
+    lower(part) AS lo,
+    upper(part) AS hi
+FROM unnest($1::uuid[]) WITH ORDINALITY AS asked (movement, ordinal)
+INNER JOIN leg ON asked.movement = leg.movement
+CROSS JOIN LATERAL unnest(
+    int8multirange(int8range(leg.target_lo, leg.target_lo + leg.target_kg))
+    - coalesce((
+        SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
+        WHERE
+            hole.account = leg.target AND hole.side = 'in' AND hole.lo < leg.target_lo + leg.target_kg
+            AND hole.hi > leg.target_lo AND hole.seq > leg.seq AND hole.seq <= $2
+    ), '{}')
+) AS part
+WHERE leg.seq <= $2
+ORDER BY asked.ordinal, leg.seq, part
+
+-- name: accounts
+-- What accounts ($1) stand for. Locks nothing; leans on an_account_has_one_id.
+SELECT id, kind::text, jurisdiction, owner_id, document_id, grade, year, earmark FROM account WHERE id = any($1::bigint[])
+
+-- name: size_at
+-- The last seq of the acts recorded by a time ($1). Locks nothing; leans on checkpoint_by_time.
+SELECT size FROM checkpoint WHERE recorded_at <= $1 ORDER BY recorded_at DESC, size DESC LIMIT 1

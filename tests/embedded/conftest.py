@@ -1,0 +1,227 @@
+"""Two people who start the service on real servers: root, and an ordinary account of this machine."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ORDINARY = "daemon"  # on every Linux machine, and owns nothing
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with an account, a Python and a folder of their own."""
+
+    name: str
+    python: Path
+    environment: dict[str, str]
+    folder: Path
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def start(self, *args: str | Path, **environment: str) -> "subprocess.Popen[str]":
+        entry = pwd.getpwnam(self.name)
+        dropped = {} if entry.pw_uid == os.geteuid() else {"user": entry.pw_uid, "group": entry.pw_gid}
+        return subprocess.Popen(
+            [self.python, *args],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+            env=self.environment | environment,
+            start_new_session=True,
+            extra_groups=[] if dropped else None,
+            **dropped,
+        )
+
+    def run(self, *args: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+        process = self.start(*args, **environment)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+            process.wait()
+        return subprocess.CompletedProcess(args, process.returncode, out, err)
+
+    def script(self, body: str, **environment: str) -> str:
+        """Run Python as this person; gives what it prints."""
+        done = self.run("-c", textwrap.dedent(body), **environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def meisu(self, *args: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return self.run("-m", "service", *args, **environment)
+
+    @contextmanager
+    def serving(self, **environment: str) -> Iterator["Serving"]:
+        """`meisu serve` on this person's data folder, answering; killed at the end if the test did not stop it."""
+        process = self.start("-m", "service", "serve", "--port", "0", "--data", self.data, **environment)
+        assert process.stdout is not None
+        try:
+            address = process.stdout.readline().strip()
+            assert address.startswith("http://127.0.0.1:"), (address, process.communicate())
+            serving = Serving(process, int(address.rpartition(":")[2]))
+            serving.wait_until_it_answers()
+            yield serving
+        finally:
+            process.kill()
+            process.communicate()
+            wait_until(lambda: not servers_in(self.data))
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A service that runs."""
+
+    process: "subprocess.Popen[str]"
+    port: int
+
+    def wait_until_it_answers(self) -> None:
+        def answers() -> bool:
+            with socket.socket() as client:
+                return client.connect_ex(("127.0.0.1", self.port)) == 0
+
+        wait_until(answers)
+
+    def end(self, how: signal.Signals) -> tuple[int, str]:
+        """Signal it as a terminal or an init system would; gives its exit code and what it said."""
+        os.killpg(self.process.pid, how)
+        _, err = self.process.communicate(timeout=30)
+        return self.process.returncode, err
+
+
+def wait_until(fact: Callable[[], bool], within_s: float = 20) -> None:
+    deadline = time.monotonic() + within_s
+    while not fact():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.05)
+
+
+def servers_in(data: Path) -> dict[int, str]:
+    """The servers that work below a data folder, by process id."""
+    home = (data / "server").resolve()
+    found = {}
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and (entry / "cwd").readlink().is_relative_to(home):
+                found[int(entry.name)] = (entry / "exe").readlink().name
+        except OSError:
+            continue
+    return found
+
+
+def enter(account: str, *command: str | Path) -> bool:
+    entry = pwd.getpwnam(account)
+    if entry.pw_uid == os.geteuid():
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    try:
+        done = subprocess.run(
+            command, capture_output=True, check=False, user=entry.pw_uid, group=entry.pw_gid, extra_groups=[], cwd="/"
+        )
+    except PermissionError:
+        return False
+    return done.returncode == 0
+
+
+@pytest.fixture(scope="session")
+def open_ground() -> Iterator[Path]:
+    """A folder that every account can pass through."""
+    folder = Path(mkdtemp(prefix="meisu-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def ordinary_python(open_ground: Path) -> tuple[Path, dict[str, str]]:
+    """This Python and its packages where an ordinary account can run them: in place, or copies."""
+    packages, code, python = Path(sysconfig.get_paths()["purelib"]), ROOT, Path(sys.executable)
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "error"}
+    if os.geteuid() == 0:
+        if not enter(ORDINARY, python, "-c", "import asyncio"):
+            base = open_ground / "python"
+            shutil.copytree(
+                Path(sys.base_prefix, "lib"), base / "lib", ignore=shutil.ignore_patterns("site-packages", "test")
+            )
+            python = base / "bin" / "python3.11"
+            python.parent.mkdir()
+            shutil.copy(Path(sys.base_prefix, "bin", "python3.11"), python)
+            environment["LD_LIBRARY_PATH"] = str(base / "lib")
+        if not enter(ORDINARY, "/usr/bin/test", "-r", packages / "asyncpg" / "__init__.py"):
+            packages = shutil.copytree(
+                packages, open_ground / "packages", ignore=shutil.ignore_patterns("playwright", "__pycache__")
+            )
+        if not enter(ORDINARY, "/usr/bin/test", "-r", code / "service" / "__init__.py"):
+            code = open_ground / "code"
+            for name in ("service", "migrations"):
+                shutil.copytree(ROOT / name, code / name)
+    return python, environment | {"PYTHONPATH": f"{code}:{packages}"}
+
+
+def new_person(name: str, open_ground: Path, ordinary_python: tuple[Path, dict[str, str]]) -> Person:
+    folder = Path(mkdtemp(prefix=f"{name}-", dir=open_ground))
+    folder.chmod(0o711)
+    if name == "root":
+        python, environment = Path(sys.executable), os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+        for variable in ("DATABASE_URL", "REDIS_URL"):
+            environment.pop(variable, None)
+        return Person(name, python, environment, folder)
+    if os.geteuid() == 0:
+        entry = pwd.getpwnam(name)
+        os.chown(folder, entry.pw_uid, entry.pw_gid)
+    return Person(name, *ordinary_python, folder)
+
+
+def leave(person: Person) -> None:
+    """Remove what a person's data folder points to outside of it."""
+    home = person.data / "server"
+    if home.is_symlink():
+        shutil.rmtree(home.readlink())
+
+
+@pytest.fixture(params=["root", "ordinary"])
+def person(
+    request: pytest.FixtureRequest, open_ground: Path, ordinary_python: tuple[Path, dict[str, str]]
+) -> Iterator[Person]:
+    """Each of the two."""
+    if request.param == "root" and os.geteuid() != 0:
+        pytest.skip("only root can see what root sees")
+    ordinary = ORDINARY if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    found = new_person("root" if request.param == "root" else ordinary, open_ground, ordinary_python)
+    yield found
+    leave(found)
+
+
+@pytest.fixture
+def root(open_ground: Path, ordinary_python: tuple[Path, dict[str, str]]) -> Iterator[Person]:
+    """Root, where an ordinary account would see nothing new."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can see what root sees")
+    found = new_person("root", open_ground, ordinary_python)
+    yield found
+    leave(found)
+
+
+@pytest.fixture
+def anyone(open_ground: Path, ordinary_python: tuple[Path, dict[str, str]]) -> Iterator[Person]:
+    """Whoever runs the tests, where the account makes no difference."""
+    found = new_person(pwd.getpwuid(os.geteuid()).pw_name, open_ground, ordinary_python)
+    yield found
+    leave(found)
