@@ -80,10 +80,10 @@ async def contract(connection: Connection, *, at: datetime, **changed: Any) -> U
     return contract_id
 
 
-def ticket_in(contract_id: UUID, at: datetime, **changed: Any) -> dict[str, Any]:
+def ticket_in(under: UUID | None, at: datetime, **changed: Any) -> dict[str, Any]:
     """A ticket as the seller asks for it."""
     return {
-        "contract_id": str(contract_id),
+        "contract_id": under and str(under),
         "plate": PLATE,
         "planned_kg": 31_000,
         "grade": "LM46",
