@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -39,7 +40,7 @@ async def grant(
     accounts = await open_accounts(connection, keys)
     movements = [
         Movement(uuid7(), uuid7(), accounts[source], accounts[target], Kilograms(kg), at, bytes(32))
-        for source, target in zip(keys, keys[1:], strict=False)
+        for source, target in pairwise(keys)
     ]
     posted = await append(connection, movements, at=at, sign=sign)
     await connection.execute(
