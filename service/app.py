@@ -15,7 +15,29 @@ from service.domain.policies import Policies
 from service.embedded import Endpoints
 from service.gate import Gate
 from service.keys import KeyRing
-from service.routes import alerts, contracts, health, lots, movements, people, provenance, slips, token
+from service.routes import (
+    alerts,
+    allotments,
+    contracts,
+    enterprises,
+    health,
+    jurisdictions,
+    lines,
+    log,
+    lots,
+    mines,
+    movements,
+    people,
+    projects,
+    provenance,
+    quotas,
+    slips,
+    stations,
+    stocks,
+    tickets,
+    token,
+    weighings,
+)
 from service.routes import problems as problem_pages
 from service.settings import Settings
 
@@ -24,12 +46,24 @@ ROUTERS = (
     problem_pages.router,
     token.router,
     people.router,
+    jurisdictions.router,
+    enterprises.router,
+    mines.router,
+    stations.router,
+    lines.router,
+    projects.router,
+    stocks.router,
+    allotments.router,
+    quotas.router,
     contracts.router,
     slips.router,
     lots.router,
+    tickets.router,
+    weighings.router,
     movements.router,
     provenance.router,
     alerts.router,
+    log.router,
 )
 
 
@@ -49,6 +83,8 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
                 People.know(state.database, state.cache, state.keys, endpoints.redis_url, settings)
             )
             state.streams = state.cache.waiting
+            state.weighings = await stack.enter_async_context(weighings.weighing_batcher(state))
+            state.issuing = await stack.enter_async_context(tickets.issuing_batcher(state))
             await stack.enter_async_context(chores(state.database, state.cache.commands, state.clock, state.policies))
             yield
 

@@ -11,9 +11,9 @@ FOR UPDATE;
 WITH movement AS MATERIALIZED (
     SELECT given.*
     FROM unnest(
-        $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::bytea[]
-    ) WITH ORDINALITY AS given (id, act, source, target, kg, occurred_at, fact, ord)
-    WHERE NOT EXISTS (SELECT FROM loose WHERE account = ANY($9::bigint[]))
+        $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::timestamptz[], $9::bytea[]
+    ) WITH ORDINALITY AS given (id, act, source, target, kg, target_kg, occurred_at, fact, ord)
+    WHERE NOT EXISTS (SELECT FROM loose WHERE account = ANY($10::bigint[]))
 ),
 
 book AS MATERIALIZED (
@@ -30,15 +30,15 @@ book AS MATERIALIZED (
             WHERE source = account.id AND NOT source_behind ORDER BY source_lo DESC LIMIT 1
         ), 0) AS outs
     FROM account
-    WHERE id = ANY($9::bigint[])
+    WHERE id = ANY($10::bigint[])
 ),
 
--- Row 0 of an account is its book; a movement is an entry of its source (side 0), then of its target (side 1).
-entry AS (
+-- Line 0 of an account is its book; a movement is a line of its source (side 0), then one of its target (side 1).
+line AS MATERIALIZED (
     SELECT
         ord, side, account, id, act, kg, occurred_at, fact,
-        sum(come) OVER lines AS ins,
-        sum(gone) OVER lines AS outs,
+        (sum(come) OVER lines)::bigint AS ins,
+        (sum(gone) OVER lines)::bigint AS outs,
         first_value(mark) OVER lines AS mark,
         first_value(is_boundary) OVER lines AS is_boundary
     FROM (
@@ -49,43 +49,55 @@ entry AS (
         UNION ALL
         SELECT ord, 0, source, 0, kg, NULL, NULL, id, act, kg, occurred_at, fact FROM movement
         UNION ALL
-        SELECT ord, 1, target, kg, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM movement
-    ) AS line
+        SELECT ord, 1, target, target_kg, 0, NULL, NULL, NULL, NULL, target_kg, NULL, NULL FROM movement
+    ) AS entry
     WINDOW lines AS (PARTITION BY account ORDER BY ord, side ROWS UNBOUNDED PRECEDING)
 ),
 
--- A join of the two entries of a movement would be quadratic: they are neighbours.
+-- Each ord is on both sides, so any join would do; a full one is never a nested loop, which would be quadratic.
 pair AS (
     SELECT
-        ord, side, id, act, kg, occurred_at, fact,
-        account AS source,
-        mark AS source_mark,
-        (outs - kg)::bigint AS source_lo,
-        CASE WHEN is_boundary THEN 0 ELSE least(kg, greatest(0, outs - ins))::bigint END AS over_kg,
-        lead(account) OVER moves AS target,
-        lead(mark) OVER moves AS target_mark,
-        (lead(ins) OVER moves - kg)::bigint AS target_lo,
-        CASE
-            WHEN lead(is_boundary) OVER moves THEN 0
-            ELSE least(kg, greatest(0, lead(outs) OVER moves - lead(ins) OVER moves + kg))::bigint
-        END AS cover_kg
-    FROM entry
-    WHERE ord > 0
-    WINDOW moves AS (ORDER BY ord, side)
+        ord, id, act, occurred_at, fact, source, source_mark, source_lo, source_kg, over_kg,
+        target, target_mark, target_lo, target_kg, cover_kg
+    FROM (
+        SELECT
+            ord, id, act, occurred_at, fact,
+            account AS source,
+            mark AS source_mark,
+            outs - kg AS source_lo,
+            kg AS source_kg,
+            CASE WHEN is_boundary THEN 0 ELSE least(kg, greatest(0, outs - ins)) END AS over_kg
+        FROM line
+        WHERE ord > 0 AND side = 0
+    ) AS gone
+    FULL JOIN (
+        SELECT
+            ord,
+            account AS target,
+            mark AS target_mark,
+            ins - kg AS target_lo,
+            kg AS target_kg,
+            CASE WHEN is_boundary THEN 0 ELSE least(kg, greatest(0, outs - ins + kg)) END AS cover_kg
+        FROM line
+        WHERE ord > 0 AND side = 1
+    ) AS come USING (ord)
 )
 
-INSERT INTO leg
+INSERT INTO leg (
+    seq, act, movement, source, source_lo, source_kg, target, target_lo, target_kg,
+    over_kg, cover_kg, source_behind, target_behind, occurred_at, fact, leaf
+)
 SELECT
-    $1 + ord, act, id, source, source_lo, kg, target, target_lo, kg, over_kg, cover_kg, FALSE, FALSE, occurred_at, fact,
+    $1 + ord, act, id, source, source_lo, source_kg, target, target_lo, target_kg,
+    over_kg, cover_kg, FALSE, FALSE, occurred_at, fact,
     sha256(
         '\x00014c'::bytea || int8send($1 + ord) || int8send(act) || uuid_send(id)
-        || source_mark || int8send(source_lo) || int8send(kg)
-        || target_mark || int8send(target_lo) || int8send(kg)
+        || source_mark || int8send(source_lo) || int8send(source_kg)
+        || target_mark || int8send(target_lo) || int8send(target_kg)
         || int8send(over_kg) || int8send(cover_kg) || '\x00'::bytea
         || int8send((extract(EPOCH FROM occurred_at) * 1000000)::bigint) || fact
     )
 FROM pair
-WHERE side = 0
 ORDER BY ord
 RETURNING over_kg, cover_kg, leaf;
 
@@ -184,7 +196,10 @@ ORDER BY seq, lower(span);
 -- Under the head's lock: legs and holes whose places are known, with their leaves; and which accounts are loose from now and which
 -- no longer. An unknown account has no mark, so its leg would have no leaf and is not written.
 WITH written_leg AS (
-    INSERT INTO leg
+    INSERT INTO leg (
+        seq, act, movement, source, source_lo, source_kg, target, target_lo,
+        target_kg, over_kg, cover_kg, source_behind, target_behind, occurred_at, fact, leaf
+    )
     SELECT
         given.*,
         sha256(
@@ -206,7 +221,7 @@ WITH written_leg AS (
 ),
 
 written_hole AS (
-    INSERT INTO hole
+    INSERT INTO hole (seq, act, movement, account, side, lo, hi, kind, debt_kg, occurred_at, fact, leaf)
     SELECT
         given.*,
         sha256(
@@ -224,7 +239,7 @@ written_hole AS (
 ),
 
 loosened AS (
-    INSERT INTO loose
+    INSERT INTO loose (account)
     SELECT unnest($27::bigint[])
     ON CONFLICT DO NOTHING
 ),
@@ -240,10 +255,16 @@ SELECT seq, leaf FROM written_hole
 ORDER BY seq;
 
 -- name: seal
--- Under the head's lock: the signed checkpoint over all leaves so far, and the head that the next act starts from.
+-- Under the head's lock: the signed checkpoint over all leaves so far, the nodes that they completed, and the head that the
+-- next act starts from.
 WITH written AS (
     INSERT INTO checkpoint (size, act, recorded_at, root, key_id, signature)
     VALUES ($1, $2, $3, $5, $6, $7)
+),
+
+completed AS (
+    INSERT INTO node (level, index, hash)
+    SELECT * FROM unnest($8::smallint[], $9::bigint[], $10::bytea[])
 )
 
 UPDATE head
