@@ -56,10 +56,8 @@ CREATE TABLE leg (
     CONSTRAINT a_fact_is_a_hash CHECK (octet_length(fact) = 32),
     CONSTRAINT a_leaf_is_a_hash CHECK (octet_length(leaf) = 32)
 );
-CREATE UNIQUE INDEX a_source_line_leaves_once ON leg (source, source_lo)
-INCLUDE (source_kg, target, target_lo, target_kg, seq) WHERE NOT source_behind;
-CREATE UNIQUE INDEX a_target_line_comes_once ON leg (target, target_lo)
-INCLUDE (target_kg, source, source_lo, source_kg, seq) WHERE NOT target_behind;
+CREATE UNIQUE INDEX a_source_line_leaves_once ON leg (source, source_lo) WHERE NOT source_behind;
+CREATE UNIQUE INDEX a_target_line_comes_once ON leg (target, target_lo) WHERE NOT target_behind;
 CREATE INDEX leg_behind_its_source ON leg (source, source_lo) WHERE source_behind;
 CREATE INDEX leg_behind_its_target ON leg (target, target_lo) WHERE target_behind;
 CREATE INDEX leg_by_movement ON leg (movement);
