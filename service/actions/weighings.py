@@ -254,9 +254,9 @@ class _Desk:
         """What the rules ask about the new records."""
         if not self._fresh:
             return
-        named = [(one.record, at, self._ticket_of(one.record)) for one, at in self._fresh]
-        found = [(record, at, ticket) for record, at, ticket in named if ticket is not None]
-        events = [(one.station_id, one.record, at) for one, at in self._fresh]
+        named = [(one, at, self._ticket_of(one.record)) for one, at in self._fresh]
+        found = [(one.record, at, ticket) for one, at, ticket in named if ticket is not None]
+        events = [(one.station_id, one.record, ticket.id if ticket else None, at) for one, at, ticket in named]
         for (station_id, direction), event, told in await weighings.find_events(connection, events, self._policies):
             self._remember(station_id, direction, event, told)
         self._terms = await weighings.lock_terms(
