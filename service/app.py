@@ -23,6 +23,7 @@ from service.routes import (
     health,
     jurisdictions,
     lines,
+    log,
     lots,
     mines,
     movements,
@@ -62,6 +63,7 @@ ROUTERS = (
     movements.router,
     provenance.router,
     alerts.router,
+    log.router,
 )
 
 
