@@ -147,6 +147,15 @@ OF_PAIZHAI: dict[str, object] = {
     "station_id": BRIDGE_7,
     "person_id": PAIZHAI_CLERK.id,
 }
-ASKED: dict[str, object] = {"year": 2026, **OF_PAIZHAI}
+ASKED: dict[str, object] = {
+    "year": 2026,
+    "quarter": 1,
+    "holder": PAIZHAI.id,
+    "account": 1,
+    "movement_id": _id(999),
+    "from": 1,
+    "to": 2,
+    **OF_PAIZHAI,
+}
 NOBODYS = {"code"}  # parameters that name no record of anybody: jurisdictions
 SECRETS_OF_PAIZHAI = (str(PAIZHAI.id), str(PAIZHAI_MINE), str(BRIDGE_7), PAIZHAI.name, PAIZHAI.credit_code, "排寨")
