@@ -151,8 +151,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def app(settings: Settings, stage_endpoints: Endpoints) -> AsyncIterator[FastAPI]:
-    """The service, running, with the cast registered."""
+async def app(settings: Settings, stage_endpoints: Endpoints, anyio_backend: str) -> AsyncIterator[FastAPI]:
+    """The service, running, with the cast registered; it names its backend so that tests without `async` may use it."""
     app = create_app(settings, stage_endpoints)
     async with app.router.lifespan_context(app):
         yield app
