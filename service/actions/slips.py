@@ -5,6 +5,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from service.actions.overdraws import report_overdraws
 from service.db import Connection
 from service.domain import filings
 from service.domain.alerts import Alert, Flag
@@ -127,4 +128,5 @@ async def _hand_over(
         occurred_at=start_of(slip.handed_on),
         fact=fact,
     )
-    await ledger.append(connection, [movement], at=at, sign=sign)
+    posted = await ledger.append(connection, [movement], at=at, sign=sign)
+    await report_overdraws(connection, posted, at=at)
