@@ -46,7 +46,19 @@ async def lock_head(connection: Connection, *, at: datetime) -> Head:
 async def seal(connection: Connection, head: Head, act: int, leaves: Sequence[bytes], *, sign: Signer) -> bytes:
     """Sign the log as it is with these leaves, and move the head to its end; gives the root."""
     seq = head.seq + len(leaves)
-    frontier, root = evidence.extend(head.frontier, head.seq, leaves)
-    signature = sign.sign(evidence.checkpoint_body(seq, root, head.recorded_at))
-    await connection.execute(SQL["seal"], seq, act, head.recorded_at, frontier, root, sign.key_id, signature)
-    return root
+    growth = evidence.grow(head.frontier, head.seq, leaves)
+    signature = sign.sign(evidence.checkpoint_body(seq, growth.root, head.recorded_at))
+    await connection.execute(
+        SQL["seal"],
+        seq,
+        act,
+        head.recorded_at,
+        growth.frontier,
+        growth.root,
+        sign.key_id,
+        signature,
+        [level for level, _ in growth.kept],
+        [index for _, index in growth.kept],
+        list(growth.kept.values()),
+    )
+    return growth.root
