@@ -44,10 +44,10 @@ async def create_allotment(
     if not allowed:
         raise NotAllowed
     rules.check_holder(draft.kind, draft.source, found.holder, found.right)
-    if issue:
-        await ledger.lock_head(connection, at=at)
-
     allotment_id = uuid7()
+    if issue:
+        await _hold_the_book(connection, draft.allotment(allotment_id, found.holder), at=at)
+
     await allotments.insert_allotment(connection, allotment_id, draft, at=at)
     await allotments.insert_step(connection, allotment_id, "draft", shanghai_day(at), at=at, actor=actor)
     if issue:
@@ -69,8 +69,12 @@ async def take_step(
     actor: Actor,
 ) -> None:
     """Take an allotment one step on: consult, approve, issue, publish, or withdraw it (R14)."""
-    await allotments.find_allotment(connection, allotment_id, actor=actor)
-    if step in (Step.ISSUE, Step.WITHDRAW):
+    row = await allotments.find_allotment(connection, allotment_id, actor=actor)
+    if step is Step.ISSUE:
+        draft = _draft(row, on)
+        found = await allotments.find_holder(connection, draft, actor=actor)
+        await _hold_the_book(connection, draft.allotment(allotment_id, found.holder), at=at)
+    elif step is Step.WITHDRAW:
         await ledger.lock_head(connection, at=at)
     await allotments.lock_allotment(connection, allotment_id)
     row = await allotments.find_allotment(connection, allotment_id, actor=actor)
@@ -90,6 +94,12 @@ async def take_step(
         await allotments.move_allotment(connection, allotment_id, then, row["issued_on"])
         await allotments.insert_step(connection, allotment_id, step, on, at=at, actor=actor)
     await audits.note(connection, f"allotments.{step}", allotment_id, {"on": on}, at=at, actor=actor)
+
+
+async def _hold_the_book(connection: Connection, allotment: Allotment, *, at: datetime) -> None:
+    """Open the accounts, then lock the head: the order of those who weigh, so that neither waits for the other in a ring."""
+    await open_accounts(connection, [_source(allotment), _target(allotment)])
+    await ledger.lock_head(connection, at=at)
 
 
 async def _issue(
