@@ -150,6 +150,18 @@ async def test_r22d_a_mine_without_a_tranche_on_the_day_is_flagged(by: By) -> No
     assert len(await alerts(by, code="seller-without-quota", state="open")) == 1
 
 
+async def test_o01_a_mine_that_promises_more_than_it_can_get_is_flagged_until_it_promises_less(by: By) -> None:
+    scale = 2_110_000_000
+    await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract(kg=scale))
+    assert await alerts(by, code="quota-overcommitted") == []
+    more = (await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract(number="HT-2", kg=1))).json()
+    assert [alert["subject_id"] for alert in await alerts(by, code="quota-overcommitted", state="open")] == [
+        str(cast.PAIZHAI_MINE)
+    ]
+    await by(PAIZHAI_CLERK).post(f"/v1/contracts/{more['id']}/close")
+    assert await alerts(by, code="quota-overcommitted", state="open") == []
+
+
 async def test_r26_on_day_16_an_incomplete_contract_is_overdue_until_it_is_filed(app: FastAPI, by: By) -> None:
     filed = await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract())
     path = f"/v1/contracts/{filed.json()['id']}"
