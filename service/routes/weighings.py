@@ -93,7 +93,7 @@ class RecordIn(BaseModel):
             self.gross_kg,
             self.tare_kg,
             self.grade,
-            self.weighed_at,
+            self.weighed_at.astimezone(UTC),
             self.manual,
             self.manual_reason,
             self.second_person,
