@@ -9,7 +9,8 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from service.actions.quotas import watch_commitments, watch_posting
+from service.actions.overdraws import report_overdraws
+from service.actions.quotas import watch_commitments
 from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.domain.ledger import AccountKey, AccountKind, Movement
@@ -141,7 +142,7 @@ async def _post(
 
     async def keep(posted: Posted) -> None:
         over_kg.update(posted.over_kg)
-        await watch_posting(connection, posted, at=at)
+        await report_overdraws(connection, posted, at=at)
 
     async def flush() -> None:
         if waiting:
