@@ -7,17 +7,21 @@ from fastapi import FastAPI
 
 from service import problems
 from service.cache import Cache
+from service.chores import chores
 from service.clock import Clock
 from service.db import Database
+from service.domain.policies import Policies
 from service.embedded import Endpoints
 from service.gate import Gate
-from service.routes import health
+from service.routes import alerts, health, provenance
 from service.routes import problems as problem_pages
 from service.settings import Settings
 
 ROUTERS = (
     health.router,
     problem_pages.router,
+    provenance.router,
+    alerts.router,
 )
 
 
@@ -32,12 +36,14 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
                 Database.connect(endpoints.database_url, settings.pool_size)
             )
             state.cache = await stack.enter_async_context(Cache.connect(endpoints.redis_url))
+            await stack.enter_async_context(chores(state.database, state.cache.commands, state.clock, state.policies))
             yield
 
     # The stock pages for /docs load scripts from elsewhere; the document itself is enough.
     app = FastAPI(title="镁溯 Meisu", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.settings = settings
     app.state.clock = Clock(settings.clock)
+    app.state.policies = Policies()
     app.add_middleware(
         Gate, body_limit_bytes=settings.body_limit_bytes, secure=settings.public_url.startswith("https://")
     )

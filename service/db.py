@@ -1,7 +1,7 @@
 """The two doors to the database: one request = one door = one transaction, committed before the answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
@@ -20,6 +20,8 @@ SECONDS_TO_WAIT = 5.0  # for a connection, before the caller is asked to come ag
 
 Isolation = Literal["repeatable_read", "read_committed"]
 
+Record = asyncpg.Record
+
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 else:
@@ -29,8 +31,8 @@ else:
 class Door(Protocol):
     """What both doors can do: run a sentence with $1, $2 … as part of the request's transaction."""
 
-    async def fetch(self, query: str, *args: Any) -> Sequence[Mapping[str, Any]]:
-        """The rows that a sentence gives."""
+    async def fetch(self, query: str, *args: Any) -> Sequence[Any]:
+        """The rows that a sentence gives, each read by its columns' names."""
 
 
 class SessionDoor:
@@ -39,11 +41,11 @@ class SessionDoor:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def fetch(self, query: str, *args: Any) -> Sequence[Mapping[str, Any]]:
+    async def fetch(self, query: str, *args: Any) -> Sequence[Any]:
         """The rows that a sentence gives, in the session's own transaction."""
         connection = await self._session.connection()
         result = await connection.exec_driver_sql(query, args)
-        return list(result.mappings().all()) if result.returns_rows else []
+        return result.mappings().all() if result.returns_rows else []
 
 
 async def prepare_connection(connection: Connection) -> None:

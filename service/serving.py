@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 
@@ -61,7 +62,7 @@ def answer(settings: Settings, endpoints: Endpoints, taken: socket.socket) -> No
         server_header=False,
         timeout_graceful_shutdown=LAST_ANSWERS_WITHIN_S,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     try:
         server.run(sockets=[taken])
     except KeyboardInterrupt:
@@ -72,6 +73,13 @@ def answer(settings: Settings, endpoints: Endpoints, taken: socket.socket) -> No
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if not server.started:
         raise CannotRun("服务未能启动, 原因见上。", "The service did not start; the reason is above.")
+
+
+class _Server(uvicorn.Server):
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # A second signal would skip the application's own shutdown.
+        if not self.should_exit:
+            super().handle_exit(sig, frame)
 
 
 def stop_on_sigterm() -> None:

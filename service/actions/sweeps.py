@@ -1,10 +1,8 @@
 """What is done because time has passed, by whichever process holds the sweeper's lock."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
-from service.db import Connection
+from service.db import Connection, Record
 from service.domain.alerts import Alert, Flag
 from service.domain.policies import Policies
 from service.store import alerts, sweeps
@@ -32,7 +30,7 @@ async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> 
     return True
 
 
-def _alert(code: Flag, ticket: Mapping[str, Any], *, since: str) -> Alert:
+def _alert(code: Flag, ticket: Record, *, since: str) -> Alert:
     return Alert(
         code=code,
         subject_kind="ticket",

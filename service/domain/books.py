@@ -219,26 +219,8 @@ def _pieces(spans: Iterable[Span], end: int) -> tuple[list[Piece], int]:
 
 
 def _rows(act: int, movement: Movement, gone: Written, come: Written) -> list[Row]:
-    rows: list[Row] = [
-        Hole(
-            act,
-            movement.id,
-            account,
-            side,
-            piece.jumped_from,
-            piece.lo,
-            HoleKind.JUMP,
-            Kilograms(0),
-            movement.occurred_at,
-            movement.fact,
-        )
-        for account, side, written in (
-            (movement.source, Side.OUT, gone),
-            (movement.target, Side.IN, come),
-        )
-        for piece in written.pieces
-        if piece.jumped_from is not None
-    ]
+    """Legs where neither side's piece ends, and before a leg the holes that its ends jump over."""
+    rows: list[Row] = []
     starts = sorted({piece.start for written in (gone, come) for piece in written.pieces})
     sources, targets = iter(gone.pieces), iter(come.pieces)
     source, target = next(sources), next(targets)
@@ -247,6 +229,12 @@ def _rows(act: int, movement: Movement, gone: Written, come: Written) -> list[Ro
             source = next(sources)
         if start == target.start + target.kg:
             target = next(targets)
+        for account, side, piece in (
+            (movement.source, Side.OUT, source),
+            (movement.target, Side.IN, target),
+        ):
+            if start == piece.start and piece.jumped_from is not None:
+                rows.append(_jump(act, movement, account, side, piece.jumped_from, piece.lo))
         rows.append(
             Leg(
                 act,
@@ -266,6 +254,11 @@ def _rows(act: int, movement: Movement, gone: Written, come: Written) -> list[Ro
             )
         )
     return rows
+
+
+def _jump(act: int, movement: Movement, account: int, side: Side, lo: int, hi: int) -> Hole:
+    nothing = Kilograms(0)
+    return Hole(act, movement.id, account, side, lo, hi, HoleKind.JUMP, nothing, movement.occurred_at, movement.fact)
 
 
 def _places(part: Part) -> Span:

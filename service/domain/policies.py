@@ -68,7 +68,7 @@ class Policies:
     yield_band_share: Fraction = Fraction(20, 100)  # P02
 
     def transit_tolerance(self, net_kg: Kilograms) -> Kilograms:
-        """How far the two scales of a load may differ: a share of the source's net or a fixed weight, the larger (W02)."""
+        """How far the two scales of a load may differ: a share of the source's net or a fixed weight, the larger."""
         return max(Kilograms(int(net_kg * self.transit_tolerance_share)), self.transit_tolerance_kg)
 
 

@@ -67,12 +67,13 @@ def servers_home(data: Path, account: Account) -> Path:
             _make_home(away, account)
             (away / "belongs-to").write_text(f"{data}\n")
             home.symlink_to(away)
+    home = home.resolve()
     if not account.can_enter(home / "log"):
         raise CannotRun(
-            f"账户 {account.name} 无法进入 {home.resolve()}。请把数据目录移到它能进入的位置。",
-            f"The account {account.name} cannot enter {home.resolve()}. Move the data folder to where it can go.",
+            f"账户 {account.name} 无法进入 {home}。请把数据目录移到它能进入的位置。",
+            f"The account {account.name} cannot enter {home}. Move the data folder to where it can go.",
         )
-    return home.resolve()
+    return home
 
 
 def state_folder() -> Path:

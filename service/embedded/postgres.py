@@ -174,7 +174,7 @@ def _say_who_may_come_in(home: Path, name: str, account: Account) -> None:
 def _settings(home: Path, sockets: Path, *, durable: bool) -> dict[str, str]:
     settings = {
         "listen_addresses": "",
-        "unix_socket_directories": f'"{sockets}"',
+        "unix_socket_directories": '"{}"'.format(str(sockets).replace('"', '""')),
         "unix_socket_permissions": "0700",
         "hba_file": str(home / "pg_hba.conf"),
         "ident_file": str(home / "pg_ident.conf"),

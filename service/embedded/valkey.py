@@ -75,11 +75,11 @@ def valkey(
     url = f"unix://:{password}@{quote(str(listening))}"
     settings = {
         "port": "0",
-        "unixsocket": f'"{listening}"',
+        "unixsocket": _quoted(listening),
         "unixsocketperm": "700",
         "requirepass": password,
-        "dir": f'"{folder}"',
-        "logfile": f'"{home / "log" / "valkey.log"}"',
+        "dir": _quoted(folder),
+        "logfile": _quoted(home / "log" / "valkey.log"),
         "daemonize": "no",
         "save": '""',
         "appendonly": "yes" if durable else "no",
@@ -101,6 +101,10 @@ def valkey(
         yield server, url
     finally:
         stop(server, signal.SIGTERM)
+
+
+def _quoted(path: Path) -> str:
+    return '"{}"'.format(str(path).replace("\\", "\\\\").replace('"', '\\"'))
 
 
 def _wait_until_ready(server: "subprocess.Popen[bytes]", url: str, home: Path) -> None:

@@ -1,6 +1,6 @@
 """Alerts: listed from the database, streamed as they come."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from service.actions import alerts as deeds
 from service.auth import may
-from service.db import ConnectionDep, ReaderDep, database
+from service.db import ConnectionDep, ReaderDep, Record, database
 from service.domain.alerts import Flag
 from service.domain.permissions import Actor
 from service.outbox import STREAM
@@ -41,7 +41,7 @@ class AlertOut(BaseModel):
     note: str | None
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> "AlertOut":
+    def of(cls, row: Record) -> "AlertOut":
         """An alert's row as clients see it."""
         return cls.model_validate({**row, "state": "settled" if row["settled_at"] else "open"})
 
@@ -94,7 +94,7 @@ async def stream_alerts(
 ) -> AsyncIterator[ServerSentEvent]:
     """Alerts as they are opened and settled; goes on after Last-Event-ID, as far back as the stream reaches."""
     stream = STREAM.format(topic="alerts")
-    streams = request.app.state.streams
+    streams = request.app.state.cache.waiting
     # Not "$": it would mean anew, at each read, the end of that moment, and lose what came between two reads.
     newest = await streams.xrevrange(stream, count=1)
     place = last_event_id or (newest[0][0].decode() if newest else "0-0")
@@ -102,15 +102,13 @@ async def stream_alerts(
         answer = await streams.xread({stream: place}, count=MOST_AT_ONCE, block=WAIT_MILLISECONDS)
         entries = answer[0][1] if answer else []
         messages = [(entry_id.decode(), orjson.loads(fields[b"message"])) for entry_id, fields in entries]
-        for place, event in await _events(request, messages, actor):
+        for event in await _events(request, messages, actor):
             yield event
         if entries:
             place = entries[-1][0].decode()
 
 
-async def _events(
-    request: Request, messages: list[tuple[str, dict[str, str]]], actor: Actor
-) -> list[tuple[str, ServerSentEvent]]:
+async def _events(request: Request, messages: list[tuple[str, dict[str, str]]], actor: Actor) -> list[ServerSentEvent]:
     """The messages that the actor may see, with their alerts as they are now."""
     if not messages:
         return []
@@ -119,7 +117,7 @@ async def _events(
         rows = await alerts.list_alerts(connection, ids=ids, limit=len(ids), actor=actor)
     seen = {str(row["id"]): AlertOut.of(row) for row in rows}
     return [
-        (place, ServerSentEvent(id=place, event=f"alert.{message['event']}", data=seen[message["id"]]))
+        ServerSentEvent(id=place, event=f"alert.{message['event']}", data=seen[message["id"]])
         for place, message in messages
         if message["id"] in seen
     ]

@@ -1,14 +1,13 @@
 """Alerts: opened and settled in the transaction of what causes them, each with a message in the outbox."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import orjson
 from uuid_utils.compat import uuid7
 
-from service.db import Connection
+from service.db import Connection, Record
 from service.domain.alerts import Alert, Flag
 from service.domain.permissions import Actor
 from service.store.sentences import sentences
@@ -56,7 +55,7 @@ async def list_alerts(
     limit: int = 50,
     ids: Collection[UUID] | None = None,
     actor: Actor,
-) -> Sequence[Mapping[str, Any]]:
+) -> list[Record]:
     """The alerts that an office's area or an enterprise has, newest first."""
     chosen = None if ids is None else list(ids)
     return await connection.fetch(

@@ -1,15 +1,12 @@
 """Messages that were committed with a deed and wait to be told to those who watch."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from service.db import Connection
+from service.db import Connection, Record
 from service.store.sentences import sentences
 
 SQL = sentences("outbox")
 
 
-async def take(connection: Connection, most: int) -> Sequence[Mapping[str, Any]]:
+async def take(connection: Connection, most: int) -> list[Record]:
     """The oldest messages, taken out; they are back if the transaction fails. None while another process tells them."""
     if not await connection.fetchval(SQL["lead"]):
         return []

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from service.db import Connection
 from service.domain.ledger import AccountKey, AccountKind
-from service.domain.provenance import Ending, Fragment, Interval, PartsDoNotAddUpError, Step, Trace, merge
+from service.domain.provenance import Ending, Fragment, Interval, Step, Trace, merge
 from service.domain.units import Kilograms
 from service.store.sentences import sentences
 
@@ -40,9 +40,7 @@ async def trace_all_back(
     return [_back(interval, walked[ordinal]) for ordinal, interval in enumerate(asked, 1)]
 
 
-async def trace_all_forward(
-    connection: Connection, asked: Sequence[Interval], as_of: int | None = None
-) -> list[Trace]:
+async def trace_all_forward(connection: Connection, asked: Sequence[Interval], as_of: int | None = None) -> list[Trace]:
     """`trace_forward` of many intervals in one sentence, in their order."""
     walked = await _walk(connection, "trace_forward", asked, as_of, False)
     return [_forward(interval, walked[ordinal]) for ordinal, interval in enumerate(asked, 1)]
@@ -172,9 +170,7 @@ def _back(asked: Interval, rows: Sequence[Mapping[str, Any]]) -> Trace:
             continue
         ending = Ending(row["ending"])
         place = _target(row) if ending in (Ending.TRANCHE, Ending.DEBT) else _source(row)
-        fragments.append(
-            Fragment(row["start"], place, ending, row["source"], row["movement"], row["occurred_at"])
-        )
+        fragments.append(Fragment(row["start"], place, ending, row["source"], row["movement"], row["occurred_at"]))
     return Trace(asked, ore_kg, merge(fragments))
 
 
@@ -185,9 +181,7 @@ def _forward(asked: Interval, rows: Sequence[Mapping[str, Any]]) -> Trace:
             continue
         ending = Ending(row["ending"])
         place = _target(row) if ending is Ending.CIRCLE else _source(row)
-        fragments.append(
-            Fragment(row["start"], place, ending, row["target"], row["movement"], row["occurred_at"])
-        )
+        fragments.append(Fragment(row["start"], place, ending, row["target"], row["movement"], row["occurred_at"]))
     return Trace(asked, asked.kg, merge(fragments))
 
 

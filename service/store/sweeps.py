@@ -1,10 +1,8 @@
 """What time alone brings about: tickets that nobody used, loads that nobody received, keys that are forgotten."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from service.db import Connection
+from service.db import Connection, Record
 from service.store.sentences import sentences
 
 SQL = sentences("sweeps")
@@ -15,12 +13,12 @@ async def lead(connection: Connection) -> bool:
     return bool(await connection.fetchval(SQL["lead"]))
 
 
-async def expire_tickets(connection: Connection, before: datetime, *, at: datetime) -> Sequence[Mapping[str, Any]]:
+async def expire_tickets(connection: Connection, before: datetime, *, at: datetime) -> list[Record]:
     """End the tickets whose validity ended before a moment and that no scale saw; their holds are released."""
     return await connection.fetch(SQL["expire_tickets"], before, at)
 
 
-async def never_received(connection: Connection, before: datetime) -> Sequence[Mapping[str, Any]]:
+async def never_received(connection: Connection, before: datetime) -> list[Record]:
     """The loads that were weighed out before a moment, never arrived, and have no open alert for it."""
     return await connection.fetch(SQL["never_received"], before)
 

@@ -225,4 +225,3 @@ def anyone(open_ground: Path, ordinary_python: tuple[Path, dict[str, str]]) -> I
     found = new_person(pwd.getpwuid(os.geteuid()).pw_name, open_ground, ordinary_python)
     yield found
     leave(found)
-

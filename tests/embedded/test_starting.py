@@ -147,7 +147,9 @@ with services(data, durable=False) as endpoints:
 def test_the_data_folder_is_closed_to_others(person: Person) -> None:
     person.script(STARTING + "\nwith services(data, durable=True): pass")
 
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [person.data, *(person.data / "server").iterdir()]}
+    modes = {
+        path.name: stat.S_IMODE(path.stat().st_mode) for path in [person.data, *(person.data / "server").iterdir()]
+    }
     # As root the servers' account passes through, by its group; it can neither list nor write.
     through = 0o710 if person.name == "root" else 0o700
     assert modes["data"] == through

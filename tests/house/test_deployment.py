@@ -4,13 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+
 from service.__main__ import app
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-VARIABLES = {
-    str(field.validation_alias or f"MEISU_{name}").upper() for name, field in Settings.model_fields.items()
-}
+VARIABLES = {str(field.validation_alias or f"MEISU_{name}").upper() for name, field in Settings.model_fields.items()}
 COMMANDS = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
 
 

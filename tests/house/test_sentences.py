@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from service.db import Connection
 from service.store.sentences import FOLDER, NAME, sentences
 

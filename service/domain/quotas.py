@@ -1,0 +1,186 @@
+"""What quota there is and what became of it: the figures of one holder, the tree of pools, and what breaks a cap."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from service.domain.alerts import Alert, Flag
+from service.domain.allotments import PROVINCE, HolderKind
+from service.domain.permissions import area_of
+from service.domain.places import Places, Span
+from service.domain.units import Kilograms
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What was issued, has left, is held by open tickets and is promised by contracts (O01)."""
+
+    issued_kg: int = 0
+    out_kg: int = 0
+    held_kg: int = 0
+    contracted_kg: int = 0
+
+    def __add__(self, other: "Figures") -> "Figures":
+        return Figures(
+            self.issued_kg + other.issued_kg,
+            self.out_kg + other.out_kg,
+            self.held_kg + other.held_kg,
+            self.contracted_kg + other.contracted_kg,
+        )
+
+    @property
+    def available_kg(self) -> int:
+        """What may still leave; negative where more has left or is held than was issued."""
+        return self.issued_kg - self.out_kg - self.held_kg
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What a jurisdiction got for a year and what it has allotted of it."""
+
+    got_kg: int = 0
+    allotted_kg: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One holder's figures of a year; `overdrawn_kg` has left with nothing behind it (O04)."""
+
+    kind: HolderKind
+    id: UUID
+    name: str
+    jurisdiction: str
+    figures: Figures
+    overdrawn_kg: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A jurisdiction as the tree names it."""
+
+    code: str
+    name: str
+    name_en: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A jurisdiction in the tree: its pool, if it may be seen, and the sum of all that is held below it."""
+
+    place: Place
+    pool: Pool | None
+    held_below: Figures
+    children: Sequence["Node"] = field(default=())
+    holdings: Sequence[Holding] = field(default=())
+
+    @property
+    def figures(self) -> Figures:
+        """The node's own figures: what its pool got against all that went out below it (R06)."""
+        below = self.held_below
+        got_kg = below.issued_kg if self.pool is None else self.pool.got_kg
+        return Figures(got_kg, below.out_kg, below.held_kg, below.contracted_kg)
+
+    @property
+    def overdrawn_kg(self) -> int:
+        """By how much consumption breaks the cap of this level (R06)."""
+        return beyond(self.figures.out_kg, self.figures.issued_kg)
+
+
+def beyond(out_kg: int, got_kg: int) -> int:
+    """Kilograms that went out beyond what there was to give."""
+    return max(0, out_kg - got_kg)
+
+
+def overcommitted_kg(figures: Figures, room_kg: Kilograms) -> int:
+    """By how much what left and what is promised exceed the most that a mine can still get this year (O01).
+
+    `room_kg` is what the year's ceiling leaves for further tranches.
+    """
+    return beyond(figures.out_kg + figures.contracted_kg, figures.issued_kg + room_kg)
+
+
+def spent_kg(places: Iterable[Span], stock: Places) -> int:
+    """How many of a tranche's places are no longer in stock: the ore that was weighed out under it (R16)."""
+    return sum(hi - lo - sum(b - a for a, b in stock.within(lo, hi)) for lo, hi in places)
+
+
+def chain(code: str) -> list[str]:
+    """A jurisdiction and those above it, the province first."""
+    area = area_of(code)
+    return list(dict.fromkeys([PROVINCE, f"{area[:4]}00", code][: len(area) // 2]))
+
+
+def tree(places: Mapping[str, Place], pools: Mapping[str, Pool], holdings: Iterable[Holding]) -> Node:
+    """The province with its cities, counties and holders; a jurisdiction with neither pool nor holder is left out."""
+    held: dict[str, list[Holding]] = {}
+    for holding in holdings:
+        held.setdefault(holding.jurisdiction, []).append(holding)
+    known = {above for code in [*pools, *held] for above in chain(code)} | {PROVINCE}
+    children: dict[str, list[str]] = {}
+    for code in sorted(known - {PROVINCE}):
+        children.setdefault(chain(code)[-2], []).append(code)
+
+    def node(code: str) -> Node:
+        below = [node(child) for child in children.get(code, ())]
+        own = held.get(code, [])
+        total = sum((child.held_below for child in below), sum((holding.figures for holding in own), Figures()))
+        return Node(places[code], pools.get(code), total, below, own)
+
+    return node(PROVINCE)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolOverdraw:
+    """A jurisdiction below which more has gone out than it got for the year."""
+
+    jurisdiction: str
+    year: int
+    got_kg: int
+    out_kg: int
+
+    def alert(self, occurred_at: datetime) -> Alert:
+        """The alert for the office of that level."""
+        facts = {"year": self.year, "got_kg": self.got_kg, "out_kg": self.out_kg, "over_kg": self.out_kg - self.got_kg}
+        code = self.jurisdiction
+        return Alert(Flag.POOL_OVERDRAWN, "jurisdiction", code, code, (), occurred_at, facts)
+
+
+def pools_overdrawn(pools: Mapping[str, Pool], out_kg: Mapping[str, int], year: int) -> list[PoolOverdraw]:
+    """Those of the jurisdictions whose cap is broken by what went out below them (R06)."""
+    return [
+        PoolOverdraw(code, year, pool.got_kg, out_kg.get(code, 0))
+        for code, pool in sorted(pools.items())
+        if beyond(out_kg.get(code, 0), pool.got_kg)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Overcommitment:
+    """A mine whose ore that left and is promised exceeds all that it can get in the year."""
+
+    mine_id: UUID
+    enterprise_id: UUID
+    jurisdiction: str
+    year: int
+    figures: Figures
+    room_kg: Kilograms
+
+    @property
+    def over_kg(self) -> int:
+        """By how much; 0 where the mine is not over-committed."""
+        return overcommitted_kg(self.figures, self.room_kg)
+
+    def alert(self, occurred_at: datetime) -> Alert:
+        """The alert for the mine's firm and its office."""
+        facts = {
+            "year": self.year,
+            "issued_kg": self.figures.issued_kg,
+            "out_kg": self.figures.out_kg,
+            "contracted_kg": self.figures.contracted_kg,
+            "room_kg": self.room_kg,
+            "over_kg": self.over_kg,
+        }
+        mine, parties = str(self.mine_id), (self.enterprise_id,)
+        return Alert(Flag.QUOTA_OVERCOMMITTED, "mine", mine, self.jurisdiction, parties, occurred_at, facts)

@@ -1,0 +1,255 @@
+"""Where ore came from, down to the tranche and the province's document; and where a mine's ore is now."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
+
+from service.auth import may
+from service.db import Connection, ReaderDep, Record
+from service.domain.ledger import AccountKind
+from service.domain.permissions import Actor
+from service.domain.provenance import Ending, Flow, Fragment, Step, bounded, flows, shares
+from service.domain.refusals import NotFound
+from service.domain.units import Kilograms
+from service.routes.fields import Instant
+from service.store import documents, provenance
+
+router = APIRouter(prefix="/v1/provenance", tags=["provenance"])
+
+ReadsProvenance = Annotated[Actor, Depends(may("provenance.read"))]
+AsOf = Annotated[Instant | None, Query(description="what was known then")]
+Limit = Annotated[int, Query(ge=1, le=5_000, description="how many origins and steps are named; the rest is summed")]
+MOST_NAMED = 500
+
+
+class OriginOut(BaseModel):
+    """Kilograms of one tranche of a mine, a project or a declared stock (`mine_id` is null for the latter two)."""
+
+    mine_id: UUID | None
+    mine: str
+    licence: str | None
+    year: int
+    quarter: int | None
+    tranche_id: UUID
+    document_no: str
+    kg: int
+
+
+class UnprovenOut(BaseModel):
+    """Kilograms whose walk ends without an origin, and where."""
+
+    reason: Ending
+    holder: str | None
+    document: str | None
+    kg: int
+
+
+class StepOut(BaseModel):
+    """What one movement carried between two accounts; a firm that the reader has no business with has no name here."""
+
+    source: str | None
+    source_kind: AccountKind
+    source_account: int
+    target: str | None
+    target_kind: AccountKind
+    target_account: int
+    kg: int
+    document: str | None
+    occurred_at: datetime
+
+
+class RestOut(BaseModel):
+    """What a bounded answer does not name one by one."""
+
+    parts: int
+    kg: int
+
+
+class ProvenanceOut(BaseModel):
+    """Σ origins + unproven = kg, to the kilogram; what `rest` sums up is in these figures."""
+
+    kg: int
+    proven_kg: int
+    unproven_kg: int
+    origins: list[OriginOut]
+    unproven: list[UnprovenOut]
+    rest: RestOut | None
+    steps: list[StepOut]
+    steps_left_out: int
+
+
+class HolderOut(BaseModel):
+    """Kilograms that rest in one account, whoever holds it."""
+
+    holder_id: UUID | None
+    holder: str | None
+    account: int
+    kind: AccountKind
+    document: str | None
+    kg: int
+
+
+class HoldersOut(BaseModel):
+    """Where a mine's ore of one year is now; Σ holders = kg = what the mine has let out."""
+
+    kg: int
+    holders: list[HolderOut]
+    rest: RestOut | None
+
+
+@router.get("/tickets/{ticket_id}")
+async def ticket_provenance(
+    ticket_id: UUID, connection: ReaderDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
+) -> ProvenanceOut:
+    """Where a load came from, and what became of it: the net of the source scale, and what was lost on the way."""
+    account = await documents.ticket_account(connection, ticket_id, actor=actor)
+    if account is None:
+        raise NotFound
+    size = await _size(connection, as_of)
+    answer, steps = await _walk(connection, [account], size)
+    gone = (await provenance.let_out(connection, [account], size))[account]
+    _, onward = await provenance.steps_forward(connection, gone, size)
+    onward = [step for step in onward if step.source.account == account]
+    return await _answer(connection, answer, [*steps, *onward], limit, actor=actor)
+
+
+@router.get("/lots/{lot_id}")
+async def lot_provenance(
+    lot_id: UUID, connection: ReaderDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
+) -> ProvenanceOut:
+    """Where all that a lot received came from."""
+    account = await documents.lot_account(connection, lot_id, actor=actor)
+    if account is None:
+        raise NotFound
+    answer, steps = await _walk(connection, [account], await _size(connection, as_of))
+    return await _answer(connection, answer, steps, limit, actor=actor)
+
+
+@router.get("/contracts/{contract_id}")
+async def contract_provenance(
+    contract_id: UUID, connection: ReaderDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
+) -> ProvenanceOut:
+    """Where all that was received under a contract came from."""
+    accounts = await documents.contract_accounts(connection, contract_id, actor=actor)
+    if accounts is None:
+        raise NotFound
+    answer, steps = await _walk(connection, accounts, await _size(connection, as_of))
+    return await _answer(connection, answer, steps, limit, actor=actor)
+
+
+@router.get("/mines/{mine_id}")
+async def mine_holders(
+    mine_id: UUID,
+    connection: ReaderDep,
+    actor: ReadsProvenance,
+    year: Annotated[int, Query(ge=2000, le=2100)],
+    as_of: AsOf = None,
+    limit: Limit = MOST_NAMED,
+) -> HoldersOut:
+    """Who holds a mine's ore of a year now: on the road, in lots, made into product, consumed or lost."""
+    accounts = await documents.mine_accounts(connection, mine_id, year, actor=actor)
+    if accounts is None:
+        raise NotFound
+    found = shares(await provenance.holders(connection, accounts, await _size(connection, as_of)))
+    named, rest = bounded(found, limit)
+    words = await documents.describe_accounts(connection, {share.account for share in named})
+    return HoldersOut(
+        kg=sum(share.kg for share in found),
+        holders=[
+            HolderOut(
+                **_named(words[share.account], actor),
+                account=share.account,
+                kind=words[share.account]["kind"],
+                kg=share.kg,
+            )
+            for share in named
+        ],
+        rest=rest and RestOut(parts=rest.shares, kg=rest.kg),
+    )
+
+
+async def _size(connection: Connection, as_of: datetime | None) -> int | None:
+    return None if as_of is None else await provenance.size_at(connection, as_of)
+
+
+async def _walk(
+    connection: Connection, accounts: Collection[int], size: int | None
+) -> tuple[list[Fragment], list[Step]]:
+    """What accounts received, walked back to the tranches, with the steps up to the province's act."""
+    come = [
+        interval for found in (await provenance.received(connection, accounts, size)).values() for interval in found
+    ]
+    traces = await provenance.trace_all_back(connection, come, size)
+    into, steps = await provenance.steps_back(connection, come, size, to_the_province=True)
+    assert sum(trace.ore_kg for trace in into) == sum(trace.ore_kg for trace in traces), "both walks weigh the same"
+    return [fragment for trace in traces for fragment in trace.fragments], steps
+
+
+async def _answer(
+    connection: Connection, fragments: Sequence[Fragment], steps: Sequence[Step], limit: int, *, actor: Actor
+) -> ProvenanceOut:
+    found = shares(fragments)
+    named, rest = bounded(found, limit)
+    carried = flows(steps)
+    shown = carried[:limit]
+    tranches = await documents.describe_tranches(
+        connection,
+        {share.movement for share in named if share.ending is Ending.TRANCHE and share.movement}
+        | {flow.movement for flow in shown},
+    )
+    words = await documents.describe_accounts(
+        connection,
+        {share.account for share in named} | {account for flow in shown for account in (flow.source, flow.target)},
+    )
+    return ProvenanceOut(
+        kg=sum(share.kg for share in found),
+        proven_kg=sum(share.kg for share in found if share.ending is Ending.TRANCHE),
+        unproven_kg=sum(share.kg for share in found if share.ending is not Ending.TRANCHE),
+        origins=[
+            OriginOut(**dict(tranches[share.movement]), kg=share.kg)
+            for share in named
+            if share.ending is Ending.TRANCHE and share.movement
+        ],
+        unproven=[
+            UnprovenOut(reason=share.ending, kg=share.kg, **_without_id(_named(words[share.account], actor)))
+            for share in named
+            if share.ending is not Ending.TRANCHE
+        ],
+        rest=rest and RestOut(parts=rest.shares, kg=rest.kg),
+        steps=[_step(flow, words, tranches, actor) for flow in shown],
+        steps_left_out=len(carried) - len(shown),
+    )
+
+
+def _step(flow: Flow, words: dict[int, Record], tranches: dict[UUID, Record], actor: Actor) -> StepOut:
+    source, target = words[flow.source], words[flow.target]
+    papers = [tranches[flow.movement]["document_no"]] if flow.movement in tranches else []
+    papers += [_named(account, actor)["document"] for account in (source, target) if account["kind"] == "load"]
+    papers += [_named(account, actor)["document"] for account in (target, source)]
+    return StepOut(
+        source=_named(source, actor)["holder"],
+        source_kind=source["kind"],
+        source_account=flow.source,
+        target=_named(target, actor)["holder"],
+        target_kind=target["kind"],
+        target_account=flow.target,
+        kg=Kilograms(flow.target_kg),
+        document=next((paper for paper in papers if paper), None),
+        occurred_at=flow.occurred_at,
+    )
+
+
+def _named(words: Record, actor: Actor) -> dict[str, Any]:
+    """Holder and document of an account; an enterprise sees mines and offices, and the firms it has business with."""
+    is_public = words["kind"] in (AccountKind.ISSUE, AccountKind.POOL, AccountKind.QUOTA)
+    if actor.enterprise_id is None or is_public or actor.enterprise_id in words["parties"]:
+        return {name: words[name] for name in ("holder_id", "holder", "document")}
+    return {"holder_id": None, "holder": None, "document": None}
+
+
+def _without_id(named: dict[str, Any]) -> dict[str, Any]:
+    return {name: named[name] for name in ("holder", "document")}

@@ -1,0 +1,78 @@
+-- name: ticket_account
+-- Locks nothing; leans on the primary keys.
+SELECT ticket.account
+FROM ticket
+JOIN enterprise AS seller ON seller.id = ticket.seller_id
+JOIN enterprise AS buyer ON buyer.id = ticket.buyer_id
+WHERE ticket.id = $1
+    AND ($2::text IS NULL OR starts_with(seller.jurisdiction, $2) OR starts_with(buyer.jurisdiction, $2))
+    AND ($3::uuid IS NULL OR $3 IN (ticket.seller_id, ticket.buyer_id))
+
+-- name: lot_account
+-- Locks nothing; leans on the primary keys.
+SELECT lot.account
+FROM lot
+JOIN enterprise AS holder ON holder.id = lot.holder_id
+WHERE lot.id = $1
+    AND ($2::text IS NULL OR starts_with(holder.jurisdiction, $2))
+    AND ($3::uuid IS NULL OR lot.holder_id = $3)
+
+-- name: contract_accounts
+-- Locks nothing; leans on the primary keys and lot_by_contract.
+SELECT ARRAY(SELECT lot.account FROM lot WHERE lot.contract_id = contract.id ORDER BY lot.id)
+FROM contract
+JOIN enterprise AS seller ON seller.id = contract.seller_id
+JOIN enterprise AS buyer ON buyer.id = contract.buyer_id
+WHERE contract.id = $1
+    AND ($2::text IS NULL OR starts_with(seller.jurisdiction, $2) OR starts_with(buyer.jurisdiction, $2))
+    AND ($3::uuid IS NULL OR $3 IN (contract.seller_id, contract.buyer_id))
+
+-- name: mine_accounts
+-- Locks nothing; leans on account_by_owner.
+SELECT
+    ARRAY(
+        SELECT account.id FROM account
+        WHERE account.owner_id = mine.id AND account.kind IN ('quota', 'suspense') AND account.year = $2
+        ORDER BY account.id
+    )
+FROM mine
+WHERE mine.id = $1
+    AND ($3::text IS NULL OR starts_with(mine.jurisdiction, $3))
+    AND ($4::uuid IS NULL OR mine.enterprise_id = $4)
+
+-- name: describe_accounts
+-- Locks nothing; leans on the primary keys.
+SELECT
+    account.id AS account, account.kind::text, account.year, account.grade, account.earmark, account.jurisdiction,
+    coalesce(mine.enterprise_id, project.operator_id, stock.enterprise_id, owner.id) AS holder_id,
+    coalesce(mine.name, project.name, owner.name, place.name) AS holder,
+    coalesce(ticket.number, contract.number, slip.number, stock.document_no, project.document_no) AS document,
+    array_remove(
+        ARRAY[
+            mine.enterprise_id, project.operator_id, stock.enterprise_id, owner.id,
+            ticket.seller_id, ticket.buyer_id, contract.seller_id, contract.buyer_id, slip.enterprise_id
+        ],
+        NULL
+    ) AS parties
+FROM account
+LEFT JOIN jurisdiction AS place ON place.code = account.jurisdiction
+LEFT JOIN mine ON mine.id = account.owner_id
+LEFT JOIN project ON project.id = account.owner_id
+LEFT JOIN stock ON stock.id = account.owner_id
+LEFT JOIN enterprise AS owner ON owner.id = coalesce(stock.enterprise_id, account.owner_id)
+LEFT JOIN ticket ON ticket.id = account.document_id
+LEFT JOIN contract ON contract.id = account.document_id
+LEFT JOIN slip ON slip.id = account.document_id
+WHERE account.id = ANY($1::bigint[])
+
+-- name: describe_tranches
+-- Locks nothing; leans on the primary keys.
+SELECT
+    allotment.id AS tranche_id, allotment.year, allotment.quarter, allotment.kind, allotment.document_no,
+    mine.id AS mine_id, coalesce(mine.name, project.name, holder.name) AS mine, mine.licence_number AS licence
+FROM allotment
+LEFT JOIN mine ON mine.id = allotment.mine_id
+LEFT JOIN project ON project.id = allotment.project_id
+LEFT JOIN stock ON stock.id = allotment.stock_id
+LEFT JOIN enterprise AS holder ON holder.id = stock.enterprise_id
+WHERE allotment.id = ANY($1::uuid[])

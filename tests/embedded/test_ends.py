@@ -1,0 +1,139 @@
+"""However the service ends, its servers end with it, and the book is whole at the next start."""
+
+import os
+import pwd
+import signal
+import subprocess
+import time
+
+from tests.embedded.conftest import Person, servers_in, wait_until
+from tests.embedded.test_starting import STARTING
+
+ORPHANS = (
+    STARTING
+    + """
+import os, signal
+from service.embedded import processes
+
+# As on a system without PR_SET_PDEATHSIG.
+class NoLibc:
+    def prctl(self, *_): return 0
+processes._libc = NoLibc()
+
+with services(data, durable=True) as endpoints:
+    asyncio.run(ask(endpoints.owner_database_url, "CREATE TABLE kept AS SELECT 31200 AS kg"))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+)
+
+READ = (
+    STARTING
+    + """
+with services(data, durable=True) as endpoints:
+    print(*asyncio.run(ask(endpoints.owner_database_url, "SELECT kg FROM kept")), redis.Redis.from_url(endpoints.redis_url).ping())
+"""
+)
+
+
+def test_ctrl_c_and_sigterm_stop_everything_cleanly(person: Person) -> None:
+    for how in (signal.SIGINT, signal.SIGTERM):
+        with person.serving() as serving:
+            code, err = serving.end(how)
+            assert code == 0, err
+            assert "Traceback" not in err
+        assert not servers_in(person.data)
+        log = "".join(path.read_text() for path in (person.data / "server" / "log").glob("postgres-*.log"))
+        assert log.rstrip().endswith("database system is shut down")
+        assert "not properly shut down" not in log
+
+
+def test_a_second_ctrl_c_does_not_leave_the_stop_half_done(anyone: Person) -> None:
+    with anyone.serving() as serving:
+        os.killpg(serving.process.pid, signal.SIGINT)
+        time.sleep(0.15)
+        code, err = serving.end(signal.SIGINT)
+    assert "Traceback" not in err
+    assert code == 0
+    log = "".join(path.read_text() for path in (anyone.data / "server" / "log").glob("postgres-*.log"))
+    assert log.rstrip().endswith("database system is shut down")
+
+
+def test_sigterm_while_the_servers_start_stops_them(anyone: Person) -> None:
+    process = anyone.start("-m", "service", "serve", "--port", "0", "--data", anyone.data)
+    wait_until(lambda: bool(servers_in(anyone.data)))
+    process.terminate()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert not servers_in(anyone.data)
+
+
+def test_kill_9_takes_the_servers_along(person: Person) -> None:
+    with person.serving() as serving:
+        assert sorted(set(servers_in(person.data).values())) == ["postgres", "valkey-server"]
+        serving.end(signal.SIGKILL)
+        wait_until(lambda: not servers_in(person.data))
+    with person.serving() as serving:
+        assert serving.end(signal.SIGTERM)[0] == 0
+
+
+def test_orphans_of_a_killed_process_are_stopped_at_the_next_start(person: Person) -> None:
+    assert person.run("-c", ORPHANS).returncode == -signal.SIGKILL
+    assert set(servers_in(person.data).values()) == {"postgres", "valkey-server"}
+
+    assert person.script(READ).split() == ["31200", "True"]
+
+    assert not servers_in(person.data)
+
+
+def test_a_stranger_with_the_process_id_of_a_dead_server_is_left_alone(person: Person) -> None:
+    assert person.run("-c", ORPHANS).returncode == -signal.SIGKILL
+    for pid in servers_in(person.data):
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not servers_in(person.data))
+    cluster = person.data / "server" / "postgres"
+    owner = pwd.getpwuid(cluster.stat().st_uid)
+    dropped = {} if owner.pw_uid == os.geteuid() else {"user": owner.pw_uid, "group": owner.pw_gid}
+    stranger = subprocess.Popen(["/bin/sleep", "60"], **dropped)  # type: ignore[call-overload]
+    for name in (cluster / "postmaster.pid", person.data / "server" / "run" / ".s.PGSQL.5432.lock"):
+        lines = name.read_text().splitlines()
+        name.write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
+
+    assert person.script(READ).split() == ["31200", "True"]
+
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
+
+
+def test_a_second_process_on_the_same_data_is_refused_in_words(person: Person) -> None:
+    with person.serving() as serving:
+        done = person.meisu("serve", "--port", "0", "--data", person.data)
+        assert done.returncode == 1
+        assert str(serving.process.pid) in done.stderr
+        assert "正由另一进程" in done.stderr
+        assert "Another process" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert serving.end(signal.SIGTERM)[0] == 0
+
+
+def test_a_server_that_ends_by_itself_ends_the_service_in_words(anyone: Person) -> None:
+    for name, program in (("PostgreSQL", "postgres"), ("Valkey", "valkey-server")):
+        with anyone.serving() as serving:
+            found = [pid for pid, is_running in servers_in(anyone.data).items() if is_running == program]
+            os.kill(min(found), signal.SIGKILL)
+            _, err = serving.process.communicate(timeout=30)
+            assert serving.process.returncode == 1, err
+            chinese, english = err.splitlines()[-2:]
+            assert chinese.startswith(f"{name} 意外终止")
+            assert english.startswith(f"{name} ended by itself")
+        wait_until(lambda: not servers_in(anyone.data))
+
+
+def test_it_is_up_again_within_five_seconds(anyone: Person) -> None:
+    with anyone.serving() as serving:
+        serving.end(signal.SIGTERM)
+    started = time.monotonic()
+    with anyone.serving() as serving:
+        took = time.monotonic() - started
+        serving.end(signal.SIGTERM)
+    assert took < 5

