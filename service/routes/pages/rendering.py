@@ -110,7 +110,7 @@ def render(
         request=request,
         path=request.url.path,
         language_links=language_links(request),
-        **{"viewer": None, "csrf": None, **context},
+        **{"viewer": None, "signed_in": False, "csrf": None, **context},
     )
     answer = HTMLResponse(
         body,

@@ -1,0 +1,77 @@
+"""What pages show that no other capability reads: joined with names, for those who may see it."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from service.db import Connection, Record
+from service.domain.permissions import Actor
+from service.store.sentences import sentences
+
+SQL = sentences("pages")
+
+
+async def find_viewer(connection: Connection, actor: Actor) -> Record | None:
+    """Who is looking: name, role, and the office, firm or station they look for."""
+    return await connection.fetchrow(SQL["viewer"], actor.person_id)
+
+
+async def list_mines(connection: Connection, mine_id: UUID | None = None, *, actor: Actor) -> Sequence[Record]:
+    """The mines of the office's area or of the enterprise, or one of them."""
+    return await connection.fetch(SQL["mines"], actor.area, actor.enterprise_id, mine_id)
+
+
+async def quota_years(connection: Connection) -> list[int]:
+    """The years that have a quota tree, newest first."""
+    return [row["year"] for row in await connection.fetch(SQL["quota_years"])]
+
+
+async def count_open_alerts(connection: Connection, *, actor: Actor) -> int:
+    """How many alerts wait for somebody."""
+    count: int = await connection.fetchval(SQL["count_open_alerts"], actor.area, actor.enterprise_id)
+    return count
+
+
+async def describe_subjects(
+    connection: Connection, subjects: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Record]:
+    """What alerts are about, in words, by kind and id."""
+    rows = await connection.fetch(SQL["describe_subjects"], [kind for kind, _ in subjects], [key for _, key in subjects])
+    return {(row["kind"], row["id"]): row for row in rows}
+
+
+async def list_tickets(
+    connection: Connection,
+    *,
+    ticket_id: UUID | None = None,
+    after: UUID | None = None,
+    document_id: UUID | None = None,
+    state: str | None = None,
+    plate: str | None = None,
+    number: str | None = None,
+    limit: int = 50,
+    actor: Actor,
+) -> Sequence[Record]:
+    """Tickets with the names on them, newest first, for their parties and the offices and stations concerned."""
+    return await connection.fetch(
+        SQL["tickets"],
+        actor.area,
+        actor.enterprise_id,
+        actor.station_id,
+        ticket_id,
+        after,
+        document_id,
+        state,
+        plate,
+        number,
+        limit,
+    )
+
+
+async def ticket_for_anybody(connection: Connection, ticket_id: UUID) -> Record | None:
+    """What everybody who holds a ticket's printed code may know of it."""
+    return await connection.fetchrow(SQL["ticket_for_anybody"], ticket_id)
+
+
+async def weighings_of(connection: Connection, ticket_id: UUID) -> Sequence[Record]:
+    """What the scales said about a ticket."""
+    return await connection.fetch(SQL["weighings_of"], ticket_id)

@@ -1,0 +1,118 @@
+-- name: viewer
+-- Locks nothing; leans on the primary keys.
+SELECT
+    person.name, person.role, coalesce(place.name, enterprise.name, station.name) AS place,
+    coalesce(place.name_en, enterprise.name, station.name) AS place_en
+FROM person
+LEFT JOIN jurisdiction AS place ON place.code = person.jurisdiction
+LEFT JOIN enterprise ON enterprise.id = person.enterprise_id
+LEFT JOIN station ON station.id = person.station_id
+WHERE person.id = $1
+
+-- name: mines
+-- Locks nothing; leans on mine_by_enterprise: the mines of an office's area ($1) or of an enterprise ($2), or one ($3).
+SELECT
+    mine.id, mine.name, mine.jurisdiction, place.name AS place, place.name_en AS place_en, mine.enterprise_id,
+    enterprise.name AS enterprise, mine.method, mine.licence_number, mine.licence_scale_kg, mine.licence_valid_from,
+    mine.licence_valid_until, mine.consolidated, mine.environment_ok, mine.safety_ok, mine.operating
+FROM mine
+INNER JOIN enterprise ON enterprise.id = mine.enterprise_id
+INNER JOIN jurisdiction AS place ON place.code = mine.jurisdiction
+WHERE CASE WHEN $2::uuid IS NULL THEN starts_with(mine.jurisdiction, $1) ELSE mine.enterprise_id = $2 END
+    AND ($3::uuid IS NULL OR mine.id = $3)
+ORDER BY mine.jurisdiction, mine.id
+
+-- name: quota_years
+-- Locks nothing; leans on account_by_jurisdiction.
+SELECT DISTINCT year FROM account WHERE jurisdiction IS NOT NULL AND year IS NOT NULL ORDER BY year DESC
+
+-- name: count_open_alerts
+-- Locks nothing; leans on an_alert_is_open_once.
+SELECT count(*) FROM alert
+WHERE settled_at IS NULL AND CASE WHEN $2::uuid IS NULL THEN starts_with(jurisdiction, $1) ELSE parties @> ARRAY[$2] END
+
+-- name: describe_subjects
+-- Locks nothing; leans on the primary keys: what alerts are about, in words, and the ticket where the subject has one.
+WITH subject AS (
+    SELECT kind, id, CASE WHEN kind <> 'jurisdiction' THEN id::uuid END AS key
+    FROM unnest($1::text[], $2::text[]) AS asked (kind, id)
+)
+SELECT
+    subject.kind, subject.id, coalesce(place.name_en, '') AS name_en,
+    coalesce(
+        place.name, mine.name, contract.number, slip.number, ticket.number, station.name, of_lot.number, allotment.document_no,
+        weighed_at.name, ''
+    ) AS name,
+    coalesce(ticket.id, weighing.ticket_id) AS ticket_id
+FROM subject
+LEFT JOIN jurisdiction AS place ON subject.kind = 'jurisdiction' AND place.code = subject.id
+LEFT JOIN mine ON subject.kind = 'mine' AND mine.id = subject.key
+LEFT JOIN contract ON subject.kind = 'contract' AND contract.id = subject.key
+LEFT JOIN slip ON subject.kind = 'slip' AND slip.id = subject.key
+LEFT JOIN ticket ON subject.kind = 'ticket' AND ticket.id = subject.key
+LEFT JOIN station ON subject.kind = 'station' AND station.id = subject.key
+LEFT JOIN lot ON subject.kind = 'lot' AND lot.id = subject.key
+LEFT JOIN contract AS of_lot ON of_lot.id = lot.contract_id
+LEFT JOIN allotment ON subject.kind = 'allotment' AND allotment.id = subject.key
+LEFT JOIN weighing ON subject.kind = 'weighing' AND weighing.id = subject.key
+LEFT JOIN station AS weighed_at ON weighed_at.id = weighing.station_id
+
+-- name: tickets
+-- Locks nothing; walks the key backwards (ids are in order of issue) from the cursor ($5), or leans on ticket_by_contract,
+-- ticket_by_slip and ticket_by_plate: the tickets that an office ($1), an enterprise ($2) or a station ($3) may know of;
+-- of one contract or slip ($6), in a state ($7), of a plate ($8), by number ($9); one ($4).
+SELECT
+    ticket.id, ticket.number, ticket.code, ticket.plate, ticket.planned_kg, ticket.grade, ticket.state, ticket.out_kg,
+    ticket.in_kg, ticket.out_at, ticket.in_at, ticket.issued_at, ticket.ended_at, ticket.valid_from, ticket.valid_until,
+    ticket.contract_id, ticket.slip_id, coalesce(contract.number, slip.number) AS document_no, seller.name AS seller,
+    buyer.name AS buyer, mine.id AS mine_id, mine.name AS mine, mine.licence_number AS licence, source.name AS source_station,
+    destination.name AS destination_station
+FROM ticket
+INNER JOIN enterprise AS seller ON seller.id = ticket.seller_id
+INNER JOIN enterprise AS buyer ON buyer.id = ticket.buyer_id
+INNER JOIN station AS source ON source.id = ticket.source_station_id
+INNER JOIN station AS destination ON destination.id = ticket.destination_station_id
+LEFT JOIN mine ON mine.id = ticket.mine_id
+LEFT JOIN contract ON contract.id = ticket.contract_id
+LEFT JOIN slip ON slip.id = ticket.slip_id
+WHERE
+    CASE
+        WHEN $2::uuid IS NOT NULL THEN $2 IN (ticket.seller_id, ticket.buyer_id)
+        WHEN $3::uuid IS NOT NULL THEN $3 IN (ticket.source_station_id, ticket.destination_station_id)
+        ELSE starts_with(seller.jurisdiction, $1) OR starts_with(buyer.jurisdiction, $1)
+            OR coalesce(starts_with(mine.jurisdiction, $1), FALSE)
+    END
+    AND ($4::uuid IS NULL OR ticket.id = $4)
+    AND ($5::uuid IS NULL OR ticket.id < $5)
+    AND ($6::uuid IS NULL OR ticket.contract_id = $6 OR ticket.slip_id = $6)
+    AND ($7::text IS NULL OR ticket.state = $7)
+    AND ($8::text IS NULL OR ticket.plate = $8)
+    AND ($9::text IS NULL OR ticket.number = $9)
+ORDER BY ticket.id DESC
+LIMIT $10
+
+-- name: ticket_for_anybody
+-- Locks nothing; leans on the primary keys: what the public page behind a printed code tells of a ticket.
+SELECT
+    ticket.number, ticket.plate, ticket.planned_kg, ticket.grade, ticket.state, ticket.valid_from, ticket.valid_until,
+    seller.name AS seller, buyer.name AS buyer, mine.name AS mine, mine.licence_number AS licence,
+    source.name AS source_station, destination.name AS destination_station
+FROM ticket
+INNER JOIN enterprise AS seller ON seller.id = ticket.seller_id
+INNER JOIN enterprise AS buyer ON buyer.id = ticket.buyer_id
+INNER JOIN station AS source ON source.id = ticket.source_station_id
+INNER JOIN station AS destination ON destination.id = ticket.destination_station_id
+LEFT JOIN mine ON mine.id = ticket.mine_id
+WHERE ticket.id = $1
+
+-- name: weighings_of
+-- Locks nothing; leans on weighing_by_ticket: what the scales said about a ticket, with the kilograms beyond the quota.
+SELECT
+    weighing.id, weighing.direction, weighing.plate, weighing.gross_kg, weighing.tare_kg, weighing.net_kg, weighing.grade,
+    weighing.manual, weighing.tare_source, weighing.occurred_at, weighing.recorded_at, weighing.status, weighing.flags,
+    station.name AS station,
+    coalesce((SELECT sum(leg.over_kg)::bigint FROM leg WHERE leg.movement = ANY(weighing.movement_ids)), 0) AS over_kg
+FROM weighing
+INNER JOIN station ON station.id = weighing.station_id
+WHERE weighing.ticket_id = $1
+ORDER BY weighing.occurred_at, weighing.id
