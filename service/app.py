@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 
 from service import problems
+from service.auth import People
 from service.cache import Cache
 from service.chores import chores
 from service.clock import Clock
@@ -13,13 +14,16 @@ from service.db import Database
 from service.domain.policies import Policies
 from service.embedded import Endpoints
 from service.gate import Gate
-from service.routes import alerts, health, provenance
+from service.keys import KeyRing
+from service.routes import alerts, health, pages, people, provenance, token
 from service.routes import problems as problem_pages
 from service.settings import Settings
 
 ROUTERS = (
     health.router,
     problem_pages.router,
+    token.router,
+    people.router,
     provenance.router,
     alerts.router,
 )
@@ -36,6 +40,11 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
                 Database.connect(endpoints.database_url, settings.pool_size)
             )
             state.cache = await stack.enter_async_context(Cache.connect(endpoints.redis_url))
+            state.keys = KeyRing.open(settings.data, state.clock.now())
+            state.people = await stack.enter_async_context(
+                People.know(state.database, state.cache, state.keys, endpoints.redis_url, settings)
+            )
+            state.streams = state.cache.waiting
             await stack.enter_async_context(chores(state.database, state.cache.commands, state.clock, state.policies))
             yield
 
@@ -50,4 +59,5 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    pages.install(app)
     return app

@@ -92,6 +92,18 @@ class Database:
             self.committed.set()
 
     @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """A session in a transaction that commits at the end."""
+        async with self.sessions() as session, session.begin():
+            try:
+                await session.connection()
+            except (OSError, TimeoutErrorOfPool) as error:
+                log.warning(f"No connection to the database: {type(error).__name__}: {error}")
+                raise Busy from error
+            yield session
+        self.committed.set()
+
+    @asynccontextmanager
     async def _acquire(self) -> AsyncIterator[Connection]:
         # Only the way in is translated: an OSError inside the block may be anybody's.
         try:
@@ -122,14 +134,8 @@ async def _reader(request: Request) -> AsyncIterator[Connection]:
 
 
 async def _session(request: Request) -> AsyncIterator[AsyncSession]:
-    async with database(request).sessions() as session, session.begin():
-        try:
-            await session.connection()
-        except (OSError, TimeoutErrorOfPool) as error:
-            log.warning(f"No connection to the database: {type(error).__name__}: {error}")
-            raise Busy from error
+    async with database(request).session() as session:
         yield session
-    database(request).committed.set()
 
 
 # With the default scope a failing commit would answer 200 and store nothing.

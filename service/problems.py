@@ -22,6 +22,7 @@ STATUSES: Mapping[type[refusals.Refusal], int] = {
     refusals.NotSignedIn: 401,
     refusals.NotAllowed: 403,
     refusals.FormOutdated: 403,
+    refusals.OutsideYourArea: 403,
     refusals.NotFound: 404,
     refusals.TooLarge: 413,
     refusals.MalformedBody: 422,
@@ -45,6 +46,12 @@ TROUBLE = (
     ConnectionError,
     TimeoutError,
 )
+
+
+# What two requests at once may run into after both have checked; the constraint's name says which rule it keeps.
+CONSTRAINTS: Mapping[str, type[refusals.Refusal]] = {
+    "a_username_is_given_once": refusals.UsernameTaken,
+}
 
 
 def status_of(refusal: refusals.Refusal) -> int:
@@ -133,6 +140,13 @@ def install(app: FastAPI) -> None:
         }
         return Response(orjson.dumps(members), status.value, error.headers, media_type="application/problem+json")
 
+    @app.exception_handler(asyncpg.IntegrityConstraintViolationError)
+    async def constrained(request: Request, error: asyncpg.IntegrityConstraintViolationError) -> Response:
+        refusal = CONSTRAINTS.get(error.constraint_name or "")
+        if refusal is None:
+            raise error
+        return answer(refusal(), request.state.request_id)
+
     async def troubled(request: Request, error: Exception) -> Response:
         log.warning(f"The database could not take part: {type(error).__name__}: {error}")
         return answer(refusals.Busy(), request.state.request_id)
@@ -147,6 +161,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(sqlalchemy.exc.DBAPIError)
     async def wrapped(request: Request, error: sqlalchemy.exc.DBAPIError) -> Response:
         cause = error.orig.__cause__ if error.orig else None
+        if isinstance(cause, asyncpg.IntegrityConstraintViolationError):
+            return await constrained(request, cause)
         if error.connection_invalidated or isinstance(cause, TROUBLE):
             return await troubled(request, error)
         raise error

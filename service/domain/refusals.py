@@ -36,6 +36,9 @@ class SignInFailed(Refusal):
 
     title = "用户名、密码或刷新令牌不正确，或该账号已停用"
 
+    def __init__(self) -> None:
+        super().__init__(error="invalid_grant")  # what OAuth 2.0 clients read (RFC 6749 §5.2)
+
 
 class NotFound(Refusal):
     """There is nothing here that you may see."""

@@ -24,16 +24,23 @@ class Once:
         self.key = key
 
     async def __call__(
-        self, door: Door, actor: Actor, deed: Callable[[], Awaitable[BaseModel]], *, status: int = 201
+        self,
+        door: Door,
+        actor: Actor,
+        deed: Callable[[], Awaitable[BaseModel]],
+        *,
+        status: int = 201,
+        said: bytes | None = None,
     ) -> Response:
         """Do the deed and answer with what it gives; a key answered before gets the same answer again.
 
+        `said` stands for the body where that holds a secret, whose bare hash must not be kept.
         Raises IdempotencyKeyReused (same key, other body) and IdempotencyKeyRunning (the first has not ended).
         """
         if self.key is None:
             return _response((await deed()).model_dump_json(), status)
         path = f"{self.request.method} {self.request.url.path}"
-        body_hash = hashlib.sha256(await self.request.body()).digest()
+        body_hash = hashlib.sha256(await self.request.body() if said is None else said).digest()
         if not await idempotency.claim(door, actor.scope, path, self.key):
             raise IdempotencyKeyRunning
         if kept := await idempotency.find(door, actor.scope, path, self.key):

@@ -1,20 +1,19 @@
 """People, their refresh tokens, and the access tokens that ended early."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from service.db import Connection, Door
+from service.db import Connection, Door, Record
 from service.domain.people import Place
 from service.domain.permissions import Actor, Role
 from service.store.sentences import sentences
 
 SQL = sentences("people")
 
-Row = Mapping[str, Any]
+Row = Record
 
 
 async def find_sign_in(connection: Connection, username: str) -> Row | None:

@@ -22,7 +22,7 @@ class PersonRow(SQLModel, table=True):
     station_id: UUID | None = None
     disabled: bool = False
     generation: int = 1
-    created_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    created_at: datetime = Field(sa_type=DateTime(timezone=True))
 
 
 class RefreshTokenRow(SQLModel, table=True):
@@ -33,10 +33,10 @@ class RefreshTokenRow(SQLModel, table=True):
     token_hash: bytes = Field(primary_key=True)
     family: UUID
     person_id: UUID
-    issued_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
-    expires_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
-    used_at: datetime | None = Field(None, sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
-    revoked_at: datetime | None = Field(None, sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    issued_at: datetime = Field(sa_type=DateTime(timezone=True))
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True))
+    used_at: datetime | None = Field(None, sa_type=DateTime(timezone=True))
+    revoked_at: datetime | None = Field(None, sa_type=DateTime(timezone=True))
 
 
 class RevocationRow(SQLModel, table=True):
@@ -48,5 +48,5 @@ class RevocationRow(SQLModel, table=True):
     person_id: UUID
     family: UUID | None = None
     generation: int | None = None
-    revoked_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
-    expires_at: datetime = Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]
+    revoked_at: datetime = Field(sa_type=DateTime(timezone=True))
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True))

@@ -54,7 +54,8 @@ SELECT id FROM person WHERE role = 'province' AND NOT disabled ORDER BY id FOR U
 
 -- name: set_disabled
 -- Locks the person; a disabled person's generation goes up, so that nothing signed in before is good again afterwards.
-UPDATE person SET disabled = $2, generation = generation + $2::int WHERE id = $1 AND disabled <> $2
+UPDATE person SET disabled = $2, generation = generation + CASE WHEN $2 THEN 1 ELSE 0 END
+WHERE id = $1 AND disabled <> $2
 RETURNING generation
 
 -- name: set_password

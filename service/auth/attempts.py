@@ -1,0 +1,73 @@
+"""Failed sign-ins, counted for each name and each address; right ones are not counted."""
+
+import ipaddress
+import math
+import time
+
+import structlog
+from fastapi import Request
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from redis.exceptions import RedisError
+
+from service.cache import Cache
+from service.domain.refusals import TooManyAttempts
+
+MOST_FAILED = RateLimitItemPerMinute(10, 5)
+
+log = structlog.get_logger(__name__)
+
+
+class Attempts:
+    """Ten failures in five minutes close the door for that name, or that address, until the oldest is five minutes old.
+
+    The count is shared through Valkey and kept in this process as well: while Valkey is away, each process still holds
+    callers to the limit by what it has seen itself.
+    """
+
+    def __init__(self, cache: Cache, redis_url: str) -> None:
+        shared = RedisStorage(
+            f"async+redis+{redis_url}" if redis_url.startswith("unix:") else f"async+{redis_url}",
+            implementation="redispy",
+            connection_pool=cache.commands.connection_pool,  # type: ignore[arg-type]
+        )
+        self._shared = MovingWindowRateLimiter(shared)
+        self._own = MovingWindowRateLimiter(MemoryStorage())
+
+    async def check(self, username: str, address: str) -> None:
+        """Raises TooManyAttempts, with the seconds to wait, when the name or the address has failed too often."""
+        for whose in (("name", username), ("address", address)):
+            wait = await self._wait(self._own, whose)
+            if wait is None:
+                try:
+                    wait = await self._wait(self._shared, whose)
+                except (RedisError, OSError) as error:
+                    log.warning(f"Failed sign-ins are counted by this process alone: {type(error).__name__}")
+            if wait is not None:
+                raise TooManyAttempts(retry_after=wait)
+
+    async def count(self, username: str, address: str) -> None:
+        """One more failure of this name from this address."""
+        for whose in (("name", username), ("address", address)):
+            await self._own.hit(MOST_FAILED, *whose)
+            try:
+                await self._shared.hit(MOST_FAILED, *whose)
+            except (RedisError, OSError) as error:
+                log.warning(f"A failed sign-in was counted by this process alone: {type(error).__name__}")
+
+    async def _wait(self, limiter: MovingWindowRateLimiter, whose: tuple[str, str]) -> int | None:
+        if await limiter.test(MOST_FAILED, *whose):
+            return None
+        stats = await limiter.get_window_stats(MOST_FAILED, *whose)
+        return max(1, math.ceil(stats.reset_time - time.time()))
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from; of IPv6 the network, since one caller has all of its addresses."""
+    host = request.client.host if request.client else "local"
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return host if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))

@@ -1,0 +1,231 @@
+"""Signing in and out, and knowing those who have: the part of the application that remembers people."""
+
+import asyncio
+import hashlib
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Self
+from uuid import UUID
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from service.actions import people as deeds
+from service.actions.people import Ended, SignedIn
+from service.auth.attempts import Attempts, address_of
+from service.auth.passwords import Passwords, nobodys_hash
+from service.auth.tokens import LIFETIMES, LONGEST_LIFETIME, Audience, Tokens, Verified
+from service.cache import Cache
+from service.db import Database
+from service.domain.people import normal_username
+from service.domain.permissions import Actor
+from service.domain.refusals import FormOutdated, NotSignedIn, PasswordWrong, SignInFailed
+from service.keys import KeyRing
+from service.settings import Settings
+from service.store.people import find_password, find_sign_in, is_anybody_there
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+CSRF_FIELD = "csrf_token"
+CSRF_HEADER = "x-csrf-token"
+
+
+class People:
+    """Who has signed in.
+
+    Sign-ins go by the wall's clock, even where the service's own is moved: other machines read the tokens too.
+    Passwords are hashed outside of transactions, so that nobody holds a connection for that long.
+    """
+
+    def __init__(self, database: Database, tokens: Tokens, attempts: Attempts, *, secure: bool) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._attempts = attempts
+        self._passwords = Passwords()
+        self._secure = secure
+        # The prefix makes browsers refuse the cookie from a neighbouring host or without TLS.
+        self.cookie = "__Host-meisu" if secure else "meisu"
+
+    @classmethod
+    @asynccontextmanager
+    async def know(
+        cls, database: Database, cache: Cache, keys: KeyRing, redis_url: str, settings: Settings
+    ) -> AsyncIterator[Self]:
+        """The people of a database; the province's first officer is made where there is nobody yet."""
+        tokens = Tokens(keys)
+        secure = settings.public_url.startswith("https://")
+        people = cls(database, tokens, Attempts(cache, redis_url), secure=secure)
+        await people._make_first_officer(settings.admin_password)
+        await asyncio.to_thread(nobodys_hash)
+        await tokens.look(database)
+        looking = asyncio.create_task(tokens.keep_looking(database))
+        try:
+            yield people
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+    async def actor_of(self, request: Request) -> Actor | None:
+        """Who asks; None for a token that is missing, wrong, expired or ended."""
+        found = self._verified(request)
+        if found is None:
+            return None
+        request.state.actor = found.actor
+        return found.actor
+
+    async def sign_in(self, request: Request, username: str, password: str) -> SignedIn:
+        """Sign in for the API, with a refresh token. Raises SignInFailed, TooManyAttempts, Busy."""
+        return await self._sign_in(request, username, password, with_refresh=True)
+
+    async def refresh(self, refresh_token: str) -> SignedIn:
+        """Trade a refresh token for the next; raises SignInFailed for one that is none, or not for the first time."""
+        at = datetime.now(UTC)
+        until = at + LONGEST_LIFETIME
+        async with self._database.transaction() as connection:
+            outcome = await deeds.refresh(connection, refresh_token, at=at, until=until)
+        if isinstance(outcome, Ended):
+            self._tokens.end_family(outcome.family, until)
+            raise SignInFailed
+        return outcome
+
+    def access_token(self, signed_in: SignedIn) -> tuple[str, int]:
+        """A bearer token and the seconds that it is good for."""
+        lifetime = LIFETIMES[Audience.API]
+        token = self._tokens.mint(
+            signed_in.actor, signed_in.family, signed_in.generation, Audience.API, at=datetime.now(UTC)
+        )
+        return token, int(lifetime.total_seconds())
+
+    async def revoke(self, token: str) -> None:
+        """End the family of a refresh token or an access token; a token that is none of ours is nothing to end."""
+        found = self._tokens.family_of(token)
+        if found is None:
+            async with self._database.transaction(readonly=True) as connection:
+                found = await deeds.find_family(connection, token)
+        if found is not None:
+            await self._sign_out(*found)
+
+    async def open_session(self, request: Request, response: Response, username: str, password: str) -> Actor:
+        """Sign in for the pages, by a cookie. Raises FormOutdated, SignInFailed, TooManyAttempts, Busy."""
+        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            raise FormOutdated
+        signed_in = await self._sign_in(request, username, password, with_refresh=False)
+        lifetime = LIFETIMES[Audience.PAGES]
+        token = self._tokens.mint(
+            signed_in.actor, signed_in.family, signed_in.generation, Audience.PAGES, at=datetime.now(UTC)
+        )
+        response.set_cookie(
+            self.cookie,
+            token,
+            max_age=int(lifetime.total_seconds()),
+            path="/",
+            secure=self._secure,
+            httponly=True,
+            samesite="lax",
+        )
+        return signed_in.actor
+
+    async def close_session(self, request: Request, response: Response) -> None:
+        """Sign out of the pages; every copy of the cookie ends with it."""
+        found = self._tokens.read(request.cookies.get(self.cookie, ""), Audience.PAGES)
+        if found is not None:
+            await self._sign_out(found.actor.person_id, found.family)
+        response.delete_cookie(self.cookie, path="/", secure=self._secure, httponly=True, samesite="lax")
+
+    async def hash(self, password: str) -> str:
+        """A password as it is kept."""
+        return await self._passwords.hash(password)
+
+    async def change_password(self, request: Request, old: str, new: str, *, at: datetime, actor: Actor) -> None:
+        """Replace the actor's password; whatever they were signed in with ends. Raises PasswordWrong, TooManyAttempts.
+
+        Wrong old passwords count as failed sign-ins: a stolen token must not be a way to guess.
+        """
+        address = address_of(request)
+        async with self._database.transaction(readonly=True) as connection:
+            row = await find_password(connection, actor.person_id)
+        if row is None:
+            raise NotSignedIn
+        if not await self._try(row["username"], address, old, row["password_hash"]):
+            raise PasswordWrong
+        new_hash = await self.hash(new)
+        until = datetime.now(UTC) + LONGEST_LIFETIME
+        async with self._database.transaction() as connection:
+            generation = await deeds.change_password(
+                connection, row["password_hash"], new_hash, at=at, until=until, actor=actor
+            )
+        self._tokens.end_below(actor.person_id, generation, until)
+
+    def end_below(self, person_id: UUID, generation: int) -> None:
+        """Believe no token of this person from before a generation; to be called when that is committed."""
+        self._tokens.end_below(person_id, generation, datetime.now(UTC) + LONGEST_LIFETIME)
+
+    def _verified(self, request: Request) -> Verified | None:
+        header = request.headers.get("authorization")
+        if header is not None:
+            scheme, _, token = header.partition(" ")
+            return self._tokens.read(token.strip(), Audience.API) if scheme.lower() == "bearer" else None
+        cookie = request.cookies.get(self.cookie)
+        return self._tokens.read(cookie, Audience.PAGES) if cookie else None
+
+    async def _sign_in(self, request: Request, username: str, password: str, *, with_refresh: bool) -> SignedIn:
+        address = address_of(request)
+        name = normal_username(username) or ""
+        await self._attempts.check(name, address)
+        async with self._database.transaction(readonly=True) as connection:
+            row = await find_sign_in(connection, name)
+        if not await self._try(name, address, password, row["password_hash"] if row else None) or row is None:
+            raise SignInFailed
+        async with self._database.transaction() as connection:
+            return await deeds.sign_in(
+                connection, row["id"], row["password_hash"], with_refresh=with_refresh, at=datetime.now(UTC)
+            )
+
+    async def _try(self, username: str, address: str, password: str, password_hash: str | None) -> bool:
+        # Inside the turn: of a crowd that tries at once, only those that have a turn together are beyond the limit.
+        async with self._passwords.turn():
+            await self._attempts.check(username, address)
+            if await self._passwords.fits(password, password_hash):
+                return True
+            await self._attempts.count(username, address)
+            return False
+
+    async def _sign_out(self, person_id: UUID, family: UUID) -> None:
+        at = datetime.now(UTC)
+        until = at + LONGEST_LIFETIME
+        async with self._database.transaction() as connection:
+            await deeds.sign_out(connection, person_id, family, at=at, until=until)
+        self._tokens.end_family(family, until)
+
+    async def _make_first_officer(self, given: str | None) -> None:
+        async with self._database.transaction(readonly=True) as connection:
+            if await is_anybody_there(connection):
+                return
+        password = given or secrets.token_urlsafe(12)
+        password_hash = await self.hash(password)
+        async with self._database.transaction() as connection:
+            made = await deeds.add_first_person(connection, password_hash, at=datetime.now(UTC))
+        if made and not given:
+            # To the console and nowhere else: it is not to be found in any log.
+            print(f"用户 / user: {deeds.FIRST_USERNAME}   密码 / password: {password}", flush=True)
+
+
+def csrf_token(request: Request) -> str:
+    """What a page's forms carry, so that no other site can send them: known only to who can read the cookie."""
+    people: People = request.app.state.people
+    digest = hashlib.sha256(b"csrf " + request.cookies.get(people.cookie, "").encode()).digest()
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+async def check_csrf(request: Request) -> None:
+    """Raises FormOutdated for a change asked for by cookie without the page's token, as field or header."""
+    if request.method in SAFE_METHODS or "authorization" in request.headers:
+        return
+    given: object = request.headers.get(CSRF_HEADER)
+    if given is None and request.headers.get("content-type", "").startswith(FORMS):
+        given = (await request.form()).get(CSRF_FIELD)
+    if not isinstance(given, str) or not secrets.compare_digest(given.encode(), csrf_token(request).encode()):
+        raise FormOutdated
