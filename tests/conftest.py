@@ -1,17 +1,24 @@
 """Real servers for the tests: one PostgreSQL and one Valkey for the run; a test that commits has its own database."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import asyncpg
+import httpx
 import pytest
+from fastapi import FastAPI
+from redis.asyncio import Redis
 
 import migrations
+from service.actions.people import SignedIn
+from service.app import create_app
 from service.db import Connection, Database, prepare_connection
 from service.embedded import Endpoints, services
+from service.settings import Settings
+from tests import cast
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,11 +40,11 @@ def servers() -> Iterator[Endpoints]:
             yield endpoints
 
 
-async def copy_database(servers: Endpoints, name: str) -> Endpoints:
-    """A copy of the migrated database under another name."""
+async def copy_database(servers: Endpoints, name: str, template: str = "meisu") -> Endpoints:
+    """A copy of the migrated database, or of another, under another name."""
     owner = await asyncpg.connect(servers.owner_database_url.replace("/meisu?", "/postgres?"))
     try:
-        await owner.execute(f"CREATE DATABASE {name} TEMPLATE meisu")
+        await owner.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     finally:
         await owner.close()
     return replace(
@@ -90,3 +97,81 @@ async def committed(endpoints: Endpoints) -> AsyncIterator[Database]:
     """Both doors to a database of this test's own."""
     async with Database.connect(endpoints.database_url, 20) as database:
         yield database
+
+
+@pytest.fixture(scope="session")
+async def stage(servers: Endpoints) -> str:
+    """The database in which the cast is registered; it is only ever copied."""
+    name = "stage"
+    endpoints = await copy_database(servers, name)
+    connection = await asyncpg.connect(endpoints.database_url)
+    try:
+        await cast.enter(connection)
+    finally:
+        await connection.close()
+    return name
+
+
+@pytest.fixture
+async def stage_endpoints(servers: Endpoints, stage: str) -> AsyncIterator[Endpoints]:
+    """Servers with a database of this test's own, in which the cast is registered."""
+    name = f"stage_{uuid4().hex}"
+    async with Redis.from_url(servers.redis_url) as redis:
+        await redis.flushdb()
+    try:
+        yield await copy_database(servers, name, stage)
+    finally:
+        await drop_database(servers, name)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The service's settings, with a data folder of this test's own."""
+    return Settings(data=tmp_path)
+
+
+@pytest.fixture
+async def app(settings: Settings, stage_endpoints: Endpoints) -> AsyncIterator[FastAPI]:
+    """The service, running, with the cast registered."""
+    app = create_app(settings, stage_endpoints)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the service that has not signed in."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://meisu.test") as client:
+        yield client
+
+
+@pytest.fixture
+def token_for(app: FastAPI) -> Callable[[cast.Person], str]:
+    """Gives a person of the cast an access token, without the cost of their password."""
+
+    def mint(person: cast.Person) -> str:
+        token, _ = app.state.people.access_token(SignedIn(person.actor, uuid4(), 1))
+        return str(token)
+
+    return mint
+
+
+@pytest.fixture
+async def by(
+    app: FastAPI, token_for: Callable[[cast.Person], str]
+) -> AsyncIterator[Callable[[cast.Person], httpx.AsyncClient]]:
+    """Gives a client that acts as a person of the cast: `await by(LI).get("/v1/me")`."""
+    clients: dict[cast.Person, httpx.AsyncClient] = {}
+
+    def client_of(person: cast.Person) -> httpx.AsyncClient:
+        if person not in clients:
+            clients[person] = httpx.AsyncClient(
+                transport=httpx.ASGITransport(app),
+                base_url="http://meisu.test",
+                headers={"Authorization": f"Bearer {token_for(person)}"},
+            )
+        return clients[person]
+
+    yield client_of
+    for client in clients.values():
+        await client.aclose()
