@@ -15,7 +15,7 @@ from service.domain.policies import Policies
 from service.embedded import Endpoints
 from service.gate import Gate
 from service.keys import KeyRing
-from service.routes import alerts, health, pages, people, provenance, token
+from service.routes import alerts, contracts, health, lots, movements, pages, people, provenance, slips, token
 from service.routes import problems as problem_pages
 from service.settings import Settings
 
@@ -24,6 +24,10 @@ ROUTERS = (
     problem_pages.router,
     token.router,
     people.router,
+    contracts.router,
+    slips.router,
+    lots.router,
+    movements.router,
     provenance.router,
     alerts.router,
 )

@@ -55,8 +55,8 @@ CONSTRAINTS: Mapping[str, type[refusals.Refusal]] = {
 
 
 def status_of(refusal: refusals.Refusal) -> int:
-    """The HTTP status of a refusal; a broken rule is 409."""
-    return STATUSES.get(type(refusal), 409)
+    """The HTTP status of a refusal, or of the wider one that it is a case of; a broken rule is 409."""
+    return next((STATUSES[kind] for kind in type(refusal).__mro__ if kind in STATUSES), 409)
 
 
 def problem(refusal: refusals.Refusal, request_id: str | None = None) -> dict[str, Any]:

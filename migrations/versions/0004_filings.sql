@@ -30,10 +30,11 @@ CREATE INDEX contract_by_seller ON contract (seller_id, id);
 CREATE INDEX contract_by_mine ON contract (mine_id) WHERE mine_id IS NOT NULL;
 CREATE INDEX contract_waiting ON contract (due_on) WHERE state IN ('incomplete', 'mismatch');
 
--- The contract's row says what the newest filing of its first side says; the two sides stand here, every version.
+-- The contract's row says what its seller's newest filing says, or the buyer's until the seller files; all versions stand here.
 CREATE TABLE filing (
     id uuid CONSTRAINT a_filing_has_one_id PRIMARY KEY,
     contract_id uuid NOT NULL REFERENCES contract,
+    enterprise_id uuid NOT NULL REFERENCES enterprise,  -- whose side: more than one firm may claim to be the buyer
     party text NOT NULL,
     version integer NOT NULL,
     terms jsonb NOT NULL,
@@ -42,9 +43,10 @@ CREATE TABLE filing (
     days_late integer NOT NULL,
     person_id uuid NOT NULL,
     fact bytea NOT NULL,
-    CONSTRAINT a_side_files_a_version_once UNIQUE (contract_id, party, version),
+    CONSTRAINT a_side_files_a_version_once UNIQUE (contract_id, enterprise_id, version),
     CONSTRAINT a_filing_has_a_party CHECK (party IN ('seller', 'buyer'))
 );
+CREATE INDEX filing_by_enterprise ON filing (enterprise_id, contract_id);
 
 CREATE TABLE slip (
     id uuid CONSTRAINT a_slip_has_one_id PRIMARY KEY,
@@ -86,18 +88,23 @@ CREATE INDEX lot_by_slip ON lot (slip_id);
 
 -- The proof of lawful origin that a contract's newest accepted proof carries, in the order in which loads draw it.
 CREATE TABLE pledge (
+    id uuid CONSTRAINT a_pledge_has_one_id PRIMARY KEY,
     contract_id uuid NOT NULL REFERENCES contract,
     filing_id uuid NOT NULL REFERENCES filing,
     position integer NOT NULL,
     lot_id uuid NOT NULL REFERENCES lot,
     kg bigint NOT NULL CONSTRAINT a_pledge_has_tonnes CHECK (kg > 0),
     excess_kg bigint NOT NULL,          -- beyond what the lot still had when it was pledged: without origin
+    drawn_kg bigint NOT NULL,           -- of kg, what the contract had drawn of this lot under earlier proofs
+    since_kg bigint NOT NULL,           -- what the contract had shipped when this proof came into force
+    until_kg bigint,                    -- … and when it was released
     released_at timestamptz,            -- by a new version of the proof or by the contract's end
-    CONSTRAINT a_proof_names_a_place_once PRIMARY KEY (filing_id, position),
-    CONSTRAINT an_excess_is_part_of_its_pledge CHECK (excess_kg BETWEEN 0 AND kg)
+    CONSTRAINT an_excess_is_part_of_its_pledge CHECK (excess_kg BETWEEN 0 AND kg),
+    CONSTRAINT a_release_says_what_was_shipped CHECK ((until_kg IS NULL) = (released_at IS NULL))
 );
 CREATE INDEX pledge_by_lot ON pledge (lot_id) WHERE released_at IS NULL;
-CREATE INDEX pledge_by_contract ON pledge (contract_id, position) WHERE released_at IS NULL;
+CREATE UNIQUE INDEX a_proof_names_a_place_once ON pledge (contract_id, position) WHERE released_at IS NULL;
+CREATE INDEX pledge_by_contract ON pledge (contract_id, id);
 
 GRANT SELECT, INSERT, UPDATE ON contract, pledge TO meisu_service;
 GRANT SELECT, INSERT ON filing, slip, lot TO meisu_service;

@@ -17,6 +17,7 @@ from service.domain.units import MAX_KILOGRAMS, Kilograms
 
 FIRST_YEAR = 2000
 LAST_YEAR = 2100
+MOST_FEN_PER_TONNE = 100_000_000
 _FIRST_INSTANT = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 _END_OF_INSTANTS = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
 
@@ -195,6 +196,13 @@ LoadKilograms = Annotated[
     _schema("integer", minimum=1, maximum=MOST_PLANNED_KG),
 ]
 """What a ticket plans for one truck."""
+
+FenPerTonne = Annotated[
+    int,
+    PlainValidator(_whole_number(0, MOST_FEN_PER_TONNE)),
+    _schema("integer", minimum=0, maximum=MOST_FEN_PER_TONNE),
+]
+"""A price, in hundredths of a yuan for a tonne."""
 
 Year = Annotated[
     int,

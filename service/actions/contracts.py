@@ -1,0 +1,221 @@
+"""What the parties of a contract, and the offices over them, do about it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from service.db import Connection
+from service.domain import filings, proofs
+from service.domain.alerts import Alert, Flag
+from service.domain.calendar import Deadline
+from service.domain.filings import Assessment, Contract, ContractState, Terms
+from service.domain.permissions import Actor
+from service.domain.policies import DEFAULTS, Policies
+from service.domain.proofs import Pledge
+from service.domain.refusals import NotFound
+from service.domain.units import Kilograms, shanghai_day, start_of
+from service.store import alerts, audits, contracts, ledger, lots, pledges
+from service.store.contracts import Firm
+
+
+async def file_contract(
+    connection: Connection,
+    number: str,
+    terms: Terms,
+    *,
+    at: datetime,
+    policies: Policies = DEFAULTS,
+    actor: Actor,
+) -> tuple[UUID, bool]:
+    """File the actor's side of a contract; gives the contract and whether this filing has begun it (R22, R23).
+
+    1. The contract is known by its seller and number; it is held until the end.
+    2. The same terms again say nothing new; other terms are a new version until both sides agree.
+    3. A new proof is pledged under the head's lock, so that of two pledges of one lot the later bears the excess.
+    4. What the filings come to is kept; its alerts are opened, and those that are put right are settled.
+    """
+    own = actor.enterprise_id
+    if own is None or own not in (terms.seller_id, terms.buyer_id):
+        raise NotFound
+    filings.check(terms, at)
+    firms = await contracts.find_firms(connection, {terms.seller_id, terms.buyer_id})
+    if unknown := {terms.seller_id, terms.buyer_id} - firms.keys():
+        raise filings.UnknownEnterprise(enterprise_id=str(unknown.pop()))
+
+    contract = await contracts.lock_by_number(connection, terms.seller_id, number)
+    known = (await contracts.newest_filings(connection, [contract.id]))[contract.id] if contract else []
+    if contract and any(filing.enterprise_id == own and terms.restates(filing.terms) for filing in known):
+        return contract.id, False
+    mines = await contracts.mines_of(connection, terms.seller_id)
+    terms = filings.sourced(terms, mines, is_mining_firm="mine" in firms[terms.seller_id].kinds)
+    if terms.proof:
+        named = [line.lot_id for line in terms.proof]
+        proofs.check_lots(named, await lots.held_by(connection, named, terms.seller_id))
+
+    if contract is None:
+        due_on = filings.contract_due(terms.signed_on, policies)
+        await contracts.open_contract(connection, uuid7(), number, terms, due_on, at=at)
+        contract = await contracts.lock_by_number(connection, terms.seller_id, number)
+        assert contract is not None, "it was opened here or by the other side"
+        known = (await contracts.newest_filings(connection, [contract.id]))[contract.id]
+    standing = next((filing for filing in known if filing.enterprise_id == own), None)
+    if standing and terms.restates(standing.terms):
+        return contract.id, False
+    _check_open(contract)
+
+    filing = filings.next_version(standing, terms, filing_id=uuid7(), enterprise_id=own, at=at, policies=policies)
+    fact = filings.fact_of(number, filing)
+    await contracts.add_filing(connection, contract.id, filing, fact, person_id=actor.person_id)
+    assessment = filings.assess([filing, *(other for other in known if other is not standing)], policies)
+    in_force = await _pledge(connection, contract, assessment, at=at)
+    await _keep(connection, contract, assessment, in_force, at=at)
+    facts = {"party": filing.party, "version": filing.version, "state": assessment.state}
+    await audits.note(connection, "contracts.file", contract.id, facts, at=at, actor=actor)
+    return contract.id, not known
+
+
+async def close_contract(connection: Connection, contract_id: UUID, *, at: datetime, actor: Actor) -> None:
+    """End a contract with what was shipped: the remainder is free again, and so is what was pledged beyond it (E6, E21).
+
+    Loads on the road arrive as usual. Raises TicketsStillOpen while a ticket could still be weighed out, and
+    SellerHasNotFiled for a buyer, who could otherwise spend a number that is the seller's.
+    """
+    if await contracts.find_contract(connection, contract_id, actor=actor) is None:
+        raise NotFound
+    contract = await contracts.lock(connection, contract_id)
+    if contract.state is ContractState.CLOSED:
+        return
+    known = (await contracts.newest_filings(connection, [contract_id]))[contract_id]
+    if actor.enterprise_id and actor.enterprise_id != contract.seller_id:
+        if actor.enterprise_id != contract.buyer_id:
+            raise NotFound
+        if not any(filing.enterprise_id == contract.seller_id for filing in known):
+            raise filings.SellerHasNotFiled
+    if numbers := await contracts.tickets_not_weighed(connection, contract_id):
+        raise filings.TicketsStillOpen(tickets=numbers)
+
+    await pledges.release(connection, contract_id, contract.shipped_kg, at=at)
+    settled = () if contract.shipped_kg else tuple(flag for flag in filings.FILING_FLAGS if flag != Flag.FILING_LATE)
+    flags = [flag for flag in contract.flags if flag not in settled]
+    await contracts.close_contract(connection, contract_id, flags, at=at)
+    await alerts.settle_alerts(connection, [_subject(flag, contract_id) for flag in settled], at=at)
+    facts = {"kg": contract.kg, "shipped_kg": contract.shipped_kg}
+    await audits.note(connection, "contracts.close", contract_id, facts, at=at, actor=actor)
+
+
+async def flag_overdue(connection: Connection, *, at: datetime) -> int:
+    """Flag the contracts, and by them the loads, whose filing is not complete on day 16; gives how many (R26)."""
+    overdue = await contracts.flag_overdue(connection, shanghai_day(at))
+    await alerts.open_alerts(
+        connection,
+        [
+            Alert(
+                code=Flag.FILING_OVERDUE,
+                subject_kind="contract",
+                subject_id=str(row["id"]),
+                jurisdiction=row["jurisdiction"],
+                parties=(row["seller_id"], row["buyer_id"]),
+                occurred_at=Deadline(row["due_on"]).ends_at,
+                facts={
+                    "number": row["number"],
+                    "due_on": row["due_on"],
+                    "state": row["state"],
+                    "shipped_kg": row["shipped_kg"],
+                    "loads": row["loads"],
+                },
+            )
+            for row in overdue
+        ],
+        at=at,
+    )
+    return len(overdue)
+
+
+def _check_open(contract: Contract) -> None:
+    if contract.state is ContractState.CLOSED:
+        raise filings.ContractClosed
+    if contract.state is ContractState.FILED:
+        raise filings.ContractAlreadyFiled
+
+
+async def _pledge(connection: Connection, contract: Contract, assessment: Assessment, *, at: datetime) -> list[Pledge]:
+    """Put the proof that is in force now into the place of the one before; an unchanged one keeps its place."""
+    in_force = (await pledges.pledges_of(connection, [contract.id]))[contract.id]
+    proof = assessment.proof
+    named = (proof.terms.proof or ()) if proof else ()
+    if [(pledge.lot_id, pledge.kg) for pledge in in_force] == [(line.lot_id, line.kg) for line in named]:
+        return in_force
+
+    so_far = await pledges.proofs_so_far(connection, contract.id, contract.shipped_kg)
+    await pledges.release(connection, contract.id, contract.shipped_kg, at=at)
+    if proof is None:
+        return []
+    await ledger.lock_head(connection, at=at)
+    accounts = await lots.held_by(connection, [line.lot_id for line in named], assessment.terms.seller_id)
+    balances = await ledger.balances(connection, set(accounts.values()))
+    pledged = await pledges.pledged_of(connection, accounts)
+    available = {
+        lot_id: Kilograms(balances[account].in_kg - balances[account].out_kg - pledged[lot_id])
+        for lot_id, account in accounts.items()
+    }
+    made = proofs.pledge(named, accounts, available, proofs.drawn_by_lot(so_far), contract.shipped_kg)
+    await pledges.add_pledges(connection, contract.id, proof.id, made)
+    return made
+
+
+async def _keep(
+    connection: Connection, contract: Contract, assessment: Assessment, in_force: list[Pledge], *, at: datetime
+) -> None:
+    """Write what the filings have come to, and open and settle the alerts that follow from it."""
+    terms = assessment.terms
+    excess_kg = Kilograms(sum(pledge.excess_kg for pledge in in_force))
+    has_quota = terms.mine_id is None or await contracts.has_tranche(connection, terms.mine_id, terms.signed_on)
+    found = assessment.flags(at, excess_kg=excess_kg, seller_has_quota=has_quota)
+    flags = [*found, *(flag for flag in contract.flags if flag not in filings.FILING_FLAGS)]
+    await contracts.keep_assessment(connection, contract.id, assessment, flags)
+
+    firms = await contracts.find_firms(connection, {terms.seller_id, terms.buyer_id})
+    facts: dict[Flag, dict[str, object]] = {
+        Flag.FILING_OVERDUE: {"due_on": assessment.due_on, "state": assessment.state},
+        Flag.FILING_LATE: {"days_late": assessment.late},
+        Flag.FILING_MISMATCH: {"differences": assessment.differences},
+        Flag.ORIGIN_UNPROVEN: {"unproven_kg": assessment.unproven_kg},
+        Flag.ORIGIN_OVERPLEDGED: {"excess_kg": excess_kg},
+        Flag.SELLER_WITHOUT_QUOTA: {"mine_id": terms.mine_id, "signed_on": terms.signed_on},
+    }
+    occurred = {
+        Flag.FILING_OVERDUE: Deadline(assessment.due_on).ends_at,
+        Flag.SELLER_WITHOUT_QUOTA: start_of(terms.signed_on),
+    }
+    await alerts.settle_alerts(
+        connection, [_subject(flag, contract.id) for flag in filings.FILING_FLAGS if flag not in found], at=at
+    )
+    await alerts.open_alerts(
+        connection,
+        [
+            Alert(
+                code=flag,
+                subject_kind="contract",
+                subject_id=str(contract.id),
+                jurisdiction=_answering(flag, assessment, firms).jurisdiction,
+                parties=(terms.seller_id, terms.buyer_id),
+                occurred_at=occurred.get(flag, at),
+                facts={"number": contract.number, **facts[flag]},
+            )
+            for flag in found
+        ],
+        at=at,
+    )
+
+
+def _answering(flag: Flag, assessment: Assessment, firms: Mapping[UUID, Firm]) -> Firm:
+    """The firm whose office looks at a finding: the seller's, unless only the buyer was late."""
+    terms = assessment.terms
+    only_the_buyer = flag == Flag.FILING_LATE and list(assessment.late) == [filings.Party.BUYER]
+    return firms[terms.buyer_id if only_the_buyer else terms.seller_id]
+
+
+def _subject(flag: Flag, contract_id: UUID) -> tuple[Flag, str, str]:
+    return (flag, "contract", str(contract_id))

@@ -1,0 +1,326 @@
+"""Contracts: each side files its own, and sees what both say."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+from pydantic import AfterValidator, BaseModel
+
+from service.actions import contracts as deeds
+from service.auth import may
+from service.db import Connection, ConnectionDep, ReaderDep
+from service.domain import filings
+from service.domain.alerts import Flag
+from service.domain.calendar import days_late
+from service.domain.filings import Contract, ContractState, Filing, Party, Terms
+from service.domain.permissions import Actor, Role
+from service.domain.proofs import Named, Pledge, ProofState, undrawn
+from service.domain.refusals import NotFound
+from service.domain.units import Kilograms
+from service.routes.fields import Body, Day, DocumentNo, FenPerTonne, Grade, KilogramsIn, Name, UuidText, refused
+from service.routes.idempotency import Answer, OnceDep
+from service.store import contracts, pledges
+
+router = APIRouter(prefix="/v1/contracts", tags=["contracts"])
+
+MOST_LOTS_OF_A_PROOF = 500
+
+
+class ProofLine(Body):
+    """A lot of the seller's and the kilograms to be taken from it."""
+
+    lot_id: UuidText
+    kg: KilogramsIn
+
+
+def _each_lot_once(lines: list[ProofLine]) -> list[ProofLine]:
+    if len(lines) > MOST_LOTS_OF_A_PROOF:
+        raise refused(
+            "too-many-lots", f"最多列 {MOST_LOTS_OF_A_PROOF} 个批次", f"name at most {MOST_LOTS_OF_A_PROOF} lots"
+        )
+    if len({line.lot_id for line in lines}) < len(lines):
+        raise refused("lot-named-twice", "同一批次只能列一次", "name each lot once")
+    return lines
+
+
+class ContractIn(Body):
+    """What the caller's side says that a contract says."""
+
+    number: DocumentNo
+    seller_id: UuidText
+    buyer_id: UuidText
+    signed_on: Day
+    kg: KilogramsIn
+    grade: Grade
+    valid_until: Day
+    mine_id: UuidText | None = None
+    proof: Annotated[list[ProofLine], AfterValidator(_each_lot_once)] | None = None
+    earmark: Name | None = None
+    price_fen_per_t: FenPerTonne | None = None
+
+    def terms(self) -> Terms:
+        """The contract's terms; a proof without lots is none."""
+        proof = tuple(Named(line.lot_id, line.kg) for line in self.proof or ())
+        said = self.model_dump(exclude={"number", "proof"})
+        return Terms(**said, proof=proof or None)
+
+
+class TermsOut(BaseModel):
+    """The terms of one side, as far as the reader may see them."""
+
+    seller_id: UUID
+    buyer_id: UUID
+    signed_on: date
+    kg: int
+    grade: str
+    valid_until: date
+    mine_id: UUID | None
+    proof: list[ProofLine] | None
+    earmark: str | None
+    price_fen_per_t: int | None
+
+
+class FilingOut(BaseModel):
+    """One side of a contract; `receipt` is the hash that stands for what was filed."""
+
+    party: Party
+    enterprise_id: UUID | None
+    filed_at: datetime | None
+    days_late: int
+    version: int
+    terms: TermsOut | None
+    receipt: str | None
+
+
+class PledgeOut(BaseModel):
+    """A lot that the proof in force pledges: `excess_kg` of it has no origin, `undrawn_kg` is still to be loaded."""
+
+    lot_id: UUID
+    kg: int
+    excess_kg: int
+    undrawn_kg: int
+
+
+class ContractOut(BaseModel):
+    """A contract, both its sides, and what they come to."""
+
+    id: UUID
+    number: str
+    state: ContractState
+    seller_id: UUID
+    buyer_id: UUID
+    mine_id: UUID | None
+    signed_on: date
+    kg: int
+    grade: str
+    valid_until: date
+    earmark: str | None
+    due_on: date
+    filings: list[FilingOut]
+    differences: list[str]
+    shipped_kg: int
+    received_kg: int
+    proof_state: ProofState
+    proof: list[PledgeOut]
+    flags: list[str]
+    closed_at: datetime | None
+
+
+class ContractsOut(BaseModel):
+    """A page of contracts, newest first."""
+
+    items: list[ContractOut]
+    next: UUID | None
+
+
+@router.post("", status_code=201, response_model=ContractOut)
+async def file_contract(
+    body: ContractIn,
+    request: Request,
+    connection: ConnectionDep,
+    once: OnceDep,
+    actor: Annotated[Actor, Depends(may("contracts.file"))],
+) -> Response:
+    """File the caller's own side of a contract: 201 when it begins the contract, 200 otherwise."""
+    state = request.app.state
+    at = state.clock.now()
+
+    async def deed() -> Answer:
+        contract_id, is_new = await deeds.file_contract(
+            connection, body.number, body.terms(), at=at, policies=state.policies, actor=actor
+        )
+        return Answer(await _one(connection, contract_id, at=at, actor=actor), 201 if is_new else 200)
+
+    return await once(connection, actor, deed)
+
+
+@router.get("")
+async def list_contracts(
+    request: Request,
+    connection: ReaderDep,
+    actor: Annotated[Actor, Depends(may("contracts.read"))],
+    state: ContractState | None = None,
+    party: UUID | None = None,
+    number: str | None = None,
+    after: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> ContractsOut:
+    """The contracts of the office's area or of the enterprise, newest first."""
+    found = await contracts.list_contracts(
+        connection, state=state, party=party, number=number, after=after, limit=limit, actor=actor
+    )
+    items = await _shown(connection, found, at=request.app.state.clock.now(), actor=actor)
+    return ContractsOut(items=items, next=items[-1].id if len(items) == limit else None)
+
+
+@router.get("/{contract_id}")
+async def get_contract(
+    contract_id: UUID, request: Request, connection: ReaderDep, actor: Annotated[Actor, Depends(may("contracts.read"))]
+) -> ContractOut:
+    """One contract with both its sides."""
+    return await _one(connection, contract_id, at=request.app.state.clock.now(), actor=actor)
+
+
+@router.post("/{contract_id}/close", status_code=200, response_model=ContractOut)
+async def close_contract(
+    contract_id: UUID,
+    request: Request,
+    connection: ConnectionDep,
+    once: OnceDep,
+    actor: Annotated[Actor, Depends(may("contracts.close"))],
+) -> Response:
+    """End a contract with what was shipped; what was not is free again."""
+    at = request.app.state.clock.now()
+
+    async def deed() -> ContractOut:
+        await deeds.close_contract(connection, contract_id, at=at, actor=actor)
+        return await _one(connection, contract_id, at=at, actor=actor)
+
+    return await once(connection, actor, deed, status=200)
+
+
+async def _one(connection: Connection, contract_id: UUID, *, at: datetime, actor: Actor) -> ContractOut:
+    found = await contracts.list_contracts(connection, ids=[contract_id], actor=actor)
+    if not found:
+        raise NotFound
+    return (await _shown(connection, found, at=at, actor=actor))[0]
+
+
+async def _shown(connection: Connection, found: Sequence[Contract], *, at: datetime, actor: Actor) -> list[ContractOut]:
+    ids = [contract.id for contract in found]
+    filed = await contracts.newest_filings(connection, ids)
+    pledged = await pledges.pledges_of(connection, ids)
+    return [
+        _of(contract, filed[contract.id], pledged[contract.id], at=at, actor=actor)
+        if actor.enterprise_id in (None, contract.seller_id, contract.buyer_id)
+        else _of_a_claimant(contract, filed[contract.id], actor=actor)
+        for contract in found
+    ]
+
+
+def _of(
+    contract: Contract, filed: Sequence[Filing], pledged: Sequence[Pledge], *, at: datetime, actor: Actor
+) -> ContractOut:
+    assessment = filings.assess(filed)
+    flags = list(contract.flags)
+    # The sweeper writes it down; who reads before it comes by sees it all the same.
+    if filings.is_overdue(contract.state, contract.due_on, at) and Flag.FILING_OVERDUE not in flags:
+        flags.append(Flag.FILING_OVERDUE)
+    sides = {party: assessment.side(party) for party in Party}
+    return ContractOut(
+        id=contract.id,
+        number=contract.number,
+        state=contract.state,
+        seller_id=contract.seller_id,
+        buyer_id=contract.buyer_id,
+        mine_id=contract.mine_id,
+        signed_on=contract.signed_on,
+        kg=contract.kg,
+        grade=contract.grade,
+        valid_until=contract.valid_until,
+        earmark=contract.earmark,
+        due_on=contract.due_on,
+        filings=[
+            _side(contract, party, filing, days_late(contract.due_on, at), actor=actor)
+            for party, filing in sides.items()
+        ],
+        differences=list(assessment.differences),
+        shipped_kg=contract.shipped_kg,
+        received_kg=contract.received_kg,
+        proof_state=contract.proof_state,
+        proof=[
+            PledgeOut(lot_id=pledge.lot_id, kg=pledge.kg, excess_kg=pledge.excess_kg, undrawn_kg=rest_kg)
+            for pledge, rest_kg in undrawn(pledged, contract.shipped_kg)
+        ],
+        flags=flags,
+        closed_at=contract.closed_at,
+    )
+
+
+def _of_a_claimant(contract: Contract, filed: Sequence[Filing], *, actor: Actor) -> ContractOut:
+    """What a firm sees that filed as the buyer of a contract whose seller names another: its own words and no more."""
+    own = next(filing for filing in filed if filing.enterprise_id == actor.enterprise_id)
+    terms = own.terms
+    return ContractOut(
+        id=contract.id,
+        number=contract.number,
+        state=ContractState.MISMATCH,
+        seller_id=terms.seller_id,
+        buyer_id=terms.buyer_id,
+        mine_id=terms.mine_id,
+        signed_on=terms.signed_on,
+        kg=terms.kg,
+        grade=terms.grade,
+        valid_until=terms.valid_until,
+        earmark=terms.earmark,
+        due_on=filings.contract_due(terms.signed_on),
+        filings=[
+            _side(contract, Party.SELLER, None, 0, actor=actor),
+            _side(contract, Party.BUYER, own, 0, actor=actor),
+        ],
+        differences=["buyer_id"],
+        shipped_kg=0,
+        received_kg=0,
+        proof_state=ProofState.MISSING if terms.is_from_stock else ProofState.NONE,
+        proof=[],
+        flags=[Flag.FILING_MISMATCH],
+        closed_at=contract.closed_at,
+    )
+
+
+def _side(contract: Contract, party: Party, filing: Filing | None, late_so_far: int, *, actor: Actor) -> FilingOut:
+    if filing is None:
+        late = late_so_far if contract.state is ContractState.INCOMPLETE else 0
+        return FilingOut(
+            party=party, enterprise_id=None, filed_at=None, days_late=late, version=0, terms=None, receipt=None
+        )
+    named = (filing.enterprise_id, filing.terms.seller_id, filing.terms.buyer_id)
+    is_shown = actor.enterprise_id is None or actor.enterprise_id in named
+    return FilingOut(
+        party=party,
+        enterprise_id=filing.enterprise_id if is_shown else None,
+        filed_at=filing.first_filed_at,
+        days_late=filing.days_late,
+        version=filing.version,
+        terms=_terms(filing.terms, actor=actor) if is_shown else None,
+        receipt=filings.fact_of(contract.number, filing).hex() if is_shown else None,
+    )
+
+
+def _terms(terms: Terms, *, actor: Actor) -> TermsOut:
+    sees_prices = actor.role in (Role.PROVINCE, Role.AUDITOR, Role.ENTERPRISE)
+    return TermsOut(
+        seller_id=terms.seller_id,
+        buyer_id=terms.buyer_id,
+        signed_on=terms.signed_on,
+        kg=terms.kg,
+        grade=terms.grade,
+        valid_until=terms.valid_until,
+        mine_id=terms.mine_id,
+        proof=[ProofLine(lot_id=line.lot_id, kg=Kilograms(line.kg)) for line in terms.proof or ()] or None,
+        earmark=terms.earmark,
+        price_fen_per_t=terms.price_fen_per_t if sees_prices else None,
+    )

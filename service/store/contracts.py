@@ -1,0 +1,205 @@
+"""Contracts and the filings of their sides, and what the registry knows of those who file."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from service.db import Connection, Record
+from service.domain.filings import Assessment, Contract, ContractState, Filing, Terms
+from service.domain.permissions import Actor
+from service.domain.proofs import Named, ProofState
+from service.domain.units import Kilograms
+from service.store.sentences import sentences
+
+SQL = sentences("contracts")
+
+
+@dataclass(frozen=True, slots=True)
+class Firm:
+    """An enterprise, as far as filing asks."""
+
+    id: UUID
+    kinds: tuple[str, ...]
+    jurisdiction: str
+
+
+async def find_firms(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Firm]:
+    """Those of the enterprises that are registered."""
+    rows = await connection.fetch(SQL["firms"], list(ids))
+    return {row["id"]: Firm(row["id"], tuple(row["kinds"]), row["jurisdiction"]) for row in rows}
+
+
+async def mines_of(connection: Connection, enterprise_id: UUID) -> list[UUID]:
+    """The mines of an enterprise."""
+    return [row["id"] for row in await connection.fetch(SQL["mines_of"], enterprise_id)]
+
+
+async def lines_of(connection: Connection, enterprise_id: UUID) -> list[UUID]:
+    """The production lines of an enterprise."""
+    return [row["id"] for row in await connection.fetch(SQL["lines_of"], enterprise_id)]
+
+
+async def has_tranche(connection: Connection, mine_id: UUID, on: date) -> bool:
+    """Whether a mine has an issued tranche in force on a day (R22d)."""
+    return bool(await connection.fetchval(SQL["has_tranche"], mine_id, on.year, on))
+
+
+async def open_contract(
+    connection: Connection, contract_id: UUID, number: str, terms: Terms, due_on: date, *, at: datetime
+) -> None:
+    """Begin a contract, unless another side has begun it first."""
+    await connection.execute(
+        SQL["open_contract"],
+        contract_id,
+        number,
+        terms.seller_id,
+        terms.buyer_id,
+        terms.mine_id,
+        terms.signed_on,
+        terms.kg,
+        terms.grade,
+        terms.valid_until,
+        terms.earmark,
+        due_on,
+        at,
+    )
+
+
+async def lock_by_number(connection: Connection, seller_id: UUID, number: str) -> Contract | None:
+    """The contract that a seller numbered so, held until the transaction ends."""
+    row = await connection.fetchrow(SQL["lock_by_number"], seller_id, number)
+    return _contract(row) if row else None
+
+
+async def lock(connection: Connection, contract_id: UUID) -> Contract:
+    """A contract that exists, held until the transaction ends."""
+    row = await connection.fetchrow(SQL["lock"], contract_id)
+    assert row is not None, "contracts are never deleted"
+    return _contract(row)
+
+
+async def list_contracts(
+    connection: Connection,
+    *,
+    ids: Collection[UUID] | None = None,
+    state: str | None = None,
+    party: UUID | None = None,
+    number: str | None = None,
+    after: UUID | None = None,
+    limit: int = 50,
+    actor: Actor,
+) -> list[Contract]:
+    """The contracts that the actor may know of, newest first."""
+    chosen = None if ids is None else list(ids)
+    area = None if actor.reads_all else actor.area
+    rows = await connection.fetch(SQL["list"], chosen, area, actor.enterprise_id, state, party, number, after, limit)
+    return [_contract(row) for row in rows]
+
+
+async def find_contract(connection: Connection, contract_id: UUID, *, actor: Actor) -> Contract | None:
+    """A contract, if the actor may know of it."""
+    return next(iter(await list_contracts(connection, ids=[contract_id], actor=actor)), None)
+
+
+async def newest_filings(connection: Connection, contract_ids: Collection[UUID]) -> dict[UUID, list[Filing]]:
+    """What each firm has last filed of each contract."""
+    filings: dict[UUID, list[Filing]] = {contract_id: [] for contract_id in contract_ids}
+    for row in await connection.fetch(SQL["newest_filings"], list(contract_ids)):
+        filings[row["contract_id"]].append(
+            Filing(
+                id=row["id"],
+                enterprise_id=row["enterprise_id"],
+                version=row["version"],
+                terms=_terms(row["terms"]),
+                filed_at=row["filed_at"],
+                first_filed_at=row["first_filed_at"],
+                days_late=row["days_late"],
+            )
+        )
+    return filings
+
+
+async def add_filing(
+    connection: Connection, contract_id: UUID, filing: Filing, fact: bytes, *, person_id: UUID
+) -> None:
+    """Record a version of a side's filing."""
+    await connection.execute(
+        SQL["add_filing"],
+        filing.id,
+        contract_id,
+        filing.enterprise_id,
+        filing.party,
+        filing.version,
+        filing.terms,
+        filing.filed_at,
+        filing.first_filed_at,
+        filing.days_late,
+        person_id,
+        fact,
+    )
+
+
+async def keep_assessment(
+    connection: Connection, contract_id: UUID, assessment: Assessment, flags: Sequence[str]
+) -> None:
+    """Write what a contract's filings have come to."""
+    terms = assessment.terms
+    await connection.execute(
+        SQL["keep"],
+        contract_id,
+        terms.buyer_id,
+        terms.mine_id,
+        terms.signed_on,
+        terms.kg,
+        terms.grade,
+        terms.valid_until,
+        terms.earmark,
+        assessment.due_on,
+        assessment.state,
+        assessment.proof_state,
+        flags,
+    )
+
+
+async def tickets_not_weighed(connection: Connection, contract_id: UUID) -> list[str]:
+    """Numbers of tickets that were issued under a contract and may still be used, twenty at most."""
+    return [row["number"] for row in await connection.fetch(SQL["tickets_not_weighed"], contract_id)]
+
+
+async def close_contract(connection: Connection, contract_id: UUID, flags: Sequence[str], *, at: datetime) -> None:
+    """End a contract with what was shipped."""
+    await connection.execute(SQL["close"], contract_id, at, flags)
+
+
+async def flag_overdue(connection: Connection, today: date) -> Sequence[Record]:
+    """Flag the contracts whose window closed before a day and whose filing is not complete; those newly flagged."""
+    return await connection.fetch(SQL["flag_overdue"], today)
+
+
+def _contract(row: Record) -> Contract:
+    return Contract(
+        **{
+            **row,
+            "state": ContractState(row["state"]),
+            "proof_state": ProofState(row["proof_state"]),
+            "flags": tuple(row["flags"]),
+        }
+    )
+
+
+def _terms(stored: dict[str, Any]) -> Terms:
+    proof = stored["proof"]
+    return Terms(
+        seller_id=UUID(stored["seller_id"]),
+        buyer_id=UUID(stored["buyer_id"]),
+        signed_on=date.fromisoformat(stored["signed_on"]),
+        kg=Kilograms(stored["kg"]),
+        grade=stored["grade"],
+        valid_until=date.fromisoformat(stored["valid_until"]),
+        mine_id=UUID(stored["mine_id"]) if stored["mine_id"] else None,
+        proof=tuple(Named(UUID(line["lot_id"]), Kilograms(line["kg"])) for line in proof) if proof else None,
+        earmark=stored["earmark"],
+        price_fen_per_t=stored["price_fen_per_t"],
+    )

@@ -1,0 +1,53 @@
+"""Lots: what a holder received under one contract or slip, of one grade and quota year."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from service.db import Connection, Record
+from service.domain.ledger import AccountKey
+from service.domain.permissions import Actor
+from service.store.accounts import open_accounts
+from service.store.sentences import sentences
+
+SQL = sentences("lots")
+
+
+async def open_lots(
+    connection: Connection, wanted: Collection[AccountKey], at: datetime
+) -> dict[AccountKey, tuple[UUID, int]]:
+    """The lot and the account of each key of kind lot, opened where there is none yet.
+
+    The key's document is a contract's or a slip's id. Two writers of the same lot get the same one.
+    """
+    accounts = await open_accounts(connection, set(wanted))
+    if not accounts:
+        return {}
+    keys = sorted(accounts, key=accounts.__getitem__)
+    rows = [(uuid7(), accounts[key], key.owner_id, key.document_id, key.grade, key.year) for key in keys]
+    await connection.fetch(SQL["open_lots"], *map(list, zip(*rows, strict=True)), at)
+    lots = await connection.fetch(SQL["lots_of_accounts"], [accounts[key] for key in keys])
+    ids = {lot["account"]: lot["id"] for lot in lots}
+    return {key: (ids[account], account) for key, account in accounts.items()}
+
+
+async def held_by(connection: Connection, lot_ids: Collection[UUID], holder_id: UUID) -> dict[UUID, int]:
+    """Those of the lots that a holder has, with their accounts."""
+    rows = await connection.fetch(SQL["held_by"], list(lot_ids), holder_id)
+    return {row["id"]: row["account"] for row in rows}
+
+
+async def list_lots(
+    connection: Connection,
+    *,
+    holder: UUID | None = None,
+    lot_id: UUID | None = None,
+    after: UUID | None = None,
+    limit: int = 50,
+    actor: Actor,
+) -> Sequence[Record]:
+    """The lots of the office's area or of the enterprise, newest first."""
+    area = None if actor.reads_all else actor.area
+    return await connection.fetch(SQL["list"], area, actor.enterprise_id, holder, lot_id, after, limit)

@@ -1,0 +1,20 @@
+"""The movements of one account, as its book shows them."""
+
+from collections.abc import Sequence
+
+from service.db import Connection, Record
+from service.domain.permissions import Actor
+from service.store.sentences import sentences
+
+SQL = sentences("movements")
+
+
+async def knows_account(connection: Connection, account: int, *, actor: Actor) -> bool:
+    """Whether an account is the actor's own, a load of one of its tickets, or lies in the office's area."""
+    area = None if actor.reads_all else actor.area
+    return await connection.fetchval(SQL["find_account"], account, area, actor.enterprise_id) is not None
+
+
+async def movements_of(connection: Connection, account: int, *, after: int | None, limit: int) -> Sequence[Record]:
+    """The legs into and out of an account, newest first; `taken_back_kg` of a leg no longer stand."""
+    return await connection.fetch(SQL["of_account"], account, after, limit)
