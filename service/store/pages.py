@@ -31,6 +31,12 @@ async def count_open_alerts(connection: Connection, *, actor: Actor) -> int:
     return count
 
 
+async def names_of(connection: Connection, ids: Collection[UUID | None]) -> dict[UUID, str]:
+    """What enterprises and mines are called."""
+    rows = await connection.fetch(SQL["names"], [key for key in ids if key is not None])
+    return {row["id"]: row["name"] for row in rows}
+
+
 async def describe_subjects(
     connection: Connection, subjects: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], Record]:

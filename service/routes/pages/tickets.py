@@ -13,6 +13,8 @@ from service.domain.codes.numbers import typed_number
 from service.domain.codes.plates import plate_as_seen
 from service.domain.permissions import Actor, reach
 from service.domain.refusals import NotFound
+from service.routes import provenance
+from service.routes.pages.origins import picture_of
 from service.routes.pages.pages import show
 from service.routes.pages.words import WORDS
 from service.routes.pictures import qr_svg
@@ -84,6 +86,27 @@ async def print_ticket(ticket_id: UUID, request: Request, connection: ReaderDep,
     ticket = await _find(connection, ticket_id, actor=actor)
     size = "a4" if request.query_params.get("size") == "a4" else "label"
     return await show(request, connection, actor, "ticket_sheet.html", ticket=ticket, qr=_picture(ticket), size=size)
+
+
+@router.get("/tickets/{ticket_id}/provenance")
+async def ticket_provenance(
+    ticket_id: UUID,
+    request: Request,
+    connection: ReaderDep,
+    actor: Annotated[Actor, Depends(may("provenance.read"))],
+) -> Response:
+    """Where a load came from and what became of it."""
+    ticket = await _find(connection, ticket_id, actor=actor)
+    found = await provenance.ticket_provenance(ticket_id, connection, actor, limit=provenance.MOST_NAMED)
+    return await show(
+        request,
+        connection,
+        actor,
+        "ticket_provenance.html",
+        ticket=ticket,
+        found=found,
+        picture_data=picture_of(found, request),
+    )
 
 
 async def _find(connection: Connection, ticket_id: UUID, *, actor: Actor) -> Record:

@@ -40,6 +40,15 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "missing": _("Proof missing"),
         },
         "party": {"seller": _("Seller"), "buyer": _("Buyer")},
+        "term": {
+            "buyer_id": _("Buyer"),
+            "signed_on": _("Signed on"),
+            "kg": _("Mass"),
+            "grade": _("Grade"),
+            "mine_id": _("Mine"),
+            "earmark": _("Earmark"),
+            "valid_until": _("Valid until"),
+        },
         "tranche_kind": {
             "total": _("Total"),
             "base": _("Base tranche"),
@@ -67,7 +76,8 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "account": {
             "issue": _("Provincial issue"),
             "pool": _("Pool"),
-            "quota": _("Quota"),
+            "tranche": _("Tranche"),
+            "quota": _("Quota of"),
             "load": _("Load"),
             "lot": _("Lot"),
             "run": _("Processing"),
@@ -76,6 +86,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "lost": _("Lost on the way"),
             "gained": _("Found in stocktaking"),
             "suspense": _("Left without a lawful paper"),
+            "unproven": _("Origin unproven"),
         },
         "fact": {
             "year": _("year"),
@@ -93,6 +104,12 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "gross_kg": _("gross"),
             "debt_kg": _("over"),
             "kg": _("amount"),
+        },
+        "unproven": {
+            "debt": _("Went out, and nothing has come in behind it"),
+            "suspense": _("Left without a lawful paper"),
+            "gained": _("Found in a stocktake"),
+            "circle": _("Came from itself, in a circle"),
         },
         "subject": {
             "mine": _("Mine"),

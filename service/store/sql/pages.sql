@@ -31,6 +31,12 @@ SELECT DISTINCT year FROM account WHERE jurisdiction IS NOT NULL AND year IS NOT
 SELECT count(*) FROM alert
 WHERE settled_at IS NULL AND CASE WHEN $2::uuid IS NULL THEN starts_with(jurisdiction, $1) ELSE parties @> ARRAY[$2] END
 
+-- name: names
+-- Locks nothing; leans on the primary keys: of enterprises and mines by id.
+SELECT id, name FROM enterprise WHERE id = ANY($1::uuid[])
+UNION ALL
+SELECT id, name FROM mine WHERE id = ANY($1::uuid[])
+
 -- name: describe_subjects
 -- Locks nothing; leans on the primary keys: what alerts are about, in words, and the ticket where the subject has one.
 WITH subject AS (
