@@ -53,9 +53,9 @@ class Key:
         x = urlsafe_b64encode(self.public).rstrip(b"=").decode()
         return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": self.kid, "use": "sig", "alg": "EdDSA"}
 
-    def sign(self, data: bytes) -> bytes:
+    def sign(self, message: bytes) -> bytes:
         """The Ed25519 signature, 64 bytes."""
-        return self.private.sign(data)
+        return self.private.sign(message)
 
 
 class KeyRing:

@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 import uvicorn
@@ -23,17 +23,17 @@ LAST_ANSWERS_WITHIN_S = 5
 @contextmanager
 def listening(host: str, port: int) -> Iterator[socket.socket]:
     """Take the address before anything is started; raises CannotRun when it is not to be had."""
-    try:
-        (family, kind, protocol, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        taken = socket.socket(family, kind, protocol)
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(address)
-    except OSError as error:
-        raise CannotRun(
-            f"无法使用地址 {host}:{port}: {error}。请用 --port 指定另一端口。",
-            f"The address {host}:{port} cannot be had: {error}. Name another port by --port.",
-        ) from error
-    with taken:
+    with ExitStack() as stack:
+        try:
+            (family, kind, protocol, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            taken = stack.enter_context(socket.socket(family, kind, protocol))
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(address)
+        except OSError as error:
+            raise CannotRun(
+                f"无法使用地址 {host}:{port}: {error}。请用 --port 指定另一端口。",
+                f"The address {host}:{port} cannot be had: {error}. Name another port by --port.",
+            ) from error
         yield taken
 
 

@@ -110,6 +110,51 @@ class Right:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """An allotment as an office writes it; exactly one of the four holders is given."""
+
+    year: int
+    quarter: int | None
+    kind: Kind
+    source: str | None
+    kg: Kilograms
+    document_no: str
+    issued_on: date
+    to_jurisdiction: str | None = None
+    mine_id: UUID | None = None
+    project_id: UUID | None = None
+    stock_id: UUID | None = None
+    reason: str | None = None
+    earmark: str | None = None
+    approved_by: UUID | None = None
+
+    def allotment(self, allotment_id: UUID, holder: Holder) -> "Allotment":
+        """The draft as the rules see it."""
+        return Allotment(
+            id=allotment_id,
+            year=self.year,
+            quarter=self.quarter,
+            kind=self.kind,
+            source=self.source,
+            holder=holder,
+            kg=self.kg,
+            issued_on=self.issued_on,
+            reason=self.reason,
+            earmark=self.earmark,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A holder with what the registry says of it."""
+
+    holder: Holder
+    right: Right | None = None
+    declared_kg: Kilograms | None = None
+    enterprise_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Allotment:
     """Kilograms that an office gives, or takes back, for one year; `source` None is the province's own act."""
 
@@ -209,7 +254,7 @@ class ReasonMissing(Refusal):
 
 
 class ExceedsApproval(Refusal):
-    """A county cites what an office above approved for this holder (`approved_by`) and issues no more: `possible_kg`."""
+    """A county cites in `approved_by` what was approved above it for this holder and issues no more: `possible_kg`."""
 
     title = "县级下达须引用上级对该持有人的批准（approved_by），且不得超过批准数：还可下达 possible_kg"
     rule = "R14"

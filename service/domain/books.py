@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
-from service.domain.ledger import Hole, HoleKind, Leg, Movement, Part, Side
+from service.domain.ledger import ConversionIsWhole, Hole, HoleKind, Leg, Movement, Part, Side
 from service.domain.places import Places, Span
 from service.domain.units import Kilograms
 
@@ -132,7 +132,7 @@ def post(books: Mapping[int, Book], movements: Iterable[tuple[int, Movement]]) -
         row
         for act, movement in movements
         for row in _rows(
-            act, movement, books[movement.source].give(movement.kg), books[movement.target].take(movement.kg)
+            act, movement, books[movement.source].give(movement.kg), books[movement.target].take(movement.target_kg)
         )
     ]
 
@@ -140,7 +140,7 @@ def post(books: Mapping[int, Book], movements: Iterable[tuple[int, Movement]]) -
 def replacement(books: Mapping[int, Book], struck: Sequence[Part], movement: Movement, *, act: int) -> list[Row]:
     """The rows of a movement into the places that were struck in the same act."""
     gone = books[movement.source].give(movement.kg)
-    come = books[movement.target].fill([_places(part) for part in struck], movement.kg)
+    come = books[movement.target].fill([_places(part) for part in struck], movement.target_kg)
     return _rows(act, movement, gone, come)
 
 
@@ -220,6 +220,8 @@ def _pieces(spans: Iterable[Span], end: int) -> tuple[list[Piece], int]:
 
 def _rows(act: int, movement: Movement, gone: Written, come: Written) -> list[Row]:
     """Legs where neither side's piece ends, and before a leg the holes that its ends jump over."""
+    if movement.kg != movement.target_kg and len(gone.pieces) + len(come.pieces) > 2:
+        raise ConversionIsWhole(movement=movement.id)
     rows: list[Row] = []
     starts = sorted({piece.start for written in (gone, come) for piece in written.pieces})
     sources, targets = iter(gone.pieces), iter(come.pieces)
@@ -244,7 +246,7 @@ def _rows(act: int, movement: Movement, gone: Written, come: Written) -> list[Ro
                 Kilograms(end - start),
                 movement.target,
                 target.lo + start - target.start,
-                Kilograms(end - start),
+                movement.target_kg if movement.kg != movement.target_kg else Kilograms(end - start),
                 Kilograms(_kg(gone.marked.within(start, end))),
                 Kilograms(_kg(come.marked.within(start, end))),
                 source.behind,
@@ -268,7 +270,8 @@ def _places(part: Part) -> Span:
 def _slice(part: Part, lo: int, hi: int) -> Part:
     if (lo, hi) == _places(part):
         return part
-    assert part.source_kg == part.target_kg, "a conversion is cut whole"
+    if part.source_kg != part.target_kg:
+        raise ConversionIsWhole(movement=part.movement)
     return replace(
         part, source_lo=part.source_lo + lo - part.target_lo, source_kg=hi - lo, target_lo=lo, target_kg=hi - lo
     )

@@ -52,7 +52,10 @@ class AccountKey:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """Kilograms that go from one account to another; movements of one act post and void together."""
+    """Kilograms that go from one account to another; movements of one act post and void together.
+
+    A conversion empties a run into a new product: `made_kg` is what it makes of the run's kilograms.
+    """
 
     id: UUID
     act: UUID
@@ -61,11 +64,18 @@ class Movement:
     kg: Kilograms
     occurred_at: datetime
     fact: bytes
+    made_kg: Kilograms | None = None
 
     def __post_init__(self) -> None:
         assert self.kg > 0, "a movement has kilograms"
         assert self.source != self.target, "a movement joins two accounts"
         assert len(self.fact) == 32, "a fact is a SHA-256"
+        assert self.made_kg is None or 0 < self.made_kg <= self.kg, "a product weighs no more than its ore"
+
+    @property
+    def target_kg(self) -> Kilograms:
+        """The kilograms that arrive."""
+        return self.kg if self.made_kg is None else self.made_kg
 
 
 class Side(StrEnum):
@@ -150,3 +160,10 @@ class NotReplaceable(Refusal):
 
     title = "只有仍然有效的流转可以更正，且去向必须相同"
     rule = "W09"
+
+
+class ConversionIsWhole(Refusal):
+    """A conversion is one run into one product: it is voided or replaced as a whole, never in part."""
+
+    title = "加工转换是一次投料对应一批产品，只能整体作废或更正，不能部分处理"
+    rule = "P02"

@@ -1,4 +1,4 @@
-"""Where kilograms came from and where they went: the fragments that a walk of the ledger ends in, and what they add up to."""
+"""Where kilograms came from and where they went: the fragments that a walk ends in, and what they add up to."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -50,9 +50,9 @@ class Interval:
 class Fragment:
     """Kilograms that share one end of their walk.
 
-    `start` is the first one's place in the account that was asked about, None past a conversion. `place` is where the walk
-    ended: for a tranche the mine's quota, for a debt the account that owes it. `beyond` is the account on the far side of
-    the last leg (a tranche's pool), and `movement` that leg's movement (a tranche's allotment).
+    `start` is the first one's place in the account that was asked about, None past a conversion. `place` is where the
+    walk ended: for a tranche the mine's quota, for a debt the account that owes it. `beyond` is the account on the far
+    side of the last leg (a tranche's pool), and `movement` that leg's movement (a tranche's allotment).
     """
 
     start: int | None
@@ -87,7 +87,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """All that one movement carried between two accounts in a walk; a conversion's source is heavier than its target."""
+    """All that one movement carried between two accounts in a walk; a conversion takes more than it gives."""
 
     source: int
     target: int
@@ -173,7 +173,7 @@ def _touch(first: Fragment, second: Fragment) -> bool:
 
 
 def shares(fragments: Iterable[Fragment]) -> list[Share]:
-    """What the fragments come to by account, ending and movement: most kilograms first, what is proven before what is not."""
+    """What the fragments come to by account, ending and movement: the proven first, then by kilograms."""
     found: dict[tuple[int, Ending, int | None, UUID | None], Share] = {}
     for fragment in fragments:
         key = (fragment.place.account, fragment.ending, fragment.beyond, fragment.movement)
@@ -195,7 +195,7 @@ def bounded(found: Sequence[Share], limit: int) -> tuple[Sequence[Share], Rest |
 
 
 def flows(steps: Iterable[Step]) -> list[Flow]:
-    """The steps of a walk as a picture needs them: one flow for each movement between two accounts, in order of record."""
+    """The steps of a walk for a picture: one flow for each movement between two accounts, in order of record."""
     found: dict[tuple[UUID, int, int], Flow] = {}
     for step in sorted(steps, key=lambda step: step.seq):
         key = (step.movement, step.source.account, step.target.account)

@@ -12,9 +12,9 @@ from service.embedded.accounts import server_account
 from service.embedded.folders import locked, make_data_folder, servers_home, sockets_folder
 from service.embedded.logs import watched
 from service.embedded.outside import check_cache, check_database
-from service.embedded.postgres import postgres
+from service.embedded.postgres import own_postgres
 from service.embedded.refusals import AlreadyRuns, CannotRun
-from service.embedded.valkey import valkey
+from service.embedded.valkey import own_valkey
 
 __all__ = ["AlreadyRuns", "CannotRun", "Endpoints", "owner_database", "services"]
 
@@ -59,10 +59,10 @@ def services(
         sockets = stack.enter_context(sockets_folder(home, account))
         servers: dict[str, subprocess.Popen[bytes]] = {}
         if not database_url:
-            servers["PostgreSQL"] = stack.enter_context(postgres(home, sockets, account, durable=durable))
+            servers["PostgreSQL"] = stack.enter_context(own_postgres(home, sockets, account, durable=durable))
             database_url, owner_database_url = _url("meisu_service", sockets), _url("meisu_owner", sockets)
         if not redis_url:
-            servers["Valkey"], redis_url = stack.enter_context(valkey(home, sockets, account, durable=durable))
+            servers["Valkey"], redis_url = stack.enter_context(own_valkey(home, sockets, account, durable=durable))
         if durable:
             stack.enter_context(watched(servers, home / "log"))
         yield Endpoints(database_url, owner_database_url or database_url, redis_url)

@@ -88,7 +88,7 @@ def binaries_for(account: Account) -> Path:
 
 
 @contextmanager
-def postgres(home: Path, sockets: Path, account: Account, *, durable: bool) -> Iterator["subprocess.Popen[bytes]"]:
+def own_postgres(home: Path, sockets: Path, account: Account, *, durable: bool) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the server; its sockets answer to this account alone, in the roles `meisu_owner` and `meisu_service`.
 
     1. Stop what a killed predecessor left.

@@ -63,7 +63,7 @@ def version_of(program: Path) -> str:
 
 
 @contextmanager
-def valkey(
+def own_valkey(
     home: Path, sockets: Path, account: Account, *, durable: bool
 ) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
     """Run the server; gives its address too. The password in it is new at each start and never on disk."""

@@ -105,6 +105,7 @@ async def append(connection: Connection, movements: Sequence[Movement], *, at: d
         [movement.source for movement in movements],
         [movement.target for movement in movements],
         [movement.kg for movement in movements],
+        [movement.target_kg for movement in movements],
         [movement.occurred_at for movement in movements],
         [movement.fact for movement in movements],
         sorted(accounts),

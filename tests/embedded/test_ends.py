@@ -30,7 +30,8 @@ READ = (
     STARTING
     + """
 with services(data, durable=True) as endpoints:
-    print(*asyncio.run(ask(endpoints.owner_database_url, "SELECT kg FROM kept")), redis.Redis.from_url(endpoints.redis_url).ping())
+    kept = asyncio.run(ask(endpoints.owner_database_url, "SELECT kg FROM kept"))
+    print(*kept, redis.Redis.from_url(endpoints.redis_url).ping())
 """
 )
 

@@ -15,7 +15,8 @@ KEEP_AND_READ = (
     STARTING
     + """
 with services(data, durable=True) as endpoints:
-    print(*asyncio.run(ask(endpoints.owner_database_url, "CREATE TABLE IF NOT EXISTS kept AS SELECT 31200 AS kg", "SELECT kg FROM kept")))
+    keep = "CREATE TABLE IF NOT EXISTS kept AS SELECT 31200 AS kg"
+    print(*asyncio.run(ask(endpoints.owner_database_url, keep, "SELECT kg FROM kept")))
 """
 )
 

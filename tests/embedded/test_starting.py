@@ -46,8 +46,11 @@ for start in (1, 2):
 def test_neither_role_has_power_over_the_server(person: Person) -> None:
     said = person.script(
         STARTING
-        + """
-power = "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
+        + '''
+power = """
+    SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls
+    FROM pg_roles WHERE rolname = current_user
+"""
 with services(data, durable=True) as endpoints:
     print(*asyncio.run(ask(endpoints.database_url, "SELECT current_user", power)))
     print(*asyncio.run(ask(endpoints.owner_database_url, "SELECT current_user", power)))
@@ -59,7 +62,7 @@ with services(data, durable=True) as endpoints:
         asyncio.run(ask(endpoints.database_url.replace("meisu_service", "postgres"), "SELECT 1"))
     except asyncpg.InvalidAuthorizationSpecificationError as error:
         print("postgres stays out")
-"""
+'''
     )
     assert said.splitlines() == [
         "meisu_service False",
@@ -138,7 +141,8 @@ def test_chinese_is_found_by_its_trigrams(anyone: Person) -> None:
         STARTING
         + """
 with services(data, durable=False) as endpoints:
-    print(*asyncio.run(ask(endpoints.owner_database_url, "CREATE EXTENSION pg_trgm", "SELECT cardinality(show_trgm('牌楼镇'))")))
+    trigrams = "SELECT cardinality(show_trgm('牌楼镇'))"
+    print(*asyncio.run(ask(endpoints.owner_database_url, "CREATE EXTENSION pg_trgm", trigrams)))
 """
     )
     assert said.split() == ["None", "4"]

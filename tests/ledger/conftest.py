@@ -1,4 +1,4 @@
-"""How many histories: two hundred in every run, ten thousand with --soak."""
+"""How many histories: three hundred in every run, ten thousand with --soak."""
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -9,7 +9,7 @@ QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.
 def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile(
         "ledger",
-        max_examples=10_000 if config.getoption("--soak") else 200,
+        max_examples=10_000 if config.getoption("--soak") else 300,
         deadline=None,
         suppress_health_check=QUIET,
     )

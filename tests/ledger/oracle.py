@@ -1,7 +1,7 @@
 """The ledger once more, kilogram by kilogram: every account is a book with one line for each, and nothing is clever.
 
-It knows the rule alone: out of the oldest line in stock, else on a new line; into the oldest line in debt, else on a new
-line; a cut strikes both ends. It shares nothing with the code that it judges.
+It knows the rule alone: out of the oldest line in stock, else on a new line; into the oldest line in debt, else on a
+new line; a cut strikes both ends. It shares nothing with the code that it judges.
 """
 
 from collections import defaultdict

@@ -11,7 +11,7 @@ from service.db import Connection
 from service.domain import evidence
 from service.store import ledger
 from tests.ledger.books import KEY
-from tests.ledger.histories import (
+from tests.ledger.deeds import (
     BOUNDARIES,
     CAST,
     Deed,
@@ -46,8 +46,7 @@ async def test_the_ledger_is_its_oracle_however_it_is_cut_into_batches(
     assert in_batches.legs == one_by_one.legs
     assert in_batches.holes == one_by_one.holes
     assert in_batches.overdraws == one_by_one.overdraws
-    *_, last = _check_acts(one_by_one, told, names)
-    _check_loose(one_by_one, last, accounts)
+    _check_loose(one_by_one, _check_acts(one_by_one, told, names), accounts)
     _check_episodes(one_by_one, told, names)
     event(f"holes: {len(one_by_one.holes) // 10 * 10} or more")
 
@@ -110,22 +109,19 @@ async def _check_balances(connection: Connection, rows: Rows, told: Told, accoun
             assert found[number] == expected, name
 
 
-def _check_acts(rows: Rows, told: Told, names: dict[int, str]) -> list[Painted]:
-    painted = None
-    acts = 0
+def _check_acts(rows: Rows, told: Told, names: dict[int, str]) -> Painted:
+    """Each act leaves what the oracle says; the picture after the last one."""
+    painted = Painted()
     for painted, links, stocks in zip(paint(rows, names), told.links, told.stocks, strict=True):
-        acts += 1
         assert painted.links == links
-        inverse = {link[1]: (link[0], line) for line, link in links.items()}
+        inverse = {reached: (number, left) for left, (number, reached) in links.items()}
         assert {line: link for line, link in painted.come.items() if link} == inverse
         for name in set(CAST) - BOUNDARIES:
-            stock_kg, debt_kg = stocks[name]
-            assert painted.debts[name] == debt_kg, "debt = over - cover + made - ended"
+            assert painted.debts[name] == stocks[name][1], "debt = over - cover + made - ended"
             for side, column in (("in", painted.come), ("out", painted.out)):
-                end = painted.ends[name, side]
-                assert all((name, line) in column for line in range(end)), "every line up to the end is live or struck"
-    assert painted
-    return [painted]
+                lines = range(painted.ends[name, side])
+                assert all((name, line) in column for line in lines), "every line up to the end is live or struck"
+    return painted
 
 
 def _check_loose(rows: Rows, painted: Painted, accounts: dict[str, int]) -> None:

@@ -1,11 +1,13 @@
 """The posting sentences."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 
 from service.db import Connection
-from service.domain.ledger import AccountKind, NothingToVoid
+from service.domain.ledger import AccountKind, ConversionIsWhole, NothingToVoid
+from service.domain.units import Kilograms
 from service.store import ledger
 from service.store.accounts import find_accounts, open_accounts
 from tests.ledger.books import KEY, MORNING, account, movement
@@ -58,3 +60,25 @@ async def test_a_void_restores_the_books(connection: Connection) -> None:
     assert len(posted.closed) == 1
     with pytest.raises(NothingToVoid):
         await ledger.void(connection, [UUID(int=2)], occurred_at=MORNING, fact=bytes(32), at=MORNING, sign=KEY)
+
+
+async def test_a_run_becomes_one_product_and_only_as_a_whole(connection: Connection) -> None:
+    lot, run, product = account(AccountKind.LOT, 1), account(AccountKind.RUN, 1), account(AccountKind.PRODUCT, 1)
+    a = await open_accounts(connection, [ISSUE, lot, run, product])
+    feeds = [movement(1, a[ISSUE], a[lot], 12), movement(2, a[lot], a[run], 3), movement(3, a[lot], a[run], 7)]
+    made = replace(movement(4, a[run], a[product], 10), made_kg=Kilograms(4))
+    await ledger.append(connection, [*feeds, made], at=MORNING, sign=KEY)
+    after = await ledger.balances(connection, a.values())
+    why = {"occurred_at": MORNING, "fact": bytes(32), "at": MORNING, "sign": KEY}
+
+    assert after[a[run]] == ledger.Balance(10, 10, 0, 0)
+    assert after[a[product]] == ledger.Balance(4, 0, 4, 0)
+    with pytest.raises(ConversionIsWhole):
+        await ledger.give_back(connection, made.id, Kilograms(2), **why)
+    await ledger.void(connection, [made.id], **why)
+    assert (await ledger.balances(connection, a.values()))[a[run]] == ledger.Balance(10, 0, 10, 0)
+    again = replace(movement(5, a[run], a[product], 10), made_kg=Kilograms(5))
+    await ledger.append(connection, [again], at=MORNING, sign=KEY)
+    assert (await ledger.balances(connection, a.values()))[a[product]] == ledger.Balance(5, 0, 5, 0)
+    leg = await connection.fetchrow("SELECT * FROM leg WHERE movement = $1", again.id)
+    assert (leg["source_lo"], leg["source_kg"], leg["target_lo"], leg["target_kg"]) == (0, 10, 4, 5)

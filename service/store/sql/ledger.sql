@@ -11,9 +11,9 @@ FOR UPDATE;
 WITH movement AS MATERIALIZED (
     SELECT given.*
     FROM unnest(
-        $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::bytea[]
-    ) WITH ORDINALITY AS given (id, act, source, target, kg, occurred_at, fact, ord)
-    WHERE NOT EXISTS (SELECT FROM loose WHERE account = ANY($9::bigint[]))
+        $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::timestamptz[], $9::bytea[]
+    ) WITH ORDINALITY AS given (id, act, source, target, kg, target_kg, occurred_at, fact, ord)
+    WHERE NOT EXISTS (SELECT FROM loose WHERE account = ANY($10::bigint[]))
 ),
 
 book AS MATERIALIZED (
@@ -30,7 +30,7 @@ book AS MATERIALIZED (
             WHERE source = account.id AND NOT source_behind ORDER BY source_lo DESC LIMIT 1
         ), 0) AS outs
     FROM account
-    WHERE id = ANY($9::bigint[])
+    WHERE id = ANY($10::bigint[])
 ),
 
 -- Row 0 of an account is its book; a movement is an entry of its source (side 0), then of its target (side 1).
@@ -49,7 +49,7 @@ entry AS (
         UNION ALL
         SELECT ord, 0, source, 0, kg, NULL, NULL, id, act, kg, occurred_at, fact FROM movement
         UNION ALL
-        SELECT ord, 1, target, kg, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM movement
+        SELECT ord, 1, target, target_kg, 0, NULL, NULL, NULL, NULL, target_kg, NULL, NULL FROM movement
     ) AS line
     WINDOW lines AS (PARTITION BY account ORDER BY ord, side ROWS UNBOUNDED PRECEDING)
 ),
@@ -64,23 +64,27 @@ pair AS (
         CASE WHEN is_boundary THEN 0 ELSE least(kg, greatest(0, outs - ins))::bigint END AS over_kg,
         lead(account) OVER moves AS target,
         lead(mark) OVER moves AS target_mark,
-        (lead(ins) OVER moves - kg)::bigint AS target_lo,
+        lead(kg) OVER moves AS target_kg,
+        (lead(ins) OVER moves - lead(kg) OVER moves)::bigint AS target_lo,
         CASE
             WHEN lead(is_boundary) OVER moves THEN 0
-            ELSE least(kg, greatest(0, lead(outs) OVER moves - lead(ins) OVER moves + kg))::bigint
-        END AS cover_kg
+            ELSE least(lead(kg) OVER moves, greatest(0, lead(outs) OVER moves - lead(ins) OVER moves + lead(kg) OVER moves))
+        END::bigint AS cover_kg
     FROM entry
     WHERE ord > 0
     WINDOW moves AS (ORDER BY ord, side)
 )
 
-INSERT INTO leg
+INSERT INTO leg (
+    seq, act, movement, source, source_lo, source_kg, target, target_lo, target_kg,
+    over_kg, cover_kg, source_behind, target_behind, occurred_at, fact, leaf
+)
 SELECT
-    $1 + ord, act, id, source, source_lo, kg, target, target_lo, kg, over_kg, cover_kg, FALSE, FALSE, occurred_at, fact,
+    $1 + ord, act, id, source, source_lo, kg, target, target_lo, target_kg, over_kg, cover_kg, FALSE, FALSE, occurred_at, fact,
     sha256(
         '\x00014c'::bytea || int8send($1 + ord) || int8send(act) || uuid_send(id)
         || source_mark || int8send(source_lo) || int8send(kg)
-        || target_mark || int8send(target_lo) || int8send(kg)
+        || target_mark || int8send(target_lo) || int8send(target_kg)
         || int8send(over_kg) || int8send(cover_kg) || '\x00'::bytea
         || int8send((extract(EPOCH FROM occurred_at) * 1000000)::bigint) || fact
     )
@@ -184,7 +188,10 @@ ORDER BY seq, lower(span);
 -- Under the head's lock: legs and holes whose places are known, with their leaves; and which accounts are loose from now and which
 -- no longer. An unknown account has no mark, so its leg would have no leaf and is not written.
 WITH written_leg AS (
-    INSERT INTO leg
+    INSERT INTO leg (
+        seq, act, movement, source, source_lo, source_kg, target, target_lo,
+        target_kg, over_kg, cover_kg, source_behind, target_behind, occurred_at, fact, leaf
+    )
     SELECT
         given.*,
         sha256(
@@ -206,7 +213,7 @@ WITH written_leg AS (
 ),
 
 written_hole AS (
-    INSERT INTO hole
+    INSERT INTO hole (seq, act, movement, account, side, lo, hi, kind, debt_kg, occurred_at, fact, leaf)
     SELECT
         given.*,
         sha256(
@@ -224,7 +231,7 @@ written_hole AS (
 ),
 
 loosened AS (
-    INSERT INTO loose
+    INSERT INTO loose (account)
     SELECT unnest($27::bigint[])
     ON CONFLICT DO NOTHING
 ),

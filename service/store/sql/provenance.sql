@@ -120,18 +120,10 @@ WITH RECURSIVE walk AS (
                 upper(part) AS hi
             FROM spoken
             CROSS JOIN LATERAL unnest(CASE WHEN place.is_holed THEN spoken.places - coalesce((
-                SELECT range_agg(int8range(later.lo, later.hi)) FROM (
-                    SELECT hole.lo, hole.hi FROM hole
-                    WHERE
-                        hole.account = walk.source AND hole.side = 'in' AND hole.lo < walk.source_hi
-                        AND hole.hi > walk.source_lo AND hole.seq > spoken.seq AND hole.seq <= $4
-                    UNION ALL
-                    SELECT leg.target_lo, leg.target_lo + leg.target_kg FROM leg
-                    WHERE
-                        leg.target = walk.source AND leg.target_behind AND leg.target_lo < walk.source_hi
-                        AND leg.target_lo + leg.target_kg > walk.source_lo
-                        AND leg.seq > spoken.seq AND leg.seq <= $4
-                ) AS later
+                SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
+                WHERE
+                    hole.account = walk.source AND hole.side = 'in' AND hole.lo < walk.source_hi
+                    AND hole.hi > walk.source_lo AND hole.seq > spoken.seq AND hole.seq <= $4
             ), '{}') ELSE spoken.places END) AS part
         )
 
@@ -178,9 +170,9 @@ WHERE
 ORDER BY walk.ordinal, walk.start, walk.depth
 
 -- name: trace_forward
--- Walks intervals ($1 account, $2 lo, $3 hi) forwards as of seq $4 to where each kilogram rests, or was made into product;
--- gives every step when $5, else only where the walk ended. Locks nothing; leans on a_source_line_leaves_once and
--- hole_by_place, as trace_back does on the other side.
+-- Walks intervals ($1 account, $2 lo, $3 hi) forwards as of seq $4 to where each kilogram rests, or was made into
+-- product; gives every step when $5, else only where the walk ended. Locks nothing; leans on a_source_line_leaves_once
+-- and hole_by_place, as trace_back does on the other side.
 WITH RECURSIVE walk AS (
     SELECT
         asked.ordinal,
@@ -266,18 +258,10 @@ WITH RECURSIVE walk AS (
                 upper(part) AS hi
             FROM spoken
             CROSS JOIN LATERAL unnest(CASE WHEN place.is_holed THEN spoken.places - coalesce((
-                SELECT range_agg(int8range(later.lo, later.hi)) FROM (
-                    SELECT hole.lo, hole.hi FROM hole
-                    WHERE
-                        hole.account = walk.target AND hole.side = 'out' AND hole.lo < walk.target_hi
-                        AND hole.hi > walk.target_lo AND hole.seq > spoken.seq AND hole.seq <= $4
-                    UNION ALL
-                    SELECT leg.source_lo, leg.source_lo + leg.source_kg FROM leg
-                    WHERE
-                        leg.source = walk.target AND leg.source_behind AND leg.source_lo < walk.target_hi
-                        AND leg.source_lo + leg.source_kg > walk.target_lo
-                        AND leg.seq > spoken.seq AND leg.seq <= $4
-                ) AS later
+                SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
+                WHERE
+                    hole.account = walk.target AND hole.side = 'out' AND hole.lo < walk.target_hi
+                    AND hole.hi > walk.target_lo AND hole.seq > spoken.seq AND hole.seq <= $4
             ), '{}') ELSE spoken.places END) AS part
         )
 
@@ -327,49 +311,45 @@ WHERE walk.depth > 0 AND ($5 OR walk.ending IS NOT NULL)
 ORDER BY walk.ordinal, walk.start, walk.depth
 
 -- name: places
--- The places of accounts ($1) as of seq $2: what came in and what went out, less what was cut and not used again. Locks
--- nothing; leans on the indexes of both sides for the tails and on hole_by_place.
+-- The places of accounts ($1) as of seq $2: what came in, what went out, and what lies there, less what was cut and not used
+-- again. Locks nothing; leans on the unique indexes of both sides for the tails, and on hole_by_place.
 SELECT
     asked.account,
-    side.side,
-    int8multirange(int8range(0, side.tail)) - coalesce((
-        SELECT range_agg(open.part) FROM hole
-        CROSS JOIN LATERAL (
-            SELECT unnest(int8multirange(int8range(hole.lo, hole.hi)) - coalesce((
-                SELECT range_agg(int8range(used.lo, used.hi)) FROM (
-                    SELECT leg.target_lo AS lo, leg.target_lo + leg.target_kg AS hi FROM leg
-                    WHERE
-                        side.side = 'in' AND leg.target = asked.account AND leg.target_behind
-                        AND leg.seq > hole.seq AND leg.seq <= $2
-                    UNION ALL
-                    SELECT leg.source_lo, leg.source_lo + leg.source_kg FROM leg
-                    WHERE
-                        side.side = 'out' AND leg.source = asked.account AND leg.source_behind
-                        AND leg.seq > hole.seq AND leg.seq <= $2
-                ) AS used
-            ), '{}')) AS part
-        ) AS open
-        WHERE hole.account = asked.account AND hole.side = side.side AND hole.seq <= $2
-    ), '{}') AS live
+    side.come,
+    side.gone,
+    side.come - side.gone AS stock
 FROM unnest($1::bigint[]) AS asked (account)
 CROSS JOIN LATERAL (
     SELECT
-        'in' AS side,
-        coalesce((
+        int8multirange(int8range(0, coalesce((
             SELECT leg.target_lo + leg.target_kg FROM leg
             WHERE leg.target = asked.account AND NOT leg.target_behind AND leg.seq <= $2
             ORDER BY leg.target_lo DESC
             LIMIT 1
-        ), 0) AS tail
-    UNION ALL
-    SELECT
-        'out',
-        coalesce((
+        ), 0))) - coalesce(range_agg(open.part) FILTER (WHERE hole.side = 'in'), '{}') AS come,
+        int8multirange(int8range(0, coalesce((
             SELECT leg.source_lo + leg.source_kg FROM leg
             WHERE leg.source = asked.account AND NOT leg.source_behind AND leg.seq <= $2
             ORDER BY leg.source_lo DESC
             LIMIT 1
-        ), 0)
+        ), 0))) - coalesce(range_agg(open.part) FILTER (WHERE hole.side = 'out'), '{}') AS gone
+    FROM hole
+    CROSS JOIN LATERAL unnest(int8multirange(int8range(hole.lo, hole.hi)) - coalesce((
+        SELECT range_agg(int8range(used.lo, used.hi)) FROM (
+            SELECT leg.target_lo AS lo, leg.target_lo + leg.target_kg AS hi FROM leg
+            WHERE
+                hole.side = 'in' AND leg.target = asked.account AND leg.target_behind
+                AND leg.target_lo < hole.hi AND leg.target_lo + leg.target_kg > hole.lo
+                AND leg.seq > hole.seq AND leg.seq <= $2
+            UNION ALL
+            SELECT leg.source_lo, leg.source_lo + leg.source_kg FROM leg
+            WHERE
+                hole.side = 'out' AND leg.source = asked.account AND leg.source_behind
+                AND leg.source_lo < hole.hi AND leg.source_lo + leg.source_kg > hole.lo
+                AND leg.seq > hole.seq AND leg.seq <= $2
+        ) AS used
+    ), '{}')) AS open (part)
+    WHERE hole.account = asked.account AND hole.seq <= $2
 ) AS side
 
 -- name: deliveries

@@ -1,0 +1,267 @@
+"""Allotting quota: a draft is written, consulted on, approved, issued onto the ledger, published, withdrawn."""
+
+import hashlib
+from datetime import date, datetime
+from uuid import UUID
+
+import orjson
+from uuid_utils.compat import uuid7
+
+from service.actions.quotas import watch_commitments, watch_pools, watch_posting
+from service.db import Connection, Record
+from service.domain import allotments as rules
+from service.domain.allotments import (
+    PROVINCE,
+    Allotment,
+    Draft,
+    Found,
+    Holder,
+    HolderKind,
+    Kind,
+    Standing,
+    State,
+    Step,
+)
+from service.domain.ledger import AccountKey, AccountKind, Movement
+from service.domain.permissions import Actor, Role
+from service.domain.policies import Policies
+from service.domain.refusals import NotAllowed
+from service.domain.units import Kilograms, shanghai_day, start_of
+from service.store import allotments, audits, ledger, provenance, quotas
+from service.store.accounts import open_accounts
+from service.store.ledger import Posted, Signer
+
+
+async def create_allotment(
+    connection: Connection, draft: Draft, policies: Policies, *, issue: bool, at: datetime, sign: Signer, actor: Actor
+) -> UUID:
+    """Write a draft for a holder, and issue it at once when asked to (R08, R09, R14)."""
+    found = await allotments.find_holder(connection, draft, actor=actor)
+    if draft.approved_by is not None:
+        await allotments.find_allotment(connection, draft.approved_by, actor=actor)
+    allowed = rules.may_issue(actor, draft.source) if issue else rules.may_draft(actor, draft.source, found.holder)
+    if not allowed:
+        raise NotAllowed
+    rules.check_holder(draft.kind, draft.source, found.holder, found.right)
+    if issue:
+        await ledger.lock_head(connection, at=at)
+
+    allotment_id = uuid7()
+    await allotments.insert_allotment(connection, allotment_id, draft, at=at)
+    await allotments.insert_step(connection, allotment_id, "draft", shanghai_day(at), at=at, actor=actor)
+    if issue:
+        await _issue(connection, allotment_id, draft, found, policies, at=at, sign=sign, actor=actor)
+    facts = {"kind": draft.kind, "kg": draft.kg, "issued": issue}
+    await audits.note(connection, "allotments.create", allotment_id, facts, at=at, actor=actor)
+    return allotment_id
+
+
+async def take_step(
+    connection: Connection,
+    allotment_id: UUID,
+    step: Step,
+    on: date,
+    policies: Policies,
+    *,
+    at: datetime,
+    sign: Signer,
+    actor: Actor,
+) -> None:
+    """Take an allotment one step on: consult, approve, issue, publish, or withdraw it (R14)."""
+    await allotments.find_allotment(connection, allotment_id, actor=actor)
+    if step in (Step.ISSUE, Step.WITHDRAW):
+        await ledger.lock_head(connection, at=at)
+    await allotments.lock_allotment(connection, allotment_id)
+    row = await allotments.find_allotment(connection, allotment_id, actor=actor)
+    allowed = rules.may_approve if step in (Step.CONSULT, Step.APPROVE) else rules.may_issue
+    if not allowed(actor, row["from_jurisdiction"]):
+        raise NotAllowed
+    before = State(row["state"])
+    then = rules.after(step, before)
+
+    draft = _draft(row, on if step is Step.ISSUE else row["issued_on"])
+    if step is Step.ISSUE:
+        found = await allotments.find_holder(connection, draft, actor=actor)
+        await _issue(connection, allotment_id, draft, found, policies, at=at, sign=sign, actor=actor)
+    else:
+        if step is Step.WITHDRAW and before in rules.IN_FORCE:
+            await _take_back_whole(connection, row, draft, on, at=at, sign=sign)
+        await allotments.move_allotment(connection, allotment_id, then, row["issued_on"])
+        await allotments.insert_step(connection, allotment_id, step, on, at=at, actor=actor)
+    await audits.note(connection, f"allotments.{step}", allotment_id, {"on": on}, at=at, actor=actor)
+
+
+async def _issue(
+    connection: Connection,
+    allotment_id: UUID,
+    draft: Draft,
+    found: Found,
+    policies: Policies,
+    *,
+    at: datetime,
+    sign: Signer,
+    actor: Actor,
+) -> None:
+    """Put a draft's kilograms into its holder's account; the head is locked, so nobody else decides on the same pool.
+
+    1. What is known is read. 2. The rules decide. 3. The kilograms are posted, or taken back. 4. The allotment moves on.
+    5. What is no longer overdrawn is settled.
+    """
+    allotment = draft.allotment(allotment_id, found.holder)
+    earlier = await allotments.in_force(connection, draft, found.holder)
+    standing = Standing(
+        today=shanghai_day(at),
+        right=found.right,
+        declared_kg=found.declared_kg,
+        earlier=earlier,
+        needs_approval=actor.role is Role.COUNTY,
+        approval=await allotments.find_approval(connection, draft.approved_by or allotment_id, allotment_id),
+        pool_kg=None if draft.source is None else await quotas.pool_kg(connection, draft.source, draft.year),
+    )
+    rules.check_issue(allotment, standing, policies)
+
+    if allotment.kg > 0:
+        posted = [await _post(connection, allotment, fact=_fact(allotment_id, draft), at=at, sign=sign)]
+    else:
+        posted = await _take_back(connection, allotment, earlier, fact=_fact(allotment_id, draft), at=at, sign=sign)
+    await allotments.move_allotment(connection, allotment_id, State.ISSUED, draft.issued_on)
+    await allotments.insert_step(
+        connection, allotment_id, Step.ISSUE, draft.issued_on, at=posted[-1].recorded_at, actor=actor
+    )
+    await _watch(connection, allotment, posted, at=at)
+
+
+async def _post(connection: Connection, allotment: Allotment, *, fact: bytes, at: datetime, sign: Signer) -> Posted:
+    """Move the kilograms from the pool, or from the province's act, to the holder (R06)."""
+    source, target = _source(allotment), _target(allotment)
+    accounts = await open_accounts(connection, [source, target])
+    movement = Movement(
+        id=allotment.id,
+        act=allotment.id,
+        source=accounts[source],
+        target=accounts[target],
+        kg=allotment.kg,
+        occurred_at=start_of(allotment.issued_on),
+        fact=fact,
+    )
+    return await ledger.append(connection, [movement], at=at, sign=sign)
+
+
+async def _take_back(
+    connection: Connection,
+    allotment: Allotment,
+    earlier: list[Allotment],
+    *,
+    fact: bytes,
+    at: datetime,
+    sign: Signer,
+) -> list[Posted]:
+    """Take kilograms of the newest allotments from there back, first what has not been spent (R05, R25).
+
+    A pool gives back only what it still has; what a mine has spent it owes from now on.
+    """
+    wanted_kg = -allotment.kg
+    given = [
+        other
+        for other in reversed(earlier)
+        if other.kg > 0 and (other.source, other.earmark) == (allotment.source, allotment.earmark)
+    ]
+    came = await provenance.deliveries(connection, [other.id for other in given])
+    standing_kg = {movement: sum(part.kg for part in parts) for movement, parts in came.items()}
+    if sum(standing_kg.values()) < wanted_kg:
+        raise rules.MoreThanAllotted(possible_kg=sum(standing_kg.values()))
+    await _check_holder_has(connection, allotment.holder, allotment.year, wanted_kg)
+
+    posted = []
+    for other in given:
+        kg = Kilograms(min(wanted_kg, standing_kg[other.id]))
+        if kg:
+            occurred_at = start_of(allotment.issued_on)
+            posted.append(
+                await ledger.claw_back(connection, other.id, kg, occurred_at=occurred_at, fact=fact, at=at, sign=sign)
+            )
+            wanted_kg -= kg
+    return posted
+
+
+async def _take_back_whole(
+    connection: Connection, row: Record, draft: Draft, on: date, *, at: datetime, sign: Signer
+) -> None:
+    """Strike all that still stands of an allotment that is withdrawn."""
+    if draft.kg < 0:
+        raise rules.NotToBeUndone
+    allotment = draft.allotment(row["id"], _holder(row))
+    came = await provenance.deliveries(connection, [allotment.id])
+    standing_kg = sum(part.kg for part in came[allotment.id])
+    await _check_holder_has(connection, allotment.holder, allotment.year, standing_kg)
+
+    if standing_kg:
+        fact = hashlib.sha256(b"meisu withdrawal 1\n" + _terms(allotment.id, draft) + str(on).encode()).digest()
+        posted = await ledger.void(connection, [allotment.id], occurred_at=start_of(on), fact=fact, at=at, sign=sign)
+        await _watch(connection, allotment, [posted], at=at)
+
+
+async def _check_holder_has(connection: Connection, holder: Holder, year: int, kg: int) -> None:
+    """Refuse to take from a pool what it has passed on already (R06)."""
+    if holder.kind is HolderKind.JURISDICTION:
+        rules.check_pool(kg, await quotas.pool_kg(connection, holder.jurisdiction, year))
+
+
+async def _watch(connection: Connection, allotment: Allotment, posted: list[Posted], *, at: datetime) -> None:
+    for each in posted:
+        await watch_posting(connection, each, at=at)
+    if allotment.holder.kind is HolderKind.JURISDICTION:
+        await watch_pools(connection, [allotment.holder.jurisdiction], allotment.year, at=at)
+    if allotment.holder.kind is HolderKind.MINE and allotment.holder.id is not None:
+        await watch_commitments(connection, [allotment.holder.id], allotment.year, at=at)
+
+
+def _source(allotment: Allotment) -> AccountKey:
+    if allotment.source is None:
+        return AccountKey(AccountKind.ISSUE, jurisdiction=PROVINCE, year=allotment.year)
+    return AccountKey(AccountKind.POOL, jurisdiction=allotment.source, year=allotment.year)
+
+
+def _target(allotment: Allotment) -> AccountKey:
+    holder = allotment.holder
+    if holder.kind is HolderKind.JURISDICTION:
+        return AccountKey(AccountKind.POOL, jurisdiction=holder.jurisdiction, year=allotment.year)
+    return AccountKey(AccountKind.QUOTA, owner_id=holder.id, year=allotment.year, earmark=allotment.earmark)
+
+
+def _draft(row: Record, issued_on: date) -> Draft:
+    return Draft(
+        year=row["year"],
+        quarter=row["quarter"],
+        kind=Kind(row["kind"]),
+        source=row["from_jurisdiction"],
+        kg=Kilograms(row["kg"]),
+        document_no=row["document_no"],
+        issued_on=issued_on,
+        to_jurisdiction=row["to_jurisdiction"],
+        mine_id=row["mine_id"],
+        project_id=row["project_id"],
+        stock_id=row["stock_id"],
+        reason=row["reason"],
+        earmark=row["earmark"],
+        approved_by=row["approved_by"],
+    )
+
+
+def _holder(row: Record) -> Holder:
+    ids = {
+        HolderKind.MINE: row["mine_id"],
+        HolderKind.PROJECT: row["project_id"],
+        HolderKind.STOCK: row["stock_id"],
+    }
+    kind = next((kind for kind, found in ids.items() if found is not None), HolderKind.JURISDICTION)
+    return Holder(kind, row["jurisdiction"], ids.get(kind))
+
+
+def _terms(allotment_id: UUID, draft: Draft) -> bytes:
+    return orjson.dumps([allotment_id, draft], option=orjson.OPT_SORT_KEYS)
+
+
+def _fact(allotment_id: UUID, draft: Draft) -> bytes:
+    """The hash that stands for what was issued; the movement that it posts is bound to it."""
+    return hashlib.sha256(b"meisu allotment 1\n" + _terms(allotment_id, draft)).digest()

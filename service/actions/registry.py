@@ -1,0 +1,76 @@
+"""Entering who there is, and editing it: each version is kept."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.db import SessionDoor
+from service.domain.permissions import Actor
+from service.domain.refusals import NotAllowed, VersionOutdated
+from service.store import audits, registry
+from service.store.tables import Entry, RevisionRow
+
+Row = TypeVar("Row", bound=Entry)
+
+
+async def register(session: AsyncSession, entry: Row, *, place: str, at: datetime, actor: Actor) -> Row:
+    """Enter an enterprise, mine, station, line, project or stock that lies in a place of the office's area (R04)."""
+    if not actor.covers(place):
+        raise NotAllowed
+
+    await registry.write(session, entry, _revision(entry, at=at, actor=actor))
+    await _note(session, "register", entry, at=at, actor=actor)
+    return entry
+
+
+async def revise(
+    session: AsyncSession,
+    entry: Row,
+    changes: Mapping[str, Any],
+    *,
+    version: int,
+    place: str,
+    at: datetime,
+    actor: Actor,
+) -> Row:
+    """Edit an entry that was locked for it; raises VersionOutdated when somebody else did so in the meantime.
+
+    An edit that changes nothing makes no new version.
+    """
+    if not actor.covers(place):
+        raise NotAllowed
+    if entry.version != version:
+        raise VersionOutdated(version=entry.version)
+
+    changed = {name: value for name, value in changes.items() if getattr(entry, name) != value}
+    if not changed:
+        return entry
+    entry.sqlmodel_update({**changed, "version": version + 1})
+    await registry.write(session, entry, _revision(entry, at=at, actor=actor))
+    await _note(session, "revise", entry, at=at, actor=actor, changed=sorted(changed))
+    return entry
+
+
+def _revision(entry: Entry, *, at: datetime, actor: Actor) -> RevisionRow:
+    says = entry.model_dump(mode="json", exclude={"id", "version", "created_at"})
+    return RevisionRow(
+        slice=entry.slice,
+        entry_id=entry.id,
+        version=entry.version,
+        entry=says,
+        person_id=actor.person_id,
+        recorded_at=at,
+    )
+
+
+async def _note(session: AsyncSession, verb: str, entry: Entry, *, at: datetime, actor: Actor, **facts: Any) -> None:
+    await audits.note(
+        SessionDoor(session),
+        f"{entry.slice}.{verb}",
+        entry.id,
+        {"version": entry.version, **facts},
+        at=at,
+        actor=actor,
+    )

@@ -1,0 +1,210 @@
+"""The quota tree, one mine's quota, and the public table of what was allotted."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
+
+from service.auth import may
+from service.db import ReaderDep
+from service.domain.allotments import HolderKind, Kind
+from service.domain.permissions import Actor
+from service.domain.quotas import Figures, Holding, Node
+from service.routes.entries import After, Limit
+from service.routes.fields import Instant
+from service.store import allotments, quotas
+
+router = APIRouter(tags=["quota"])
+
+YearQuery = Annotated[int, Query(ge=2000, le=2100)]
+ReaderActor = Annotated[Actor, Depends(may("quotas.read"))]
+
+
+class FiguresOut(BaseModel):
+    """What was issued, has left, is held by open tickets, is promised by contracts, and may still leave."""
+
+    issued_kg: int
+    out_kg: int
+    held_kg: int
+    contracted_kg: int
+    available_kg: int
+    overdrawn_kg: int
+
+    @staticmethod
+    def figures(figures: Figures, overdrawn_kg: int) -> dict[str, int]:
+        """Figures as clients see them."""
+        return {
+            "issued_kg": figures.issued_kg,
+            "out_kg": figures.out_kg,
+            "held_kg": figures.held_kg,
+            "contracted_kg": figures.contracted_kg,
+            "available_kg": figures.available_kg,
+            "overdrawn_kg": overdrawn_kg,
+        }
+
+
+class HoldingOut(FiguresOut):
+    """A holder in the tree."""
+
+    kind: HolderKind
+    id: UUID
+    name: str
+
+    @classmethod
+    def of(cls, holding: Holding) -> Self:
+        """A holder as clients see it."""
+        figures = cls.figures(holding.figures, holding.overdrawn_kg)
+        return cls(kind=holding.kind, id=holding.id, name=holding.name, **figures)
+
+
+class NodeOut(FiguresOut):
+    """A jurisdiction in the tree: `issued_kg` is what it got, `allotted_kg` what it gave on, null where that is not for you."""
+
+    code: str
+    name: str
+    name_en: str
+    level: Literal["province", "city", "county"]
+    allotted_kg: int | None
+    holders: list[HoldingOut]
+    children: list["NodeOut"]
+
+    @classmethod
+    def of(cls, node: Node) -> Self:
+        """A node as clients see it."""
+        return cls(
+            code=node.place.code,
+            name=node.place.name,
+            name_en=node.place.name_en,
+            level=node.place.level,
+            allotted_kg=node.pool and node.pool.allotted_kg,
+            holders=[HoldingOut.of(holding) for holding in node.holdings],
+            children=[NodeOut.of(child) for child in node.children],
+            **cls.figures(node.figures, node.overdrawn_kg),
+        )
+
+
+class TreeOut(BaseModel):
+    """The quota tree of a year."""
+
+    year: int
+    as_of: datetime | None
+    province: NodeOut
+
+
+class AccountOut(FiguresOut):
+    """One quota account of a mine: the general one, or that of an earmark (R25)."""
+
+    earmark: str | None
+
+
+class TrancheOut(BaseModel):
+    """An allotment that a mine holds; `standing_kg` is what was not taken back, `spent_kg` what of it was weighed out."""
+
+    id: UUID
+    kind: Kind
+    quarter: int | None
+    kg: int
+    standing_kg: int
+    spent_kg: int
+    document_no: str
+    reason: str | None
+    earmark: str | None
+    issued_on: date
+
+
+class OverdrawOut(BaseModel):
+    """An episode of debt; `covered_by` is the movement that ended it."""
+
+    id: UUID
+    opened_at: datetime
+    occurred_at: datetime
+    discovered_at: datetime
+    cause: str
+    peak_kg: int
+    closed_at: datetime | None
+    covered_by: UUID | None
+
+
+class MineQuotaOut(FiguresOut):
+    """A mine's quota of a year."""
+
+    mine_id: UUID
+    year: int
+    as_of: datetime | None
+    suspense_kg: int
+    accounts: list[AccountOut]
+    tranches: list[TrancheOut]
+    overdraws: list[OverdrawOut]
+
+
+class PublishedOut(BaseModel):
+    """A published allotment."""
+
+    id: UUID
+    year: int
+    quarter: int | None
+    kind: Kind
+    issuer: str | None
+    holder_kind: HolderKind
+    holder: str
+    jurisdiction: str
+    kg: int
+    document_no: str
+    issued_on: date
+    published_on: date
+
+
+class PublishedTableOut(BaseModel):
+    """A page of the public table."""
+
+    items: list[PublishedOut]
+    next: UUID | None
+
+
+@router.get("/v1/quotas")
+async def show_tree(
+    connection: ReaderDep, actor: ReaderActor, year: YearQuery, as_of: Instant | None = None
+) -> TreeOut:
+    """Province, cities, counties and holders: an office sees its area and the chain above it, an enterprise its own."""
+    past = await quotas.moment(connection, as_of)
+    found = await quotas.tree(connection, year, area=actor.area, enterprise_id=actor.enterprise_id, past=past)
+    return TreeOut(year=year, as_of=as_of, province=NodeOut.of(found))
+
+
+@router.get("/v1/quotas/published")
+async def show_published(
+    connection: ReaderDep, year: YearQuery, after: After = None, limit: Limit = 50
+) -> PublishedTableOut:
+    """What was allotted and published, for everybody (公示, R14)."""
+    rows = await allotments.published(connection, year, after=after, limit=limit)
+    items = [PublishedOut.model_validate(dict(row) | {"issuer": row["from_jurisdiction"]}) for row in rows]
+    return PublishedTableOut(items=items, next=items[-1].id if len(items) == limit else None)
+
+
+@router.get("/v1/mines/{mine_id}/quota")
+async def show_mine_quota(
+    mine_id: UUID, connection: ReaderDep, actor: ReaderActor, year: YearQuery, as_of: Instant | None = None
+) -> MineQuotaOut:
+    """One mine's quota: what it got, what left, and by which tranches."""
+    past = await quotas.moment(connection, as_of)
+    found = await quotas.mine_quota(
+        connection, mine_id, year, area=actor.area, enterprise_id=actor.enterprise_id, past=past
+    )
+    return MineQuotaOut(
+        mine_id=mine_id,
+        year=year,
+        as_of=as_of,
+        suspense_kg=found.suspense_kg,
+        accounts=[
+            AccountOut(earmark=account.earmark, **FiguresOut.figures(account.figures, account.overdrawn_kg))
+            for account in found.accounts
+        ],
+        tranches=[
+            TrancheOut(**dict(tranche.row), standing_kg=tranche.standing_kg, spent_kg=tranche.spent_kg)
+            for tranche in found.tranches
+        ],
+        overdraws=[OverdrawOut(**dict(row)) for row in found.overdraws],
+        **FiguresOut.figures(found.figures, found.overdrawn_kg),
+    )

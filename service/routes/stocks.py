@@ -1,0 +1,122 @@
+"""Declared stock: ore that an enterprise had before, as surveyed (R01b)."""
+
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict
+from sqlmodel.ext.asyncio.session import AsyncSession
+from uuid_utils.compat import uuid7
+
+from service.actions.registry import register, revise
+from service.db import SessionDep
+from service.routes.entries import (
+    After,
+    HistoryOut,
+    Limit,
+    Now,
+    Patch,
+    ReaderActor,
+    Version,
+    WriterActor,
+    created,
+    patched,
+    tag,
+)
+from service.routes.fields import Body, Day, DocumentNo, Grade, KilogramsIn, UuidText
+from service.routes.idempotency import OnceDep
+from service.store import registry
+from service.store.tables import EnterpriseRow, StockRow
+
+router = APIRouter(prefix="/v1/stocks", tags=["registry"])
+
+
+class StockIn(Body):
+    """A declared stock as an office registers it."""
+
+    enterprise_id: UuidText
+    grade: Grade
+    kg: KilogramsIn
+    surveyed_on: Day
+    document_no: DocumentNo
+
+
+class StockOut(StockIn):
+    """A stock as clients see it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    version: int
+    created_at: datetime
+
+
+class StocksOut(BaseModel):
+    """A page of stocks, in the order of their registration."""
+
+    items: list[StockOut]
+    next: UUID | None
+
+
+@router.post("", status_code=201, response_model=StockOut)
+async def register_stock(body: StockIn, session: SessionDep, actor: WriterActor, once: OnceDep, at: Now) -> Response:
+    """Register a declared stock of an enterprise in the office's area."""
+
+    async def deed() -> StockOut:
+        place = await _place(session, body)
+        entry = StockRow(id=uuid7(), created_at=at, **body.model_dump())
+        return StockOut.model_validate(await register(session, entry, place=place, at=at, actor=actor))
+
+    return await created(once, session, actor, deed)
+
+
+@router.get("")
+async def list_stocks(
+    session: SessionDep,
+    actor: ReaderActor,
+    after: After = None,
+    limit: Limit = 50,
+) -> StocksOut:
+    """The declared stocks that the actor may know of."""
+    condition = registry.seen_by(StockRow, actor)
+    rows = await registry.page(session, StockRow, condition, after=after, limit=limit)
+    items = [StockOut.model_validate(row) for row in rows]
+    return StocksOut(items=items, next=items[-1].id if len(items) == limit else None)
+
+
+@router.get("/{stock_id}")
+async def show_stock(stock_id: UUID, session: SessionDep, actor: ReaderActor, response: Response) -> StockOut:
+    """One stock."""
+    entry = await registry.find(session, StockRow, stock_id, actor=actor)
+    tag(response, entry)
+    return StockOut.model_validate(entry)
+
+
+@router.patch("/{stock_id}")
+async def revise_stock(
+    stock_id: UUID,
+    patch: Patch,
+    session: SessionDep,
+    actor: WriterActor,
+    version: Version,
+    at: Now,
+    response: Response,
+) -> StockOut:
+    """Edit a stock; If-Match names the version that was read."""
+    entry = await registry.find(session, StockRow, stock_id, actor=actor, lock=True)
+    body = patched(StockIn, StockOut.model_validate(entry), patch)
+    place = await _place(session, body)
+    entry = await revise(session, entry, body.model_dump(), version=version, place=place, at=at, actor=actor)
+    tag(response, entry)
+    return StockOut.model_validate(entry)
+
+
+@router.get("/{stock_id}/history")
+async def show_history(stock_id: UUID, session: SessionDep, actor: ReaderActor) -> HistoryOut:
+    """All that was ever registered of a stock."""
+    entry = await registry.find(session, StockRow, stock_id, actor=actor)
+    return HistoryOut.of(await registry.history(session, entry.slice, entry.id))
+
+
+async def _place(session: AsyncSession, body: StockIn) -> str:
+    return (await registry.named(session, EnterpriseRow, body.enterprise_id)).jurisdiction

@@ -1,0 +1,268 @@
+"""What quota there is, who holds it and what has become of it: now, or as it was known at a time."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from service.db import Connection, Record
+from service.domain import quotas
+from service.domain.allotments import PROVINCE, HolderKind
+from service.domain.ledger import AccountKey, AccountKind
+from service.domain.permissions import area_of
+from service.domain.places import Places
+from service.domain.quotas import Figures, Holding, Node, Overcommitment, Place, Pool, PoolOverdraw, chain
+from service.domain.refusals import NotFound
+from service.domain.units import Kilograms
+from service.store import ledger, provenance
+from service.store.accounts import find_accounts
+from service.store.sentences import sentences
+
+SQL = sentences("quotas")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time in the past, and the last seq of what was recorded by then."""
+
+    at: datetime
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One quota account of a holder: what it got, what left it and what it owes."""
+
+    id: int
+    earmark: str | None
+    figures: Figures
+    overdrawn_kg: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tranche:
+    """An allotment that a mine holds, with what of it has been weighed out and what still stands of it."""
+
+    row: Record
+    standing_kg: int
+    spent_kg: int
+
+
+@dataclass(frozen=True, slots=True)
+class MineQuota:
+    """All that is to be said of one mine's quota of a year."""
+
+    figures: Figures
+    overdrawn_kg: int
+    suspense_kg: int
+    accounts: Sequence[Account]
+    tranches: Sequence[Tranche]
+    overdraws: Sequence[Record]
+
+
+async def moment(connection: Connection, at: datetime | None) -> Moment | None:
+    """What was known at a time; None is now."""
+    return None if at is None else Moment(at, await provenance.size_at(connection, at))
+
+
+async def tree(
+    connection: Connection, year: int, *, area: str | None, enterprise_id: UUID | None, past: Moment | None
+) -> Node:
+    """The quota tree as an office of an area sees it, with the chain above it, or an enterprise: its own holders only."""
+    rows = await connection.fetch(SQL["holders"], area, enterprise_id, None)
+    accounts = await _accounts(connection, [row["id"] for row in rows], year, past)
+    contracted = await _contracted(connection, [row["id"] for row in rows], year, past)
+    places = {row["code"]: Place(**row) for row in await connection.fetch(SQL["places"])}
+    holdings = [
+        Holding(
+            kind=HolderKind(row["kind"]),
+            id=row["id"],
+            name=row["name"],
+            jurisdiction=row["jurisdiction"],
+            figures=_sum(accounts[row["id"]], contracted.get(row["id"], 0)),
+            overdrawn_kg=sum(account.overdrawn_kg for account in accounts[row["id"]]),
+        )
+        for row in rows
+    ]
+    seen = [code for code in places if area is None or code.startswith(area) or area.startswith(area_of(code))]
+    pools = {} if enterprise_id else await find_pools(connection, seen, year, past)
+    return quotas.tree(places, pools, holdings)
+
+
+async def find_pools(
+    connection: Connection, codes: Collection[str], year: int, past: Moment | None = None
+) -> dict[str, Pool]:
+    """What jurisdictions got for a year and allotted of it; those that got nothing are left out (R06)."""
+    act = AccountKey(AccountKind.ISSUE, jurisdiction=PROVINCE, year=year)
+    keys = {code: AccountKey(AccountKind.POOL, jurisdiction=code, year=year) for code in codes}
+    ids = await find_accounts(connection, [act, *keys.values()])
+    balances = await ledger.balances(connection, ids.values(), as_of=_size(past))
+    pools = {}
+    for code, key in keys.items():
+        balance = balances.get(ids.get(key, -1))
+        got_kg, allotted_kg = (balance.in_kg, balance.out_kg) if balance else (0, 0)
+        if code == PROVINCE and act in ids:
+            # What the province issued to cities in one act never lay in its own pool.
+            issued_kg = balances[ids[act]].out_kg
+            got_kg, allotted_kg = issued_kg, allotted_kg + issued_kg - got_kg
+        if got_kg:
+            pools[code] = Pool(got_kg, allotted_kg)
+    return pools
+
+
+async def pool_kg(connection: Connection, jurisdiction: str, year: int) -> Kilograms:
+    """What a pool has left to give; under the head's lock nobody else takes it (R06)."""
+    ids = await find_accounts(connection, [AccountKey(AccountKind.POOL, jurisdiction=jurisdiction, year=year)])
+    balances = await ledger.balances(connection, ids.values())
+    return Kilograms(sum(balance.stock_kg - balance.debt_kg for balance in balances.values()))
+
+
+async def pools_overdrawn(connection: Connection, jurisdictions: Collection[str], year: int) -> list[PoolOverdraw]:
+    """Those of the jurisdictions and of the places above them below which more went out than they got (R06)."""
+    codes = {above for code in jurisdictions for above in chain(code)}
+    if not codes:
+        return []
+    rows = await connection.fetch(SQL["holders"], None, None, None)
+    accounts = await _balances(connection, [row["id"] for row in rows], year, None)
+    out_kg: defaultdict[str, int] = defaultdict(int)
+    for row in rows:
+        gone_kg = sum(account.figures.out_kg for account in accounts[row["id"]])
+        for code in chain(row["jurisdiction"]):
+            out_kg[code] += gone_kg
+    pools = await find_pools(connection, codes, year)
+    return quotas.pools_overdrawn({code: pools.get(code, Pool()) for code in codes}, out_kg, year)
+
+
+async def commitments(connection: Connection, mines: Collection[UUID], year: int) -> list[Overcommitment]:
+    """What mines have let out and promised against all that they can still get in a year (O01)."""
+    rows = await connection.fetch(SQL["ceilings"], list(mines), year)
+    accounts = await _balances(connection, mines, year, None)
+    contracted = await _contracted(connection, mines, year, None)
+    return [
+        Overcommitment(
+            mine_id=row["id"],
+            enterprise_id=row["enterprise_id"],
+            jurisdiction=row["jurisdiction"],
+            year=year,
+            figures=_sum(accounts[row["id"]], contracted.get(row["id"], 0)),
+            room_kg=Kilograms(max(0, row["licence_scale_kg"] - row["ordinary_kg"])),
+        )
+        for row in rows
+    ]
+
+
+async def find_owners(connection: Connection, accounts: Collection[int]) -> dict[int, Record]:
+    """The holders of quota accounts, with their places and firms, and whether any of their accounts owes still."""
+    rows = await connection.fetch(SQL["owners"], list(accounts))
+    return {row["account"]: row for row in rows}
+
+
+async def mine_quota(
+    connection: Connection,
+    mine_id: UUID,
+    year: int,
+    *,
+    area: str | None,
+    enterprise_id: UUID | None,
+    past: Moment | None,
+) -> MineQuota:
+    """A mine's quota of a year, if it lies in the area or belongs to the enterprise; raises NotFound (O01, O04)."""
+    rows = await connection.fetch(SQL["holders"], area, enterprise_id, [mine_id])
+    if [row["kind"] for row in rows] != [HolderKind.MINE]:
+        raise NotFound
+    accounts = (await _accounts(connection, [mine_id], year, past))[mine_id]
+    contracted = await _contracted(connection, [mine_id], year, past)
+    ids = [account.id for account in accounts]
+    return MineQuota(
+        figures=_sum(accounts, contracted.get(mine_id, 0)),
+        overdrawn_kg=sum(account.overdrawn_kg for account in accounts),
+        suspense_kg=await _suspense(connection, mine_id, year, past),
+        accounts=accounts,
+        tranches=await _tranches(connection, mine_id, year, ids, past),
+        overdraws=await (
+            connection.fetch(SQL["overdraws_at"], ids, past.at, past.size)
+            if past
+            else connection.fetch(SQL["overdraws"], ids)
+        ),
+    )
+
+
+async def _balances(
+    connection: Connection, owners: Collection[UUID], year: int, past: Moment | None
+) -> dict[UUID, list[Account]]:
+    rows = await connection.fetch(SQL["quota_accounts"], list(owners), year)
+    balances = await ledger.balances(connection, [row["id"] for row in rows], as_of=_size(past))
+    accounts: dict[UUID, list[Account]] = {owner: [] for owner in owners}
+    for row in rows:
+        balance = balances[row["id"]]
+        figures = Figures(issued_kg=balance.in_kg, out_kg=balance.out_kg)
+        accounts[row["owner_id"]].append(Account(row["id"], row["earmark"], figures, balance.debt_kg))
+    return accounts
+
+
+async def _accounts(
+    connection: Connection, owners: Collection[UUID], year: int, past: Moment | None
+) -> dict[UUID, list[Account]]:
+    """The quota accounts of holders, with what open tickets hold of each."""
+    accounts = await _balances(connection, owners, year, past)
+    ids = [account.id for own in accounts.values() for account in own]
+    rows = await (connection.fetch(SQL["held_at"], ids, past.at) if past else connection.fetch(SQL["held"], ids))
+    held = {row["account"]: row["kg"] for row in rows}
+    return {
+        owner: [
+            Account(
+                account.id,
+                account.earmark,
+                account.figures + Figures(held_kg=held.get(account.id, 0)),
+                account.overdrawn_kg,
+            )
+            for account in own
+        ]
+        for owner, own in accounts.items()
+    }
+
+
+async def _contracted(
+    connection: Connection, mines: Collection[UUID], year: int, past: Moment | None
+) -> Mapping[UUID, int]:
+    rows = await (
+        connection.fetch(SQL["contracted_at"], list(mines), year, past.at)
+        if past
+        else connection.fetch(SQL["contracted"], list(mines), year)
+    )
+    return {row["mine_id"]: row["kg"] for row in rows}
+
+
+async def _suspense(connection: Connection, owner_id: UUID, year: int, past: Moment | None) -> int:
+    ids = await find_accounts(connection, [AccountKey(AccountKind.SUSPENSE, owner_id=owner_id, year=year)])
+    balances = await ledger.balances(connection, ids.values(), as_of=_size(past))
+    return sum(balance.out_kg - balance.in_kg for balance in balances.values())
+
+
+async def _tranches(
+    connection: Connection, mine_id: UUID, year: int, accounts: Collection[int], past: Moment | None
+) -> list[Tranche]:
+    rows = await connection.fetch(SQL["tranches"], mine_id, year, past and past.at)
+    size = _size(past)
+    came = await provenance.deliveries(connection, [row["id"] for row in rows], size)
+    lies = await provenance.in_stock(connection, accounts, size)
+    stock = {account: Places((span.lo, span.hi) for span in spans) for account, spans in lies.items()}
+    return [
+        Tranche(
+            row,
+            standing_kg=sum(part.kg for part in came[row["id"]]),
+            spent_kg=sum(
+                quotas.spent_kg([(part.lo, part.hi)], stock.get(part.account, Places())) for part in came[row["id"]]
+            ),
+        )
+        for row in rows
+    ]
+
+
+def _size(past: Moment | None) -> int | None:
+    return None if past is None else past.size
+
+
+def _sum(accounts: Sequence[Account], contracted_kg: int) -> Figures:
+    return sum((account.figures for account in accounts), Figures(contracted_kg=contracted_kg))

@@ -1,0 +1,160 @@
+"""The registry's entries: who sees which, and the versions that they had."""
+
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped
+from sqlmodel import col, false, or_, select, true
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from service.domain.permissions import Actor
+from service.domain.refusals import NotFound, Refusal
+from service.domain.registry import CreditCodeRegistered, JurisdictionUnknown, LicenceRegistered
+from service.store.tables import (
+    EnterpriseRow,
+    Entry,
+    JurisdictionRow,
+    LineRow,
+    MineRow,
+    ProjectRow,
+    RevisionRow,
+    StationRow,
+    StockRow,
+)
+
+Row = TypeVar("Row", bound=Entry)
+
+REFUSALS = MappingProxyType[str, type[Refusal]](
+    {
+        "a_credit_code_is_registered_once": CreditCodeRegistered,
+        "a_licence_is_registered_once": LicenceRegistered,
+        "an_enterprise_lies_in_a_jurisdiction": JurisdictionUnknown,
+        "a_mine_lies_in_a_jurisdiction": JurisdictionUnknown,
+        "a_station_lies_in_a_jurisdiction": JurisdictionUnknown,
+        "a_project_lies_in_a_jurisdiction": JurisdictionUnknown,
+    }
+)
+
+
+_LIES_IN = MappingProxyType[type[Entry], Mapped[Any]](
+    {
+        EnterpriseRow: col(EnterpriseRow.jurisdiction),
+        MineRow: col(MineRow.jurisdiction),
+        StationRow: col(StationRow.jurisdiction),
+        ProjectRow: col(ProjectRow.jurisdiction),
+    }
+)
+_BELONGS_TO = MappingProxyType[type[Entry], Mapped[Any]](
+    {
+        EnterpriseRow: col(EnterpriseRow.id),
+        MineRow: col(MineRow.enterprise_id),
+        StationRow: col(StationRow.enterprise_id),
+        LineRow: col(LineRow.enterprise_id),
+        ProjectRow: col(ProjectRow.operator_id),
+        StockRow: col(StockRow.enterprise_id),
+    }
+)
+
+
+def in_area(kind: type[Entry], area: str) -> ColumnElement[bool]:
+    """Which entries lie in the area whose codes begin with these digits; what has no place of its own lies with its firm."""
+    if kind in _LIES_IN:
+        return _LIES_IN[kind].startswith(area)
+    firms = select(EnterpriseRow.id).where(col(EnterpriseRow.jurisdiction).startswith(area))
+    return _BELONGS_TO[kind].in_(firms)
+
+
+def of_enterprise(kind: type[Entry], enterprise_id: UUID) -> ColumnElement[bool]:
+    """Which entries are an enterprise's own: a station also when it stands at one of its mines."""
+    own = _BELONGS_TO[kind] == enterprise_id
+    if kind is not StationRow:
+        return own
+    mines = select(MineRow.id).where(MineRow.enterprise_id == enterprise_id)
+    return or_(own, col(StationRow.mine_id).in_(mines))
+
+
+def of_station(kind: type[Entry], station_id: UUID) -> ColumnElement[bool]:
+    """Which entries name a station: itself, its mine, its enterprise."""
+    station = select(StationRow).where(StationRow.id == station_id).subquery()
+    if kind is StationRow:
+        return col(StationRow.id) == station_id
+    if kind is MineRow:
+        return col(MineRow.id).in_(select(station.c.mine_id))
+    if kind is EnterpriseRow:
+        owners = select(MineRow.enterprise_id).where(col(MineRow.id).in_(select(station.c.mine_id)))
+        return or_(col(EnterpriseRow.id).in_(select(station.c.enterprise_id)), col(EnterpriseRow.id).in_(owners))
+    return false()
+
+
+def seen_by(kind: type[Entry], actor: Actor) -> ColumnElement[bool]:
+    """Which entries an actor may know of."""
+    if actor.reads_all:
+        return true()
+    if actor.area is not None:
+        return in_area(kind, actor.area)
+    if actor.enterprise_id is not None:
+        return of_enterprise(kind, actor.enterprise_id)
+    if actor.station_id is not None:
+        return of_station(kind, actor.station_id)
+    return false()
+
+
+async def find(session: AsyncSession, kind: type[Row], entry_id: UUID, *, actor: Actor, lock: bool = False) -> Row:
+    """An entry that the actor may know of; locked until the transaction ends when it is about to be edited."""
+    sought = select(kind).where(kind.id == entry_id, seen_by(kind, actor))
+    entry = (await session.exec(sought.with_for_update() if lock else sought)).one_or_none()
+    if entry is None:
+        raise NotFound
+    return entry
+
+
+async def named(session: AsyncSession, kind: type[Row], entry_id: UUID) -> Row:
+    """The entry that another one names, whoever may know of it; raises NotFound."""
+    entry = await session.get(kind, entry_id)
+    if entry is None:
+        raise NotFound(named=kind.slice, id=entry_id)
+    return entry
+
+
+async def page(
+    session: AsyncSession, kind: type[Row], *conditions: ColumnElement[bool], after: UUID | None, limit: int
+) -> Sequence[Row]:
+    """Entries in the order of their registration, after one of them."""
+    sought = select(kind).where(*conditions).order_by(col(kind.id)).limit(limit)
+    return (await session.exec(sought if after is None else sought.where(col(kind.id) > after))).all()
+
+
+async def known(
+    session: AsyncSession, kind: type[Row], entries: Sequence[Row], condition: ColumnElement[bool]
+) -> set[UUID]:
+    """Those of the entries that a condition lets through."""
+    ids = [entry.id for entry in entries]
+    return set((await session.exec(select(kind.id).where(col(kind.id).in_(ids), condition))).all())
+
+
+async def write(session: AsyncSession, entry: Entry, revision: RevisionRow) -> None:
+    """Write an entry and what it says now; a constraint that stands against it becomes the refusal that it is named for."""
+    session.add(entry)
+    session.add(revision)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        refusal = REFUSALS.get(getattr(error.orig.__cause__, "constraint_name", "")) if error.orig else None
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+async def history(session: AsyncSession, slice_name: str, entry_id: UUID) -> Sequence[RevisionRow]:
+    """All that an entry has ever said, oldest first."""
+    sought = select(RevisionRow).where(RevisionRow.slice == slice_name, RevisionRow.entry_id == entry_id)
+    return (await session.exec(sought.order_by(col(RevisionRow.version)))).all()
+
+
+async def jurisdictions(session: AsyncSession) -> Sequence[JurisdictionRow]:
+    """All jurisdictions, by their codes."""
+    return (await session.exec(select(JurisdictionRow).order_by(col(JurisdictionRow.code)))).all()

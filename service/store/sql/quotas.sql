@@ -1,0 +1,173 @@
+-- name: holders
+-- Locks nothing; leans on mine_by_jurisdiction, mine_by_enterprise. Who can hold quota in an area ($1 its digits, null: all) or
+-- belongs to an enterprise ($2), or is one of $3.
+SELECT kind, id, name, jurisdiction, enterprise_id
+FROM (
+    SELECT 'mine' AS kind, id, name, jurisdiction, enterprise_id FROM mine
+    UNION ALL
+    SELECT 'project', id, name, jurisdiction, operator_id FROM project
+    UNION ALL
+    SELECT 'stock', stock.id, enterprise.name || ' ' || stock.document_no, enterprise.jurisdiction, enterprise.id
+    FROM stock JOIN enterprise ON enterprise.id = stock.enterprise_id
+) AS holder
+WHERE ($1::text IS NULL OR starts_with(jurisdiction, $1))
+    AND ($2::uuid IS NULL OR enterprise_id = $2)
+    AND ($3::uuid[] IS NULL OR id = ANY($3))
+ORDER BY jurisdiction, kind, name, id
+
+-- name: places
+-- Locks nothing.
+SELECT code, name, name_en, level FROM jurisdiction
+
+-- name: quota_accounts
+-- Locks nothing; leans on account_by_owner.
+SELECT id, owner_id, earmark FROM account WHERE owner_id = ANY($1::uuid[]) AND kind = 'quota' AND year = $2
+
+-- name: held
+-- Locks nothing; leans on ticket_held: what open tickets plan to draw on each account.
+SELECT source_account AS account, sum(planned_kg)::bigint AS kg
+FROM ticket
+WHERE source_account = ANY($1::bigint[]) AND state = 'issued'
+GROUP BY source_account
+
+-- name: held_at
+-- Locks nothing; reads all tickets: for questions about the past. What was open at $2 and had not been weighed by then.
+SELECT source_account AS account, sum(planned_kg)::bigint AS kg
+FROM ticket
+WHERE source_account = ANY($1::bigint[]) AND issued_at <= $2 AND (ended_at IS NULL OR ended_at > $2)
+    AND NOT EXISTS (
+        SELECT FROM weighing
+        WHERE weighing.ticket_id = ticket.id AND direction = 'out' AND status = 'accepted' AND recorded_at <= $2
+    )
+GROUP BY source_account
+
+-- name: contracted
+-- Locks nothing; leans on contract_by_mine and slip_by_mine: filed and not yet shipped, of contracts that run in the year and
+-- of slips that are delivered by tickets.
+SELECT mine_id, sum(kg)::bigint AS kg
+FROM (
+    SELECT mine_id, greatest(kg - shipped_kg, 0) AS kg
+    FROM contract
+    WHERE mine_id = ANY($1::uuid[]) AND state <> 'closed'
+        AND $2::integer BETWEEN extract(YEAR FROM signed_on) AND extract(YEAR FROM valid_until)
+    UNION ALL
+    SELECT
+        mine_id,
+        greatest(kg - coalesce((SELECT sum(out_kg) FROM ticket WHERE ticket.slip_id = slip.id AND ticket.state <> 'returned'), 0), 0)
+    FROM slip
+    WHERE mine_id = ANY($1::uuid[]) AND by_tickets AND extract(YEAR FROM handed_on) = $2
+) AS promise
+GROUP BY mine_id
+
+-- name: contracted_at
+-- Locks nothing; as contracted, by what was filed and weighed by $3. The first side's newest version tells a contract's kilograms.
+SELECT mine_id, sum(greatest(kg - shipped_kg, 0))::bigint AS kg
+FROM (
+    SELECT
+        contract.mine_id,
+        (
+            SELECT (terms ->> 'kg')::bigint FROM filing
+            WHERE filing.contract_id = contract.id AND filed_at <= $3
+            ORDER BY first_filed_at, version DESC LIMIT 1
+        ) AS kg,
+        coalesce((
+            SELECT sum(weighing.net_kg) FROM ticket JOIN weighing ON weighing.ticket_id = ticket.id
+            WHERE ticket.contract_id = contract.id AND weighing.direction = 'out' AND weighing.status = 'accepted'
+                AND weighing.recorded_at <= $3
+        ), 0) AS shipped_kg
+    FROM contract
+    WHERE contract.mine_id = ANY($1::uuid[]) AND contract.created_at <= $3 AND (contract.closed_at IS NULL OR contract.closed_at > $3)
+        AND $2::integer BETWEEN extract(YEAR FROM contract.signed_on) AND extract(YEAR FROM contract.valid_until)
+    UNION ALL
+    SELECT
+        slip.mine_id,
+        slip.kg,
+        coalesce((
+            SELECT sum(weighing.net_kg) FROM ticket JOIN weighing ON weighing.ticket_id = ticket.id
+            WHERE ticket.slip_id = slip.id AND weighing.direction = 'out' AND weighing.status = 'accepted'
+                AND weighing.recorded_at <= $3
+        ), 0)
+    FROM slip
+    WHERE slip.mine_id = ANY($1::uuid[]) AND slip.by_tickets AND slip.filed_at <= $3
+        AND extract(YEAR FROM slip.handed_on) = $2
+) AS promise
+GROUP BY mine_id
+
+-- name: tranches
+-- Locks nothing; leans on allotment_by_mine: what was issued to a mine for a year and, by $3 where it is given, not withdrawn.
+SELECT allotment.id, kind, quarter, kg, document_no, reason, earmark, issued_on
+FROM allotment
+JOIN allotment_step AS issued ON issued.allotment_id = allotment.id AND issued.step = 'issue'
+WHERE mine_id = $1 AND year = $2 AND ($3::timestamptz IS NULL OR issued.recorded_at <= $3)
+    AND NOT EXISTS (
+        SELECT FROM allotment_step AS withdrawn
+        WHERE withdrawn.allotment_id = allotment.id AND withdrawn.step = 'withdraw'
+            AND ($3::timestamptz IS NULL OR withdrawn.recorded_at <= $3)
+    )
+ORDER BY issued.recorded_at, allotment.id
+
+-- name: overdraws
+-- Locks nothing; leans on overdraw_by_account.
+SELECT id, discovered_at AS opened_at, occurred_at, discovered_at, cause, peak_kg, closed_at, covered_by
+FROM overdraw
+WHERE account = ANY($1::bigint[])
+ORDER BY opened_seq
+
+-- name: overdraws_at
+-- Locks nothing; leans on overdraw_by_account and on the indexes of legs and holes by account: the episodes as they stood at $2,
+-- which is seq $3, their peaks counted anew from the rows, act by act.
+SELECT
+    overdraw.id, discovered_at AS opened_at, occurred_at, discovered_at, cause, peak.kg AS peak_kg,
+    CASE WHEN closed_at <= $2 THEN closed_at END AS closed_at,
+    CASE WHEN closed_at <= $2 THEN covered_by END AS covered_by
+FROM overdraw
+CROSS JOIN LATERAL (
+    SELECT max(debt_kg)::bigint AS kg
+    FROM (
+        SELECT sum(sum(change.debt_kg)) OVER (ORDER BY change.act) AS debt_kg
+        FROM (
+            SELECT act, seq, over_kg AS debt_kg FROM leg WHERE source = overdraw.account
+            UNION ALL
+            SELECT act, seq, -cover_kg FROM leg WHERE target = overdraw.account
+            UNION ALL
+            SELECT act, seq, CASE side WHEN 'in' THEN debt_kg ELSE -debt_kg END FROM hole WHERE account = overdraw.account
+        ) AS change
+        WHERE change.act BETWEEN overdraw.opened_act AND coalesce(overdraw.closed_act, change.act) AND change.seq <= $3
+        GROUP BY change.act
+    ) AS running
+) AS peak
+WHERE account = ANY($1::bigint[]) AND discovered_at <= $2
+ORDER BY opened_seq
+
+-- name: owners
+-- Locks nothing; leans on an_account_has_one_id and mine_by_…: the holders of quota accounts, and whether they owe still.
+SELECT
+    account.id AS account, account.owner_id, account.year, account.earmark, holder.kind, holder.jurisdiction, holder.enterprise_id,
+    EXISTS (
+        SELECT FROM account AS own JOIN overdraw ON overdraw.account = own.id AND overdraw.closed_at IS NULL
+        WHERE own.owner_id = account.owner_id AND own.kind = 'quota'
+    ) AS owes
+FROM account
+CROSS JOIN LATERAL (
+    SELECT 'mine' AS kind, jurisdiction, enterprise_id FROM mine WHERE mine.id = account.owner_id
+    UNION ALL
+    SELECT 'project', jurisdiction, operator_id FROM project WHERE project.id = account.owner_id
+    UNION ALL
+    SELECT 'stock', enterprise.jurisdiction, enterprise.id
+    FROM stock JOIN enterprise ON enterprise.id = stock.enterprise_id
+    WHERE stock.id = account.owner_id
+) AS holder
+WHERE account.id = ANY($1::bigint[]) AND account.kind = 'quota'
+
+-- name: ceilings
+-- Locks nothing; leans on allotment_by_mine: mines with their licensed scale and what was issued to them for a year.
+SELECT
+    mine.id, mine.enterprise_id, mine.jurisdiction, mine.licence_scale_kg,
+    (
+        SELECT coalesce(sum(kg), 0)::bigint FROM allotment
+        WHERE allotment.mine_id = mine.id AND allotment.year = $2 AND allotment.state IN ('issued', 'published')
+            AND (kind IN ('base', 'merit', 'reward') OR (kind IN ('special', 'adjustment') AND reason IS NULL))
+    ) AS ordinary_kg
+FROM mine
+WHERE mine.id = ANY($1::uuid[])
+ORDER BY mine.id

@@ -1,0 +1,77 @@
+"""What is kept beside the entries, against what the entries come to: one function per check, all in CHECKS."""
+
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+
+from service.verify.books import BOUNDARY, Books
+from service.verify.findings import Findings
+
+Check = Callable[[asyncpg.Connection, Books, Findings], Awaitable[None]]
+
+
+async def head_is_the_end(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
+    """The head is the last entry, under the last checkpoint."""
+    (head,) = await connection.fetch("SELECT * FROM head")
+    size = await connection.fetchval("SELECT coalesce(max(size), 0) FROM checkpoint")
+    for name, kept, meant in (
+        ("seq", head["seq"], books.seq),
+        ("act", head["act"], books.acts),
+        ("frontier", head["frontier"], b"".join(books.edge)),
+        ("last checkpoint", size, books.seq),
+    ):
+        if kept != meant:
+            shown = "" if isinstance(meant, bytes) else f": {kept}, not {meant}"
+            findings.add("head", None, f"its {name} is not that of the entries{shown}")
+    if books.recorded_at and head["recorded_at"] != books.recorded_at:
+        findings.add("head", None, "its time is not that of the last checkpoint")
+
+
+async def debts_are_what_the_evidence_says(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
+    """Over less cover, with what cuts made and ended, is what went out of an account and did not come in."""
+    columns, sorts = books.columns, books.sorts
+    for account in range(1, len(sorts)):
+        if sorts[account] == BOUNDARY:
+            continue
+        if account in columns.struck:
+            owed = sum(hi - lo for lo, hi in columns.stock_and_debt(account)[1])
+        else:
+            owed = max(0, columns.outs[account] - columns.ins[account])
+        if owed != books.debts.get(account, 0):
+            findings.add(
+                "debt", None, f"account {account} owes {owed} kg, its entries say {books.debts.get(account, 0)}"
+            )
+
+
+async def loose_accounts_are_known(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
+    """The accounts for which the ends of the columns are not enough are those that take the general sentence."""
+    kept = {row["account"] for row in await connection.fetch("SELECT account FROM loose")}
+    for account in sorted(books.loose - kept):
+        findings.add("loose", None, f"account {account} has free places and is not known to")
+    for account in sorted(kept - books.loose):
+        findings.add("loose", None, f"account {account} has no free places and is kept as if it had")
+
+
+async def overdraws_are_what_was_owed(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
+    """Each episode opened, peaked and closed as the entries say, and there is no other."""
+    names = ("opened_seq", "opened_by", "debt_kg", "peak_kg", "closed_act", "covered_by")
+    rows = {(row["account"], row["opened_act"]): row for row in await connection.fetch("SELECT * FROM overdraw")}
+    for episode in books.episodes:
+        row = rows.pop((episode.account, episode.opened_act), None)
+        if row is None:
+            findings.add("overdraw", episode.opened_seq, f"account {episode.account} owed, and no episode was opened")
+            continue
+        for name in names:
+            if row[name] != getattr(episode, name):
+                message = f"{name} of account {episode.account} is {row[name]}, not {getattr(episode, name)}"
+                findings.add("overdraw", episode.opened_seq, message)
+    for row in rows.values():
+        findings.add("overdraw", row["opened_seq"], f"account {row['account']} did not owe, and an episode was opened")
+
+
+CHECKS: tuple[Check, ...] = (
+    head_is_the_end,
+    debts_are_what_the_evidence_says,
+    loose_accounts_are_known,
+    overdraws_are_what_was_owed,
+)

@@ -1,0 +1,159 @@
+"""What becomes of places that are not simply next, and what accounts owe between acts."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from service.verify.books import BOUNDARY, QUOTA, Books, Episode, Row
+from service.verify.columns import Spans, Struck
+from service.verify.findings import Findings
+
+IN, OUT = 0, 1
+JUMP = 1
+COLUMN = ("in", "out")
+BEHIND = (2, 1)  # a leg's flags by column
+
+
+class Places:
+    """The slow half of the replay: entries that need to be looked at place by place, and acts as a whole."""
+
+    def __init__(self, books: Books, findings: Findings, cut: set[bytes]) -> None:
+        self.act = 0
+        self.followed: dict[bytes, list[Row]] = {movement: [] for movement in cut}
+        self._books = books
+        self._columns = books.columns
+        self._findings = findings
+        self._jumps: dict[tuple[int, int, int], tuple[int, int]] = {}
+        self._struck_out: dict[tuple[bytes, int, int, int], int] = {}
+        self._owed: dict[int, int] = {}
+        self._causes: dict[int, list[tuple[int, bytes, int]]] = {}
+        self._open: dict[int, Episode] = {}
+
+    def begin_act(self, seq: int, act: int) -> None:
+        """Close the books of the last act."""
+        self.end_act()
+        if act != self.act + 1:
+            self._findings.add("act", seq, f"act {act} follows act {self.act}")
+        self.act = act
+        self._books.acts += 1
+
+    def end_act(self) -> None:
+        """Between acts nothing hangs in the air, and the overdraws are what is owed."""
+        for (account, column, lo), (hi, seq) in self._jumps.items():
+            self._findings.add("place", seq, f"nothing follows the jump over [{lo}, {hi}) {COLUMN[column]} {account}")
+        for (_, account, lo, hi), seq in self._struck_out.items():
+            self._findings.add("cut", seq, f"[{lo}, {hi}) is struck out of {account}, and nowhere in")
+        self._jumps.clear()
+        self._struck_out.clear()
+        for account, causes in self._causes.items():
+            self._move_episode(account, causes)
+        self._causes.clear()
+
+    def note_evidence(self, seq: int, over: int, cover: int, short: int, paid: int) -> None:
+        """A leg says otherwise than the places how much was short and how much a debt was paid."""
+        self._findings.add("evidence", seq, f"over {over} and cover {cover} kg, but it comes to {short} and {paid}")
+
+    def owe(self, seq: int, movement: bytes, account: int, kg: int) -> None:
+        """Add to what an account owes."""
+        if kg:
+            self._books.debts[account] += kg
+            if self._books.sorts[account] == QUOTA:
+                self._causes.setdefault(account, []).append((seq, movement, kg))
+
+    def _move_episode(self, account: int, causes: Sequence[tuple[int, bytes, int]]) -> None:
+        debt_kg, episode = self._books.debts[account], self._open.get(account)
+        if episode is None and debt_kg > 0:
+            seq, movement, _ = next(cause for cause in causes if cause[2] > 0)
+            episode = Episode(account, self.act, seq, UUID(bytes=movement), debt_kg, debt_kg)
+            self._open[account] = episode
+            self._books.episodes.append(episode)
+        elif episode is not None:
+            episode.debt_kg = debt_kg
+            episode.peak_kg = max(episode.peak_kg, debt_kg)
+            if debt_kg == 0:
+                _, movement, _ = [cause for cause in causes if cause[2] < 0][-1]
+                episode.closed_act, episode.covered_by = self.act, UUID(bytes=movement)
+                del self._open[account]
+
+    def leg(self, row: Row) -> None:
+        """A leg that stands in places left free, or whose account has such."""
+        seq, _, _, source, lo, kg, target, target_lo, target_kg, over, cover, flags, *_ = row
+        columns, sorts = self._columns, self._books.sorts
+        short = 0 if sorts[source] == BOUNDARY else kg - columns.has_come(source, lo, lo + kg)
+        paid = 0 if sorts[target] == BOUNDARY else columns.has_gone(target, target_lo, target_lo + target_kg)
+        if over != short or cover != paid:
+            self.note_evidence(seq, over, cover, short, paid)
+        if sorts[source] != BOUNDARY:
+            self._oldest_first(seq, source, lo, lo + kg)
+        self._write(seq, source, OUT, lo, lo + kg, flags)
+        self._write(seq, target, IN, target_lo, target_lo + target_kg, flags)
+        self._note_loose(source)
+        self._note_loose(target)
+
+    def _oldest_first(self, seq: int, account: int, lo: int, hi: int) -> None:
+        columns = self._columns
+        stock, _ = columns.stock_and_debt(account)
+        top = max(columns.ins[account], columns.outs[account])
+        if (stock and lo != stock[0][0]) or (not stock and lo < top):
+            self._findings.add("place", seq, f"[{lo}, {hi}) out of {account} is not the oldest stock")
+
+    def _write(self, seq: int, account: int, column: int, lo: int, hi: int, flags: int) -> None:
+        ends = self._columns.outs if column == OUT else self._columns.ins
+        if flags & BEHIND[column]:
+            struck = self._struck(account, column)
+            if hi > ends[account] or struck.overlap(lo, hi) != hi - lo:
+                self._findings.add("place", seq, f"[{lo}, {hi}) {COLUMN[column]} {account} was not free")
+            struck.remove(lo, hi)
+            return
+        jump = self._jumps.pop((account, column, ends[account]), None)
+        if jump and jump[0] == lo:
+            self._struck(account, column).add(ends[account], lo)
+        elif lo != ends[account]:
+            self._findings.add("place", seq, f"[{lo}, {hi}) {COLUMN[column]} {account} does not follow {ends[account]}")
+        ends[account] = hi
+
+    def hole(self, row: Row) -> None:
+        """A jump over dead places, or one side of a cut."""
+        seq, _, movement, account, lo, hi, _, column, kind, debt_kg, *_ = row
+        columns = self._columns
+        if kind == JUMP:
+            self._jumps[account, column, lo] = hi, seq
+            if debt_kg:
+                self._findings.add("evidence", seq, "a jump makes no debt")
+            return
+
+        is_boundary = self._books.sorts[account] == BOUNDARY
+        come, gone = columns.has_come(account, lo, hi), columns.has_gone(account, lo, hi)
+        if (gone if column == OUT else come) != hi - lo:
+            self._findings.add("place", seq, f"[{lo}, {hi}) {COLUMN[column]} {account} did not stand and is struck")
+        meant = 0 if is_boundary else (hi - lo - come if column == OUT else gone)
+        if debt_kg != meant:
+            self._findings.add("evidence", seq, f"debt {debt_kg} kg, but it comes to {meant}")
+        self._struck(account, column).add(lo, hi)
+        self.owe(seq, movement, account, -debt_kg if column == OUT else debt_kg)
+        self._note_loose(account)
+        if column == OUT:
+            self._struck_out[movement, account, lo, hi] = seq
+        else:
+            self._pair(seq, movement, account, lo, hi)
+
+    def _pair(self, seq: int, movement: bytes, account: int, lo: int, hi: int) -> None:
+        """A cut strikes the same kilograms of a leg on both its ends."""
+        for leg in reversed(self.followed[movement]):
+            _, _, _, source, source_lo, source_kg, target, target_lo, target_kg, *_ = leg
+            if target != account or not target_lo <= lo < hi <= target_lo + target_kg:
+                continue
+            if source_kg == target_kg:
+                source_lo, source_kg = source_lo + lo - target_lo, hi - lo
+            if self._struck_out.pop((movement, source, source_lo, source_lo + source_kg), None):
+                return
+        self._findings.add("cut", seq, f"[{lo}, {hi}) is struck in {account}, and not where it came from")
+
+    def _struck(self, account: int, column: int) -> Spans:
+        struck = self._columns.struck.setdefault(account, Struck())
+        return struck.outs if column == OUT else struck.ins
+
+    def _note_loose(self, account: int) -> None:
+        if self._books.sorts[account] != BOUNDARY and self._columns.needs_places(account):
+            self._books.loose.add(account)
+        else:
+            self._books.loose.discard(account)

@@ -1,0 +1,122 @@
+"""What quota there is and what became of it."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from service.domain import quotas
+from service.domain.allotments import HolderKind
+from service.domain.places import Places
+from service.domain.quotas import Figures, Holding, Overcommitment, Place, Pool
+from service.domain.units import Kilograms
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+PLACES = {
+    code: Place(code, name, name, level)
+    for code, name, level in [
+        ("210000", "辽宁省", "province"),
+        ("210300", "鞍山市", "city"),
+        ("210381", "海城市", "county"),
+        ("210323", "岫岩满族自治县", "county"),
+        ("210800", "营口市", "city"),
+    ]
+}
+
+
+def mine(number: int, jurisdiction: str, figures: Figures, overdrawn_kg: int = 0) -> Holding:
+    return Holding(HolderKind.MINE, UUID(int=number), f"矿山{number}", jurisdiction, figures, overdrawn_kg)
+
+
+def test_what_is_available_is_neither_gone_nor_held() -> None:
+    assert Figures(issued_kg=100, out_kg=60, held_kg=30).available_kg == 10
+    assert Figures(issued_kg=100, out_kg=100, held_kg=30).available_kg == -30
+
+
+# O01
+
+
+@pytest.mark.parametrize(
+    ("out_kg", "contracted_kg", "issued_kg", "room_kg", "over_kg"),
+    [(0, 100, 10, 90, 0), (0, 101, 10, 90, 1), (60, 41, 100, 0, 1), (60, 40, 100, 0, 0), (120, 0, 100, 0, 20)],
+)
+def test_a_mine_is_overcommitted_beyond_all_that_it_can_still_get(
+    out_kg: int, contracted_kg: int, issued_kg: int, room_kg: int, over_kg: int
+) -> None:
+    figures = Figures(issued_kg=issued_kg, out_kg=out_kg, contracted_kg=contracted_kg)
+
+    assert quotas.overcommitted_kg(figures, Kilograms(room_kg)) == over_kg
+    found = Overcommitment(UUID(int=1), UUID(int=2), "210381", 2026, figures, Kilograms(room_kg))
+    assert found.alert(NOW).facts["over_kg"] == over_kg
+
+
+# O04, R16
+
+
+@pytest.mark.parametrize(
+    ("places", "stock", "spent"),
+    [
+        ([(0, 100)], [(0, 100)], 0),
+        ([(0, 100)], [(30, 200)], 30),
+        ([(100, 200)], [(30, 200)], 0),
+        ([(0, 100)], [], 100),
+        ([(0, 40), (60, 100)], [(90, 100)], 70),  # the middle was taken back
+        ([(0, 100)], [(10, 20), (50, 200)], 40),  # a load came back to its old place
+    ],
+)
+def test_a_tranche_is_spent_from_its_first_kilogram(
+    places: list[tuple[int, int]], stock: list[tuple[int, int]], spent: int
+) -> None:
+    assert quotas.spent_kg(places, Places(stock)) == spent
+
+
+# R06
+
+
+def test_the_chain_of_a_county_leads_from_the_province() -> None:
+    assert quotas.chain("210381") == ["210000", "210300", "210381"]
+    assert quotas.chain("210300") == ["210000", "210300"]
+    assert quotas.chain("210000") == ["210000"]
+
+
+def test_the_tree_adds_up_at_every_level() -> None:
+    pools = {"210000": Pool(900, 800), "210300": Pool(800, 700), "210381": Pool(500, 300), "210323": Pool(200, 100)}
+    holdings = [
+        mine(1, "210381", Figures(200, 150, 20, 10)),
+        mine(2, "210381", Figures(100, 130, 0, 5), overdrawn_kg=30),
+        mine(3, "210323", Figures(100, 40, 10, 0)),
+    ]
+
+    province = quotas.tree(PLACES, pools, holdings)
+
+    anshan = province.children[0]
+    xiuyan, haicheng = anshan.children
+    assert haicheng.figures == Figures(500, 280, 20, 15)
+    assert [holding.id for holding in haicheng.holdings] == [UUID(int=1), UUID(int=2)]
+    assert xiuyan.figures == Figures(200, 40, 10, 0)
+    assert anshan.figures == Figures(800, 320, 30, 15)
+    assert province.figures == Figures(900, 320, 30, 15)
+
+
+def test_without_a_pool_a_node_shows_what_is_held_below_it() -> None:
+    province = quotas.tree(PLACES, {}, [mine(1, "210381", Figures(200, 150, 20, 10))])
+
+    assert province.figures == Figures(200, 150, 20, 10)
+    assert [child.place.code for child in province.children] == ["210300"]
+
+
+def test_an_empty_year_is_the_province_alone() -> None:
+    province = quotas.tree(PLACES, {}, [])
+
+    assert (province.place.code, province.children, province.overdrawn_kg) == ("210000", [], 0)
+
+
+def test_consumption_breaks_the_cap_of_each_level_by_itself() -> None:
+    pools = {"210000": Pool(900), "210300": Pool(300), "210381": Pool(100)}
+    out = {"210000": 320, "210300": 320, "210381": 100}
+
+    (city,) = quotas.pools_overdrawn(pools, out, 2026)
+
+    assert (city.jurisdiction, city.got_kg, city.out_kg) == ("210300", 300, 320)
+    alert = city.alert(NOW)
+    assert (alert.code, alert.jurisdiction, alert.facts["over_kg"]) == ("pool-overdrawn", "210300", 20)

@@ -1,0 +1,106 @@
+"""The `meisu` command, as it is typed."""
+
+import json
+import os
+import signal
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from service.embedded.logs import POSTGRES_FILES, VALKEY_BYTES, keep_small
+from tests.embedded.conftest import Person
+
+
+def test_serve_keeps_the_walls_time(anyone: Person) -> None:
+    done = anyone.meisu("serve", "--data", anyone.data, MEISU_CLOCK="2026-01-01T00:00:00+08:00,60")
+    assert done.returncode == 1
+    assert "MEISU_CLOCK" in done.stderr
+    assert not anyone.data.exists()
+
+
+def test_a_taken_port_is_said_before_anything_starts(anyone: Person) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = anyone.meisu("serve", "--port", port, "--data", anyone.data)
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not anyone.data.exists()
+
+
+def test_the_data_folder_is_here_unless_told_otherwise(person: Person) -> None:
+    assert person.meisu("migrate").returncode == 0
+    assert (person.folder / ".meisu" / "server" / "postgres").is_dir()
+
+
+def test_the_log_is_json_lines_in_a_closed_folder(person: Person) -> None:
+    with person.serving() as serving:
+        serving.end(signal.SIGTERM)
+    log = person.data / "log"
+    assert stat.S_IMODE(log.stat().st_mode) == 0o700
+    lines = [json.loads(line) for line in (log / "meisu.log").read_text().splitlines()]
+    assert {"event", "level", "logger", "timestamp"} <= lines[0].keys()
+
+
+def test_a_traceback_in_the_log_shows_no_values(anyone: Person) -> None:
+    done = anyone.run(
+        "-c",
+        "import logging; from pathlib import Path; from service.logs import log_to\n"
+        "log_to(Path('log'))\n"
+        "def sign_in(password):\n"
+        "    try: 1 / 0\n"
+        "    except ZeroDivisionError: logging.exception('failed')\n"
+        "sign_in('s3' + 'cret')\n",
+    )
+    assert "ZeroDivisionError" in done.stderr
+    written = (anyone.folder / "log" / "meisu.log").read_text()
+    assert "ZeroDivisionError" in written
+    assert "s3cret" not in done.stderr + written
+
+
+def test_the_servers_logs_stay_small(tmp_path: Path) -> None:
+    for hour in range(POSTGRES_FILES + 3):
+        (tmp_path / f"postgres-20261121-{hour:02d}0000.log").write_text("LOG\n")
+    with (tmp_path / "valkey.log").open("wb") as full:
+        full.truncate(VALKEY_BYTES + 1)
+
+    keep_small(tmp_path)
+
+    left = sorted(path.name for path in tmp_path.glob("postgres-*.log"))
+    assert len(left) == POSTGRES_FILES
+    assert left[0] == "postgres-20261121-030000.log"
+    assert [path.name for path in tmp_path.glob("valkey*")] == ["valkey.log.1"]
+
+
+def test_doctor_finds_a_healthy_machine_healthy(person: Person) -> None:
+    done = person.meisu("doctor", "--port", "0", "--data", person.data)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "✗" not in done.stdout
+    assert not person.data.exists()
+
+
+def test_doctor_says_what_to_do(person: Person) -> None:
+    person.data.mkdir()
+    if person.name == "root":
+        os.chown(person.data, 12345, 12345)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = person.meisu(
+            *("doctor", "--port", str(taken.getsockname()[1]), "--data", person.data),
+            REDIS_URL="redis://127.0.0.1:1/0",
+            COLUMNS="200",
+        )
+    assert done.returncode == 1
+    failed = [line for line in done.stdout.splitlines() if "✗" in line]
+    assert len(failed) == (3 if os.geteuid() == 0 else 2), done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate", "doctor"])
+def test_help_names_every_command(anyone: Person, command: str) -> None:
+    assert command in anyone.meisu("--help").stdout
