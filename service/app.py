@@ -15,7 +15,27 @@ from service.domain.policies import Policies
 from service.embedded import Endpoints
 from service.gate import Gate
 from service.keys import KeyRing
-from service.routes import alerts, contracts, health, lots, movements, pages, people, provenance, slips, token
+from service.routes import (
+    alerts,
+    allotments,
+    contracts,
+    enterprises,
+    health,
+    jurisdictions,
+    lines,
+    lots,
+    mines,
+    movements,
+    pages,
+    people,
+    projects,
+    provenance,
+    quotas,
+    slips,
+    stations,
+    stocks,
+    token,
+)
 from service.routes import problems as problem_pages
 from service.settings import Settings
 
@@ -24,6 +44,15 @@ ROUTERS = (
     problem_pages.router,
     token.router,
     people.router,
+    jurisdictions.router,
+    enterprises.router,
+    mines.router,
+    stations.router,
+    lines.router,
+    projects.router,
+    stocks.router,
+    allotments.router,
+    quotas.router,
     contracts.router,
     slips.router,
     lots.router,

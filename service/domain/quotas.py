@@ -112,12 +112,18 @@ def chain(code: str) -> list[str]:
     return list(dict.fromkeys([PROVINCE, f"{area[:4]}00", code][: len(area) // 2]))
 
 
-def tree(places: Mapping[str, Place], pools: Mapping[str, Pool], holdings: Iterable[Holding]) -> Node:
-    """The province with its cities, counties and holders; a jurisdiction with neither pool nor holder is left out."""
+def tree(
+    places: Mapping[str, Place], pools: Mapping[str, Pool] | None, holdings: Iterable[Holding], *, area: str = ""
+) -> Node:
+    """The province with its cities, counties and holders, as it is seen from an area: itself and the chain above it.
+
+    Every figure is of all that lies below it, seen or not. A jurisdiction with neither pool nor holder is left out;
+    without pools a node shows only what is held below it.
+    """
     held: dict[str, list[Holding]] = {}
     for holding in holdings:
         held.setdefault(holding.jurisdiction, []).append(holding)
-    known = {above for code in [*pools, *held] for above in chain(code)} | {PROVINCE}
+    known = {above for code in [*(pools or ()), *held] for above in chain(code)} | {PROVINCE}
     children: dict[str, list[str]] = {}
     for code in sorted(known - {PROVINCE}):
         children.setdefault(chain(code)[-2], []).append(code)
@@ -126,9 +132,15 @@ def tree(places: Mapping[str, Place], pools: Mapping[str, Pool], holdings: Itera
         below = [node(child) for child in children.get(code, ())]
         own = held.get(code, [])
         total = sum((child.held_below for child in below), sum((holding.figures for holding in own), Figures()))
-        return Node(places[code], pools.get(code), total, below, own)
+        seen = [child for child in below if _is_seen(child.place.code, area)]
+        pool = None if pools is None else pools.get(code, Pool())
+        return Node(places[code], pool, total, seen, own if code.startswith(area) else [])
 
     return node(PROVINCE)
+
+
+def _is_seen(code: str, area: str) -> bool:
+    return code.startswith(area) or area.startswith(area_of(code))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from service.auth import may
 from service.db import ConnectionDep, ReaderDep, Record
 from service.domain.allotments import Draft, Kind, State, Step
 from service.domain.permissions import Actor
-from service.domain.policies import DEFAULTS
 from service.keys import Purpose
 from service.routes.entries import After, Limit, Now
 from service.routes.fields import (
@@ -166,9 +165,10 @@ async def create_allotment(
     """Write an allotment, and with `issue` issue it at once."""
 
     async def deed() -> AllotmentOut:
-        sign = request.app.state.keys.current(Purpose.LEDGER)
+        state = request.app.state
+        sign = state.keys.current(Purpose.LEDGER)
         allotment_id = await deeds.create_allotment(
-            connection, body.draft(), DEFAULTS, issue=body.issue, at=at, sign=sign, actor=actor
+            connection, body.draft(), state.policies, issue=body.issue, at=at, sign=sign, actor=actor
         )
         return AllotmentOut.of(await allotments.find_allotment(connection, allotment_id, actor=actor))
 
@@ -214,8 +214,11 @@ async def take_step(
     """Consult on, approve, issue, publish or withdraw an allotment."""
 
     async def deed() -> AllotmentOut:
-        sign = request.app.state.keys.current(Purpose.LEDGER)
-        await deeds.take_step(connection, allotment_id, body.step, body.on, DEFAULTS, at=at, sign=sign, actor=actor)
+        state = request.app.state
+        sign = state.keys.current(Purpose.LEDGER)
+        await deeds.take_step(
+            connection, allotment_id, body.step, body.on, state.policies, at=at, sign=sign, actor=actor
+        )
         return AllotmentOut.of(await allotments.find_allotment(connection, allotment_id, actor=actor))
 
     return await once(connection, actor, deed, status=200)

@@ -10,7 +10,6 @@ from service.db import Connection, Record
 from service.domain import quotas
 from service.domain.allotments import PROVINCE, HolderKind
 from service.domain.ledger import AccountKey, AccountKind
-from service.domain.permissions import area_of
 from service.domain.places import Places
 from service.domain.quotas import Figures, Holding, Node, Overcommitment, Place, Pool, PoolOverdraw, chain
 from service.domain.refusals import NotFound
@@ -70,7 +69,7 @@ async def tree(
     connection: Connection, year: int, *, area: str | None, enterprise_id: UUID | None, past: Moment | None
 ) -> Node:
     """The quota tree as an office of an area sees it, with the chain above it, or an enterprise: its own holders only."""
-    rows = await connection.fetch(SQL["holders"], area, enterprise_id, None)
+    rows = await connection.fetch(SQL["holders"], None, enterprise_id, None)
     accounts = await _accounts(connection, [row["id"] for row in rows], year, past)
     contracted = await _contracted(connection, [row["id"] for row in rows], year, past)
     places = {row["code"]: Place(**row) for row in await connection.fetch(SQL["places"])}
@@ -85,9 +84,8 @@ async def tree(
         )
         for row in rows
     ]
-    seen = [code for code in places if area is None or code.startswith(area) or area.startswith(area_of(code))]
-    pools = {} if enterprise_id else await find_pools(connection, seen, year, past)
-    return quotas.tree(places, pools, holdings)
+    pools = None if enterprise_id else await find_pools(connection, places, year, past)
+    return quotas.tree(places, pools, holdings, area=area or "")
 
 
 async def find_pools(

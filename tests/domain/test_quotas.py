@@ -99,10 +99,24 @@ def test_the_tree_adds_up_at_every_level() -> None:
 
 
 def test_without_a_pool_a_node_shows_what_is_held_below_it() -> None:
-    province = quotas.tree(PLACES, {}, [mine(1, "210381", Figures(200, 150, 20, 10))])
+    province = quotas.tree(PLACES, None, [mine(1, "210381", Figures(200, 150, 20, 10))])
 
     assert province.figures == Figures(200, 150, 20, 10)
     assert [child.place.code for child in province.children] == ["210300"]
+
+
+def test_a_county_sees_itself_and_the_chain_above_it() -> None:
+    pools = {"210000": Pool(900, 800), "210300": Pool(800, 700), "210381": Pool(500, 300), "210800": Pool(100)}
+    holdings = [mine(1, "210381", Figures(200, 150)), mine(3, "210323", Figures(100, 40))]
+
+    province = quotas.tree(PLACES, pools, holdings, area="210381")
+
+    (anshan,) = province.children
+    (haicheng,) = anshan.children
+    assert (haicheng.place.code, len(haicheng.holdings)) == ("210381", 1)
+    assert anshan.figures == Figures(800, 190)
+    (city,) = quotas.tree(PLACES, pools, holdings, area="2103").children
+    assert [len(county.holdings) for county in city.children] == [1, 1]
 
 
 def test_an_empty_year_is_the_province_alone() -> None:
