@@ -41,7 +41,9 @@ async def describe_subjects(
     connection: Connection, subjects: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], Record]:
     """What alerts are about, in words, by kind and id."""
-    rows = await connection.fetch(SQL["describe_subjects"], [kind for kind, _ in subjects], [key for _, key in subjects])
+    rows = await connection.fetch(
+        SQL["describe_subjects"], [kind for kind, _ in subjects], [key for _, key in subjects]
+    )
     return {(row["kind"], row["id"]): row for row in rows}
 
 

@@ -1,6 +1,6 @@
 """The alerts that a reader may see, and what is done about one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from service.actions import alerts as deeds
 from service.auth import may
-from service.db import Connection, ConnectionDep, ReaderDep
+from service.db import Connection, ConnectionDep, ReaderDep, Record
 from service.domain.alerts import Flag
 from service.domain.permissions import Actor, reach
 from service.routes.fields import Reason
@@ -79,14 +79,14 @@ async def newest(connection: Connection, *, actor: Actor) -> dict[str, Any]:
     }
 
 
-async def described(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+async def described(connection: Connection, rows: Sequence[Record]) -> list[dict[str, Any]]:
     """Alerts with what they are about in words, and the page that tells of it."""
     subjects = {(row["subject_kind"], row["subject_id"]) for row in rows}
     words = await reads.describe_subjects(connection, subjects)
     return [{**row, **_about(words[row["subject_kind"], row["subject_id"]])} for row in rows]
 
 
-def _about(words: Mapping[str, Any]) -> dict[str, Any]:
+def _about(words: Record) -> dict[str, Any]:
     kind, key = words["kind"], words["id"]
     pages = {
         "mine": f"/mines/{key}",

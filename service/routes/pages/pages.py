@@ -13,9 +13,7 @@ from service.routes.pages.rendering import render
 from service.store import pages as reads
 
 
-async def show(
-    request: Request, connection: Connection, actor: Actor, template: str, **context: Any
-) -> HTMLResponse:
+async def show(request: Request, connection: Connection, actor: Actor, template: str, **context: Any) -> HTMLResponse:
     """A page with the viewer's name on top and the token that its forms carry."""
     found = await reads.find_viewer(connection, actor)
     place = found and found["place" if language_of(request) == "zh" else "place_en"]

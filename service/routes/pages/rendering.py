@@ -64,7 +64,7 @@ def share(part: int, whole: int) -> str:
 
 def isolated(name: object) -> Markup:
     """A name that others gave, in a box of its own: its writing direction does not reach what stands around it."""
-    return Markup("<bdi>{}</bdi>").format(name)  # noqa: S704 format() escapes
+    return Markup("<bdi>{}</bdi>").format(name)
 
 
 @cache
@@ -106,11 +106,15 @@ def render(
 ) -> HTMLResponse:
     """A page in the reader's language, which is remembered when the address asks for one."""
     language = language_of(request)
-    body = environment(language).get_template(template).render(
-        request=request,
-        path=request.url.path,
-        language_links=language_links(request),
-        **{"viewer": None, "signed_in": False, "csrf": None, **context},
+    body = (
+        environment(language)
+        .get_template(template)
+        .render(
+            request=request,
+            path=request.url.path,
+            language_links=language_links(request),
+            **{"viewer": None, "signed_in": False, "csrf": None, **context},
+        )
     )
     answer = HTMLResponse(
         body,

@@ -1,5 +1,6 @@
 """Tickets: the list, one with its code and what the scales said, and the sheet that a driver carries."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -120,5 +121,5 @@ def _picture(ticket: Record) -> Markup:
     return Markup(qr_svg(ticket["code"]))  # noqa: S704 a drawing of ours: nothing of the code's text stands in it
 
 
-def _overdrawn(weighings: list[Record]) -> set[str]:
+def _overdrawn(weighings: Sequence[Record]) -> set[str]:
     return {"quota-overdrawn"} if any(row["over_kg"] for row in weighings) else set()

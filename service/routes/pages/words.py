@@ -20,7 +20,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "station": _("Weighing station"),
         },
         "ticket_state": {
-            "issued": _("Issued"),
+            "issued": _("Not weighed yet"),
             "out": _("On the road"),
             "delivered": _("Delivered"),
             "returned": _("Returned"),
@@ -58,13 +58,19 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "approved": _("Approved amount"),
             "adjustment": _("Adjustment"),
         },
-        "direction": {"out": _("Out, at the source"), "in": _("In, at the destination"), "back": _("Back, to the source")},
+        "direction": {
+            "out": _("Out, at the source"),
+            "in": _("In, at the destination"),
+            "back": _("Back, to the source"),
+        },
         "weighing_status": {
             "accepted": _("Accepted"),
             "duplicate": _("Sent again"),
             "refused": _("Refused as impossible"),
         },
         "alert_state": {"open": _("Open"), "settled": _("Settled")},
+        "holder": {"mine": _("Mine"), "project": _("Project"), "stock": _("Declared stock")},
+        "operating": {"lawful": _("Lawful"), "suspended": _("Suspended")},
         "method": {"open": _("Open pit"), "underground": _("Underground")},
         "cause": {
             "load": _("A load beyond the quota"),
@@ -175,6 +181,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "ticket-cancelled": _("The ticket was cancelled"),
             "ticket-returned": _("The load was returned"),
             "ticket-lost": _("The ticket was reported lost"),
+            "too-many-scans": _("Too many codes were checked from this address; try again in a minute"),
         },
     }
 )
