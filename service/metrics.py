@@ -12,7 +12,10 @@ REQUEST_SECONDS = Histogram(
 BATCH_RECORDS = Histogram(
     "meisu_batch_records",
     "Records that one transaction took together.",
+    ("batcher",),
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 1000),
 )
+BATCH_SECONDS = Histogram("meisu_batch_seconds", "Time that one batch took, its commit included.", ("batcher",))
+BATCH_RERUNS = Counter("meisu_batch_reruns", "Batches that failed and were done record by record.", ("batcher",))
 CONNECTIONS = Gauge("meisu_database_connections", "Connections of the asyncpg pool.", ("state",))
 LEDGER_ROWS = Gauge("meisu_ledger_rows", "Legs and holes in the ledger: the head's seq.")

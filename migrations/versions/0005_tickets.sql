@@ -9,6 +9,7 @@ CREATE TABLE ticket (
     seller_id uuid NOT NULL REFERENCES enterprise,
     buyer_id uuid NOT NULL REFERENCES enterprise,
     mine_id uuid REFERENCES mine,       -- null: from a trader's or plant's stock
+    earmark text,                       -- of its paper
     plate text NOT NULL,
     planned_kg bigint NOT NULL,
     grade text NOT NULL,
@@ -21,10 +22,12 @@ CREATE TABLE ticket (
     account bigint NOT NULL REFERENCES account,     -- its load
     source_account bigint REFERENCES account,     -- the quota that it draws on: where its kilograms are held
     state text NOT NULL,
+    flags text [] NOT NULL DEFAULT '{}',    -- of its issue; what the scales flag stands with the weighings
     out_kg bigint,                      -- what the source scale said
-    in_kg bigint,
     out_at timestamptz,
+    in_kg bigint,                       -- … the destination
     in_at timestamptz,
+    back_kg bigint,                     -- … the source when the load, or a part of it, came back
     ended_at timestamptz,
     CONSTRAINT a_ticket_has_one_paper CHECK (num_nonnulls(contract_id, slip_id) = 1),
     CONSTRAINT a_ticket_has_a_plan CHECK (planned_kg > 0),
@@ -61,7 +64,7 @@ CREATE TABLE weighing (
     occurred_at timestamptz NOT NULL,   -- corrected by the offset at sending
     recorded_at timestamptz NOT NULL,
     status text NOT NULL,               -- accepted | duplicate | refused
-    duplicate_of uuid,
+    duplicate_of uuid,                  -- the station's own id of the record that told of the event first
     problem jsonb,
     flags text[] NOT NULL,             -- without quota-overdrawn, which the legs say
     movement_ids uuid[] NOT NULL,
@@ -75,5 +78,11 @@ CREATE INDEX weighing_by_ticket ON weighing (ticket_id) WHERE ticket_id IS NOT N
 CREATE INDEX weighing_by_station ON weighing (station_id, occurred_at);
 CREATE INDEX weighing_by_plate ON weighing (plate, occurred_at);
 
-GRANT SELECT, INSERT, UPDATE ON ticket TO meisu_service;
+-- The sequence numbers that each station's records have carried: one range when none is missing.
+CREATE TABLE station_book (
+    station_id uuid CONSTRAINT a_station_has_one_book PRIMARY KEY REFERENCES station,
+    seen int8multirange NOT NULL DEFAULT '{}'
+) WITH (fillfactor = 50);
+
+GRANT SELECT, INSERT, UPDATE ON ticket, station_book TO meisu_service;
 GRANT SELECT, INSERT ON weighing TO meisu_service;

@@ -1,0 +1,111 @@
+-- name: lock_named
+-- Locks the tickets in the order of their ids, after the stations' books; leans on the primary key and a_ticket_number_is_given_once.
+SELECT t.*
+FROM ticket AS t
+WHERE t.id IN (SELECT unnest($1::uuid[]) UNION ALL SELECT id FROM ticket WHERE number = ANY($2::text[]))
+ORDER BY t.id
+FOR UPDATE
+
+-- name: find_named
+-- Locks nothing; leans on the primary key and a_ticket_number_is_given_once.
+SELECT t.* FROM ticket AS t WHERE t.id = $1 OR t.number = $2
+
+-- name: numbers_taken
+-- Locks nothing; leans on a_ticket_number_is_given_once.
+SELECT number FROM ticket WHERE number = ANY($1)
+
+-- name: share_papers
+-- Locks the contracts in the order of their ids against being closed meanwhile; the caller's side is checked here.
+SELECT id, seller_id, buyer_id, mine_id, earmark, grade, valid_until, state = 'closed' AS is_closed
+FROM contract
+WHERE id = ANY($1) AND $2 IN (seller_id, buyer_id)
+ORDER BY id
+FOR SHARE
+
+-- name: find_slips
+-- Locks nothing; leans on the primary key.
+SELECT id, enterprise_id, mine_id, earmark, grade, by_tickets FROM slip WHERE id = ANY($1) AND enterprise_id = $2
+
+-- name: find_stations
+-- Locks nothing; leans on the primary key.
+SELECT s.id, s.jurisdiction, s.mine_id, coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id
+FROM station AS s
+LEFT JOIN mine AS m ON m.id = s.mine_id
+WHERE s.id = ANY($1)
+
+-- name: open_on_plates
+-- Locks nothing; leans on ticket_on_the_road.
+SELECT plate, valid_from, valid_until FROM ticket WHERE plate = ANY($1) AND state IN ('issued', 'out')
+
+-- name: held
+-- Locks nothing; leans on ticket_held.
+SELECT source_account, sum(planned_kg)::bigint AS held_kg FROM ticket
+WHERE source_account = ANY($1) AND state = 'issued'
+GROUP BY source_account
+
+-- name: issue
+-- Locks nothing.
+INSERT INTO ticket (
+    id, number, code, contract_id, slip_id, seller_id, buyer_id, mine_id, earmark, plate, planned_kg, grade, source_station_id,
+    destination_station_id, valid_from, valid_until, issued_at, issued_by, account, source_account, state, flags
+)
+SELECT
+    id, number, code, contract_id, slip_id, seller_id, buyer_id, mine_id, earmark, plate, planned_kg, grade, source_station_id,
+    destination_station_id, valid_from, valid_until, $1, issued_by, account, source_account, 'issued', string_to_array(flags, ',')
+FROM unnest(
+    $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::text[], $11::text[],
+    $12::bigint[], $13::text[], $14::uuid[], $15::uuid[], $16::timestamptz[], $17::timestamptz[], $18::uuid[], $19::bigint[],
+    $20::bigint[], $21::text[]
+) AS t (
+    id, number, code, contract_id, slip_id, seller_id, buyer_id, mine_id, earmark, plate, planned_kg, grade, source_station_id,
+    destination_station_id, valid_from, valid_until, issued_by, account, source_account, flags
+)
+
+-- name: lock_visible
+-- Locks the ticket, when the asker may know of it: an office by the place of a party, an enterprise or a station by its name.
+SELECT t.*
+FROM ticket AS t
+WHERE t.id = $1 AND (
+    $2
+    OR $4 IN (t.seller_id, t.buyer_id)
+    OR $5 IN (t.source_station_id, t.destination_station_id)
+    OR EXISTS (
+        SELECT FROM enterprise AS e WHERE e.id IN (t.seller_id, t.buyer_id) AND starts_with(e.jurisdiction, $3::text)
+    )
+    OR EXISTS (SELECT FROM mine AS m WHERE m.id = t.mine_id AND starts_with(m.jurisdiction, $3::text))
+)
+FOR UPDATE OF t
+
+-- name: cancel
+-- Under the ticket's lock.
+UPDATE ticket SET state = 'cancelled', ended_at = $2 WHERE id = $1
+
+-- name: list
+-- Locks nothing; leans on the primary key, ticket_by_contract or ticket_by_plate. Whose it is: as in lock_visible. Newest first.
+SELECT t.*, seller.name AS seller, buyer.name AS buyer, mine.name AS mine, s.name AS source_station, d.name AS destination_station
+FROM ticket AS t
+INNER JOIN enterprise AS seller ON seller.id = t.seller_id
+INNER JOIN enterprise AS buyer ON buyer.id = t.buyer_id
+INNER JOIN station AS s ON s.id = t.source_station_id
+INNER JOIN station AS d ON d.id = t.destination_station_id
+LEFT JOIN mine ON mine.id = t.mine_id
+WHERE
+    ($6::uuid[] IS NULL OR t.id = ANY($6))
+    AND (
+        $1::boolean
+        OR $3::uuid IN (t.seller_id, t.buyer_id)
+        OR $4::uuid IN (t.source_station_id, t.destination_station_id)
+        OR starts_with(seller.jurisdiction, $2::text)
+        OR starts_with(buyer.jurisdiction, $2::text)
+        OR starts_with(mine.jurisdiction, $2::text)
+    )
+    AND ($5::uuid IS NULL OR t.id < $5)
+    AND ($7::uuid IS NULL OR t.contract_id = $7)
+    AND ($8::text IS NULL OR t.state = $8)
+    AND ($9::text IS NULL OR t.plate = $9)
+ORDER BY t.id DESC
+LIMIT $10
+
+-- name: cancelled
+-- Locks nothing. What a station without a network must refuse: cancelled, and else still valid.
+SELECT id, number, ended_at FROM ticket WHERE state = 'cancelled' AND valid_until > $1 ORDER BY ended_at, id

@@ -1,0 +1,139 @@
+-- name: lock_stations
+-- Locks the books of the stations in the order of their ids, before any ticket: the records of one station come one after the other.
+SELECT
+    b.station_id AS id, s.jurisdiction, s.mine_id,
+    coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id,
+    b.seen
+FROM station_book AS b
+INNER JOIN station AS s ON s.id = b.station_id
+LEFT JOIN mine AS m ON m.id = s.mine_id
+WHERE b.station_id = ANY($1)
+ORDER BY b.station_id
+FOR UPDATE OF b
+
+-- name: open_station_books
+-- Locks nothing that is there already; leans on a_station_has_one_book.
+INSERT INTO station_book (station_id)
+SELECT id FROM unnest($1::uuid[]) AS s (id) ORDER BY id
+ON CONFLICT DO NOTHING
+
+-- name: find_told
+-- Locks nothing; leans on a_station_names_a_record_once. Under the stations' locks: nobody tells one of these meanwhile.
+-- A record that repeats another's event answers with that one's movements and flags.
+SELECT
+    w.id, w.station_id, w.record_id, w.body_hash, w.status, w.duplicate_of, w.problem,
+    coalesce(first.flags, w.flags) AS flags,
+    coalesce(first.movement_ids, w.movement_ids) AS movement_ids
+FROM unnest($1::uuid[], $2::uuid[]) AS sent (station_id, record_id)
+INNER JOIN weighing AS w ON w.station_id = sent.station_id AND w.record_id = sent.record_id
+LEFT JOIN weighing AS first ON first.station_id = w.station_id AND first.record_id = w.duplicate_of
+
+-- name: find_events
+-- Locks nothing; leans on weighing_by_station. What the stations told of about the same time and weight, oldest first.
+SELECT DISTINCT
+    w.id, w.station_id, w.record_id, w.direction, w.ticket_id, w.plate, w.gross_kg, w.occurred_at, w.flags, w.movement_ids
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[]) AS sent (station_id, direction, gross_kg, occurred_at)
+INNER JOIN weighing AS w
+    ON w.station_id = sent.station_id
+    AND w.occurred_at BETWEEN sent.occurred_at - $5::interval AND sent.occurred_at + $5::interval
+    AND w.direction = sent.direction
+    AND w.gross_kg BETWEEN sent.gross_kg - $6::bigint AND sent.gross_kg + $6::bigint
+WHERE w.status = 'accepted'
+ORDER BY w.id
+
+-- name: find_over
+-- Locks nothing; leans on leg_by_movement. Those of the movements that took kilograms beyond a quota.
+SELECT DISTINCT l.movement
+FROM leg AS l
+INNER JOIN account AS a ON a.id = l.source
+WHERE l.movement = ANY($1) AND l.over_kg > 0 AND a.kind = 'quota'
+
+-- name: find_terms
+-- Locks the contracts in the order of their ids, after the tickets.
+SELECT id, kg, shipped_kg, received_kg, valid_until, due_on, state, mine_id
+FROM contract
+WHERE id = ANY($1)
+ORDER BY id
+FOR UPDATE
+
+-- name: find_sources
+-- Locks nothing; leans on allotment_by_mine. Each mine with each year that a load is charged to (R07, R22d).
+SELECT
+    m.id, y.year, m.licence_valid_until, m.consolidated,
+    EXISTS (
+        SELECT FROM allotment AS a
+        WHERE a.mine_id = m.id AND a.year = y.year AND a.state IN ('issued', 'published') AND a.kg > 0
+    ) AS has_tranche
+FROM unnest($1::uuid[], $2::integer[]) AS y (mine_id, year)
+INNER JOIN mine AS m ON m.id = y.mine_id
+
+-- name: find_tares
+-- Locks nothing; leans on weighing_by_plate. The last fresh tares of each plate, newest first.
+SELECT p.plate, w.tare_kg, w.occurred_at
+FROM unnest($1::text[]) AS p (plate)
+CROSS JOIN LATERAL (
+    SELECT tare_kg, occurred_at FROM weighing
+    WHERE plate = p.plate AND status = 'accepted' AND tare_source = 'fresh'
+    ORDER BY occurred_at DESC LIMIT 5
+) AS w
+
+-- name: find_on_the_road
+-- Locks nothing; leans on ticket_on_the_road.
+SELECT id, plate FROM ticket WHERE plate = ANY($1) AND state = 'out'
+
+-- name: find_shipments
+-- Locks nothing; leans on weighing_by_ticket and leg_by_movement. What each ticket's own load was made of, last part first.
+SELECT w.ticket_id, l.movement, sum(l.target_kg)::bigint AS kg
+FROM weighing AS w
+INNER JOIN leg AS l ON l.movement = ANY(w.movement_ids)
+INNER JOIN ticket AS t ON t.id = w.ticket_id AND l.target = t.account
+WHERE w.ticket_id = ANY($1) AND w.direction = 'out' AND w.status = 'accepted'
+GROUP BY w.ticket_id, l.movement
+ORDER BY max(l.seq) DESC
+
+-- name: write
+-- Under the locks of the stations, tickets and contracts: the weighings, and where they have brought tickets, contracts and books.
+WITH told AS (
+    INSERT INTO weighing (
+        id, station_id, record_id, body_hash, sequence, direction, ticket_id, ticket_text, plate, gross_kg, tare_kg, net_kg,
+        grade, manual, manual_reason, second_person, tare_source, weighed_at, occurred_at, recorded_at,
+        status, duplicate_of, problem, flags, movement_ids, person_id
+    )
+    SELECT
+        id, station_id, record_id, body_hash, sequence, direction, ticket_id, ticket_text, plate, gross_kg, tare_kg,
+        gross_kg - tare_kg, grade, manual, manual_reason, second_person, tare_source, weighed_at, occurred_at, $1,
+        status, duplicate_of, problem::jsonb, string_to_array(flags, ','), string_to_array(movement_ids, ',')::uuid[], person_id
+    FROM unnest(
+        $2::uuid[], $3::uuid[], $4::uuid[], $5::bytea[], $6::bigint[], $7::text[], $8::uuid[], $9::text[], $10::text[],
+        $11::bigint[], $12::bigint[], $13::text[], $14::boolean[], $15::text[], $16::text[], $17::text[], $18::timestamptz[],
+        $19::timestamptz[], $20::text[], $21::uuid[], $22::text[], $23::text[], $24::text[], $25::uuid[]
+    ) AS w (
+        id, station_id, record_id, body_hash, sequence, direction, ticket_id, ticket_text, plate, gross_kg, tare_kg,
+        grade, manual, manual_reason, second_person, tare_source, weighed_at, occurred_at,
+        status, duplicate_of, problem, flags, movement_ids, person_id
+    )
+),
+
+moved AS (
+    UPDATE ticket
+    SET
+        state = j.state, out_kg = j.out_kg, out_at = j.out_at, in_kg = j.in_kg, in_at = j.in_at, back_kg = j.back_kg,
+        ended_at = j.ended_at
+    FROM unnest(
+        $26::uuid[], $27::text[], $28::bigint[], $29::timestamptz[], $30::bigint[], $31::timestamptz[], $32::bigint[],
+        $33::timestamptz[]
+    ) AS j (id, state, out_kg, out_at, in_kg, in_at, back_kg, ended_at)
+    WHERE ticket.id = j.id
+),
+
+shipped AS (
+    UPDATE contract
+    SET shipped_kg = c.shipped_kg, received_kg = c.received_kg
+    FROM unnest($34::uuid[], $35::bigint[], $36::bigint[]) AS c (id, shipped_kg, received_kg)
+    WHERE contract.id = c.id
+)
+
+UPDATE station_book
+SET seen = b.seen::int8multirange
+FROM unnest($37::uuid[], $38::text[]) AS b (station_id, seen)
+WHERE station_book.station_id = b.station_id

@@ -1,0 +1,184 @@
+"""Tickets, as they are issued, found and ended; what the scales do to them is written with the weighings."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from service.db import Connection, Door, Record
+from service.domain.permissions import Actor
+from service.domain.tickets import Journey, Ticket, TicketState
+from service.domain.units import Kilograms
+from service.domain.weighings import Naming, Station
+from service.store.sentences import sentences
+
+SQL = sentences("tickets")
+
+
+def _ticket(row: Record | Mapping[str, Any]) -> Ticket:
+    return Ticket(
+        row["id"],
+        row["number"],
+        row["code"],
+        row["contract_id"],
+        row["slip_id"],
+        row["seller_id"],
+        row["buyer_id"],
+        row["mine_id"],
+        row["earmark"],
+        row["plate"],
+        Kilograms(row["planned_kg"]),
+        row["grade"],
+        row["source_station_id"],
+        row["destination_station_id"],
+        row["valid_from"],
+        row["valid_until"],
+        row["account"],
+        row["source_account"],
+    )
+
+
+def _journey(row: Record | Mapping[str, Any]) -> Journey:
+    return Journey(
+        TicketState(row["state"]),
+        row["out_kg"],
+        row["out_at"],
+        row["in_kg"],
+        row["in_at"],
+        row["back_kg"],
+        row["ended_at"],
+    )
+
+
+async def lock_named(connection: Connection, namings: Collection[Naming]) -> list[tuple[Ticket, Journey]]:
+    """The tickets that texts name, locked in the order of their ids."""
+    if not namings:
+        return []
+    rows = await connection.fetch(
+        SQL["lock_named"],
+        [naming.ticket_id for naming in namings if naming.ticket_id],
+        [naming.number for naming in namings if naming.number],
+    )
+    return [(_ticket(row), _journey(row)) for row in rows]
+
+
+async def find_named(door: Door, naming: Naming) -> tuple[Ticket, Journey] | None:
+    """The ticket that a text names, whoever asks: the text itself is the right to know of it (W03)."""
+    rows = await door.fetch(SQL["find_named"], naming.ticket_id, naming.number)
+    found = [(_ticket(row), _journey(row)) for row in rows]
+    return found[0] if found and naming.fits(found[0][0]) else None
+
+
+async def numbers_taken(connection: Connection, numbers: Collection[str]) -> set[str]:
+    """Those of the numbers that tickets have."""
+    return {row["number"] for row in await connection.fetch(SQL["numbers_taken"], list(numbers))}
+
+
+async def share_contracts(
+    connection: Connection, contract_ids: Collection[UUID], firm_id: UUID
+) -> dict[UUID, Record]:
+    """The contracts to which a firm is a party, which nobody closes before this transaction ends."""
+    rows = await connection.fetch(SQL["share_papers"], contract_ids, firm_id) if contract_ids else []
+    return {row["id"]: row for row in rows}
+
+
+async def find_slips(connection: Connection, slip_ids: Collection[UUID], firm_id: UUID) -> dict[UUID, Record]:
+    """The slips of a firm."""
+    rows = await connection.fetch(SQL["find_slips"], slip_ids, firm_id) if slip_ids else []
+    return {row["id"]: row for row in rows}
+
+
+async def find_stations(connection: Connection, station_ids: Collection[UUID]) -> dict[UUID, Station]:
+    """Those of the stations that exist."""
+    rows = await connection.fetch(SQL["find_stations"], station_ids)
+    return {row["id"]: Station(row["id"], row["jurisdiction"], row["mine_id"], row["enterprise_id"]) for row in rows}
+
+
+async def open_on_plates(connection: Connection, plates: Collection[str]) -> dict[str, list[tuple[datetime, datetime]]]:
+    """When each plate's open tickets are valid."""
+    times: dict[str, list[tuple[datetime, datetime]]] = {plate: [] for plate in plates}
+    for row in await connection.fetch(SQL["open_on_plates"], list(plates)):
+        times[row["plate"]].append((row["valid_from"], row["valid_until"]))
+    return times
+
+
+async def held(connection: Connection, accounts: Collection[int]) -> dict[int, Kilograms]:
+    """What open tickets hold on quota accounts: planned kilograms that have not left yet (O01)."""
+    rows = await connection.fetch(SQL["held"], list(accounts))
+    return {row["source_account"]: Kilograms(row["held_kg"]) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """A ticket to be written, with who issues it and what is flagged."""
+
+    ticket: Ticket
+    issued_by: UUID
+    flags: Sequence[str]
+
+
+async def issue(connection: Connection, issues: Sequence[Issue], *, at: datetime) -> None:
+    """Write new tickets."""
+    tickets = [issue.ticket for issue in issues]
+    await connection.execute(
+        SQL["issue"],
+        at,
+        [ticket.id for ticket in tickets],
+        [ticket.number for ticket in tickets],
+        [ticket.code for ticket in tickets],
+        [ticket.contract_id for ticket in tickets],
+        [ticket.slip_id for ticket in tickets],
+        [ticket.seller_id for ticket in tickets],
+        [ticket.buyer_id for ticket in tickets],
+        [ticket.mine_id for ticket in tickets],
+        [ticket.earmark for ticket in tickets],
+        [ticket.plate for ticket in tickets],
+        [ticket.planned_kg for ticket in tickets],
+        [ticket.grade for ticket in tickets],
+        [ticket.source_station_id for ticket in tickets],
+        [ticket.destination_station_id for ticket in tickets],
+        [ticket.valid_from for ticket in tickets],
+        [ticket.valid_until for ticket in tickets],
+        [issue.issued_by for issue in issues],
+        [ticket.account for ticket in tickets],
+        [ticket.source_account for ticket in tickets],
+        [",".join(issue.flags) for issue in issues],
+    )
+
+
+def _scope(actor: Actor) -> tuple[bool, str | None, UUID | None, UUID | None]:
+    return (actor.reads_all, actor.area, actor.enterprise_id, actor.station_id)
+
+
+async def lock_visible(connection: Connection, ticket_id: UUID, actor: Actor) -> tuple[Ticket, Journey] | None:
+    """A ticket that the actor may know of, locked."""
+    row = await connection.fetchrow(SQL["lock_visible"], ticket_id, *_scope(actor))
+    return None if row is None else (_ticket(row), _journey(row))
+
+
+async def cancel(connection: Connection, ticket_id: UUID, *, at: datetime) -> None:
+    """End a ticket before its journey."""
+    await connection.execute(SQL["cancel"], ticket_id, at)
+
+
+async def list_tickets(
+    door: Door,
+    actor: Actor | None,
+    *,
+    ids: Collection[UUID] | None = None,
+    after: UUID | None = None,
+    contract_id: UUID | None = None,
+    state: str | None = None,
+    plate: str | None = None,
+    limit: int,
+) -> Sequence[Mapping[str, Any]]:
+    """The tickets that the actor may know of, newest first, with the names that people read; no actor sees them all."""
+    scope = (True, None, None, None) if actor is None else _scope(actor)
+    wanted = None if ids is None else list(ids)
+    return await door.fetch(SQL["list"], *scope, after, wanted, contract_id, state, plate, limit)
+
+
+async def cancelled(door: Door, *, at: datetime) -> Sequence[Mapping[str, Any]]:
+    """The tickets that were cancelled and whose codes would still be valid."""
+    return await door.fetch(SQL["cancelled"], at)

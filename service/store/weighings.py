@@ -1,0 +1,242 @@
+"""What the scales said, and what the rules ask about it: one query each for a whole batch."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from service.db import Connection
+from service.domain.policies import Policies
+from service.domain.tickets import Journey
+from service.domain.units import Kilograms
+from service.domain.weighings import Direction, Event, Record, Sequences, Source, Station, Status, Terms
+from service.store import pledges
+from service.store.sentences import sentences
+
+SQL = sentences("weighings")
+
+
+@dataclass(slots=True)
+class Told:
+    """A record that is kept, with what became of it."""
+
+    id: UUID
+    station_id: UUID
+    record_id: UUID
+    body_hash: bytes
+    status: Status
+    duplicate_of: UUID | None = None
+    problem: dict[str, Any] | None = None
+    flags: list[str] = field(default_factory=list)
+    movement_ids: list[UUID] = field(default_factory=list)
+    is_over: bool = False
+
+
+@dataclass(slots=True)
+class Line:
+    """A record on its way into the book."""
+
+    told: Told
+    record: Record
+    occurred_at: datetime
+    ticket_id: UUID | None
+    person_id: UUID
+
+
+async def lock_stations(connection: Connection, station_ids: Collection[UUID]) -> dict[UUID, tuple[Station, Sequences]]:
+    """The stations with their sequence numbers, locked in the order of their ids."""
+    rows = await connection.fetch(SQL["lock_stations"], station_ids)
+    if len(rows) < len(station_ids):
+        await connection.execute(SQL["open_station_books"], station_ids)
+        rows = await connection.fetch(SQL["lock_stations"], station_ids)
+    return {
+        row["id"]: (
+            Station(row["id"], row["jurisdiction"], row["mine_id"], row["enterprise_id"]),
+            Sequences([(span.lower, span.upper) for span in row["seen"]]),
+        )
+        for row in rows
+    }
+
+
+async def find_told(connection: Connection, keys: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Told]:
+    """Those of the records, by station and record id, that were told before."""
+    rows = await connection.fetch(SQL["find_told"], [key[0] for key in keys], [key[1] for key in keys])
+    told = {
+        (row["station_id"], row["record_id"]): Told(
+            row["id"],
+            row["station_id"],
+            row["record_id"],
+            row["body_hash"],
+            Status(row["status"]),
+            row["duplicate_of"],
+            row["problem"],
+            row["flags"],
+            row["movement_ids"],
+        )
+        for row in rows
+    }
+    await mark_over(connection, told.values())
+    return told
+
+
+async def mark_over(connection: Connection, told: Collection[Told]) -> None:
+    """Note with each of the records whether it took kilograms beyond a quota: the legs say it, for ever."""
+    if movement_ids := [movement_id for one in told for movement_id in one.movement_ids]:
+        over = {row["movement"] for row in await connection.fetch(SQL["find_over"], movement_ids)}
+        for one in told:
+            one.is_over = not over.isdisjoint(one.movement_ids)
+
+
+async def find_events(
+    connection: Connection, lines: Sequence[tuple[UUID, Record, datetime]], policies: Policies
+) -> list[tuple[tuple[UUID, Direction], Event, Told]]:
+    """What the stations told before about the same times and weights, oldest first, by station and direction."""
+    rows = await connection.fetch(
+        SQL["find_events"],
+        [station_id for station_id, _, _ in lines],
+        [record.direction.value for _, record, _ in lines],
+        [record.gross_kg for _, record, _ in lines],
+        [occurred_at for _, _, occurred_at in lines],
+        timedelta(seconds=policies.double_scan_seconds),
+        policies.double_scan_kg,
+    )
+    told = [
+        Told(
+            row["id"],
+            row["station_id"],
+            row["record_id"],
+            b"",
+            Status.ACCEPTED,
+            flags=row["flags"],
+            movement_ids=row["movement_ids"],
+        )
+        for row in rows
+    ]
+    await mark_over(connection, told)
+    return [
+        (
+            (row["station_id"], Direction(row["direction"])),
+            Event(row["record_id"], row["plate"], row["ticket_id"], row["gross_kg"], row["occurred_at"]),
+            one,
+        )
+        for row, one in zip(rows, told, strict=True)
+    ]
+
+
+async def lock_terms(connection: Connection, contract_ids: Collection[UUID]) -> dict[UUID, Terms]:
+    """The contracts, locked in the order of their ids, with the pledges of those that sell from stock."""
+    if not contract_ids:
+        return {}
+    rows = await connection.fetch(SQL["find_terms"], contract_ids)
+    from_stock = [row["id"] for row in rows if row["mine_id"] is None]
+    in_force = await pledges.pledges_of(connection, from_stock) if from_stock else {}
+    return {
+        row["id"]: Terms(
+            id=row["id"],
+            kg=Kilograms(row["kg"]),
+            shipped_kg=Kilograms(row["shipped_kg"]),
+            received_kg=Kilograms(row["received_kg"]),
+            valid_until=row["valid_until"],
+            due_on=row["due_on"],
+            is_filed=row["state"] in ("filed", "closed"),
+            is_closed=row["state"] == "closed",
+            pledges=tuple(in_force[row["id"]]) if row["id"] in in_force else None,
+        )
+        for row in rows
+    }
+
+
+async def find_sources(connection: Connection, loads: Collection[tuple[UUID, int]]) -> dict[tuple[UUID, int], Source]:
+    """The mines of loads, by mine and quota year."""
+    if not loads:
+        return {}
+    rows = await connection.fetch(SQL["find_sources"], [mine for mine, _ in loads], [year for _, year in loads])
+    return {
+        (row["id"], row["year"]): Source(row["licence_valid_until"], row["consolidated"], row["has_tranche"])
+        for row in rows
+    }
+
+
+async def find_tares(connection: Connection, plates: Collection[str]) -> dict[str, list[tuple[datetime, int]]]:
+    """The last fresh tares of each plate, with their times."""
+    tares: dict[str, list[tuple[datetime, int]]] = {plate: [] for plate in plates}
+    for row in await connection.fetch(SQL["find_tares"], list(plates)):
+        tares[row["plate"]].append((row["occurred_at"], row["tare_kg"]))
+    return tares
+
+
+async def find_on_the_road(connection: Connection, plates: Collection[str]) -> dict[str, set[UUID]]:
+    """The tickets of each plate whose load is on the road."""
+    tickets: dict[str, set[UUID]] = {plate: set() for plate in plates}
+    for row in await connection.fetch(SQL["find_on_the_road"], list(plates)):
+        tickets[row["plate"]].add(row["id"])
+    return tickets
+
+
+async def find_shipments(
+    connection: Connection, ticket_ids: Collection[UUID]
+) -> dict[UUID, list[tuple[UUID, Kilograms]]]:
+    """The movements that each ticket's own load was made of, last first."""
+    shipments: dict[UUID, list[tuple[UUID, Kilograms]]] = {ticket_id: [] for ticket_id in ticket_ids}
+    for row in await connection.fetch(SQL["find_shipments"], list(ticket_ids)):
+        shipments[row["ticket_id"]].append((row["movement"], Kilograms(row["kg"])))
+    return shipments
+
+
+async def write(
+    connection: Connection,
+    lines: Sequence[Line],
+    journeys: Mapping[UUID, Journey],
+    terms: Sequence[Terms],
+    sequences: Mapping[UUID, Sequences],
+    *,
+    at: datetime,
+) -> None:
+    """Write a batch into the book: its records, and where they have brought tickets, contracts and sequences."""
+    told = [line.told for line in lines]
+    records = [line.record for line in lines]
+    moved = list(journeys.values())
+    await connection.execute(
+        SQL["write"],
+        at,
+        [one.id for one in told],
+        [one.station_id for one in told],
+        [one.record_id for one in told],
+        [one.body_hash for one in told],
+        [record.sequence for record in records],
+        [record.direction.value for record in records],
+        [line.ticket_id for line in lines],
+        [None if line.ticket_id else line.record.ticket for line in lines],
+        [record.plate for record in records],
+        [record.gross_kg for record in records],
+        [record.tare_kg for record in records],
+        [record.grade for record in records],
+        [record.manual for record in records],
+        [record.manual_reason for record in records],
+        [record.second_person for record in records],
+        [record.tare_source for record in records],
+        [record.weighed_at for record in records],
+        [line.occurred_at for line in lines],
+        [one.status.value for one in told],
+        [one.duplicate_of for one in told],
+        [None if one.problem is None else orjson.dumps(one.problem).decode() for one in told],
+        [",".join(one.flags) for one in told],
+        [",".join(map(str, one.movement_ids)) for one in told],
+        [line.person_id for line in lines],
+        list(journeys),
+        [journey.state.value for journey in moved],
+        [journey.out_kg for journey in moved],
+        [journey.out_at for journey in moved],
+        [journey.in_kg for journey in moved],
+        [journey.in_at for journey in moved],
+        [journey.back_kg for journey in moved],
+        [journey.ended_at for journey in moved],
+        [contract.id for contract in terms],
+        [contract.shipped_kg for contract in terms],
+        [contract.received_kg for contract in terms],
+        list(sequences),
+        ["{" + ",".join(f"[{lo},{hi})" for lo, hi in book.ranges) + "}" for book in sequences.values()],
+    )

@@ -1,0 +1,138 @@
+"""Many requests, one batch."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from service.batcher import Batcher
+from service.domain.refusals import Busy
+
+pytestmark = pytest.mark.anyio
+
+
+class Book:
+    """An action that writes down its batches; it waits while `gate` is closed, and chokes on negative jobs."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def __call__(self, jobs: list[int]) -> Sequence[int]:
+        await self.gate.wait()
+        self.batches.append(jobs)
+        await asyncio.sleep(0)
+        if any(job < 0 for job in jobs):
+            raise ValueError(jobs)
+        return [job * 10 for job in jobs]
+
+
+async def test_an_idle_batcher_answers_at_once() -> None:
+    book = Book()
+    async with Batcher("idle", book).running() as batcher:
+        assert await batcher.submit([1, 2]) == [10, 20]
+    assert book.batches == [[1, 2]]
+
+
+async def test_what_waits_while_a_batch_runs_is_one_batch() -> None:
+    book = Book()
+    book.gate.clear()
+    async with Batcher("waits", book).running() as batcher:
+        first = asyncio.create_task(batcher.submit([0]))
+        await asyncio.sleep(0.01)
+        others = [asyncio.create_task(batcher.submit([job])) for job in range(1, 65)]
+        await asyncio.sleep(0.01)
+        book.gate.set()
+        answers = await asyncio.gather(first, *others)
+    assert answers == [[job * 10] for job in range(65)]
+    assert [len(batch) for batch in book.batches] == [1, 64]
+
+
+async def test_a_large_request_does_not_hold_single_ones_up_and_keeps_its_order() -> None:
+    book = Book()
+    book.gate.clear()
+    async with Batcher("fair", book, most_in_batch=100, slice_size=40).running() as batcher:
+        large = asyncio.create_task(batcher.submit(range(1_000)))
+        await asyncio.sleep(0.01)
+        singles = [asyncio.create_task(batcher.submit([5_000 + job])) for job in range(10)]
+        await asyncio.sleep(0.01)
+        book.gate.set()
+        await asyncio.gather(*singles)
+        assert await large == [job * 10 for job in range(1_000)]
+    assert set(range(5_000, 5_010)) < set(book.batches[1]), "the next batch after the one that ran"
+    assert [job for batch in book.batches for job in batch if job < 5_000] == list(range(1_000))
+
+
+async def test_several_large_requests_share_each_batch() -> None:
+    book = Book()
+    book.gate.clear()
+    async with Batcher("share", book, most_in_batch=100, slice_size=40).running() as batcher:
+        large = [asyncio.create_task(batcher.submit([job] * 200)) for job in range(4)]
+        await asyncio.sleep(0.01)
+        book.gate.set()
+        await asyncio.gather(*large)
+    assert [len(batch) for batch in book.batches] == [100] * 8
+    assert all(len(set(batch)) >= 2 for batch in book.batches)
+
+
+async def test_a_full_queue_says_that_it_is_busy() -> None:
+    book = Book()
+    book.gate.clear()
+    async with Batcher("full", book, most_waiting=10).running() as batcher:
+        waiting = asyncio.create_task(batcher.submit(range(10)))
+        await asyncio.sleep(0.01)
+        with pytest.raises(Busy):
+            await batcher.submit([11])
+        book.gate.set()
+        assert len(await waiting) == 10
+        assert await batcher.submit([11]) == [110]
+
+
+async def test_one_bad_job_fails_alone() -> None:
+    book = Book()
+    book.gate.clear()
+    async with Batcher("bad", book, rerun_on=(ValueError,)).running() as batcher:
+        requests = [asyncio.create_task(batcher.submit([job])) for job in (1, -2, 3)]
+        await asyncio.sleep(0.01)
+        book.gate.set()
+        good, bad, also_good = await asyncio.gather(*requests, return_exceptions=True)
+    assert (good, also_good) == ([10], [30])
+    assert isinstance(bad, ValueError)
+    assert book.batches == [[1, -2, 3], [1], [-2], [3]]
+
+
+async def test_trouble_of_our_own_is_told_to_all_and_not_repeated() -> None:
+    book = Book()
+    async with Batcher("trouble", book).running() as batcher:
+        with pytest.raises(ValueError, match="-1"):
+            await batcher.submit([1, -1])
+        assert await batcher.submit([1]) == [10]
+    assert book.batches == [[1, -1], [1]]
+
+
+async def test_a_job_is_done_once_when_its_caller_goes_away() -> None:
+    book = Book()
+    book.gate.clear()
+    async with Batcher("gone", book).running() as batcher:
+        gone = asyncio.create_task(batcher.submit([1]))
+        stays = asyncio.create_task(batcher.submit([2]))
+        await asyncio.sleep(0.01)
+        gone.cancel()
+        await asyncio.sleep(0.01)
+        book.gate.set()
+        assert await stays == [20]
+    assert sorted(job for batch in book.batches for job in batch) == [1, 2]
+
+
+async def test_what_waits_at_the_end_is_still_done() -> None:
+    book = Book()
+    book.gate.clear()
+    batcher = Batcher("end", book, most_in_batch=3)
+    async with batcher.running():
+        waiting = asyncio.create_task(batcher.submit(range(10)))
+        await asyncio.sleep(0.01)
+        book.gate.set()
+    assert await waiting == [job * 10 for job in range(10)]
+    with pytest.raises(Busy):
+        await batcher.submit([1])
