@@ -34,7 +34,9 @@ from service.routes import (
     slips,
     stations,
     stocks,
+    tickets,
     token,
+    weighings,
 )
 from service.routes import problems as problem_pages
 from service.settings import Settings
@@ -56,6 +58,8 @@ ROUTERS = (
     contracts.router,
     slips.router,
     lots.router,
+    tickets.router,
+    weighings.router,
     movements.router,
     provenance.router,
     alerts.router,
@@ -78,6 +82,8 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
                 People.know(state.database, state.cache, state.keys, endpoints.redis_url, settings)
             )
             state.streams = state.cache.waiting
+            state.weighings = await stack.enter_async_context(weighings.weighing_batcher(state))
+            state.issuing = await stack.enter_async_context(tickets.issuing_batcher(state))
             await stack.enter_async_context(chores(state.database, state.cache.commands, state.clock, state.policies))
             yield
 

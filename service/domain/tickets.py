@@ -1,7 +1,7 @@
 """Tickets: one load, one vehicle, one journey (W01)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
@@ -178,12 +178,16 @@ def cancelled(journey: Journey, *, at: datetime) -> Journey:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """The contract or slip under which a ticket is asked for, as far as its rules need it."""
+    """The contract or slip under which a ticket is asked for."""
 
-    is_closed: bool
-    goes_by_tickets: bool
-    valid_until: datetime | None  # the first instant after its last day
+    seller_id: UUID
+    buyer_id: UUID
+    mine_id: UUID | None
+    earmark: str | None
     grade: str
+    valid_until: date | None = None  # its last day
+    is_closed: bool = False
+    goes_by_tickets: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +211,10 @@ def check_wish(wish: Wish, paper: Paper, *, serves_the_seller: bool) -> None:
         raise SlipGoesWithoutTickets
     if paper.is_closed:
         raise ContractIsClosed
-    if paper.valid_until is not None and wish.valid_from >= paper.valid_until:
-        raise ContractHasEnded(valid_until=shanghai_day(paper.valid_until).isoformat())
+    if paper.valid_until is not None and shanghai_day(wish.valid_from) > paper.valid_until:
+        raise ContractHasEnded(valid_until=paper.valid_until)
     if not serves_the_seller:
-        raise SourceStationNotTheSellers(source_station_id=str(wish.source_station_id))
+        raise SourceStationNotTheSellers(source_station_id=wish.source_station_id)
 
 
 def flags_of(wish: Wish, paper: Paper, *, is_frozen: bool, another_is_open: bool) -> list[Flag]:

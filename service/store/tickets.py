@@ -75,17 +75,15 @@ async def numbers_taken(connection: Connection, numbers: Collection[str]) -> set
     return {row["number"] for row in await connection.fetch(SQL["numbers_taken"], list(numbers))}
 
 
-async def share_contracts(
-    connection: Connection, contract_ids: Collection[UUID], firm_id: UUID
-) -> dict[UUID, Record]:
-    """The contracts to which a firm is a party, which nobody closes before this transaction ends."""
-    rows = await connection.fetch(SQL["share_papers"], contract_ids, firm_id) if contract_ids else []
+async def share_contracts(connection: Connection, contract_ids: Collection[UUID]) -> dict[UUID, Record]:
+    """The contracts, which nobody closes before this transaction ends."""
+    rows = await connection.fetch(SQL["share_papers"], contract_ids) if contract_ids else []
     return {row["id"]: row for row in rows}
 
 
-async def find_slips(connection: Connection, slip_ids: Collection[UUID], firm_id: UUID) -> dict[UUID, Record]:
-    """The slips of a firm."""
-    rows = await connection.fetch(SQL["find_slips"], slip_ids, firm_id) if slip_ids else []
+async def find_slips(connection: Connection, slip_ids: Collection[UUID]) -> dict[UUID, Record]:
+    """The slips."""
+    rows = await connection.fetch(SQL["find_slips"], slip_ids) if slip_ids else []
     return {row["id"]: row for row in rows}
 
 

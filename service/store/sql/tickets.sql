@@ -15,16 +15,16 @@ SELECT t.* FROM ticket AS t WHERE t.id = $1 OR t.number = $2
 SELECT number FROM ticket WHERE number = ANY($1)
 
 -- name: share_papers
--- Locks the contracts in the order of their ids against being closed meanwhile; the caller's side is checked here.
+-- Locks the contracts in the order of their ids against being closed meanwhile.
 SELECT id, seller_id, buyer_id, mine_id, earmark, grade, valid_until, state = 'closed' AS is_closed
 FROM contract
-WHERE id = ANY($1) AND $2 IN (seller_id, buyer_id)
+WHERE id = ANY($1)
 ORDER BY id
 FOR SHARE
 
 -- name: find_slips
 -- Locks nothing; leans on the primary key.
-SELECT id, enterprise_id, mine_id, earmark, grade, by_tickets FROM slip WHERE id = ANY($1) AND enterprise_id = $2
+SELECT id, enterprise_id, mine_id, earmark, grade, by_tickets FROM slip WHERE id = ANY($1)
 
 -- name: find_stations
 -- Locks nothing; leans on the primary key.

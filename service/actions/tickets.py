@@ -1,0 +1,314 @@
+"""What sellers and offices do about tickets."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from service.db import Connection, Door
+from service.domain.alerts import Alert, Flag
+from service.domain.codes.numbers import NUMBER_SPACE, make_number
+from service.domain.codes.tickets import CodeFault, TicketCode, encode, read
+from service.domain.ledger import AccountKey, AccountKind
+from service.domain.permissions import Actor
+from service.domain.policies import DEFAULTS, OverdrawPolicy, Policies
+from service.domain.refusals import NotAllowed, NotFound, Refusal
+from service.domain.tickets import (
+    CheckReason,
+    Journey,
+    Paper,
+    QuotaIsUsedUp,
+    Ticket,
+    Wish,
+    cancelled,
+    check_wish,
+    flags_of,
+    reasons_against,
+)
+from service.domain.units import Kilograms, shanghai_day, shanghai_year
+from service.domain.weighings import Station, named_ticket
+from service.keys import KeyRing, Purpose
+from service.store import alerts, audits, tickets, weighings
+from service.store.accounts import open_accounts
+from service.store.ledger import balances, lock_head
+from service.store.tickets import Issue
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A ticket that somebody asks for."""
+
+    actor: Actor
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
+class _Good:
+    """An order that its paper bears."""
+
+    place: int
+    order: Order
+    paper: Paper
+    station: Station
+    flags: list[Flag]
+    load: AccountKey
+    quota: AccountKey | None
+
+
+async def issue_tickets(
+    connection: Connection, orders: Sequence[Order], *, at: datetime, keys: KeyRing, policies: Policies = DEFAULTS
+) -> list[UUID | Refusal]:
+    """Issue what the papers bear, in order: the ticket's id, or why there is none (W01, R26).
+
+    1. Hold the contracts, so that nobody closes them meanwhile, and read what the rules ask.
+    2. Refuse order by order; under policy `block` also what the quota has not left, under the head's lock (O03).
+    3. Open the accounts, draw the numbers, sign the codes, write the tickets.
+    """
+    answers: list[UUID | Refusal] = [NotFound()] * len(orders)
+    good = await _judge(connection, orders, answers, policies)
+    accounts = await open_accounts(
+        connection, {key for one in good for key in (one.load, one.quota) if key is not None}
+    )
+    if policies.overdraw is OverdrawPolicy.BLOCK:
+        good = await _within_quota(connection, good, accounts, answers, at=at)
+    if not good:
+        return answers
+
+    numbers = await _draw_numbers(connection, len(good))
+    key = keys.current(Purpose.TICKETS)
+    issues = []
+    for one, number in zip(good, numbers, strict=True):
+        wish, ticket_id = one.order.wish, one.load.document_id
+        assert ticket_id is not None, "a load is a ticket's"
+        code = TicketCode.of(
+            ticket_id=ticket_id,
+            number=number,
+            reissue=0,
+            valid_from=wish.valid_from,
+            valid_until=wish.valid_until,
+            plate=wish.plate,
+            planned_kg=wish.planned_kg,
+            source_station_id=wish.source_station_id,
+            destination_station_id=wish.destination_station_id,
+            grade=wish.grade,
+        )
+        ticket = Ticket(
+            id=ticket_id,
+            number=number,
+            code=encode(code, key_id=key.key_id, sign=key.sign),
+            contract_id=wish.contract_id,
+            slip_id=wish.slip_id,
+            seller_id=one.paper.seller_id,
+            buyer_id=one.paper.buyer_id,
+            mine_id=one.paper.mine_id,
+            earmark=one.paper.earmark,
+            plate=wish.plate,
+            planned_kg=wish.planned_kg,
+            grade=wish.grade,
+            source_station_id=wish.source_station_id,
+            destination_station_id=wish.destination_station_id,
+            valid_from=wish.valid_from,
+            valid_until=wish.valid_until,
+            account=accounts[one.load],
+            source_account=accounts[one.quota] if one.quota else None,
+        )
+        issues.append(Issue(ticket, one.order.actor.person_id, one.flags))
+        answers[one.place] = ticket_id
+    await tickets.issue(connection, issues, at=at)
+    await alerts.open_alerts(
+        connection,
+        [_alert(flag, one, issue.ticket) for one, issue in zip(good, issues, strict=True) for flag in one.flags],
+        at=at,
+    )
+    for actor in {one.order.actor for one in good}:
+        issued = [issue.ticket.id for one, issue in zip(good, issues, strict=True) if one.order.actor == actor]
+        subject_id = issued[0] if len(issued) == 1 else None
+        await audits.note(connection, "tickets.issue", subject_id, {"tickets": issued}, at=at, actor=actor)
+    return answers
+
+
+async def _judge(
+    connection: Connection, orders: Sequence[Order], answers: list[UUID | Refusal], policies: Policies
+) -> list[_Good]:
+    wishes = [order.wish for order in orders]
+    papers = await _papers(connection, wishes)
+    stations = await tickets.find_stations(
+        connection, [station for wish in wishes for station in (wish.source_station_id, wish.destination_station_id)]
+    )
+    open_times = await tickets.open_on_plates(connection, {wish.plate for wish in wishes})
+    loads = {
+        (paper.mine_id, shanghai_year(wish.valid_from))
+        for wish in wishes
+        if (paper := _paper_of(wish, papers)) and paper.mine_id
+    }
+    sources = await weighings.find_sources(connection, loads)
+    good = []
+    for place, order in enumerate(orders):
+        wish, paper = order.wish, _paper_of(order.wish, papers)
+        try:
+            if paper is None or order.actor.enterprise_id not in (paper.seller_id, paper.buyer_id):
+                raise NotFound
+            if order.actor.enterprise_id != paper.seller_id:
+                raise NotAllowed
+            station = stations.get(wish.source_station_id)
+            if station is None or wish.destination_station_id not in stations:
+                raise NotFound(stations=[wish.source_station_id, wish.destination_station_id])
+            check_wish(wish, paper, serves_the_seller=_serves(station, paper))
+        except Refusal as refusal:
+            answers[place] = refusal
+            continue
+        year = shanghai_year(wish.valid_from)
+        source = sources.get((paper.mine_id, year)) if paper.mine_id else None
+        times = open_times[wish.plate]
+        flags = flags_of(
+            wish,
+            paper,
+            is_frozen=source is not None and source.is_frozen(shanghai_day(wish.valid_from), policies),
+            another_is_open=any(since < wish.valid_until and wish.valid_from < until for since, until in times),
+        )
+        times.append((wish.valid_from, wish.valid_until))
+        quota = AccountKey(AccountKind.QUOTA, owner_id=paper.mine_id, year=year, earmark=paper.earmark)
+        load = AccountKey(AccountKind.LOAD, owner_id=paper.seller_id, document_id=uuid7())
+        good.append(_Good(place, order, paper, station, flags, load, quota if paper.mine_id else None))
+    return good
+
+
+async def _papers(connection: Connection, wishes: Sequence[Wish]) -> dict[UUID, Paper]:
+    contracts = await tickets.share_contracts(
+        connection, sorted({wish.contract_id for wish in wishes if wish.contract_id})
+    )
+    slips = await tickets.find_slips(connection, sorted({wish.slip_id for wish in wishes if wish.slip_id}))
+    sales = {
+        row["id"]: Paper(
+            row["seller_id"],
+            row["buyer_id"],
+            row["mine_id"],
+            row["earmark"],
+            row["grade"],
+            valid_until=row["valid_until"],
+            is_closed=row["is_closed"],
+        )
+        for row in contracts.values()
+    }
+    own = {
+        row["id"]: Paper(
+            row["enterprise_id"],
+            row["enterprise_id"],
+            row["mine_id"],
+            row["earmark"],
+            row["grade"],
+            goes_by_tickets=row["by_tickets"],
+        )
+        for row in slips.values()
+    }
+    return sales | own
+
+
+def _paper_of(wish: Wish, papers: dict[UUID, Paper]) -> Paper | None:
+    document_id = wish.contract_id or wish.slip_id
+    return papers.get(document_id) if document_id else None
+
+
+def _serves(station: Station, paper: Paper) -> bool:
+    if station.mine_id is not None and paper.mine_id is not None:
+        return station.mine_id == paper.mine_id
+    return station.enterprise_id == paper.seller_id
+
+
+async def _within_quota(
+    connection: Connection,
+    good: Sequence[_Good],
+    accounts: dict[AccountKey, int],
+    answers: list[UUID | Refusal],
+    *,
+    at: datetime,
+) -> list[_Good]:
+    """Those whose planned kilograms the quota still has, beside what other tickets hold."""
+    await lock_head(connection, at=at)
+    quotas = {accounts[one.quota] for one in good if one.quota}
+    held = await tickets.held(connection, quotas)
+    available = {
+        account: balance.in_kg - balance.out_kg - held.get(account, 0)
+        for account, balance in (await balances(connection, quotas)).items()
+    }
+    borne = []
+    for one in good:
+        planned_kg = one.order.wish.planned_kg
+        if one.quota is None:
+            borne.append(one)
+        elif planned_kg > available[accounts[one.quota]]:
+            left_kg = Kilograms(max(0, available[accounts[one.quota]]))
+            answers[one.place] = QuotaIsUsedUp(available_kg=left_kg, planned_kg=planned_kg)
+        else:
+            available[accounts[one.quota]] -= planned_kg
+            borne.append(one)
+    return borne
+
+
+async def _draw_numbers(connection: Connection, count: int) -> list[str]:
+    drawn: dict[str, None] = {}
+    while len(drawn) < count:
+        fresh = {make_number(secrets.randbelow(NUMBER_SPACE)) for _ in range(count - len(drawn))}
+        drawn |= dict.fromkeys(fresh - await tickets.numbers_taken(connection, fresh))
+    return list(drawn)
+
+
+def _alert(flag: Flag, one: _Good, ticket: Ticket) -> Alert:
+    of_the_mine = flag is Flag.QUOTA_FROZEN and ticket.mine_id is not None
+    return Alert(
+        flag,
+        "mine" if of_the_mine else "ticket",
+        str(ticket.mine_id if of_the_mine else ticket.id),
+        one.station.jurisdiction,
+        (ticket.seller_id, ticket.buyer_id),
+        ticket.valid_from,
+        {"ticket": ticket.number, "plate": ticket.plate, "kg": ticket.planned_kg},
+    )
+
+
+async def cancel_ticket(connection: Connection, ticket_id: UUID, reason: str, *, at: datetime, actor: Actor) -> None:
+    """End a ticket before its journey and release its hold (E4); by its seller or an office.
+
+    Raises NotFound, NotAllowed for its buyer, TicketAlreadyWeighed (E5) and TicketHasEnded.
+    """
+    found = await tickets.lock_visible(connection, ticket_id, actor)
+    if found is None:
+        raise NotFound
+    ticket, journey = found
+    if not actor.is_office and actor.enterprise_id != ticket.seller_id:
+        raise NotAllowed
+    ended = cancelled(journey, at=at)
+
+    if ended is not journey:
+        await tickets.cancel(connection, ticket_id, at=at)
+        await audits.note(connection, "tickets.cancel", ticket_id, {"reason": reason}, at=at, actor=actor)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What there is to say to somebody who holds a code in front of a truck."""
+
+    reasons: list[CheckReason | CodeFault]
+    ticket: Ticket | None = None
+    journey: Journey | None = None
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether nothing speaks against the journey."""
+        return self.ticket is not None and not self.reasons
+
+
+async def look_up_code(door: Door, text: str, plate: str | None, *, at: datetime, keys: KeyRing) -> Checked:
+    """What a code or a number in front of a truck is worth now (W03): a wrong one has reasons, and is no error."""
+    naming = named_ticket(text)
+    found = await tickets.find_named(door, naming) if naming else None
+    if found is not None:
+        ticket, journey = found
+        return Checked(list(reasons_against(ticket, journey, plate, at=at)), ticket, journey)
+    if naming is not None and naming.number is not None:
+        return Checked([CheckReason.UNKNOWN_TICKET])
+    fault = read(text, keys.public_keys(Purpose.TICKETS))
+    return Checked([fault if isinstance(fault, CodeFault) else CheckReason.UNKNOWN_TICKET])

@@ -1,0 +1,211 @@
+"""What scales say: one record or a day's book of them."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import asyncpg
+import orjson
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, WithJsonSchema
+from starlette.datastructures import State
+
+from service import problems
+from service.actions.weighings import Sent, Weighed, weigh_all
+from service.auth import may
+from service.batcher import Batcher
+from service.db import database
+from service.domain.codes.plates import plate_as_seen
+from service.domain.codes.texts import Malformed, clean_text
+from service.domain.permissions import Actor
+from service.domain.refusals import NotAllowed
+from service.domain.weighings import Direction, Record
+from service.keys import Purpose
+from service.routes.bodies import described, read_body
+from service.routes.fields import FIRST_YEAR, LAST_YEAR, refused
+from service.routes.idempotency import OnceDep
+
+router = APIRouter(prefix="/v1/weighings", tags=["weighings"])
+
+MOST_RECORDS = 5_000
+Weighings = Batcher[Sent, Weighed]
+
+
+def _clean(text: str, at_most: int) -> str:
+    try:
+        return clean_text(text, at_most=at_most)
+    except Malformed as fault:
+        raise refused(fault.code, fault.zh, fault.en) from fault
+
+
+# The same trucks pass the same scales all day.
+@lru_cache(16_384)
+def _plate(text: str) -> str:
+    return plate_as_seen(_clean(text, 32))
+
+
+@lru_cache(1_024)
+def _grade(text: str) -> str:
+    return _clean(text, 20)
+
+
+def _words(text: str) -> str:
+    return _clean(text, 200)
+
+
+_Moment = Annotated[
+    AwareDatetime, Field(ge=datetime(FIRST_YEAR, 1, 1, tzinfo=UTC), lt=datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC))
+]
+_ScaleKilograms = Annotated[int, Field(ge=-1_000_000, le=1_000_000_000)]
+
+
+class RecordIn(BaseModel):
+    """A line of a station's book. Built of native checks, since thousands come at once; a number is never a text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    id: UUID
+    sequence: Annotated[int, Field(ge=0, le=2**53)]
+    ticket: Annotated[str, Field(max_length=2_000)] | None = None
+    direction: Annotated[Direction, WithJsonSchema({"type": "string", "enum": list(Direction)})]
+    plate: Annotated[str, Field(max_length=64), AfterValidator(_plate)]
+    gross_kg: _ScaleKilograms
+    tare_kg: _ScaleKilograms
+    grade: Annotated[str, AfterValidator(_grade)] | None = None
+    weighed_at: _Moment
+    manual: bool = False
+    manual_reason: Annotated[str, AfterValidator(_words)] | None = None
+    second_person: Annotated[str, AfterValidator(_words)] | None = None
+    tare_source: Literal["fresh", "stored"] = "fresh"
+
+    def record(self) -> Record:
+        """The record as the rules take it."""
+        return Record(
+            self.id,
+            self.sequence,
+            self.ticket,
+            self.direction,
+            self.plate,
+            self.gross_kg,
+            self.tare_kg,
+            self.grade,
+            self.weighed_at,
+            self.manual,
+            self.manual_reason,
+            self.second_person,
+            self.tare_source,
+        )
+
+
+class SendingIn(BaseModel):
+    """Records with the device's clock at sending, by which its offset is measured."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    sent_at: _Moment | None = None
+    records: Annotated[list[RecordIn], Field(min_length=1, max_length=MOST_RECORDS)]
+
+
+class ResultOut(BaseModel):
+    """What became of a record."""
+
+    id: UUID
+    status: Literal["accepted", "duplicate", "refused"]
+    movement_ids: list[UUID]
+    flags: list[str]
+    duplicate_of: UUID | None
+    problem: dict[str, Any] | None
+
+
+class ResultsOut(BaseModel):
+    """What became of each record, in order."""
+
+    results: list[ResultOut]
+
+
+_ONE: TypeAdapter[RecordIn] = TypeAdapter(RecordIn)
+_MANY: TypeAdapter[SendingIn] = TypeAdapter(SendingIn)
+_BODY = {
+    "oneOf": [
+        _ONE.json_schema(),
+        {
+            "type": "object",
+            "required": ["records"],
+            "properties": {
+                "sent_at": {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]},
+                "records": {"type": "array", "minItems": 1, "maxItems": MOST_RECORDS, "items": _ONE.json_schema()},
+            },
+        },
+    ]
+}
+
+
+def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
+    """The batcher of this process: what waits is weighed in one transaction."""
+
+    async def run(batch: list[Sent]) -> Sequence[Weighed]:
+        async with state.database.transaction() as connection:
+            return await weigh_all(
+                connection,
+                batch,
+                at=state.clock.now(),
+                sign=state.keys.current(Purpose.LEDGER),
+                policies=state.policies,
+            )
+
+    return Weighings(
+        "weighings",
+        run,
+        rerun_on=(asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.DeadlockDetectedError),
+    ).running()
+
+
+@router.post("", response_model=ResultsOut, openapi_extra=described(_BODY))
+async def record_weighings(
+    request: Request, once: OnceDep, actor: Annotated[Actor, Depends(may("weighings.record"))]
+) -> Response:
+    """Keep what this station's scale said; nothing that a truck can weigh is refused, and a repeated record is told once."""
+    state = request.app.state
+    if actor.station_id is None:
+        raise NotAllowed
+    raw = await request.body()
+    if b'"records"' in raw:
+        sending = await read_body(request, _MANY)
+        records = sending.records
+        offset = state.clock.now() - sending.sent_at if sending.sent_at else timedelta()
+    else:
+        records, offset = [await read_body(request, _ONE)], timedelta()
+    sent = [Sent(actor.station_id, actor.person_id, offset, record.record()) for record in records]
+    if once.key is None:
+        weighed = await state.weighings.submit(sent)
+        answer = orjson.dumps({"results": [_result(one) for one in weighed]}, default=str)
+        return Response(answer, media_type="application/json")
+
+    async with database(request).transaction() as connection:
+
+        async def deed() -> ResultsOut:
+            weighed = await weigh_all(
+                connection,
+                sent,
+                at=state.clock.now(),
+                sign=state.keys.current(Purpose.LEDGER),
+                policies=state.policies,
+            )
+            return ResultsOut.model_validate({"results": [_result(one) for one in weighed]})
+
+        return await once(connection, actor, deed, status=200)
+
+
+def _result(weighed: Weighed) -> dict[str, Any]:
+    return {
+        "id": weighed.id,
+        "status": weighed.status,
+        "movement_ids": weighed.movement_ids,
+        "flags": weighed.flags,
+        "duplicate_of": weighed.duplicate_of,
+        "problem": problems.problem(weighed.refusal) if weighed.refusal else None,
+    }

@@ -1,0 +1,272 @@
+"""POST /v1/weighings: what scales say."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from service.keys import Purpose
+from tests import cast, yard
+
+pytestmark = pytest.mark.anyio
+By = Callable[[cast.Person], httpx.AsyncClient]
+
+
+@pytest.fixture
+def now(app: FastAPI) -> datetime:
+    at: datetime = app.state.clock.now()
+    return at
+
+
+@pytest.fixture
+async def contract_id(app: FastAPI, now: datetime) -> UUID:
+    async with app.state.database.transaction() as connection:
+        await yard.grant(connection, 100_000, at=now, sign=app.state.keys.current(Purpose.LEDGER))
+        return await yard.contract(connection, at=now)
+
+
+async def issue(by: By, contract_id: UUID, now: datetime, **changed: Any) -> dict[str, Any]:
+    answer = await by(cast.PAIZHAI_CLERK).post("/v1/tickets", json=yard.ticket_in(contract_id, now, **changed))
+    assert answer.status_code == 201, answer.text
+    ticket: dict[str, Any] = answer.json()
+    return ticket
+
+
+async def weigh(by: By, *records: dict[str, Any], who: cast.Person = cast.BRIDGE_7_DEVICE) -> list[dict[str, Any]]:
+    body = records[0] if len(records) == 1 else {"records": list(records)}
+    answer = await by(who).post("/v1/weighings", json=body)
+    assert answer.status_code == 200, answer.text
+    results: list[dict[str, Any]] = answer.json()["results"]
+    return results
+
+
+async def test_a_load_is_weighed_out_and_in(by: By, contract_id: UUID, now: datetime) -> None:
+    ticket = await issue(by, contract_id, now)
+
+    [out] = await weigh(by, yard.record(ticket, "out", 31_200, now))
+    assert (out["status"], out["flags"], out["duplicate_of"], out["problem"]) == ("accepted", [], None, None)
+    assert len(out["movement_ids"]) == 1
+    [arrived] = await weigh(by, yard.record(ticket, "in", 31_140, now), who=cast.PLANT_TWO_DEVICE)
+    assert (arrived["status"], arrived["flags"]) == ("accepted", [])
+
+    shown = (await by(cast.PLANT_CLERK).get(f"/v1/tickets/{ticket['id']}")).json()
+    assert (shown["state"], shown["out_kg"], shown["in_kg"]) == ("delivered", 31_200, 31_140)
+    contract = (await by(cast.PLANT_CLERK).get(f"/v1/contracts/{contract_id}")).json()
+    assert (contract["shipped_kg"], contract["received_kg"]) == (31_200, 31_140)
+    lots = (await by(cast.PLANT_CLERK).get("/v1/lots")).json()["items"]
+    assert [(lot["in_kg"], lot["out_kg"]) for lot in lots] == [(31_140, 0)]
+
+
+async def test_the_code_of_the_paper_names_the_ticket(by: By, contract_id: UUID, now: datetime) -> None:
+    ticket = await issue(by, contract_id, now)
+    [out] = await weigh(by, yard.record(ticket, "out", 31_200, now, ticket=ticket["code"].lower()))
+    assert out["flags"] == []
+    forged = ticket["code"][:-1] + str((int(ticket["code"][-1]) + 1) % 10)
+    [other] = await weigh(by, yard.record(ticket, "out", 20_000, now, ticket=forged))
+    assert other["flags"] == ["unknown-ticket"]
+
+
+async def test_every_load_beyond_the_quota_says_so_however_often_it_is_sent(
+    by: By, contract_id: UUID, now: datetime
+) -> None:
+    tickets = [await issue(by, contract_id, now, plate=f"辽C1234{n}") for n in range(5)]
+    records = [yard.record(ticket, "out", 30_000, now) for ticket in tickets]
+    first = await weigh(by, *records[:4])
+    last = await weigh(by, records[4])
+    assert [result["flags"] for result in (*first, *last)] == [[], [], [], ["quota-overdrawn"], ["quota-overdrawn"]]
+
+    again = await weigh(by, *records)
+    assert {result["status"] for result in again} == {"duplicate"}
+    assert [result["flags"] for result in again] == [[], [], [], ["quota-overdrawn"], ["quota-overdrawn"]]
+    assert [result["movement_ids"] for result in again] == [result["movement_ids"] for result in (*first, *last)]
+    assert [result["duplicate_of"] for result in again] == [record["id"] for record in records]
+    alerts = (await by(cast.LI).get("/v1/alerts?code=quota-overdrawn&state=open")).json()["items"]
+    assert [alert["subject_id"] for alert in alerts] == [str(cast.PAIZHAI_MINE)]
+
+
+async def test_the_next_tranche_settles_the_overdraw(app: FastAPI, by: By, contract_id: UUID, now: datetime) -> None:
+    for n in range(4):
+        await weigh(by, yard.record(await issue(by, contract_id, now, plate=f"辽C1234{n}"), "out", 30_000, now))
+    async with app.state.database.transaction() as connection:
+        _, posted = await yard.grant(connection, 50_000, at=now, sign=app.state.keys.current(Purpose.LEDGER))
+        assert len(posted.closed) == 1
+        assert posted.closed[0].peak_kg == 20_000
+
+
+async def test_a_record_id_is_the_stations_own(by: By, contract_id: UUID, now: datetime) -> None:
+    ticket, other = [await issue(by, contract_id, now, plate=f"辽C1234{n}") for n in range(2)]
+    record = yard.record(ticket, "out", 31_200, now)
+    await weigh(by, record)
+
+    [reused] = await weigh(by, {**record, "gross_kg": 40_000})
+    assert (reused["status"], reused["problem"]["code"], reused["movement_ids"]) == ("refused", "id-reused", [])
+    [elsewhere] = await weigh(by, {**record, "direction": "in"}, who=cast.PLANT_TWO_DEVICE)
+    assert elsewhere["status"] == "accepted"
+    same = yard.record(other, "out", 31_200, now)
+    first, second, third = await weigh(by, same, same, {**same, "plate": "辽C99999"})
+    assert [one["status"] for one in (first, second, third)] == ["accepted", "duplicate", "refused"]
+    assert first["movement_ids"] == second["movement_ids"]
+
+
+async def test_the_impossible_is_refused_and_kept(app: FastAPI, by: By, contract_id: UUID, now: datetime) -> None:
+    ticket = await issue(by, contract_id, now)
+    record = yard.record(ticket, "out", 31_200, now, gross_kg=15_000)
+    for _ in range(2):
+        [result] = await weigh(by, record)
+        assert (result["status"], result["problem"]["code"], result["problem"]["status"]) == (
+            "refused",
+            "impossible-weight",
+            409,
+        )
+        assert result["problem"]["tare_kg"] == 15_000
+    async with app.state.database.transaction(readonly=True) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM weighing WHERE status = 'refused'") == 1
+    shown = (await by(cast.PAIZHAI_CLERK).get(f"/v1/tickets/{ticket['id']}")).json()
+    assert shown["state"] == "issued"
+
+
+async def test_one_event_scanned_twice_is_told_once(by: By, contract_id: UUID, now: datetime) -> None:
+    ticket = await issue(by, contract_id, now)
+    first = yard.record(ticket, "out", 31_200, now)
+    [told] = await weigh(by, first)
+    again = yard.record(ticket, "out", 31_210, now + timedelta(seconds=30))
+    for _ in range(2):
+        [result] = await weigh(by, again)
+        assert (result["status"], result["duplicate_of"]) == ("duplicate", first["id"])
+        assert result["movement_ids"] == told["movement_ids"]
+    later = yard.record(ticket, "out", 31_210, now + timedelta(minutes=30))
+    [second] = await weigh(by, later)
+    assert second["flags"] == ["ticket-reused"]
+
+
+async def test_ore_without_a_ticket_is_weighed_all_the_same(by: By, contract_id: UUID, now: datetime) -> None:
+    [result] = await weigh(by, yard.record(None, "out", 31_200, now))
+    assert (result["status"], result["flags"]) == ("accepted", ["no-ticket"])
+    assert len(result["movement_ids"]) == 1
+
+
+async def test_a_destination_before_its_source_settles_itself(by: By, contract_id: UUID, now: datetime) -> None:
+    ticket = await issue(by, contract_id, now)
+    [arrived] = await weigh(by, yard.record(ticket, "in", 31_140, now), who=cast.PLANT_TWO_DEVICE)
+    assert arrived["flags"] == ["station-bypass"]
+    alerts = (await by(cast.LI).get("/v1/alerts?code=station-bypass&state=open")).json()["items"]
+    assert [alert["subject_id"] for alert in alerts] == [ticket["id"]]
+    await weigh(by, yard.record(ticket, "out", 31_200, now))
+    assert (await by(cast.LI).get("/v1/alerts?code=station-bypass&state=open")).json()["items"] == []
+
+
+async def test_a_load_that_was_not_taken_is_credited_to_the_quota(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    ticket = await issue(by, contract_id, now)
+    out = yard.record(ticket, "out", 31_200, now)
+    back = yard.record(ticket, "back", 31_180, now + timedelta(hours=3))
+    gone, returned = await weigh(by, out, back)
+    assert (returned["status"], returned["flags"]) == ("accepted", [])
+    assert gone["movement_ids"][0] in returned["movement_ids"]
+    shown = (await by(cast.PAIZHAI_CLERK).get(f"/v1/tickets/{ticket['id']}")).json()
+    assert (shown["state"], shown["back_kg"]) == ("returned", 31_180)
+    async with app.state.database.transaction(readonly=True) as connection:
+        assert await spent(connection) == 20
+        assert await connection.fetchval("SELECT shipped_kg FROM contract WHERE id = $1", contract_id) == 0
+
+
+async def spent(connection: Any) -> int:
+    live: int = await connection.fetchval(
+        "SELECT (SELECT coalesce(sum(source_kg), 0) FROM leg WHERE source = a.id)"
+        " - (SELECT coalesce(sum(hi - lo), 0) FROM hole WHERE account = a.id AND side = 'out')"
+        " FROM account a WHERE a.kind = 'quota' AND a.owner_id = $1",
+        cast.PAIZHAI_MINE,
+    )
+    return live
+
+
+async def test_a_gap_in_the_sequence_is_open_until_its_record_comes(by: By, contract_id: UUID, now: datetime) -> None:
+    tickets = [await issue(by, contract_id, now, plate=f"辽C1234{n}") for n in range(3)]
+    records = [yard.record(t, "out", 20_000, now, sequence=100 + n) for n, t in enumerate(tickets)]
+    await weigh(by, records[0])
+    [ahead] = await weigh(by, records[2])
+    assert ahead["flags"] == ["sequence-gap"]
+    open_gaps = "/v1/alerts?code=sequence-gap&state=open"
+    assert len((await by(cast.LI).get(open_gaps)).json()["items"]) == 1
+    [missing] = await weigh(by, records[1])
+    assert missing["flags"] == []
+    assert (await by(cast.LI).get(open_gaps)).json()["items"] == []
+
+
+async def test_a_clock_that_is_wrong_is_corrected_and_flagged(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    ticket = await issue(by, contract_id, now)
+    record = yard.record(ticket, "out", 31_200, now - timedelta(minutes=61))
+    body = {"sent_at": (now - timedelta(minutes=60)).isoformat(), "records": [record]}
+    [result] = (await by(cast.BRIDGE_7_DEVICE).post("/v1/weighings", json=body)).json()["results"]
+    assert result["flags"] == ["clock-skew"]
+    async with app.state.database.transaction(readonly=True) as connection:
+        occurred_at = await connection.fetchval("SELECT occurred_at FROM weighing")
+    assert abs(occurred_at - (now - timedelta(minutes=1))) < timedelta(seconds=30)
+
+
+BAD = [
+    ({"gross_kg": 31_200.0}, "/gross_kg"),
+    ({"gross_kg": "31200"}, "/gross_kg"),
+    ({"gross_kg": True}, "/gross_kg"),
+    ({"gross_kg": 10**30}, "/gross_kg"),
+    ({"tare_kg": None}, "/tare_kg"),
+    ({"id": "seven"}, "/id"),
+    ({"sequence": -1}, "/sequence"),
+    ({"direction": "up"}, "/direction"),
+    ({"plate": "\u202e辽C12345"}, "/plate"),
+    ({"plate": ""}, "/plate"),
+    ({"weighed_at": "2026-03-01T08:00:00"}, "/weighed_at"),
+    ({"weighed_at": "1026-03-01T08:00:00Z"}, "/weighed_at"),
+    ({"weighed_at": 1_770_000_000}, "/weighed_at"),
+    ({"grade": "LM\u200b46"}, "/grade"),
+    ({"tare_source": "guessed"}, "/tare_source"),
+    ({"driver": "王"}, "/driver"),
+    ({"ticket": "9" * 2_001}, "/ticket"),
+]
+
+
+@pytest.mark.parametrize(("changed", "pointer"), BAD)
+async def test_a_malformed_record_is_refused_where_it_is_wrong(
+    app: FastAPI, by: By, now: datetime, changed: dict[str, Any], pointer: str
+) -> None:
+    record = {**yard.record(None, "out", 31_200, now), **changed}
+    answer = await by(cast.BRIDGE_7_DEVICE).post("/v1/weighings", json=record)
+    assert answer.status_code == 422, answer.text
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+    many = {"records": [yard.record(None, "out", 31_200, now), record]}
+    answer = await by(cast.BRIDGE_7_DEVICE).post("/v1/weighings", json=many)
+    assert [error["pointer"] for error in answer.json()["errors"]] == [f"/records/1{pointer}"]
+    async with app.state.database.transaction(readonly=True) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM weighing") == 0
+
+
+async def test_a_book_has_a_first_and_a_last_page(by: By, now: datetime) -> None:
+    device = by(cast.BRIDGE_7_DEVICE)
+    assert (await device.post("/v1/weighings", json={"records": []})).status_code == 422
+    records = [yard.record(None, "out", 31_200, now)] * 5_001
+    assert (await device.post("/v1/weighings", json={"records": records})).status_code == 422
+
+
+async def test_only_a_station_weighs(client: httpx.AsyncClient, by: By, now: datetime) -> None:
+    record = yard.record(None, "out", 31_200, now)
+    assert (await client.post("/v1/weighings", json=record)).status_code == 401
+    for person in (cast.PROVINCE, cast.LI, cast.PAIZHAI_CLERK):
+        assert (await by(person).post("/v1/weighings", json=record)).status_code == 403
+
+
+async def test_a_key_gives_the_same_answer_again(by: By, contract_id: UUID, now: datetime) -> None:
+    ticket = await issue(by, contract_id, now)
+    record = yard.record(ticket, "out", 31_200, now)
+    headers = {"Idempotency-Key": str(uuid4())}
+    first = await by(cast.BRIDGE_7_DEVICE).post("/v1/weighings", json=record, headers=headers)
+    again = await by(cast.BRIDGE_7_DEVICE).post("/v1/weighings", json=record, headers=headers)
+    assert first.json() == again.json()
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert first.json()["results"][0]["status"] == "accepted"

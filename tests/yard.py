@@ -1,0 +1,115 @@
+"""What the weighbridge's tests need on the table: quota, a contract, tickets, and records as stations send them."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from uuid_utils.compat import uuid7
+
+from service.actions.contracts import file_contract
+from service.db import Connection
+from service.domain.filings import Terms
+from service.domain.ledger import AccountKey, AccountKind, Movement
+from service.domain.units import Kilograms
+from service.store.accounts import open_accounts
+from service.store.ledger import Posted, Signer, append
+from tests import cast
+
+PLATE = "辽C12345"
+
+
+async def grant(
+    connection: Connection,
+    kg: int,
+    *,
+    at: datetime,
+    sign: Signer,
+    mine_id: UUID = cast.PAIZHAI_MINE,
+    year: int | None = None,
+    document_no: str = "海镁办〔2026〕1号",
+) -> tuple[UUID, Posted]:
+    """A tranche for a mine, down from the province's act."""
+    year = year or at.year
+    keys = [
+        AccountKey(AccountKind.ISSUE, jurisdiction="210000", year=year),
+        *(AccountKey(AccountKind.POOL, jurisdiction=code, year=year) for code in ("210000", "210300", "210381")),
+        AccountKey(AccountKind.QUOTA, owner_id=mine_id, year=year),
+    ]
+    accounts = await open_accounts(connection, keys)
+    movements = [
+        Movement(uuid7(), uuid7(), accounts[source], accounts[target], Kilograms(kg), at, bytes(32))
+        for source, target in zip(keys, keys[1:], strict=False)
+    ]
+    posted = await append(connection, movements, at=at, sign=sign)
+    await connection.execute(
+        "INSERT INTO allotment (id, year, quarter, kind, from_jurisdiction, mine_id, kg, document_no, state, issued_on,"
+        " created_at) VALUES ($1, $2, 1, 'base', '210381', $3, $4, $5, 'issued', $6, $7)",
+        movements[-1].id,
+        year,
+        mine_id,
+        kg,
+        document_no,
+        date(year, 1, 5),
+        at,
+    )
+    return movements[-1].id, posted
+
+
+async def contract(connection: Connection, *, at: datetime, **changed: Any) -> UUID:
+    """A contract between Paizhai and Plant Two, filed by both."""
+    terms = Terms(
+        **{
+            "seller_id": cast.PAIZHAI.id,
+            "buyer_id": cast.PLANT_TWO.id,
+            "signed_on": at.date(),
+            "kg": Kilograms(100_000_000),
+            "grade": "LM46",
+            "valid_until": date(at.year, 12, 31),
+            "mine_id": None,
+            "proof": None,
+            "earmark": None,
+            "price_fen_per_t": None,
+            **changed,
+        }
+    )
+    number = f"HT-{uuid4().hex[:8]}"
+    clerks = {person.enterprise_id: person.actor for person in cast.PEOPLE if person.enterprise_id}
+    for firm_id in (terms.seller_id, terms.buyer_id):
+        contract_id, _ = await file_contract(connection, number, terms, at=at, actor=clerks[firm_id])
+    return contract_id
+
+
+def ticket_in(contract_id: UUID, at: datetime, **changed: Any) -> dict[str, Any]:
+    """A ticket as the seller asks for it."""
+    return {
+        "contract_id": str(contract_id),
+        "plate": PLATE,
+        "planned_kg": 31_000,
+        "grade": "LM46",
+        "source_station_id": str(cast.BRIDGE_7),
+        "destination_station_id": str(cast.PLANT_TWO_GATE),
+        "valid_from": (at - timedelta(hours=1)).isoformat(),
+        "valid_until": (at + timedelta(hours=24)).isoformat(),
+        **changed,
+    }
+
+
+_sequence = iter(range(1, 10**9))
+
+
+def record(
+    named: Mapping[str, Any] | str | None, direction: str, net_kg: int, at: datetime, **changed: Any
+) -> dict[str, Any]:
+    """A line of a station's book."""
+    return {
+        "id": str(uuid4()),
+        "sequence": next(_sequence),
+        "ticket": named["number"] if isinstance(named, Mapping) else named,
+        "direction": direction,
+        "plate": named["plate"] if isinstance(named, Mapping) else PLATE,
+        "gross_kg": 15_000 + net_kg,
+        "tare_kg": 15_000,
+        "weighed_at": at.astimezone(UTC).isoformat(),
+        **changed,
+    }
