@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, StrictBool, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, StrictBool, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from service.domain.codes.credit_codes import normalise_credit_code
@@ -229,6 +229,10 @@ JurisdictionCode = Annotated[
     str, PlainValidator(_jurisdiction), _schema("string", pattern="^[1-9][0-9]{5}$", examples=["210381"])
 ]
 
-Day = Annotated[date, PlainValidator(_day), _schema("string", format="date")]
-Instant = Annotated[datetime, PlainValidator(_instant), _schema("string", format="date-time")]
-UuidText = Annotated[UUID, PlainValidator(_uuid), _schema("string", format="uuid")]
+# Without a serializer of their own, what a PlainValidator has read is written twice over and warned about.
+_AS_TEXT = PlainSerializer(str, return_type=str, when_used="json")
+_AS_ISO = PlainSerializer(lambda value: value.isoformat(), return_type=str, when_used="json")
+
+Day = Annotated[date, PlainValidator(_day), _AS_ISO, _schema("string", format="date")]
+Instant = Annotated[datetime, PlainValidator(_instant), _AS_ISO, _schema("string", format="date-time")]
+UuidText = Annotated[UUID, PlainValidator(_uuid), _AS_TEXT, _schema("string", format="uuid")]

@@ -47,32 +47,15 @@ async def describe_subjects(
     return {(row["kind"], row["id"]): row for row in rows}
 
 
-async def list_tickets(
-    connection: Connection,
-    *,
-    ticket_id: UUID | None = None,
-    after: UUID | None = None,
-    document_id: UUID | None = None,
-    state: str | None = None,
-    plate: str | None = None,
-    number: str | None = None,
-    limit: int = 50,
-    actor: Actor,
-) -> Sequence[Record]:
-    """Tickets with the names on them, newest first, for their parties and the offices and stations concerned."""
-    return await connection.fetch(
-        SQL["tickets"],
-        actor.area,
-        actor.enterprise_id,
-        actor.station_id,
-        ticket_id,
-        after,
-        document_id,
-        state,
-        plate,
-        number,
-        limit,
-    )
+async def ticket_papers(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Record]:
+    """The number of the contract or slip, and the mine's licence, that tickets go by."""
+    return {row["id"]: row for row in await connection.fetch(SQL["ticket_papers"], list(ids))}
+
+
+async def ticket_numbered(connection: Connection, number: str) -> UUID | None:
+    """The ticket of a number, whoever may see it."""
+    found: UUID | None = await connection.fetchval(SQL["ticket_numbered"], number)
+    return found
 
 
 async def ticket_for_anybody(connection: Connection, ticket_id: UUID) -> Record | None:

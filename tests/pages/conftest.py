@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
 
@@ -84,7 +84,10 @@ async def visit(site: Site, browser: Browser) -> AsyncIterator[Visit]:
         page = await context.new_page()
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda request: None if request.url.startswith((site.url, "data:")) else wrong.append(request.url))
+        page.on(
+            "request",
+            lambda request: None if request.url.startswith((site.url, "data:")) else wrong.append(request.url),
+        )
         page.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
         return page
 
@@ -97,7 +100,7 @@ async def visit(site: Site, browser: Browser) -> AsyncIterator[Visit]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def screenshots() -> Iterator[Path]:
+def screenshots() -> Path:
     """Where the pictures of pages are kept, for people to look at."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    yield SCREENSHOTS
+    return SCREENSHOTS

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from fastapi import FastAPI
 
 from service.actions.people import SignedIn
 from service.app import create_app
+from service.auth.tokens import Audience
 from service.embedded import Endpoints
 from service.settings import Settings
 from tests import cast
@@ -31,6 +33,11 @@ class Site:
         token, _ = self.app.state.people.access_token(SignedIn(person.actor, uuid4(), 1))
         return str(token)
 
+    def cookie(self, person: cast.Person) -> str:
+        """What the browser of somebody who has signed in brings along."""
+        at, people = datetime.now(UTC), self.app.state.people
+        return str(people._tokens.mint(person.actor, uuid4(), 1, Audience.PAGES, at=at))
+
     def client(self, person: cast.Person) -> httpx.Client:
         """A client of the API that acts as somebody of the cast."""
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.token(person)}"}, timeout=30)
@@ -41,6 +48,7 @@ def served(endpoints: Endpoints, data: Path, clock: str) -> Iterator[Site]:
     """Serve an application on loopback until the end."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
+        taken.listen()  # who comes before the service is ready waits
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         app = create_app(Settings(data=data, clock=clock, public_url=url), endpoints)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))

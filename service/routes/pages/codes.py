@@ -8,10 +8,11 @@ from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
+from service.actions.tickets import look_up_code
 from service.auth.attempts import address_of
 from service.db import ReaderDep
 from service.domain.codes.plates import plate_as_seen
-from service.domain.codes.tickets import CodeFault, TicketCode, read
+from service.domain.codes.tickets import CodeFault, read
 from service.keys import Purpose
 from service.routes.pages.rendering import render
 from service.store import pages as reads
@@ -19,15 +20,6 @@ from service.store import pages as reads
 router = APIRouter()
 
 MOST_SCANS = RateLimitItemPerMinute(120)
-# Why a ticket that is ours is no longer, or not yet, good for a journey.
-ENDED = {
-    "delivered": "ticket-used",
-    "returned": "ticket-returned",
-    "cancelled": "ticket-cancelled",
-    "expired": "ticket-expired",
-    "lost": "ticket-lost",
-}
-
 _scans = MovingWindowRateLimiter(MemoryStorage())
 
 
@@ -41,23 +33,19 @@ async def show_code(
         return render(
             request, "code.html", status=429, headers={"Retry-After": "60"}, ticket=None, reasons=["too-many-scans"]
         )
-    proven = read(f"{request.url.path}", request.app.state.keys.public_keys(Purpose.TICKETS))
+    state = request.app.state
+    # Only a code that we have signed opens the page: whoever guesses numbers learns nothing.
+    proven = read(request.url.path, state.keys.public_keys(Purpose.TICKETS))
     if isinstance(proven, CodeFault):
         return render(request, "code.html", status=404, ticket=None, reasons=[proven.value])
-    ticket = await reads.ticket_for_anybody(connection, proven.ticket_id)
-    if ticket is None or ticket["number"] != proven.number:
-        return render(request, "code.html", status=404, ticket=None, reasons=["unknown-ticket"])
+    checked = await look_up_code(connection, request.url.path, None, at=state.clock.now(), keys=state.keys)
+    if checked.ticket is None:
+        return render(request, "code.html", status=404, ticket=None, reasons=[one.value for one in checked.reasons])
     return render(
         request,
         "code.html",
-        ticket=ticket,
-        reasons=_reasons(proven, ticket["state"], request),
+        ticket=await reads.ticket_for_anybody(connection, checked.ticket.id),
+        reasons=[one.value for one in checked.reasons],
         plate=plate,
-        plate_fits=plate_as_seen(plate) == ticket["plate"] if plate.strip() else None,
+        plate_fits=plate_as_seen(plate) == checked.ticket.plate if plate.strip() else None,
     )
-
-
-def _reasons(code: TicketCode, state: str, request: Request) -> list[str]:
-    if state in ENDED:
-        return [ENDED[state]]
-    return [fault.value for fault in code.faults(at=request.app.state.clock.now())]

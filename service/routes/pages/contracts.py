@@ -15,6 +15,7 @@ from service.routes import provenance
 from service.routes.pages.origins import picture_of
 from service.routes.pages.pages import show
 from service.store import pages as reads
+from service.store import tickets
 
 router = APIRouter()
 
@@ -61,7 +62,7 @@ async def show_contract(contract_id: UUID, request: Request, connection: ReaderD
         contract=contract,
         names=await reads.names_of(connection, firms),
         terms=[*MUST_AGREE, "valid_until"],
-        tickets=await reads.list_tickets(connection, document_id=contract_id, limit=TICKETS_SHOWN, actor=actor),
+        tickets=await tickets.list_tickets(connection, actor, contract_id=contract_id, limit=TICKETS_SHOWN),
     )
 
 

@@ -1,7 +1,7 @@
 """Tickets: the list, one with its code and what the scales said, and the sheet that a driver carries."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -12,14 +12,16 @@ from service.auth import may
 from service.db import Connection, ReaderDep, Record
 from service.domain.codes.numbers import typed_number
 from service.domain.codes.plates import plate_as_seen
+from service.domain.codes.tickets import code_text
 from service.domain.permissions import Actor, reach
 from service.domain.refusals import NotFound
+from service.domain.tickets import TicketState
 from service.routes import provenance
 from service.routes.pages.origins import picture_of
 from service.routes.pages.pages import show
-from service.routes.pages.words import WORDS
 from service.routes.pictures import qr_svg
 from service.store import pages as reads
+from service.store import tickets
 
 router = APIRouter()
 
@@ -39,15 +41,16 @@ async def list_tickets(
 ) -> Response:
     """Tickets, newest first; `sought` is a ticket's number or a plate, however it was typed."""
     number = typed_number(sought)
-    rows = await reads.list_tickets(
+    numbered = await reads.ticket_numbered(connection, number) if number else None
+    rows = await tickets.list_tickets(
         connection,
-        after=after,
-        document_id=paper,
-        state=state if state in WORDS["ticket_state"] else None,
-        number=number,
+        actor,
+        ids=[numbered] if numbered else [] if number else None,
+        contract_id=paper,
+        state=state if state in set(TicketState) else None,
         plate=plate_as_seen(sought) if sought.strip() and number is None else None,
+        after=after,
         limit=PAGE,
-        actor=actor,
     )
     return await show(
         request,
@@ -58,7 +61,7 @@ async def list_tickets(
         state=state,
         sought=sought,
         paper=paper,
-        states=list(WORDS["ticket_state"]),
+        states=list(TicketState),
         following=rows[-1]["id"] if len(rows) == PAGE else None,
     )
 
@@ -66,7 +69,7 @@ async def list_tickets(
 @router.get("/tickets/{ticket_id}")
 async def show_ticket(ticket_id: UUID, request: Request, connection: ReaderDep, actor: ReadsTickets) -> Response:
     """One ticket: what it says, its code, what the scales said about it."""
-    ticket = await _find(connection, ticket_id, actor=actor)
+    ticket = await _find(connection, ticket_id, request, actor=actor)
     weighings = await reads.weighings_of(connection, ticket_id)
     return await show(
         request,
@@ -76,7 +79,6 @@ async def show_ticket(ticket_id: UUID, request: Request, connection: ReaderDep, 
         ticket=ticket,
         weighings=weighings,
         flags=sorted({flag for row in weighings for flag in row["flags"]} | _overdrawn(weighings)),
-        qr=_picture(ticket),
         knows_origin=reach(actor, "provenance.read") is not None,
     )
 
@@ -84,9 +86,9 @@ async def show_ticket(ticket_id: UUID, request: Request, connection: ReaderDep, 
 @router.get("/tickets/{ticket_id}/sheet")
 async def print_ticket(ticket_id: UUID, request: Request, connection: ReaderDep, actor: ReadsTickets) -> Response:
     """A ticket as it is printed: black only, on a label of 100 × 70 mm or on A4."""
-    ticket = await _find(connection, ticket_id, actor=actor)
+    ticket = await _find(connection, ticket_id, request, actor=actor)
     size = "a4" if request.query_params.get("size") == "a4" else "label"
-    return await show(request, connection, actor, "ticket_sheet.html", ticket=ticket, qr=_picture(ticket), size=size)
+    return await show(request, connection, actor, "ticket_sheet.html", ticket=ticket, size=size)
 
 
 @router.get("/tickets/{ticket_id}/provenance")
@@ -97,7 +99,7 @@ async def ticket_provenance(
     actor: Annotated[Actor, Depends(may("provenance.read"))],
 ) -> Response:
     """Where a load came from and what became of it."""
-    ticket = await _find(connection, ticket_id, actor=actor)
+    ticket = await _find(connection, ticket_id, request, actor=actor)
     found = await provenance.ticket_provenance(ticket_id, connection, actor, limit=provenance.MOST_NAMED)
     return await show(
         request,
@@ -110,15 +112,14 @@ async def ticket_provenance(
     )
 
 
-async def _find(connection: Connection, ticket_id: UUID, *, actor: Actor) -> Record:
-    rows = await reads.list_tickets(connection, ticket_id=ticket_id, limit=1, actor=actor)
+async def _find(connection: Connection, ticket_id: UUID, request: Request, *, actor: Actor) -> dict[str, Any]:
+    rows = await tickets.list_tickets(connection, actor, ids=[ticket_id], limit=1)
     if not rows:
         raise NotFound
-    return rows[0]
-
-
-def _picture(ticket: Record) -> Markup:
-    return Markup(qr_svg(ticket["code"]))  # noqa: S704 a drawing of ours: nothing of the code's text stands in it
+    papers = await reads.ticket_papers(connection, [ticket_id])
+    code = qr_svg(code_text(request.app.state.settings.public_url, rows[0]["code"]))
+    # A drawing of ours: squares, and nothing of the code's text.
+    return {**rows[0], **papers[ticket_id], "qr": Markup(code)}  # noqa: S704
 
 
 def _overdrawn(weighings: Sequence[Record]) -> set[str]:

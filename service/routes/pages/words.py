@@ -176,11 +176,8 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "ticket-expired": _("The ticket's time has run out"),
             "plate-mismatch": _("The ticket is for another plate"),
             "unknown-ticket": _("No such ticket is in the register"),
-            "ticket-reissued": _("A newer print has replaced this one"),
             "ticket-used": _("The ticket has been used"),
             "ticket-cancelled": _("The ticket was cancelled"),
-            "ticket-returned": _("The load was returned"),
-            "ticket-lost": _("The ticket was reported lost"),
             "too-many-scans": _("Too many codes were checked from this address; try again in a minute"),
         },
     }

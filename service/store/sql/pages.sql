@@ -63,39 +63,18 @@ LEFT JOIN allotment ON subject.kind = 'allotment' AND allotment.id = subject.key
 LEFT JOIN weighing ON subject.kind = 'weighing' AND weighing.id = subject.key
 LEFT JOIN station AS weighed_at ON weighed_at.id = weighing.station_id
 
--- name: tickets
--- Locks nothing; walks the key backwards (ids are in order of issue) from the cursor ($5), or leans on ticket_by_contract,
--- ticket_by_slip and ticket_by_plate: the tickets that an office ($1), an enterprise ($2) or a station ($3) may know of;
--- of one contract or slip ($6), in a state ($7), of a plate ($8), by number ($9); one ($4).
-SELECT
-    ticket.id, ticket.number, ticket.code, ticket.plate, ticket.planned_kg, ticket.grade, ticket.state, ticket.out_kg,
-    ticket.in_kg, ticket.out_at, ticket.in_at, ticket.issued_at, ticket.ended_at, ticket.valid_from, ticket.valid_until,
-    ticket.contract_id, ticket.slip_id, coalesce(contract.number, slip.number) AS document_no, seller.name AS seller,
-    buyer.name AS buyer, mine.id AS mine_id, mine.name AS mine, mine.licence_number AS licence, source.name AS source_station,
-    destination.name AS destination_station
+-- name: ticket_papers
+-- Locks nothing; leans on the primary keys: the paper and the mine's licence that tickets ($1) go by.
+SELECT ticket.id, coalesce(contract.number, slip.number) AS document_no, mine.licence_number AS licence
 FROM ticket
-INNER JOIN enterprise AS seller ON seller.id = ticket.seller_id
-INNER JOIN enterprise AS buyer ON buyer.id = ticket.buyer_id
-INNER JOIN station AS source ON source.id = ticket.source_station_id
-INNER JOIN station AS destination ON destination.id = ticket.destination_station_id
 LEFT JOIN mine ON mine.id = ticket.mine_id
 LEFT JOIN contract ON contract.id = ticket.contract_id
 LEFT JOIN slip ON slip.id = ticket.slip_id
-WHERE
-    CASE
-        WHEN $2::uuid IS NOT NULL THEN $2 IN (ticket.seller_id, ticket.buyer_id)
-        WHEN $3::uuid IS NOT NULL THEN $3 IN (ticket.source_station_id, ticket.destination_station_id)
-        ELSE starts_with(seller.jurisdiction, $1) OR starts_with(buyer.jurisdiction, $1)
-            OR coalesce(starts_with(mine.jurisdiction, $1), FALSE)
-    END
-    AND ($4::uuid IS NULL OR ticket.id = $4)
-    AND ($5::uuid IS NULL OR ticket.id < $5)
-    AND ($6::uuid IS NULL OR ticket.contract_id = $6 OR ticket.slip_id = $6)
-    AND ($7::text IS NULL OR ticket.state = $7)
-    AND ($8::text IS NULL OR ticket.plate = $8)
-    AND ($9::text IS NULL OR ticket.number = $9)
-ORDER BY ticket.id DESC
-LIMIT $10
+WHERE ticket.id = ANY($1::uuid[])
+
+-- name: ticket_numbered
+-- Locks nothing; leans on a_ticket_number_is_given_once.
+SELECT id FROM ticket WHERE number = $1
 
 -- name: ticket_for_anybody
 -- Locks nothing; leans on the primary keys: what the public page behind a printed code tells of a ticket.
