@@ -11,6 +11,7 @@ from alembic.util import CommandError
 from service.embedded.refusals import CannotRun
 
 HERE = Path(__file__).parent
+WAIT_FOR_A_TABLE = "5s"
 
 
 def upgrade(owner_database_url: str) -> None:
@@ -34,7 +35,7 @@ def sentences_beside(file: str) -> Callable[[], None]:
 
     def run() -> None:
         # This also begins the transaction: the driver's own `execute` below would not.
-        op.execute("SET LOCAL lock_timeout = '5s'")
+        op.execute(f"SET LOCAL lock_timeout = '{WAIT_FOR_A_TABLE}'")
         script = Path(file).with_suffix(".sql").read_text(encoding="utf-8")
         connection = op.get_bind().connection.dbapi_connection
         assert connection is not None

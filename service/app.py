@@ -23,6 +23,7 @@ from service.routes import (
     health,
     jurisdictions,
     lines,
+    log,
     lots,
     mines,
     movements,
@@ -63,6 +64,7 @@ ROUTERS = (
     movements.router,
     provenance.router,
     alerts.router,
+    log.router,
 )
 
 

@@ -1,6 +1,7 @@
 """From the outbox to the stream: what was committed is told through Valkey, which may lose it but never invents it."""
 
 import asyncio
+from contextlib import suppress
 
 import orjson
 import structlog
@@ -30,10 +31,10 @@ async def tell(database: Database, redis: Redis) -> None:
             await asyncio.sleep(RETRY_SECONDS)
             continue
         if told < MOST_AT_ONCE:
-            try:
-                await asyncio.wait_for(database.committed.wait(), IDLE_SECONDS)
-            except TimeoutError:
-                continue
+            # Not wait_for: that of Python 3.11 forgets a cancellation that comes together with the event.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await database.committed.wait()
 
 
 async def tell_once(database: Database, redis: Redis) -> int:

@@ -56,10 +56,8 @@ CREATE TABLE leg (
     CONSTRAINT a_fact_is_a_hash CHECK (octet_length(fact) = 32),
     CONSTRAINT a_leaf_is_a_hash CHECK (octet_length(leaf) = 32)
 );
-CREATE UNIQUE INDEX a_source_line_leaves_once ON leg (source, source_lo)
-INCLUDE (source_kg, target, target_lo, target_kg, seq) WHERE NOT source_behind;
-CREATE UNIQUE INDEX a_target_line_comes_once ON leg (target, target_lo)
-INCLUDE (target_kg, source, source_lo, source_kg, seq) WHERE NOT target_behind;
+CREATE UNIQUE INDEX a_source_line_leaves_once ON leg (source, source_lo) WHERE NOT source_behind;
+CREATE UNIQUE INDEX a_target_line_comes_once ON leg (target, target_lo) WHERE NOT target_behind;
 CREATE INDEX leg_behind_its_source ON leg (source, source_lo) WHERE source_behind;
 CREATE INDEX leg_behind_its_target ON leg (target, target_lo) WHERE target_behind;
 CREATE INDEX leg_by_movement ON leg (movement);
@@ -109,6 +107,16 @@ CREATE TABLE checkpoint (
 );
 CREATE INDEX checkpoint_by_time ON checkpoint (recorded_at, size);
 
+-- The roots of all perfect subtrees of 256, 65 536, … leaves: a proof reads these and a few hundred leaves, however long
+-- the log. Written with the leaf that completes one.
+CREATE TABLE node (
+    level smallint NOT NULL,    -- 8, 16, 24 …: two to this many leaves
+    index bigint NOT NULL,      -- from the left, on its level
+    hash bytea NOT NULL,
+    CONSTRAINT a_node_is_written_once PRIMARY KEY (level, index),
+    CONSTRAINT a_node_is_a_hash CHECK (octet_length(hash) = 32)
+);
+
 CREATE TABLE overdraw (
     id uuid CONSTRAINT an_overdraw_has_one_id PRIMARY KEY,
     account bigint NOT NULL CONSTRAINT an_overdraw_is_of_an_account REFERENCES account,
@@ -129,7 +137,7 @@ CREATE TABLE overdraw (
 CREATE UNIQUE INDEX an_account_is_overdrawn_once_at_a_time ON overdraw (account) WHERE closed_at IS NULL;
 CREATE INDEX overdraw_by_account ON overdraw (account, opened_seq);
 
-GRANT SELECT, INSERT ON account, leg, hole, checkpoint TO meisu_service;
+GRANT SELECT, INSERT ON account, leg, hole, checkpoint, node TO meisu_service;
 GRANT SELECT, INSERT, DELETE ON loose TO meisu_service;
 GRANT SELECT, UPDATE ON head TO meisu_service;
 GRANT SELECT, INSERT, UPDATE ON overdraw TO meisu_service;

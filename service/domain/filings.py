@@ -395,4 +395,4 @@ def fact_of_slip(slip: Slip, filed_at: datetime) -> bytes:
 
 
 def _hash(kind: str, content: list[object]) -> bytes:
-    return hashlib.sha256(f"meisu {kind} 1\n".encode() + orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
+    return hashlib.sha256(f"meisu {kind} 1\n".encode() + orjson.dumps(content, default=str, option=orjson.OPT_SORT_KEYS)).digest()

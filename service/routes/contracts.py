@@ -19,7 +19,6 @@ from service.domain.filings import Contract, ContractState, Filing, Party, Terms
 from service.domain.permissions import Actor, Role
 from service.domain.proofs import Named, Pledge, ProofState, undrawn
 from service.domain.refusals import NotFound
-from service.domain.units import Kilograms
 from service.routes.fields import Body, Day, DocumentNo, FenPerTonne, Grade, KilogramsIn, Name, UuidText, refused
 from service.routes.idempotency import Answer, OnceDep
 from service.store import contracts, pledges
@@ -68,6 +67,13 @@ class ContractIn(Body):
         return Terms(**said, proof=proof or None)
 
 
+class ProofLineOut(BaseModel):
+    """A line of a proof, as it was filed."""
+
+    lot_id: UUID
+    kg: int
+
+
 class TermsOut(BaseModel):
     """The terms of one side, as far as the reader may see them."""
 
@@ -78,7 +84,7 @@ class TermsOut(BaseModel):
     grade: str
     valid_until: date
     mine_id: UUID | None
-    proof: list[ProofLine] | None
+    proof: list[ProofLineOut] | None
     earmark: str | None
     price_fen_per_t: int | None
 
@@ -320,7 +326,7 @@ def _terms(terms: Terms, *, actor: Actor) -> TermsOut:
         grade=terms.grade,
         valid_until=terms.valid_until,
         mine_id=terms.mine_id,
-        proof=[ProofLine(lot_id=line.lot_id, kg=Kilograms(line.kg)) for line in terms.proof or ()] or None,
+        proof=[ProofLineOut(lot_id=line.lot_id, kg=line.kg) for line in terms.proof or ()] or None,
         earmark=terms.earmark,
         price_fen_per_t=terms.price_fen_per_t if sees_prices else None,
     )

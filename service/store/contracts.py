@@ -33,7 +33,8 @@ async def find_firms(connection: Connection, ids: Collection[UUID]) -> dict[UUID
 
 async def mines_of(connection: Connection, enterprise_id: UUID) -> list[UUID]:
     """The mines of an enterprise."""
-    return [row["id"] for row in await connection.fetch(SQL["mines_of"], enterprise_id)]
+    # The driver's own kind of UUID is none that JSON knows, and a mine becomes part of the terms that are filed.
+    return [UUID(bytes=row["id"].bytes) for row in await connection.fetch(SQL["mines_of"], enterprise_id)]
 
 
 async def lines_of(connection: Connection, enterprise_id: UUID) -> list[UUID]:

@@ -318,10 +318,22 @@ def _columns(rows: Sequence[tuple[int, Row]], kind: type[Row]) -> list[list[Any]
 
 async def _seal(connection: Connection, head: Head, act: int, leaves: Sequence[bytes], *, sign: Signer) -> Posted:
     seq = head.seq + len(leaves)
-    frontier, root = evidence.extend(head.frontier, head.seq, leaves)
-    signature = sign.sign(evidence.checkpoint_body(seq, root, head.recorded_at))
-    await connection.execute(SQL["seal"], seq, act, head.recorded_at, frontier, root, sign.key_id, signature)
-    return Posted(seq, act, head.recorded_at, root, over_kg={}, cover_kg={})
+    growth = evidence.grow(head.frontier, head.seq, leaves)
+    signature = sign.sign(evidence.checkpoint_body(seq, growth.root, head.recorded_at))
+    await connection.execute(
+        SQL["seal"],
+        seq,
+        act,
+        head.recorded_at,
+        growth.frontier,
+        growth.root,
+        sign.key_id,
+        signature,
+        [level for level, _ in growth.kept],
+        [index for _, index in growth.kept],
+        list(growth.kept.values()),
+    )
+    return Posted(seq, act, head.recorded_at, growth.root, over_kg={}, cover_kg={})
 
 
 async def _keep_episodes(

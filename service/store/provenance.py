@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from service.db import Connection
+from service.db import Connection, Record
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.provenance import Ending, Fragment, Interval, Step, Trace, merge
 from service.domain.units import Kilograms
@@ -14,7 +14,7 @@ from service.store.sentences import sentences
 
 SQL = sentences("provenance")
 NOW = 2**63 - 1  # as of: every seq
-Walked = dict[int, list[Mapping[str, Any]]]
+Walked = dict[int, list[Record]]
 
 
 async def trace_back(
@@ -148,7 +148,7 @@ async def _walk(
     accounts = [interval.account for interval in asked]
     los = [interval.lo for interval in asked]
     his = [interval.hi for interval in asked]
-    settings = (await connection.fetchrow(SQL["steady"]))["settings"]
+    settings = (await connection.fetch(SQL["steady"]))[0]["settings"]
     rows = await connection.fetch(SQL[sentence], accounts, los, his, _seq(as_of), *switches)
     await connection.execute(SQL["as_before"], settings)
     for row in rows:
@@ -160,7 +160,7 @@ def _seq(as_of: int | None) -> int:
     return NOW if as_of is None else as_of
 
 
-def _back(asked: Interval, rows: Sequence[Mapping[str, Any]]) -> Trace:
+def _back(asked: Interval, rows: Sequence[Record]) -> Trace:
     ore_kg = asked.kg
     fragments = []
     for row in rows:
@@ -174,7 +174,7 @@ def _back(asked: Interval, rows: Sequence[Mapping[str, Any]]) -> Trace:
     return Trace(asked, ore_kg, merge(fragments))
 
 
-def _forward(asked: Interval, rows: Sequence[Mapping[str, Any]]) -> Trace:
+def _forward(asked: Interval, rows: Sequence[Record]) -> Trace:
     fragments = []
     for row in rows:
         if row["ending"] is None:
@@ -185,15 +185,15 @@ def _forward(asked: Interval, rows: Sequence[Mapping[str, Any]]) -> Trace:
     return Trace(asked, asked.kg, merge(fragments))
 
 
-def _source(row: Mapping[str, Any]) -> Interval:
+def _source(row: Record) -> Interval:
     return Interval(row["source"], row["source_lo"], row["source_hi"])
 
 
-def _target(row: Mapping[str, Any]) -> Interval:
+def _target(row: Record) -> Interval:
     return Interval(row["target"], row["target_lo"], row["target_hi"])
 
 
-def _step(row: Mapping[str, Any]) -> Step:
+def _step(row: Record) -> Step:
     return Step(row["seq"], row["depth"], _source(row), _target(row), row["movement"], row["occurred_at"])
 
 

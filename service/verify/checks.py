@@ -27,6 +27,19 @@ async def head_is_the_end(connection: asyncpg.Connection, books: Books, findings
         findings.add("head", None, "its time is not that of the last checkpoint")
 
 
+async def nodes_are_of_the_tree(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
+    """The nodes that proofs are made from are those of the tree over the leaves."""
+    levels = {row["level"] for row in await connection.fetch("SELECT DISTINCT level FROM node")}
+    for level in sorted(levels | books.kept.keys()):
+        index, nodes = 0, books.kept[level]
+        async for row in connection.cursor("SELECT index, hash FROM node WHERE level = $1 ORDER BY index", level):
+            if row["index"] != index or row["hash"] != nodes[32 * index : 32 * index + 32]:
+                findings.add("node", None, f"node {row['index']} of level {level} is not that of the tree")
+            index += 1
+        if 32 * index < len(nodes):
+            findings.add("node", None, f"{len(nodes) // 32 - index} nodes of level {level} are missing")
+
+
 async def debts_are_what_the_evidence_says(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
     """Over less cover, with what cuts made and ended, is what went out of an account and did not come in."""
     columns, sorts = books.columns, books.sorts
@@ -71,6 +84,7 @@ async def overdraws_are_what_was_owed(connection: asyncpg.Connection, books: Boo
 
 CHECKS: tuple[Check, ...] = (
     head_is_the_end,
+    nodes_are_of_the_tree,
     debts_are_what_the_evidence_says,
     loose_accounts_are_known,
     overdraws_are_what_was_owed,

@@ -1,13 +1,15 @@
 """One pass over all entries in order of seq: leaves, tree, checkpoints, places, debts."""
 
+import asyncio
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
 
 import asyncpg
 
-from service.verify.books import BOUNDARY, QUOTA, Books, Row
+from service.verify.books import BOUNDARY, Books, Row
 from service.verify.checkpoints import Checkpoints
 from service.verify.columns import Columns
 from service.verify.findings import Findings
@@ -39,7 +41,16 @@ LAST_SEQ = "SELECT greatest(seq, (SELECT max(seq) FROM leg), (SELECT max(seq) FR
 CUT_MOVEMENTS = "SELECT DISTINCT movement FROM hole WHERE kind = 'cut'"
 CHECKPOINTS = "SELECT * FROM checkpoint WHERE size > $1 AND size <= $2 ORDER BY size"
 ACCOUNTS = """
-SELECT id, kind::text, jurisdiction, owner_id, document_id, grade, year, earmark, mark FROM account ORDER BY id
+SELECT
+    id,
+    CASE WHEN kind IN ('issue', 'gained', 'suspense') THEN 1 WHEN kind = 'quota' THEN 2 ELSE 0 END AS sort,
+    mark,
+    concat_ws(
+        E'\\n', '=' || kind, coalesce('=' || jurisdiction, '-'), coalesce('=' || owner_id, '-'),
+        coalesce('=' || document_id, '-'), coalesce('=' || grade, '-'), coalesce('=' || year, '-'),
+        coalesce('=' || earmark, '-')
+    ) AS text
+FROM account
 """
 
 
@@ -49,29 +60,40 @@ async def read_book(connection: asyncpg.Connection, public_keys: Mapping[int, by
     cut = {row["movement"].bytes for row in await connection.fetch(CUT_MOVEMENTS)}
     places = Places(books, findings, cut)
     checkpoints = Checkpoints(books, findings, public_keys)
-    for lo in range(0, await connection.fetchval(LAST_SEQ), WINDOW):
-        checkpoints.expect(await connection.fetch(CHECKPOINTS, lo, lo + WINDOW))
-        window = BytesIO()
-        await connection.copy_from_query(ENTRIES, lo, lo + WINDOW, output=window, format="binary")
-        _read(window.getbuffer()[COPY_HEAD:-COPY_TAIL], books, findings, places, checkpoints)
-        checkpoints.expect([])
+    starts = range(0, await connection.fetchval(LAST_SEQ), WINDOW)
+    window = await _window(connection, 0)
+    for lo in starts:
+        checkpoints.expect(window.checkpoints)
+        # The server gathers the next window while this one is read.
+        reading = asyncio.to_thread(_read, window.entries, books, findings, places, checkpoints)
+        window, _ = await asyncio.gather(_window(connection, lo + WINDOW), reading)
+    checkpoints.expect([])
     places.end_act()
     return books
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    entries: memoryview
+    checkpoints: list[asyncpg.Record]
+
+
+async def _window(connection: asyncpg.Connection, lo: int) -> _Window:
+    checkpoints = await connection.fetch(CHECKPOINTS, lo, lo + WINDOW)
+    copied = BytesIO()
+    await connection.copy_from_query(ENTRIES, lo, lo + WINDOW, output=copied, format="binary")
+    return _Window(copied.getbuffer()[COPY_HEAD:-COPY_TAIL], checkpoints)
 
 
 async def _open(connection: asyncpg.Connection, findings: Findings) -> Books:
     """The accounts' marks and sorts in two flat strings, at the places of their ids."""
     last = await connection.fetchval("SELECT coalesce(max(id), 0) FROM account")
     marks, sorts, accounts = bytearray(16 * (last + 1)), bytearray(last + 1), 0
-    async for row in connection.cursor(ACCOUNTS, prefetch=5_000):
-        text = "\n".join("-" if part is None else f"={part}" for part in tuple(row)[1:-1])
-        if sha256(b"meisu account 1\n" + text.encode()).digest()[:16] != row["mark"]:
-            findings.add("account", None, f"account {row['id']} is not what its mark says")
-        marks[16 * row["id"] : 16 * row["id"] + 16] = row["mark"]
-        if row["kind"] in ("issue", "gained", "suspense"):
-            sorts[row["id"]] = BOUNDARY
-        elif row["kind"] == "quota":
-            sorts[row["id"]] = QUOTA
+    async for account, sort, mark, text in connection.cursor(ACCOUNTS, prefetch=5_000):
+        if sha256(b"meisu account 1\n" + text.encode()).digest()[:16] != mark:
+            findings.add("account", None, f"account {account} is not what its mark says")
+        marks[16 * account : 16 * account + 16] = mark
+        sorts[account] = sort
         accounts += 1
     return Books(Columns(last), bytes(marks), bytes(sorts), accounts)
 

@@ -18,6 +18,8 @@ from tempfile import mkdtemp
 
 import pytest
 
+from service.embedded.folders import STATE
+
 ROOT = Path(__file__).parents[2]
 ORDINARY = "daemon"  # on every Linux machine, and owns nothing
 
@@ -175,25 +177,29 @@ def ordinary_python(open_ground: Path) -> tuple[Path, dict[str, str]]:
     return python, environment | {"PYTHONPATH": f"{code}:{packages}"}
 
 
-def new_person(name: str, open_ground: Path, ordinary_python: tuple[Path, dict[str, str]]) -> Person:
+@contextmanager
+def person_called(name: str, open_ground: Path, ordinary_python: tuple[Path, dict[str, str]]) -> Iterator[Person]:
+    """Root, or an ordinary account: that of whoever runs the tests, where it is one."""
+    if name == "root" and os.geteuid() != 0:
+        pytest.skip("only root can see what root sees")
+    if name == "ordinary":
+        name = ORDINARY if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     folder = Path(mkdtemp(prefix=f"{name}-", dir=open_ground))
     folder.chmod(0o711)
     if name == "root":
-        python, environment = Path(sys.executable), os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
         for variable in ("DATABASE_URL", "REDIS_URL"):
             environment.pop(variable, None)
-        return Person(name, python, environment, folder)
-    if os.geteuid() == 0:
+        person = Person(name, Path(sys.executable), environment, folder)
+    else:
         entry = pwd.getpwnam(name)
         os.chown(folder, entry.pw_uid, entry.pw_gid)
-    return Person(name, *ordinary_python, folder)
-
-
-def leave(person: Person) -> None:
-    """Remove what a person's data folder points to outside of it."""
-    home = person.data / "server"
-    if home.is_symlink():
-        shutil.rmtree(home.readlink())
+        person = Person(name, *ordinary_python, folder)
+    yield person
+    for note in STATE.glob("*/belongs-to"):
+        if Path(note.read_text().strip()).is_relative_to(folder):
+            shutil.rmtree(note.parent)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["root", "ordinary"])
@@ -201,27 +207,19 @@ def person(
     request: pytest.FixtureRequest, open_ground: Path, ordinary_python: tuple[Path, dict[str, str]]
 ) -> Iterator[Person]:
     """Each of the two."""
-    if request.param == "root" and os.geteuid() != 0:
-        pytest.skip("only root can see what root sees")
-    ordinary = ORDINARY if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-    found = new_person("root" if request.param == "root" else ordinary, open_ground, ordinary_python)
-    yield found
-    leave(found)
+    with person_called(request.param, open_ground, ordinary_python) as found:
+        yield found
 
 
 @pytest.fixture
 def root(open_ground: Path, ordinary_python: tuple[Path, dict[str, str]]) -> Iterator[Person]:
     """Root, where an ordinary account would see nothing new."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can see what root sees")
-    found = new_person("root", open_ground, ordinary_python)
-    yield found
-    leave(found)
+    with person_called("root", open_ground, ordinary_python) as found:
+        yield found
 
 
 @pytest.fixture
 def anyone(open_ground: Path, ordinary_python: tuple[Path, dict[str, str]]) -> Iterator[Person]:
     """Whoever runs the tests, where the account makes no difference."""
-    found = new_person(pwd.getpwuid(os.geteuid()).pw_name, open_ground, ordinary_python)
-    yield found
-    leave(found)
+    with person_called("root" if os.geteuid() == 0 else "ordinary", open_ground, ordinary_python) as found:
+        yield found

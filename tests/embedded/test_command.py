@@ -7,8 +7,6 @@ import socket
 import stat
 from pathlib import Path
 
-import pytest
-
 from service.embedded.logs import POSTGRES_FILES, VALKEY_BYTES, keep_small
 from tests.embedded.conftest import Person
 
@@ -32,15 +30,15 @@ def test_a_taken_port_is_said_before_anything_starts(anyone: Person) -> None:
     assert not anyone.data.exists()
 
 
-def test_the_data_folder_is_here_unless_told_otherwise(person: Person) -> None:
-    assert person.meisu("migrate").returncode == 0
-    assert (person.folder / ".meisu" / "server" / "postgres").is_dir()
+def test_the_data_folder_is_here_unless_told_otherwise(anyone: Person) -> None:
+    assert anyone.meisu("migrate").returncode == 0
+    assert (anyone.folder / ".meisu" / "server" / "postgres").is_dir()
 
 
-def test_the_log_is_json_lines_in_a_closed_folder(person: Person) -> None:
-    with person.serving() as serving:
+def test_the_log_is_json_lines_in_a_closed_folder(anyone: Person) -> None:
+    with anyone.serving() as serving:
         serving.end(signal.SIGTERM)
-    log = person.data / "log"
+    log = anyone.data / "log"
     assert stat.S_IMODE(log.stat().st_mode) == 0o700
     lines = [json.loads(line) for line in (log / "meisu.log").read_text().splitlines()]
     assert {"event", "level", "logger", "timestamp"} <= lines[0].keys()
@@ -83,15 +81,15 @@ def test_doctor_finds_a_healthy_machine_healthy(person: Person) -> None:
     assert not person.data.exists()
 
 
-def test_doctor_says_what_to_do(person: Person) -> None:
-    person.data.mkdir()
-    if person.name == "root":
-        os.chown(person.data, 12345, 12345)
+def test_doctor_says_what_to_do(anyone: Person) -> None:
+    anyone.data.mkdir()
+    if anyone.name == "root":
+        os.chown(anyone.data, 12345, 12345)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        done = person.meisu(
-            *("doctor", "--port", str(taken.getsockname()[1]), "--data", person.data),
+        done = anyone.meisu(
+            *("doctor", "--port", str(taken.getsockname()[1]), "--data", anyone.data),
             REDIS_URL="redis://127.0.0.1:1/0",
             COLUMNS="200",
         )
@@ -101,6 +99,6 @@ def test_doctor_says_what_to_do(person: Person) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["serve", "migrate", "doctor"])
-def test_help_names_every_command(anyone: Person, command: str) -> None:
-    assert command in anyone.meisu("--help").stdout
+def test_help_names_every_command(anyone: Person) -> None:
+    said = anyone.meisu("--help").stdout
+    assert all(command in said for command in ("serve", "migrate", "doctor"))

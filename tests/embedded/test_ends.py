@@ -20,7 +20,7 @@ class NoLibc:
     def prctl(self, *_): return 0
 processes._libc = NoLibc()
 
-with services(data, durable=True) as endpoints:
+with services(data, durable=False) as endpoints:
     asyncio.run(ask(endpoints.owner_database_url, "CREATE TABLE kept AS SELECT 31200 AS kg"))
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -29,7 +29,7 @@ with services(data, durable=True) as endpoints:
 READ = (
     STARTING
     + """
-with services(data, durable=True) as endpoints:
+with services(data, durable=False) as endpoints:
     kept = asyncio.run(ask(endpoints.owner_database_url, "SELECT kg FROM kept"))
     print(*kept, redis.Redis.from_url(endpoints.redis_url).ping())
 """
@@ -86,29 +86,29 @@ def test_orphans_of_a_killed_process_are_stopped_at_the_next_start(person: Perso
     assert not servers_in(person.data)
 
 
-def test_a_stranger_with_the_process_id_of_a_dead_server_is_left_alone(person: Person) -> None:
-    assert person.run("-c", ORPHANS).returncode == -signal.SIGKILL
-    for pid in servers_in(person.data):
+def test_a_stranger_with_the_process_id_of_a_dead_server_is_left_alone(anyone: Person) -> None:
+    assert anyone.run("-c", ORPHANS).returncode == -signal.SIGKILL
+    for pid in servers_in(anyone.data):
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not servers_in(person.data))
-    cluster = person.data / "server" / "postgres"
+    wait_until(lambda: not servers_in(anyone.data))
+    cluster = anyone.data / "server" / "postgres"
     owner = pwd.getpwuid(cluster.stat().st_uid)
     dropped = {} if owner.pw_uid == os.geteuid() else {"user": owner.pw_uid, "group": owner.pw_gid}
     stranger = subprocess.Popen(["/bin/sleep", "60"], **dropped)  # type: ignore[call-overload]
-    for name in (cluster / "postmaster.pid", person.data / "server" / "run" / ".s.PGSQL.5432.lock"):
+    for name in (cluster / "postmaster.pid", anyone.data / "server" / "run" / ".s.PGSQL.5432.lock"):
         lines = name.read_text().splitlines()
         name.write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
 
-    assert person.script(READ).split() == ["31200", "True"]
+    assert anyone.script(READ).split() == ["31200", "True"]
 
     assert stranger.poll() is None
     stranger.kill()
     stranger.wait()
 
 
-def test_a_second_process_on_the_same_data_is_refused_in_words(person: Person) -> None:
-    with person.serving() as serving:
-        done = person.meisu("serve", "--port", "0", "--data", person.data)
+def test_a_second_process_on_the_same_data_is_refused_in_words(anyone: Person) -> None:
+    with anyone.serving() as serving:
+        done = anyone.meisu("serve", "--port", "0", "--data", anyone.data)
         assert done.returncode == 1
         assert str(serving.process.pid) in done.stderr
         assert "正由另一进程" in done.stderr

@@ -95,9 +95,7 @@ async def test_a_step_that_fails_leaves_nothing_of_itself(endpoints: Endpoints, 
     assert await ask(endpoints.owner_database_url, "SELECT version_num FROM alembic_version") == "9998"
 
 
-async def test_a_table_in_use_is_waited_for_five_seconds_only(
-    endpoints: Endpoints, tmp_path: Path, anyone: Person
-) -> None:
+async def test_a_table_in_use_is_not_waited_for_long(endpoints: Endpoints, tmp_path: Path, anyone: Person) -> None:
     newest = sorted(VERSIONS.glob("*.sql"))[-1].name[:4]
     copy = shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
     (copy / "versions" / "9999_step.sql").write_text("ALTER TABLE mine ADD COLUMN x bigint;")
@@ -113,7 +111,7 @@ async def test_a_table_in_use_is_waited_for_five_seconds_only(
             "-c",
             "import sys; from pathlib import Path; import migrations\n"
             "from service.embedded import CannotRun\n"
-            f"migrations.HERE = Path({str(copy)!r})\n"
+            f"migrations.HERE, migrations.WAIT_FOR_A_TABLE = Path({str(copy)!r}), '100ms'\n"
             "try: migrations.upgrade(sys.argv[1])\n"
             "except CannotRun as refusal: print(refusal.english)",
             endpoints.owner_database_url,

@@ -4,21 +4,23 @@ import os
 import pwd
 import shutil
 import stat
-import subprocess
 import sysconfig
 from pathlib import Path
 
-from tests.embedded.conftest import ORDINARY, Person, servers_in
+from tests.embedded.conftest import ORDINARY, Person
 from tests.embedded.test_starting import STARTING
 
 KEEP_AND_READ = (
     STARTING
     + """
-with services(data, durable=True) as endpoints:
+with services(data, durable=False) as endpoints:
     keep = "CREATE TABLE IF NOT EXISTS kept AS SELECT 31200 AS kg"
     print(*asyncio.run(ask(endpoints.owner_database_url, keep, "SELECT kg FROM kept")))
 """
 )
+
+
+DEEP = "牌楼镇" * 12
 
 
 def closed_folder(person: Person) -> Path:
@@ -44,7 +46,6 @@ def test_a_data_folder_below_a_closed_one_works_and_opens_nothing(person: Person
         away = home.readlink()
         assert (away / "belongs-to").read_text().strip() == str(closed / "data")
         assert stat.S_IMODE(away.stat().st_mode) == 0o710
-        shutil.rmtree(away)
 
 
 def test_a_data_folder_whose_database_is_gone_is_not_taken_for_a_new_one(root: Person) -> None:
@@ -68,14 +69,13 @@ def test_a_copied_data_folder_does_not_share_a_running_database(root: Person) ->
     said = root.script(
         STARTING
         + """
-with services(Path("closed/data"), durable=True):
+with services(Path("closed/data"), durable=False):
     try:
-        with services(Path("closed/copy"), durable=True): pass
+        with services(Path("closed/copy"), durable=False): pass
     except CannotRun as refusal:
         print(refusal.english)
 """
     )
-    shutil.rmtree((closed / "data" / "server").readlink())
     assert said.startswith("Another process")
 
 
@@ -111,28 +111,28 @@ def test_programs_below_a_closed_folder_are_copied_to_where_they_can_run(root: P
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
 
 
-def test_a_deep_data_folder_has_its_sockets_elsewhere(person: Person) -> None:
-    deep = person.folder / ("牌楼镇" * 12) / "data"
+def test_a_deep_data_folder_with_a_difficult_name_has_its_sockets_elsewhere(person: Person) -> None:
+    person.run("-c", f"import os; os.makedirs({str(person.folder / DEEP)!r})")
 
-    said = person.script(
-        STARTING.replace('Path("data")', f"Path({str(deep)!r})")
+    done = person.run(
+        "-c",
+        KEEP_AND_READ
         + """
-import os
-with services(data, durable=True) as endpoints:
-    print((data / "server" / "run").readlink())
-    print(asyncio.run(ask(endpoints.database_url, "SELECT 31200"))[0], redis.Redis.from_url(endpoints.redis_url).ping())
+    print((data / "server" / "run").readlink(), redis.Redis.from_url(endpoints.redis_url).ping())
     print((data / "server" / "run").readlink().stat().st_mode & 0o777 == 0o700)
-"""
+""",
+        person.folder / DEEP / 'it\'s 100% a "data" fol\\der? #1',
     )
-    sockets, answers, closed = said.splitlines()
+
+    assert done.returncode == 0, done.stderr
+    _, kept, sockets, cache, closed = done.stdout.split()
+    assert (kept, cache, closed) == ("31200", "True", "True")
     assert len(os.fsencode(f"{sockets}/.s.PGSQL.5432")) <= 107
-    assert (answers, closed) == ("31200 True", "True")
     assert not Path(sockets).exists()
 
 
-def test_names_with_blanks_quotes_and_percents_are_no_trouble(person: Person) -> None:
-    data = person.folder / 'it\'s 100% a "data" fol\\der? #1'
-    done = person.run("-c", KEEP_AND_READ, data)
+def test_a_difficult_name_is_no_trouble(anyone: Person) -> None:
+    done = anyone.run("-c", KEEP_AND_READ, anyone.folder / 'it\'s 100% a "d" fol\\der? #1')
     assert done.stdout.split() == ["None", "31200"], done.stderr
 
 
@@ -148,13 +148,11 @@ def test_somebody_elses_data_folder_is_refused(root: Person) -> None:
     assert list(root.data.iterdir()) == []
 
 
-def test_a_folder_that_was_there_keeps_its_mode(person: Person) -> None:
-    subprocess.run(["/bin/mkdir", "-m", "750", person.data], check=True)
-    owner = pwd.getpwnam(person.name)
-    os.chown(person.data, owner.pw_uid, owner.pw_gid)
+def test_a_folder_that_was_there_keeps_its_mode(anyone: Person) -> None:
+    anyone.data.mkdir()
+    anyone.data.chmod(0o750)
 
-    done = person.run("-c", KEEP_AND_READ, person.data)
+    done = anyone.run("-c", KEEP_AND_READ, anyone.data)
 
     assert done.stdout.split() == ["None", "31200"], done.stderr
-    assert stat.S_IMODE(person.data.stat().st_mode) == 0o750
-    assert not servers_in(person.data)
+    assert stat.S_IMODE(anyone.data.stat().st_mode) == 0o750

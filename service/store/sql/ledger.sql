@@ -33,12 +33,12 @@ book AS MATERIALIZED (
     WHERE id = ANY($10::bigint[])
 ),
 
--- Row 0 of an account is its book; a movement is an entry of its source (side 0), then of its target (side 1).
-entry AS (
+-- Line 0 of an account is its book; a movement is a line of its source (side 0), then one of its target (side 1).
+line AS MATERIALIZED (
     SELECT
         ord, side, account, id, act, kg, occurred_at, fact,
-        sum(come) OVER lines AS ins,
-        sum(gone) OVER lines AS outs,
+        (sum(come) OVER lines)::bigint AS ins,
+        (sum(gone) OVER lines)::bigint AS outs,
         first_value(mark) OVER lines AS mark,
         first_value(is_boundary) OVER lines AS is_boundary
     FROM (
@@ -50,29 +50,37 @@ entry AS (
         SELECT ord, 0, source, 0, kg, NULL, NULL, id, act, kg, occurred_at, fact FROM movement
         UNION ALL
         SELECT ord, 1, target, target_kg, 0, NULL, NULL, NULL, NULL, target_kg, NULL, NULL FROM movement
-    ) AS line
+    ) AS entry
     WINDOW lines AS (PARTITION BY account ORDER BY ord, side ROWS UNBOUNDED PRECEDING)
 ),
 
--- A join of the two entries of a movement would be quadratic: they are neighbours.
+-- Each ord is on both sides, so any join would do; a full one is never a nested loop, which would be quadratic.
 pair AS (
     SELECT
-        ord, side, id, act, kg, occurred_at, fact,
-        account AS source,
-        mark AS source_mark,
-        (outs - kg)::bigint AS source_lo,
-        CASE WHEN is_boundary THEN 0 ELSE least(kg, greatest(0, outs - ins))::bigint END AS over_kg,
-        lead(account) OVER moves AS target,
-        lead(mark) OVER moves AS target_mark,
-        lead(kg) OVER moves AS target_kg,
-        (lead(ins) OVER moves - lead(kg) OVER moves)::bigint AS target_lo,
-        CASE
-            WHEN lead(is_boundary) OVER moves THEN 0
-            ELSE least(lead(kg) OVER moves, greatest(0, lead(outs) OVER moves - lead(ins) OVER moves + lead(kg) OVER moves))
-        END::bigint AS cover_kg
-    FROM entry
-    WHERE ord > 0
-    WINDOW moves AS (ORDER BY ord, side)
+        ord, id, act, occurred_at, fact, source, source_mark, source_lo, source_kg, over_kg,
+        target, target_mark, target_lo, target_kg, cover_kg
+    FROM (
+        SELECT
+            ord, id, act, occurred_at, fact,
+            account AS source,
+            mark AS source_mark,
+            outs - kg AS source_lo,
+            kg AS source_kg,
+            CASE WHEN is_boundary THEN 0 ELSE least(kg, greatest(0, outs - ins)) END AS over_kg
+        FROM line
+        WHERE ord > 0 AND side = 0
+    ) AS gone
+    FULL JOIN (
+        SELECT
+            ord,
+            account AS target,
+            mark AS target_mark,
+            ins - kg AS target_lo,
+            kg AS target_kg,
+            CASE WHEN is_boundary THEN 0 ELSE least(kg, greatest(0, outs - ins + kg)) END AS cover_kg
+        FROM line
+        WHERE ord > 0 AND side = 1
+    ) AS come USING (ord)
 )
 
 INSERT INTO leg (
@@ -80,16 +88,16 @@ INSERT INTO leg (
     over_kg, cover_kg, source_behind, target_behind, occurred_at, fact, leaf
 )
 SELECT
-    $1 + ord, act, id, source, source_lo, kg, target, target_lo, target_kg, over_kg, cover_kg, FALSE, FALSE, occurred_at, fact,
+    $1 + ord, act, id, source, source_lo, source_kg, target, target_lo, target_kg,
+    over_kg, cover_kg, FALSE, FALSE, occurred_at, fact,
     sha256(
         '\x00014c'::bytea || int8send($1 + ord) || int8send(act) || uuid_send(id)
-        || source_mark || int8send(source_lo) || int8send(kg)
+        || source_mark || int8send(source_lo) || int8send(source_kg)
         || target_mark || int8send(target_lo) || int8send(target_kg)
         || int8send(over_kg) || int8send(cover_kg) || '\x00'::bytea
         || int8send((extract(EPOCH FROM occurred_at) * 1000000)::bigint) || fact
     )
 FROM pair
-WHERE side = 0
 ORDER BY ord
 RETURNING over_kg, cover_kg, leaf;
 
@@ -247,10 +255,16 @@ SELECT seq, leaf FROM written_hole
 ORDER BY seq;
 
 -- name: seal
--- Under the head's lock: the signed checkpoint over all leaves so far, and the head that the next act starts from.
+-- Under the head's lock: the signed checkpoint over all leaves so far, the nodes that they completed, and the head that the
+-- next act starts from.
 WITH written AS (
     INSERT INTO checkpoint (size, act, recorded_at, root, key_id, signature)
     VALUES ($1, $2, $3, $5, $6, $7)
+),
+
+completed AS (
+    INSERT INTO node (level, index, hash)
+    SELECT * FROM unnest($8::smallint[], $9::bigint[], $10::bytea[])
 )
 
 UPDATE head

@@ -1,0 +1,160 @@
+"""The log of the book (RFC 6962): signed checkpoints, that an entry is in it, and that it only ever grew."""
+
+from base64 import b64encode
+from dataclasses import fields
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
+
+from service.auth import may
+from service.db import Connection, ReaderDep
+from service.domain import evidence
+from service.domain.evidence import HoleEntry, LegEntry
+from service.domain.permissions import Actor
+from service.domain.refusals import NotFound
+from service.keys import KeyRing, Purpose
+from service.store import evidence as log
+from service.store.evidence import Checkpoint
+
+router = APIRouter(prefix="/v1/log", tags=["log"])
+
+ReadsLog = Annotated[Actor, Depends(may("log.read"))]
+Size = Annotated[int | None, Query(ge=1, le=2**62)]
+HASH = Field(description="base64 of 32 bytes")
+
+
+class CheckpointOut(BaseModel):
+    """A signed root: `note` is the whole of it as text (C2SP tlog-checkpoint), `key` the verifier's key for its signature."""
+
+    size: int
+    root: str = HASH
+    recorded_at: datetime
+    key_id: int
+    key: str
+    note: str
+
+
+class EntryOut(BaseModel):
+    """One entry: `fields` are all that its leaf binds, in the leaf's order; `path` leads from the leaf to the root."""
+
+    index: int
+    kind: str
+    fields: dict[str, str | int | bool]
+    leaf: str = HASH
+    path: list[str]
+
+
+class InclusionOut(BaseModel):
+    """That all entries of a movement, also those that took it back, are in the log of this checkpoint."""
+
+    checkpoint: CheckpointOut
+    entries: list[EntryOut]
+
+
+class ConsistencyOut(BaseModel):
+    """That the log of `first` entries is the beginning of the log of `second`."""
+
+    first: int
+    second: int
+    first_root: str = HASH
+    second_root: str = HASH
+    path: list[str]
+
+
+@router.get("/checkpoint")
+async def checkpoint(request: Request, connection: ReaderDep, _: ReadsLog, size: Size = None) -> CheckpointOut:
+    """The newest signed root, or that of a size."""
+    return _checkpoint(request, await _found(connection, size))
+
+
+@router.get("/proof")
+async def proof(request: Request, connection: ReaderDep, actor: ReadsLog, movement_id: UUID) -> InclusionOut:
+    """Proof that a movement's entries are in the log."""
+    entries = await log.find_entries(connection, movement_id, actor=actor)
+    if not entries:
+        raise NotFound
+    newest = await _found(connection, None)
+    proofs = [partial(evidence.prove_inclusion, entry.seq - 1, newest.size) for entry in entries]
+    nodes = await log.find_nodes(connection, [node for prove in proofs for node in evidence.nodes_needed(prove)])
+    return InclusionOut(
+        checkpoint=_checkpoint(request, newest),
+        entries=[
+            EntryOut(
+                index=entry.seq - 1,
+                kind="leg" if isinstance(entry, LegEntry) else "hole",
+                fields=_fields(entry),
+                leaf=_text(entry.leaf),
+                path=[_text(step) for step in prove(nodes.__getitem__)],
+            )
+            for entry, prove in zip(entries, proofs, strict=True)
+        ],
+    )
+
+
+@router.get("/consistency")
+async def consistency(
+    connection: ReaderDep,
+    _: ReadsLog,
+    first: Annotated[int, Query(alias="from", ge=1, le=2**62)],
+    second: Annotated[int | None, Query(alias="to", ge=1, le=2**62)] = None,
+) -> ConsistencyOut:
+    """Proof that the log has only grown between two sizes; `to` is the newest where it is not given."""
+    newest = (await _found(connection, None)).size
+    size = newest if second is None else second
+    if not first <= size <= newest:
+        raise NotFound
+    prove = partial(evidence.prove_consistency, first, size)
+    roots = [partial(evidence.root_of, each) for each in (first, size)]
+    needed = evidence.nodes_needed(prove) + [node for root in roots for node in evidence.nodes_needed(root)]
+    nodes = await log.find_nodes(connection, needed)
+    first_root, second_root = (_text(root(nodes.__getitem__)) for root in roots)
+    return ConsistencyOut(
+        first=first,
+        second=size,
+        first_root=first_root,
+        second_root=second_root,
+        path=[_text(step) for step in prove(nodes.__getitem__)],
+    )
+
+
+async def _found(connection: Connection, size: int | None) -> Checkpoint:
+    found = await log.find_checkpoint(connection, size)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _checkpoint(request: Request, found: Checkpoint) -> CheckpointOut:
+    keys: KeyRing = request.app.state.keys
+    key = keys.find(Purpose.LEDGER, found.key_id)
+    if key is None:
+        raise NotFound
+    body = evidence.checkpoint_body(found.size, found.root, found.recorded_at)
+    return CheckpointOut(
+        size=found.size,
+        root=_text(found.root),
+        recorded_at=found.recorded_at,
+        key_id=found.key_id,
+        key=evidence.verifier_key(key.public),
+        note=evidence.signed_note(body, key.public, found.signature),
+    )
+
+
+def _fields(entry: LegEntry | HoleEntry) -> dict[str, str | int | bool]:
+    return {field.name: _plain(getattr(entry, field.name)) for field in fields(entry)}
+
+
+def _plain(value: object) -> str | int | bool:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value if isinstance(value, str | int) else str(value)
+
+
+def _text(hashed: bytes) -> str:
+    return b64encode(hashed).decode()
