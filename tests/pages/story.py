@@ -200,9 +200,9 @@ def _tell(teller: Teller) -> Story:
         cast.PAIZHAI_CLERK, to_trader, (cast.BRIDGE_7_DEVICE, traders_yard), 6, TODAY - timedelta(days=3)
     )
     from_gaozhuang = teller.file(
-        (cast.STRANGER_CLERK, cast.TRADER_CLERK), "远山-2026-007", seller_id=stranger, buyer_id=trader, kg=3_000_000
+        (gaozhuang_clerk, cast.TRADER_CLERK), "高庄-2026-007", seller_id=gaozhuang, buyer_id=trader, kg=3_000_000
     )
-    teller.carry(cast.STRANGER_CLERK, from_gaozhuang, (cast.STRANGER_DEVICE, traders_yard), 5, TODAY - timedelta(days=4))
+    teller.carry(gaozhuang_clerk, from_gaozhuang, (gaozhuang_bridge, traders_yard), 5, TODAY - timedelta(days=4))
     proof = [
         {"lot_id": teller.lot(cast.TRADER_CLERK, paper)["id"], "kg": 140_000} for paper in (from_gaozhuang, to_trader)
     ]
