@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -31,10 +31,15 @@ PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="session")
-async def site(servers: Endpoints, stage: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    """The service, served, with its own copy of the cast's database."""
-    endpoints = await copy_database(servers, "pages", stage)
-    with served(endpoints, tmp_path_factory.mktemp("pages"), CLOCK) as site:
+async def pages_endpoints(servers: Endpoints, stage: str) -> Endpoints:
+    """The cast's database, for the site alone."""
+    return await copy_database(servers, "pages", stage)
+
+
+@pytest.fixture(scope="session")
+def site(pages_endpoints: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The service, served."""
+    with served(pages_endpoints, tmp_path_factory.mktemp("pages"), CLOCK) as site:
         yield site
 
 

@@ -1,7 +1,7 @@
 """What happens before anybody looks at a page: told through the API, by those who would."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -15,7 +15,6 @@ from tests.pages.site import Site
 
 TODAY = datetime(2026, 3, 10, 2, tzinfo=UTC)
 CLOCK = f"{TODAY.isoformat()},1"
-PLATES = ("辽C12345", "辽C6K021", "辽CD08888", "辽H77120")
 GAOZHUANG_CODE = "91210882MA0000005R"
 
 
@@ -33,6 +32,11 @@ class Story:
     lot: str
     onward_lot: str
 
+    @property
+    def fields(self) -> dict[str, str]:
+        """The ids by name, and the digits of the code."""
+        return {**asdict(self), "digits": self.code.rsplit("/", maxsplit=1)[-1]}
+
 
 class Teller:
     """Speaks to the service as the people of the cast."""
@@ -41,6 +45,7 @@ class Teller:
         self._site = site
         self._clients: dict[cast.Person, httpx.Client] = {}
         self._sequences: dict[cast.Person, Iterator[int]] = {}
+        self._plates = count(10234, 791)
 
     def close(self) -> None:
         """Hang up."""
@@ -80,7 +85,7 @@ class Teller:
                 "/v1/tickets",
                 {
                     "contract_id": contract,
-                    "plate": PLATES[turn % len(PLATES)],
+                    "plate": f"辽C{next(self._plates)}",
                     "planned_kg": 31_000,
                     "grade": "LM46",
                     "source_station_id": str(source),
@@ -89,7 +94,7 @@ class Teller:
                     "valid_until": (TODAY + timedelta(days=2)).isoformat(),
                 },
             )
-            for turn in range(number)
+            for _ in range(number)
         ]
 
     def weigh(self, device: cast.Person, direction: str, tickets: Sequence[Any], since: datetime, net_kg: int) -> None:

@@ -23,31 +23,34 @@ PAGES = {
     "ticket": (cast.PAIZHAI_CLERK, "/tickets/{delivered}"),
     "ticket-overdrawn": (cast.LI, "/tickets/{overdrawn}"),
     "ticket-provenance": (cast.LI, "/tickets/{delivered}/provenance"),
+    "label": (cast.PAIZHAI_CLERK, "/tickets/{waiting}/sheet"),
+    "a4": (cast.PAIZHAI_CLERK, "/tickets/{waiting}/sheet?size=a4"),
+    "code": (None, "/T/{digits}?plate=辽C10234"),
+    "code-of-nobody": (None, "/T/4711"),
     "lots": (cast.PLANT_CLERK, "/lots"),
-    "lot": (cast.LI, "/lots/{lot}"),
-    "lot-of-a-trader": (cast.LI, "/lots/{onward_lot}"),
-    "lot-of-a-trader-for-the-plant": (cast.PLANT_CLERK, "/lots/{onward_lot}"),
+    "lot": (cast.LI, "/lots/{onward_lot}"),
+    "lot-for-the-plant": (cast.PLANT_CLERK, "/lots/{onward_lot}"),
     "alerts": (cast.LI, "/alerts"),
     "not-found": (cast.LI, "/tickets/019b0000-0000-7000-8000-000000000000"),
-    "problem": (None, "/problems/allotment-exceeds-pool"),
+    "explanation": (None, "/problems/allotment-exceeds-pool"),
 }
+ON_PAPER = ("label", "a4")
 
 
 @pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("language", ["zh", "en"])
-async def test_a_page_is_good_to_look_at(
-    name: str, language: str, story: Story, visit: Visit, screenshots: Path
-) -> None:
+async def test_a_page_is_good_to_look_at(name: str, story: Story, visit: Visit, screenshots: Path) -> None:
     person, path = PAGES[name]
-    address = path.format(**{field: getattr(story, field) for field in story.__slots__})
-    for device, size in (("pc", PC), ("phone", PHONE)):
-        page = await visit(person, size=size)
-        await page.goto(f"{address}?lang={language}")
+    address = path.format(**story.fields)
+    address += "&" if "?" in address else "?"
+    page = await visit(person)
+    for language, device, size in (("zh", "pc", PC), ("zh", "phone", PHONE), ("en", "phone", PHONE), ("en", "pc", PC)):
+        await page.set_viewport_size(size)
+        await page.goto(f"{address}lang={language}")
         await page.screenshot(path=screenshots / f"{name}-{device}-{language}.png", full_page=True)
-        assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "the page is too wide"
         assert await page.locator("html").get_attribute("lang") == {"zh": "zh-CN", "en": "en"}[language]
-        found = (await Axe().run(page)).response["violations"]
-        serious = [
-            f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in ("serious", "critical")
-        ]
-        assert not serious
+        wide = await page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+        assert not wide or name in ON_PAPER, "the page is wider than the window"
+        if (device, language) in (("pc", "zh"), ("phone", "en")):
+            found = (await Axe().run(page)).response["violations"]
+            serious = [one for one in found if one["impact"] in ("serious", "critical")]
+            assert not [f"{one['id']}: {one['nodes'][0]['html']}" for one in serious]

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from unicodedata import category
 
 from fastapi import Request
 
@@ -16,7 +17,8 @@ from service.routes.provenance import ProvenanceOut, StepOut
 MOST_IN_A_COLUMN = 12
 DOCUMENTS_NAMED = 3
 FROM_NOWHERE = frozenset({AccountKind.ISSUE, AccountKind.SUSPENSE, AccountKind.GAINED})
-FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
+# Marks that turn the direction of writing, or cannot be seen: a drawing has no element of its own for each name.
+UNSEEN = frozenset({"Cc", "Cf"})
 
 Key = tuple[object, ...]
 
@@ -215,16 +217,16 @@ def _label(node: Node, gettext: Any) -> str:
     kind: str = gettext(word(node.kind, "account"))
     if node.kind == AccountKind.LOAD:
         count = node.members
-        return f"{kind} {_isolated(next(iter(node.documents), ''))}" if count == 1 else f"{kind} × {count}"
+        return f"{kind} {_plain(next(iter(node.documents), ''))}" if count == 1 else f"{kind} × {count}"
     if node.members > 1:
         return f"{kind} × {node.members}"
-    return f"{kind}\n{_isolated(node.name)}" if node.name else kind
+    return f"{kind}\n{_plain(node.name)}" if node.name else kind
 
 
-def _isolated(name: str) -> str:
-    return f"{FIRST_STRONG_ISOLATE}{name}{POP_ISOLATE}"
+def _plain(name: str) -> str:
+    return "".join(character for character in name if category(character) not in UNSEEN)
 
 
 def _some(documents: set[str]) -> list[str]:
-    named = [_isolated(document) for document in sorted(documents)]
+    named = [_plain(document) for document in sorted(documents)]
     return named[:DOCUMENTS_NAMED] + (["…"] if len(named) > DOCUMENTS_NAMED else [])

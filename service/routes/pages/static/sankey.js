@@ -32,7 +32,7 @@ for (const place of document.querySelectorAll("[data-sankey]")) {
   const last = Math.max(...drawn.nodes.map((node) => node.depth));
   const labels = new Map(drawn.nodes.map((node) => [node.name, node]));
   const said = (node) => `${node.label}\n${node.tonnes} ${drawn.unit}`;
-  place.style.height = `${Math.max(300, 62 * drawn.rows + 60)}px`;
+  place.style.height = `${Math.max(300, 76 * drawn.rows + 70)}px`;
   const chart = echarts.init(place, null, { renderer: "svg" });
   chart.setOption({
     animation: false,
@@ -42,16 +42,16 @@ for (const place of document.querySelectorAll("[data-sankey]")) {
       confine: true,
       formatter: ({ data, dataType }) =>
         dataType === "edge"
-          ? [`${labels.get(data.source).label} → ${labels.get(data.target).label}`.replaceAll("\n", " "), `${data.tonnes} ${drawn.unit}`, ...data.papers].join("\n")
+          ? [labels.get(data.source).label, "↓", labels.get(data.target).label, `${data.tonnes} ${drawn.unit}`, ...data.papers].join("\n")
           : said(labels.get(data.name)),
     },
     series: [
       {
         type: "sankey",
         left: 12,
-        right: 150,
-        top: 16,
-        bottom: 16,
+        right: 128,
+        top: 20,
+        bottom: 36,
         nodeWidth: 14,
         nodeGap: 26,
         nodeAlign: "left",
@@ -59,7 +59,7 @@ for (const place of document.querySelectorAll("[data-sankey]")) {
         layoutIterations: 64,
         emphasis: { focus: "adjacency" },
         lineStyle: { color: "source", opacity: 0.32, curveness: 0.5 },
-        label: { position: "right", color: INK, fontSize: 12, lineHeight: 16, width: 128, overflow: "break", formatter: ({ name }) => said(labels.get(name)) },
+        label: { position: "right", color: INK, fontSize: 11.5, lineHeight: 15, width: 104, overflow: "break", formatter: ({ name }) => said(labels.get(name)) },
         data: drawn.nodes.map((node) => ({
           name: node.name,
           depth: node.depth,
@@ -73,7 +73,7 @@ for (const place of document.querySelectorAll("[data-sankey]")) {
       },
     ],
   });
-  place.style.minWidth = `${170 * (last + 1)}px`;
+  place.style.minWidth = `${118 * (last + 1)}px`;
   chart.resize();
   new ResizeObserver(() => chart.resize()).observe(place);
 }
