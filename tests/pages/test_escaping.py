@@ -10,15 +10,10 @@ from tests.pages.conftest import Visit
 from tests.pages.site import Site
 from tests.pages.story import Story
 
-SCRIPT = "<script>alert(1)</script>"
 NAMES = (
-    SCRIPT,
-    "\"'><img src=x onerror=alert(2)>",
-    "</script><script>alert(3)</script>",
-    "{{ 7 * 7 }}{% raw %}",
-    "甲\u202e乙\u2066丙",
-    "שלום עולם",
-    "\\u003c/script\\u003e & < >",
+    "<script>alert(1)</script> </script><script>alert(2)</script> \"'><img src=x onerror=alert(3)>",
+    "{{ 7 * 7 }}{% raw %} \\u003c/script\\u003e & < >",
+    "甲\u202e乙\u2066丙 שלום עולם",
 )
 PATHS = ("/", "/contracts", "/contracts/{onward}", "/contracts/{onward}/provenance", "/tickets/{overdrawn}", "/alerts")
 
@@ -42,8 +37,8 @@ async def test_a_name_is_text_wherever_it_stands(
             assert path == "/alerts" or await shown.count() > 0, path
         await page.goto(f"/lots/{story.onward_lot}")
         await expect(page.locator("[data-sankey] svg")).to_be_visible()
-        drawn = await page.locator("[data-sankey] svg").inner_text()
-        assert "\u202e" not in drawn
+        drawn = await page.locator("[data-sankey] svg").text_content()
+        assert drawn and "\u202e" not in drawn
     finally:
         await connection.execute("UPDATE enterprise SET name = $2 WHERE id = $1", cast.TRADER.id, before)
         await connection.execute("UPDATE mine SET name = $2 WHERE id = $1", cast.PAIZHAI_MINE, mine)

@@ -43,14 +43,15 @@ async def test_a_page_is_good_to_look_at(name: str, story: Story, visit: Visit, 
     address = path.format(**story.fields)
     address += "&" if "?" in address else "?"
     page = await visit(person)
-    for language, device, size in (("zh", "pc", PC), ("zh", "phone", PHONE), ("en", "phone", PHONE), ("en", "pc", PC)):
+    for language, device, size in (("zh", "pc", PC), ("zh", "phone", PHONE), ("en", "pc", PC)):
         await page.set_viewport_size(size)
         await page.goto(f"{address}lang={language}")
         await page.screenshot(path=screenshots / f"{name}-{device}-{language}.png", full_page=True)
         assert await page.locator("html").get_attribute("lang") == {"zh": "zh-CN", "en": "en"}[language]
         wide = await page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
         assert not wide or name in ON_PAPER, "the page is wider than the window"
-        if (device, language) in (("pc", "zh"), ("phone", "en")):
-            found = (await Axe().run(page)).response["violations"]
-            serious = [one for one in found if one["impact"] in ("serious", "critical")]
-            assert not [f"{one['id']}: {one['nodes'][0]['html']}" for one in serious]
+        if (language, device) != ("en", "pc"):
+            continue
+        found = (await Axe().run(page)).response["violations"]
+        serious = [one for one in found if one["impact"] in ("serious", "critical")]
+        assert not [f"{one['id']}: {one['nodes'][0]['html']}" for one in serious]
