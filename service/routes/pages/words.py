@@ -91,7 +91,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "consumed": _("Used up"),
             "lost": _("Lost on the way"),
             "gained": _("Found in stocktaking"),
-            "suspense": _("Left without a lawful paper"),
+            "suspense": _("Suspense, no lawful paper"),
             "unproven": _("Origin unproven"),
         },
         "fact": {

@@ -31,6 +31,8 @@ for (const place of document.querySelectorAll("[data-sankey]")) {
   const drawn = JSON.parse(document.getElementById(place.dataset.sankey).textContent);
   const last = Math.max(...drawn.nodes.map((node) => node.depth));
   const labels = new Map(drawn.nodes.map((node) => [node.name, node]));
+  place.style.minWidth = `${118 * (last + 1)}px`;
+  const room = Math.floor((place.clientWidth - 140) / Math.max(last, 1)) - 20;
   const said = (node) => `${node.label}\n${node.tonnes} ${drawn.unit}`;
   place.style.height = `${Math.max(300, 76 * drawn.rows + 70)}px`;
   const chart = echarts.init(place, null, { renderer: "svg" });
@@ -59,7 +61,7 @@ for (const place of document.querySelectorAll("[data-sankey]")) {
         layoutIterations: 64,
         emphasis: { focus: "adjacency" },
         lineStyle: { color: "source", opacity: 0.32, curveness: 0.5 },
-        label: { position: "right", color: INK, fontSize: 11.5, lineHeight: 15, width: 104, overflow: "break", formatter: ({ name }) => said(labels.get(name)) },
+        label: { position: "right", color: INK, fontSize: 11, lineHeight: 15, width: room, overflow: "break", formatter: ({ name }) => said(labels.get(name)) },
         data: drawn.nodes.map((node) => ({
           name: node.name,
           depth: node.depth,
@@ -73,7 +75,5 @@ for (const place of document.querySelectorAll("[data-sankey]")) {
       },
     ],
   });
-  place.style.minWidth = `${118 * (last + 1)}px`;
-  chart.resize();
   new ResizeObserver(() => chart.resize()).observe(place);
 }
