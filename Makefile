@@ -5,8 +5,6 @@ PYTHON := python3
 endif
 VENV := .venv
 BIN := $(VENV)/bin
-DATA ?= .meisu
-SCENARIO ?= weighbridges
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test check format lock soak
@@ -23,10 +21,10 @@ $(VENV)/installed: pyproject.toml requirements.lock
 	touch $@
 
 demo: $(VENV)/installed  ## a sample province, served: address and sign-ins are printed
-	$(BIN)/meisu demo --data $(DATA)/demo
+	$(BIN)/meisu demo --data .meisu-demo
 
 serve: $(VENV)/installed  ## the service with an empty registry
-	$(BIN)/meisu serve --data $(DATA)/serve
+	$(BIN)/meisu serve
 
 test: $(VENV)/installed  ## every test, on real servers of its own
 	$(BIN)/python -m pytest

@@ -1,14 +1,20 @@
 """The `meisu` command."""
 
+import socket
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import migrations
+from service import demo as sample
 from service import doctor as doctor_
+from service import verify as book
+from service.clock import Clock
 from service.embedded import CannotRun, owner_database
+from service.keys import KeyRing, Purpose
 from service.serving import answer, listening, running, stop_on_sigterm
 from service.settings import Settings
 
@@ -30,17 +36,30 @@ HERE = Path(".meisu")
 @app.command()
 def serve(host: Host = "127.0.0.1", port: Port = 8000, data: Data = HERE) -> None:
     """启动服务 / Run the service until Ctrl-C or SIGTERM."""
-    settings = Settings().model_copy(update={"data": data})
-    if settings.clock:
+    if Settings().clock:
         raise CannotRun(
             "serve 只使用真实时间。请取消 MEISU_CLOCK, 或使用 meisu demo。",
             "serve keeps the wall's time. Unset MEISU_CLOCK, or use meisu demo.",
         )
 
     stop_on_sigterm()
-    with listening(host, port) as taken, running(settings) as endpoints:
-        typer.echo(f"http://{host}:{taken.getsockname()[1]}")
-        answer(settings, endpoints, taken)
+    with listening(host, port) as taken:
+        settings = _settings(data, taken)
+        with running(settings) as endpoints:
+            typer.echo(_address(taken))
+            answer(settings, endpoints, taken)
+
+
+@app.command()
+def demo(port: Port = 8000, data: Data = HERE) -> None:
+    """启动示例省份 / Run the service with a sample province, for this machine alone."""
+    stop_on_sigterm()
+    with listening("127.0.0.1", port) as taken:
+        settings = _settings(data, taken)
+        with running(settings) as endpoints:
+            sign_ins, links = sample.prepare(settings, endpoints)
+            sample.announce(_address(taken), sign_ins, links)
+            answer(settings, endpoints, taken)
 
 
 @app.command()
@@ -62,6 +81,34 @@ def doctor(host: Host = "127.0.0.1", port: Port = 8000, data: Data = HERE) -> No
     doctor_.show(findings)
     if any(finding.state is doctor_.State.FAILS for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def verify(data: Data = HERE) -> None:
+    """核验账本 / Recompute every balance, origin and hash from the entries; exit 1 where something differs."""
+    settings = Settings()
+    ring = KeyRing.open(data, Clock().now())
+    with ExitStack() as stack:
+        url = settings.owner_database_url or settings.database_url or stack.enter_context(owner_database(data))
+        findings = book.run(url, ring.public_keys(Purpose.LEDGER), typer.echo)
+    for finding in findings:
+        typer.echo(finding)
+    if findings:
+        raise typer.Exit(1)
+
+
+def _settings(data: Path, taken: socket.socket) -> Settings:
+    """The settings for a data folder; without MEISU_PUBLIC_URL the printed codes lead to the address itself."""
+    settings = Settings()
+    changes: dict[str, Any] = {"data": data}
+    if "public_url" not in settings.model_fields_set:
+        changes["public_url"] = _address(taken)
+    return settings.model_copy(update=changes)
+
+
+def _address(taken: socket.socket) -> str:
+    host, port = taken.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def main() -> None:

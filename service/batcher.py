@@ -13,6 +13,15 @@ Job = TypeVar("Job")
 Answer = TypeVar("Answer")
 
 
+class _Failed:
+    """What a job has raised in place of an answer; an answer may itself be an exception, told as a value."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
 class _Request(Generic[Job, Answer]):
     """The jobs of one caller, and the answers so far, in order."""
 
@@ -20,7 +29,7 @@ class _Request(Generic[Job, Answer]):
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self.jobs = jobs
-        self.answers: list[Answer | Exception] = []
+        self.answers: list[Answer | _Failed] = []
         self.done: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
 
     @property
@@ -36,8 +45,8 @@ class _Request(Generic[Job, Answer]):
         """Tell the caller: all answers, or the first failure."""
         good: list[Answer] = []
         for answer in self.answers:
-            if isinstance(answer, Exception):
-                self.done.set_exception(answer)
+            if isinstance(answer, _Failed):
+                self.done.set_exception(answer.error)
                 return
             good.append(answer)
         self.done.set_result(good)
@@ -123,20 +132,20 @@ class Batcher(Generic[Job, Answer]):
             room -= more
         return batch
 
-    async def _run(self, jobs: list[Job]) -> Sequence[Answer | Exception]:
+    async def _run(self, jobs: list[Job]) -> Sequence[Answer | _Failed]:
         metrics.BATCH_RECORDS.labels(self._name).observe(len(jobs))
         try:
             with metrics.BATCH_SECONDS.labels(self._name).time():
                 return await self._action(jobs)
         except self._rerun_on as error:
             if len(jobs) == 1:
-                return [error]
+                return [_Failed(error)]
         except Exception as error:  # each caller hears of it
-            return [error] * len(jobs)
+            return [_Failed(error)] * len(jobs)
         metrics.BATCH_RERUNS.labels(self._name).inc()
         return [(await self._run([job]))[0] for job in jobs]
 
-    def _deal_out(self, batch: list[tuple[_Request[Job, Answer], int]], answers: Sequence[Answer | Exception]) -> None:
+    def _deal_out(self, batch: list[tuple[_Request[Job, Answer], int]], answers: Sequence[Answer | _Failed]) -> None:
         place = 0
         for request, share in batch:
             request.answers += answers[place : place + share]

@@ -52,7 +52,10 @@ async def prepare_connection(connection: Connection) -> None:
     """Teach a new connection to read and write JSON."""
     for name in ("json", "jsonb"):
         await connection.set_type_codec(
-            name, schema="pg_catalog", encoder=lambda value: orjson.dumps(value, default=str).decode(), decoder=orjson.loads
+            name,
+            schema="pg_catalog",
+            encoder=lambda value: orjson.dumps(value, default=str).decode(),
+            decoder=orjson.loads,
         )
 
 

@@ -18,6 +18,7 @@ from service.logs import log_to
 from service.settings import Settings
 
 LAST_ANSWERS_WITHIN_S = 5
+WAITING = 2048
 
 
 @contextmanager
@@ -29,6 +30,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
             taken = stack.enter_context(socket.socket(family, kind, protocol))
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             taken.bind(address)
+            taken.listen(WAITING)  # who comes while we start waits, and is not turned away
         except OSError as error:
             raise CannotRun(
                 f"无法使用地址 {host}:{port}: {error}。请用 --port 指定另一端口。",

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from service.auth.passwords import HASHER
+from service.auth import passwords
 from service.domain.permissions import Actor, Role
 
 PASSWORD = "the-kiln-is-warm-7"
@@ -101,7 +101,7 @@ STATIONS = (
 @cache
 def password_hash() -> str:
     """The cast's password, hashed once for the run."""
-    return HASHER.hash(PASSWORD)
+    return passwords.HASHER.hash(PASSWORD)
 
 
 async def enter(connection: asyncpg.Connection) -> None:

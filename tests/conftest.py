@@ -9,16 +9,22 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
+from argon2 import PasswordHasher
+from argon2.profiles import CHEAPEST
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
 import migrations
 from service.actions.people import SignedIn
 from service.app import create_app
+from service.auth import passwords
 from service.db import Connection, Database, prepare_connection
 from service.embedded import Endpoints, services
 from service.settings import Settings
 from tests import cast
+
+# Right and wrong cost the same here too, only less; what a hash costs outside is tested by itself.
+passwords.HASHER = PasswordHasher.from_parameters(CHEAPEST)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

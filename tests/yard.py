@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -39,7 +40,7 @@ async def grant(
     accounts = await open_accounts(connection, keys)
     movements = [
         Movement(uuid7(), uuid7(), accounts[source], accounts[target], Kilograms(kg), at, bytes(32))
-        for source, target in zip(keys, keys[1:], strict=False)
+        for source, target in pairwise(keys)
     ]
     posted = await append(connection, movements, at=at, sign=sign)
     await connection.execute(
@@ -80,10 +81,10 @@ async def contract(connection: Connection, *, at: datetime, **changed: Any) -> U
     return contract_id
 
 
-def ticket_in(contract_id: UUID, at: datetime, **changed: Any) -> dict[str, Any]:
+def ticket_in(under: UUID | None, at: datetime, **changed: Any) -> dict[str, Any]:
     """A ticket as the seller asks for it."""
     return {
-        "contract_id": str(contract_id),
+        "contract_id": under and str(under),
         "plate": PLATE,
         "planned_kg": 31_000,
         "grade": "LM46",

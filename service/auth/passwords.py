@@ -7,6 +7,7 @@ from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from service.domain.people import normal_password
 from service.domain.refusals import Busy
@@ -14,7 +15,7 @@ from service.domain.refusals import Busy
 AT_ONCE = 2
 MOST_WAITING = 200
 
-HASHER = PasswordHasher()
+HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 
 
 class Passwords:

@@ -20,7 +20,7 @@ from service.auth.passwords import Passwords, nobodys_hash
 from service.auth.tokens import LIFETIMES, LONGEST_LIFETIME, Audience, Tokens, Verified
 from service.cache import Cache
 from service.db import Database
-from service.domain.people import normal_username
+from service.domain.people import check_password, normal_username
 from service.domain.permissions import Actor
 from service.domain.refusals import FormOutdated, NotSignedIn, PasswordWrong, SignInFailed
 from service.keys import KeyRing
@@ -140,7 +140,7 @@ class People:
         return await self._passwords.hash(password)
 
     async def change_password(self, request: Request, old: str, new: str, *, at: datetime, actor: Actor) -> None:
-        """Replace the actor's password; whatever they were signed in with ends. Raises PasswordWrong, TooManyAttempts.
+        """Replace the actor's password; whatever they were signed in with ends. Raises Malformed, PasswordWrong, TooManyAttempts.
 
         Wrong old passwords count as failed sign-ins: a stolen token must not be a way to guess.
         """
@@ -149,6 +149,7 @@ class People:
             row = await find_password(connection, actor.person_id)
         if row is None:
             raise NotSignedIn
+        check_password(new, row["username"])
         if not await self._try(row["username"], address, old, row["password_hash"]):
             raise PasswordWrong
         new_hash = await self.hash(new)

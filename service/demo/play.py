@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -122,7 +123,7 @@ class Play:
             self.parts[firm] = await self._enter(firm, number, password_hash, at, province)
 
     async def _enter(self, firm: Firm, number: int, password_hash: str, at: datetime, office: Actor) -> Part:
-        def entry(row: type[Entry], **fields: object) -> Entry:
+        def entry(row: type[Entry], **fields: Any) -> Entry:
             return row(id=uuid7(), created_at=at, **fields)
 
         enterprise = entry(
@@ -191,7 +192,7 @@ class Play:
         return Part(firm, enterprise.id, mine_id, station.id, clerk, device)
 
     async def _person(
-        self, username: str, name: str, role: Role, password_hash: str, at: datetime, actor: Actor, **place: object
+        self, username: str, name: str, role: Role, password_hash: str, at: datetime, actor: Actor, **place: Any
     ) -> Actor:
         async with self.database.sessions() as session, session.begin():
             person = await create_person(session, username, password_hash, name, role, **place, at=at, actor=actor)

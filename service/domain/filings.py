@@ -395,4 +395,6 @@ def fact_of_slip(slip: Slip, filed_at: datetime) -> bytes:
 
 
 def _hash(kind: str, content: list[object]) -> bytes:
-    return hashlib.sha256(f"meisu {kind} 1\n".encode() + orjson.dumps(content, default=str, option=orjson.OPT_SORT_KEYS)).digest()
+    # `default`: the driver's ids are a kind of UUID that orjson takes for something else.
+    text = orjson.dumps(content, default=str, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(f"meisu {kind} 1\n".encode() + text).digest()

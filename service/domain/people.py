@@ -5,12 +5,14 @@ import unicodedata
 from dataclasses import dataclass
 from uuid import UUID
 
+from service.domain.codes.texts import Malformed
 from service.domain.permissions import Actor, Role, area_of
 from service.domain.refusals import NotAllowed, NotFound, OutsideYourArea, RoleDoesNotFitPlace
 
 LEVELS = {Role.PROVINCE: 0, Role.AUDITOR: 0, Role.CITY: 1, Role.COUNTY: 2}
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 200
+FEWEST_CHARACTERS = 4
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{2,31}")
 
 
@@ -40,16 +42,27 @@ def normal_password(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
-def password_fault(password: str, username: str) -> str | None:
-    """What keeps a text from being this person's password, as a code; None if nothing."""
+def check_password(password: str, username: str) -> None:
+    """Raises Malformed for a text that this person cannot have as a password."""
     normal = normal_password(password)
     if len(normal) < SHORTEST_PASSWORD:
-        return "password-too-short"
+        raise Malformed(
+            "password-too-short",
+            f"密码至少 {SHORTEST_PASSWORD} 个字符",
+            f"a password has at least {SHORTEST_PASSWORD} characters",
+        )
     if len(normal) > LONGEST_PASSWORD:
-        return "password-too-long"
-    if len(set(normal)) < 4 or username in normal.lower():
-        return "password-too-easy"
-    return None
+        raise Malformed(
+            "password-too-long",
+            f"密码至多 {LONGEST_PASSWORD} 个字符",
+            f"a password has at most {LONGEST_PASSWORD} characters",
+        )
+    if len(set(normal)) < FEWEST_CHARACTERS or username in normal.lower():
+        raise Malformed(
+            "password-too-easy",
+            f"密码过于简单：不得包含用户名，且至少有 {FEWEST_CHARACTERS} 种不同字符",
+            f"too easy: without the username in it, and with at least {FEWEST_CHARACTERS} different characters",
+        )
 
 
 def level_of(jurisdiction: str) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.actions import allotments as deeds
 from service.auth import may
@@ -122,6 +122,8 @@ class HolderOut(BaseModel):
 
 class AllotmentOut(BaseModel):
     """An allotment as clients see it."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     id: UUID
     state: State

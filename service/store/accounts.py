@@ -17,7 +17,11 @@ async def find_accounts(connection: Connection, keys: Collection[AccountKey]) ->
 
 
 async def open_accounts(connection: Connection, keys: Collection[AccountKey]) -> dict[AccountKey, int]:
-    """The accounts, opened where they were not yet, by what they are."""
+    """The accounts, opened where they were not yet, by what they are.
+
+    To be called before the head is locked: one who waits here for another's new account must not hold what that other
+    waits for.
+    """
     found = await find_accounts(connection, keys)
     # In the order of their marks: two transactions that open the same accounts wait for each other, never in a circle.
     missing = sorted({key for key in keys if key not in found}, key=lambda key: key.mark)

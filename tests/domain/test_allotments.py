@@ -19,10 +19,11 @@ from service.domain.allotments import (
     Step,
 )
 from service.domain.permissions import Actor, Role
-from service.domain.policies import DEFAULTS, YearCeiling
+from service.domain.policies import Policies, YearCeiling
 from service.domain.refusals import Refusal
 from service.domain.units import Kilograms
 
+POLICIES = Policies()
 SCALE = Kilograms(2_110_000_000)
 TENTH = Kilograms(211_000_000)
 HAICHENG, ANSHAN, LIAONING, DASHIQIAO = "210381", "210300", "210000", "210882"
@@ -53,7 +54,7 @@ STANDING = Standing(today=date(2026, 1, 5), right=RIGHT, pool_kg=Kilograms(900_0
 
 def refused(allotment: Allotment, standing: Standing) -> Refusal:
     with pytest.raises(Refusal) as caught:
-        allotments.check_issue(allotment, standing, DEFAULTS)
+        allotments.check_issue(allotment, standing, POLICIES)
     return caught.value
 
 
@@ -63,7 +64,7 @@ def office(code: str) -> Actor:
 
 
 def test_a_base_tranche_of_ten_percent_is_issued() -> None:
-    allotments.check_issue(BASE, STANDING, DEFAULTS)
+    allotments.check_issue(BASE, STANDING, POLICIES)
 
 
 # R02
@@ -101,7 +102,7 @@ def test_a_mine_needs_everything_in_order_on_the_day(right: Right, fault: str) -
 
 def test_the_last_day_of_a_licence_is_a_day_of_it() -> None:
     last = date(2026, 6, 30)
-    allotments.check_issue(replace(BASE, issued_on=last), replace(STANDING, today=last), DEFAULTS)
+    allotments.check_issue(replace(BASE, issued_on=last), replace(STANDING, today=last), POLICIES)
 
 
 def test_an_issue_is_not_dated_back_into_a_licence_that_has_expired() -> None:
@@ -115,7 +116,7 @@ def test_a_project_gets_its_documents_tonnes_and_no_more() -> None:
     approved = replace(BASE, kind=Kind.APPROVED, holder=PROJECT, quarter=None, kg=Kilograms(60))
     standing = replace(STANDING, right=None, declared_kg=Kilograms(100), earlier=[replace(approved, kg=Kilograms(40))])
 
-    allotments.check_issue(approved, standing, DEFAULTS)
+    allotments.check_issue(approved, standing, POLICIES)
     assert refused(replace(approved, kg=Kilograms(61)), standing).code == "approved-exceeds-declared"
 
 
@@ -126,7 +127,7 @@ def test_kilograms_are_taken_back_only_for_a_reason() -> None:
     back = replace(BASE, kind=Kind.ADJUSTMENT, quarter=None, kg=Kilograms(-1))
 
     assert refused(back, STANDING).facts["rule"] == "R05"
-    allotments.check_issue(replace(back, reason="资源开发整合"), replace(STANDING, pool_kg=Kilograms(0)), DEFAULTS)
+    allotments.check_issue(replace(back, reason="资源开发整合"), replace(STANDING, pool_kg=Kilograms(0)), POLICIES)
 
 
 # R06
@@ -162,7 +163,7 @@ def test_quota_goes_down_level_by_level(holder: Holder, source: str | None, is_n
 
 
 def test_a_pool_gives_what_it_has_and_no_kilogram_more() -> None:
-    allotments.check_issue(BASE, replace(STANDING, pool_kg=TENTH), DEFAULTS)
+    allotments.check_issue(BASE, replace(STANDING, pool_kg=TENTH), POLICIES)
     refusal = refused(BASE, replace(STANDING, pool_kg=Kilograms(TENTH - 1)))
 
     assert refusal.code == "allotment-exceeds-pool"
@@ -172,7 +173,7 @@ def test_a_pool_gives_what_it_has_and_no_kilogram_more() -> None:
 def test_the_provinces_own_act_has_no_pool_behind_it() -> None:
     act = replace(BASE, kind=Kind.TOTAL, quarter=None, source=None, holder=Holder(HolderKind.JURISDICTION, LIAONING))
 
-    allotments.check_issue(act, replace(STANDING, right=None, pool_kg=None), DEFAULTS)
+    allotments.check_issue(act, replace(STANDING, right=None, pool_kg=None), POLICIES)
 
 
 # R10, R11, R12
@@ -188,17 +189,17 @@ def test_a_kind_of_tranche_has_its_share_of_each_period(
     tranche = replace(BASE, kind=kind, kg=Kilograms(TENTH - 1), reason="产业链贡献度")
     same = replace(tranche, quarter=same_period)
 
-    allotments.check_issue(replace(tranche, kg=Kilograms(1)), replace(STANDING, earlier=[same]), DEFAULTS)
+    allotments.check_issue(replace(tranche, kg=Kilograms(1)), replace(STANDING, earlier=[same]), POLICIES)
     refusal = refused(replace(tranche, kg=Kilograms(2)), replace(STANDING, earlier=[same]))
     assert (refusal.code, refusal.facts["rule"], refusal.facts["possible_kg"]) == ("tranche-exceeds-share", rule, 1)
     other = replace(tranche, quarter=other_period)
-    allotments.check_issue(replace(tranche, kg=TENTH), replace(STANDING, earlier=[other]), DEFAULTS)
+    allotments.check_issue(replace(tranche, kg=TENTH), replace(STANDING, earlier=[other]), POLICIES)
 
 
 def test_a_share_is_floored_to_the_kilogram() -> None:
     odd = replace(STANDING, right=replace(RIGHT, scale_kg=Kilograms(109)))
 
-    allotments.check_issue(replace(BASE, kg=Kilograms(10)), odd, DEFAULTS)
+    allotments.check_issue(replace(BASE, kg=Kilograms(10)), odd, POLICIES)
     assert refused(replace(BASE, kg=Kilograms(11)), odd).code == "tranche-exceeds-share"
 
 
@@ -228,7 +229,7 @@ def full_year() -> list[Allotment]:
 def test_a_years_tranches_reach_the_scale() -> None:
     given: list[Allotment] = []
     for tranche in full_year():
-        allotments.check_issue(tranche, replace(STANDING, earlier=given), DEFAULTS)
+        allotments.check_issue(tranche, replace(STANDING, earlier=given), POLICIES)
         given.append(tranche)
 
     assert sum(tranche.kg for tranche in given) == SCALE
@@ -240,12 +241,12 @@ def test_a_kilogram_more_than_the_scale_needs_a_stated_cause(kind: Kind) -> None
     more = replace(BASE, kind=kind, quarter=None, kg=Kilograms(1))
 
     assert refused(more, standing).code == "tranches-exceed-scale"
-    allotments.check_issue(replace(more, reason="企业重组"), standing, DEFAULTS)
+    allotments.check_issue(replace(more, reason="企业重组"), standing, POLICIES)
 
 
 def test_a_ceiling_can_be_lifted_by_policy() -> None:
     more = replace(BASE, kind=Kind.SPECIAL, quarter=None, kg=Kilograms(1))
-    policies = replace(DEFAULTS, year_ceiling=YearCeiling.NONE)
+    policies = replace(POLICIES, year_ceiling=YearCeiling.NONE)
 
     allotments.check_issue(more, replace(STANDING, earlier=full_year()), policies)
 
@@ -256,7 +257,7 @@ def test_a_ceiling_can_be_lifted_by_policy() -> None:
 def test_a_county_issues_what_was_approved_or_less() -> None:
     standing = replace(STANDING, needs_approval=True, approval=Approval(TENTH, Kilograms(11_000_000)))
 
-    allotments.check_issue(replace(BASE, kg=Kilograms(200_000_000)), standing, DEFAULTS)
+    allotments.check_issue(replace(BASE, kg=Kilograms(200_000_000)), standing, POLICIES)
     refusal = refused(replace(BASE, kg=Kilograms(200_000_001)), standing)
     assert (refusal.code, refusal.facts["possible_kg"]) == ("exceeds-approval", 200_000_000)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -419,7 +420,7 @@ def test_w04_the_book_of_sequences_is_the_set_of_numbers(numbers: list[int]) -> 
         assert book.take(number) >= came_before
         seen.add(number)
     assert [number for lo, hi in book.ranges for number in range(lo, hi)] == sorted(seen)
-    assert all(hi < lo for (_, hi), (lo, _) in zip(book.ranges, book.ranges[1:], strict=False))
+    assert all(hi < lo for (_, hi), (lo, _) in pairwise(book.ranges))
     assert book.has_gap == bool(seen and max(seen) - min(seen) + 1 > len(seen))
 
 

@@ -36,6 +36,7 @@ def test_the_data_folder_is_here_unless_told_otherwise(anyone: Person) -> None:
 
 
 def test_the_log_is_json_lines_in_a_closed_folder(anyone: Person) -> None:
+    anyone.has_served_before()
     with anyone.serving() as serving:
         serving.end(signal.SIGTERM)
     log = anyone.data / "log"

@@ -92,10 +92,10 @@ ORDER BY id
 -- approval of the very kind, period and holder counts; what was issued of it itself counts as issued under it.
 SELECT
     approval.kg,
-    CASE WHEN approval.state = 'approved' THEN 0 ELSE approval.kg END + coalesce((
+    (CASE WHEN approval.state = 'approved' THEN 0 ELSE approval.kg END + coalesce((
         SELECT sum(issued.kg) FROM allotment AS issued
         WHERE issued.approved_by = approval.id AND issued.state IN ('issued', 'published')
-    ), 0) AS issued_kg
+    ), 0))::bigint AS issued_kg
 FROM allotment AS approval
 JOIN allotment AS asked ON asked.id = $2
 WHERE approval.id = $1 AND approval.state IN ('approved', 'issued', 'published')

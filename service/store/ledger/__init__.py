@@ -1,0 +1,20 @@
+"""The ledger's rows: what is posted, cut, given back and replaced, under the head's lock and a signed checkpoint."""
+
+from service.store.ledger.balances import Balance, balances
+from service.store.ledger.cuts import claw_back, give_back, replace_movement, void
+from service.store.ledger.heads import Head, Signer, lock_head
+from service.store.ledger.posting import Posted, append
+
+__all__ = [
+    "Balance",
+    "Head",
+    "Posted",
+    "Signer",
+    "append",
+    "balances",
+    "claw_back",
+    "give_back",
+    "lock_head",
+    "replace_movement",
+    "void",
+]

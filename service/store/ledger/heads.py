@@ -1,0 +1,64 @@
+"""The head, which orders all acts, and the signed checkpoint that ends every batch of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from service.db import Connection
+from service.domain import evidence
+from service.store.sentences import sentences
+
+SQL = sentences("ledger")
+
+
+class Signer(Protocol):
+    """The service's key of the day."""
+
+    @property
+    def key_id(self) -> int:
+        """The number of the key."""
+
+    def sign(self, message: bytes) -> bytes:
+        """An Ed25519 signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the ledger ends; `recorded_at` is the time of what is posted next."""
+
+    seq: int
+    act: int
+    recorded_at: datetime
+    frontier: bytes
+
+
+async def lock_head(connection: Connection, *, at: datetime) -> Head:
+    """Make all others that would post wait until this transaction ends; an authorising action does so first.
+
+    Documents are locked before, never after. The ledger's time never goes back, whatever the clock says.
+    """
+    row = await connection.fetchrow(SQL["lock_head"], at)
+    assert row is not None, "there is one head"
+    return Head(**row)
+
+
+async def seal(connection: Connection, head: Head, act: int, leaves: Sequence[bytes], *, sign: Signer) -> bytes:
+    """Sign the log as it is with these leaves, and move the head to its end; gives the root."""
+    seq = head.seq + len(leaves)
+    growth = evidence.grow(head.frontier, head.seq, leaves)
+    signature = sign.sign(evidence.checkpoint_body(seq, growth.root, head.recorded_at))
+    await connection.execute(
+        SQL["seal"],
+        seq,
+        act,
+        head.recorded_at,
+        growth.frontier,
+        growth.root,
+        sign.key_id,
+        signature,
+        [level for level, _ in growth.kept],
+        [index for _, index in growth.kept],
+        list(growth.kept.values()),
+    )
+    return growth.root

@@ -1,0 +1,120 @@
+"""Provenance: what fragments come to, and that no kilogram is lost or doubled on the way."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain.provenance import (
+    Ending,
+    Fragment,
+    Interval,
+    PartsDoNotAddUpError,
+    Rest,
+    Step,
+    Trace,
+    bounded,
+    flows,
+    merge,
+    shares,
+)
+from service.domain.units import Kilograms
+
+AT = datetime(2026, 3, 2, tzinfo=UTC)
+PAIZHAI, GUANMENSHAN, COUNTY, LOT = 1, 2, 3, 9
+
+
+def tranche(start: int, lo: int, kg: int, *, quota: int = PAIZHAI, movement: int = 1) -> Fragment:
+    return Fragment(start, Interval(quota, lo, lo + kg), Ending.TRANCHE, COUNTY, UUID(int=movement), AT)
+
+
+def debt(start: int, lo: int, kg: int) -> Fragment:
+    return Fragment(start, Interval(LOT, lo, lo + kg), Ending.DEBT, None, None, None)
+
+
+def trace(kg: int, *fragments: Fragment) -> Trace:
+    return Trace(Interval(LOT, 0, kg), Kilograms(kg), fragments)
+
+
+def test_fragments_that_touch_on_both_ends_are_one() -> None:
+    assert merge([tranche(0, 50, 5), tranche(5, 55, 3)]) == (tranche(0, 50, 8),)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        tranche(5, 56, 3),
+        tranche(6, 55, 3),
+        tranche(5, 55, 3, quota=GUANMENSHAN),
+        tranche(5, 55, 3, movement=2),
+        debt(5, 55, 3),
+        replace(tranche(5, 55, 3), start=None),
+    ],
+)
+def test_fragments_that_do_not_touch_stay_two(second: Fragment) -> None:
+    assert merge([tranche(0, 50, 5), second]) == (tranche(0, 50, 5), second)
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=20), st.data())
+def test_merging_loses_no_kilogram(cuts: list[int], data: st.DataObject) -> None:
+    start, fragments = 0, []
+    for kg in cuts:
+        fragments.append(tranche(start, start + data.draw(st.sampled_from([0, 100])), kg))
+        start += kg
+
+    assert sum(fragment.kg for fragment in merge(fragments)) == start
+    assert trace(start, *merge(fragments)).proven_kg == start
+
+
+def test_a_trace_knows_what_is_proven() -> None:
+    answer = trace(8, tranche(0, 50, 5), debt(5, 5, 3))
+
+    assert (answer.proven_kg, answer.unproven_kg) == (5, 3)
+
+
+@pytest.mark.parametrize(
+    "fragments",
+    [
+        (tranche(0, 50, 5),),
+        (tranche(0, 50, 5), tranche(5, 55, 4)),
+        (tranche(0, 50, 5), tranche(4, 60, 3)),
+        (),
+    ],
+)
+def test_an_answer_that_does_not_add_up_is_none(fragments: tuple[Fragment, ...]) -> None:
+    with pytest.raises(PartsDoNotAddUpError):
+        trace(8, *fragments)
+
+
+def test_shares_are_named_by_kilograms_and_the_unproven_last() -> None:
+    found = shares([tranche(0, 0, 2), debt(2, 2, 90), tranche(92, 9, 3, quota=GUANMENSHAN), tranche(95, 40, 2)])
+
+    assert [(share.account, share.ending, share.kg) for share in found] == [
+        (PAIZHAI, Ending.TRANCHE, 4),
+        (GUANMENSHAN, Ending.TRANCHE, 3),
+        (LOT, Ending.DEBT, 90),
+    ]
+
+
+def test_a_bounded_answer_says_what_it_leaves_out() -> None:
+    found = shares([tranche(0, 0, 5), tranche(5, 9, 3, quota=GUANMENSHAN), debt(8, 2, 1)])
+
+    assert bounded(found, 3) == (found, None)
+    assert bounded(found, 1) == (found[:1], Rest(shares=2, kg=Kilograms(4), unproven_kg=Kilograms(1)))
+
+
+def test_a_picture_shows_one_flow_for_each_movement_between_two_accounts() -> None:
+    def step(seq: int, lo: int, kg: int, movement: int) -> Step:
+        return Step(seq, 1, Interval(PAIZHAI, lo, lo + kg), Interval(LOT, lo, lo + kg), UUID(int=movement), AT)
+
+    found = flows([step(9, 30, 2, 2), step(4, 0, 5, 1), step(5, 5, 3, 1)])
+
+    assert [(flow.movement.int, flow.source_kg, flow.target_kg) for flow in found] == [(1, 8, 8), (2, 2, 2)]
+
+
+def test_an_interval_has_kilograms() -> None:
+    with pytest.raises(AssertionError):
+        Interval(LOT, 5, 5)

@@ -1,0 +1,157 @@
+"""What every request passes: its name, its limit, its JSON, and the headers of its answer."""
+
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from service.db import Database
+from service.embedded import Endpoints
+from service.settings import Settings
+from tests.cast import LI, Person
+
+By = Callable[[Person], httpx.AsyncClient]
+PERSON = (
+    b'{"username": "new-one", "password": "a-long-password-1", "name": "x", "role": "county", "jurisdiction": "210381"'
+)
+
+
+async def post(by: By, body: bytes | AsyncIterator[bytes], **headers: str) -> httpx.Response:
+    return await by(LI).post("/v1/people", content=body, headers={"Content-Type": "application/json", **headers})
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"disabled": NaN}', "number-not-finite"),
+        (b'{"disabled": -Infinity}', "number-not-finite"),
+        (b'{"disabled": 1e999}', "number-not-finite"),
+        (PERSON + b', "role": "province"}', "name-given-twice"),
+        (b'{"name": "\xff"}', "not-utf-8"),
+        (b'{"name": "\\ud800"}', "not-json"),
+        (b"[" * 100_000, "too-deep"),
+        (b"9" * 5_000, "not-json"),
+        (b"{", "not-json"),
+        (b"", "missing"),
+        (b"null", "model_attributes_type"),
+        (b"[]", "model_attributes_type"),
+        (b'"text"', "model_attributes_type"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+async def test_a_body_that_two_readers_could_understand_differently_is_refused(by: By, body: bytes, code: str) -> None:
+    answer = await post(by, body)
+
+    assert answer.status_code == 422
+    problem = answer.json()
+    assert problem["code"] == "malformed-body"
+    assert problem["errors"][0]["code"] == code
+    assert problem["errors"][0]["pointer"] == ""
+
+
+async def test_a_body_of_another_kind_is_refused(by: By) -> None:
+    answer = await post(by, PERSON + b"}", **{"Content-Type": "text/plain"})
+
+    assert answer.status_code == 422
+
+
+async def test_a_body_over_the_limit_is_refused_before_it_is_read(by: By, settings: Settings) -> None:
+    answer = await post(by, b" " * (settings.body_limit_bytes + 1))
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+    assert answer.json()["limit_bytes"] == settings.body_limit_bytes
+
+
+async def test_a_body_that_comes_in_chunks_is_refused_at_the_limit(by: By, settings: Settings) -> None:
+    sent = 0
+
+    async def chunks() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 10 * settings.body_limit_bytes:
+            sent += 65_536
+            yield b" " * 65_536
+
+    answer = await post(by, chunks())
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+    assert sent <= settings.body_limit_bytes + 65_536
+
+
+async def test_a_request_has_a_name_of_its_own_or_the_one_that_it_brings(client: httpx.AsyncClient) -> None:
+    assert UUID((await client.get("/healthz")).headers["X-Request-ID"]).version == 7
+    given = await client.get("/v1/me", headers={"X-Request-ID": "weighbridge-7:42"})
+    assert given.headers["X-Request-ID"] == given.json()["request_id"] == "weighbridge-7:42"
+    for strange in ("a b", "x" * 65, "<script>", ""):
+        answer = await client.get("/healthz", headers={"X-Request-ID": strange})
+        assert UUID(answer.headers["X-Request-ID"])
+
+
+async def test_every_answer_carries_safe_headers(client: httpx.AsyncClient) -> None:
+    for path in ("/healthz", "/v1/me", "/nowhere", "/problems/busy"):
+        headers = (await client.get(path)).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'self'" in headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert "Strict-Transport-Security" not in headers
+
+
+async def test_a_request_is_one_line_in_the_log_and_names_the_person(by: By, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "meisu.requests"):
+        await by(LI).get("/v1/people?limit=3", headers={"X-Request-ID": "line-1"})
+
+    [line] = [json.loads(record.message) for record in caplog.records if record.name == "meisu.requests"]
+    assert line["event"].startswith("GET /v1/people answered 200 in ")
+    assert (line["http.path"], line["http.status"], line["request_id"]) == ("/v1/people", 200, "line-1")
+    assert line["person_id"] == str(LI.id)
+    assert line["duration_ms"] > 0
+
+
+async def test_what_goes_wrong_on_our_side_is_a_problem_with_the_requests_name(
+    app: FastAPI, client: httpx.AsyncClient
+) -> None:
+    async def fail() -> None:
+        raise RuntimeError("secret words")
+
+    app.add_api_route("/fails", fail)
+
+    answer = await client.get("/fails", headers={"X-Request-ID": "boom"})
+
+    assert answer.status_code == 500
+    assert (answer.json()["code"], answer.json()["request_id"]) == ("unexpected", "boom")
+    assert "secret words" not in answer.text
+
+
+async def test_a_database_that_cannot_take_more_asks_to_come_again(
+    app: FastAPI, by: By, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.db.SECONDS_TO_WAIT", 0.1)
+    database: Database = app.state.database
+    held = [await database.pool.acquire() for _ in range(database.pool.get_max_size())]
+    try:
+        answer = await by(LI).get("/v1/me")
+    finally:
+        for connection in held:
+            await database.pool.release(connection)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert (await by(LI).get("/v1/me")).status_code == 200
+
+
+async def test_a_database_that_was_away_is_used_again(app: FastAPI, by: By, stage_endpoints: Endpoints) -> None:
+    assert (await by(LI).get("/v1/me")).status_code == 200
+    database: Database = app.state.database
+    async with database.pool.acquire() as connection:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+    answers = [(await by(LI).get("/v1/me")).status_code for _ in range(4)]
+
+    assert set(answers) <= {200, 503}
+    assert answers[-1] == 200

@@ -1,0 +1,130 @@
+"""Registering who there is."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.cast import ANSHAN, AUDITOR, DASHIQIAO, LI, PAIZHAI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE, STRANGER_CLERK
+from tests.routes.registry_entries import ENTERPRISES, LINES, MINES, PROJECTS, SLICES, STATIONS, STOCKS, Slice
+
+By = Callable[..., httpx.AsyncClient]
+
+
+@pytest.mark.parametrize("slice_", SLICES, ids=lambda slice_: slice_.name)
+async def test_the_county_registers_an_entry(by: By, slice_: Slice) -> None:
+    answer = await by(LI).post(slice_.path, json=slice_.body)
+
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["ETag"] == '"1"'
+    entry = answer.json()
+    assert entry["version"] == 1
+    assert slice_.body.items() <= entry.items()
+    assert (await by(LI).get(f"{slice_.path}/{entry['id']}")).json() == entry
+
+
+async def test_the_same_key_registers_once(by: By) -> None:
+    first = await by(LI).post("/v1/enterprises", json=ENTERPRISES.body, headers={"Idempotency-Key": "k1"})
+    again = await by(LI).post("/v1/enterprises", json=ENTERPRISES.body, headers={"Idempotency-Key": "k1"})
+    other = await by(LI).post(
+        "/v1/enterprises", json={**ENTERPRISES.body, "name": "别的"}, headers={"Idempotency-Key": "k1"}
+    )
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == first.json()
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert other.json()["code"] == "idempotency-key-reused"
+
+
+async def test_a_credit_code_is_registered_once(by: By) -> None:
+    answer = await by(LI).post("/v1/enterprises", json={**ENTERPRISES.body, "credit_code": PAIZHAI.credit_code})
+
+    assert answer.status_code == 409
+    assert answer.json()["code"] == "credit-code-registered"
+
+
+async def test_a_licence_is_registered_once(by: By) -> None:
+    await by(LI).post("/v1/mines", json=MINES.body)
+    answer = await by(LI).post("/v1/mines", json={**MINES.body, "name": "南山矿"})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "licence-registered")
+
+
+async def test_a_jurisdiction_must_be_one(by: By) -> None:
+    answer = await by(PROVINCE).post("/v1/enterprises", json={**ENTERPRISES.body, "jurisdiction": "219999"})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "jurisdiction-unknown")
+
+
+@pytest.mark.parametrize("slice_", SLICES, ids=lambda slice_: slice_.name)
+async def test_nobody_registers_outside_their_area(by: By, slice_: Slice) -> None:
+    answer = await by(DASHIQIAO).post(slice_.path, json=slice_.body)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "not-allowed")
+
+
+@pytest.mark.parametrize("person", [PAIZHAI_CLERK, STRANGER_CLERK, AUDITOR], ids=lambda person: person.username)
+async def test_only_offices_register(by: By, person: Any) -> None:
+    assert (await by(person).post("/v1/enterprises", json=ENTERPRISES.body)).status_code == 403
+
+
+async def test_an_office_may_do_what_one_below_it_may(by: By) -> None:
+    assert (await by(ANSHAN).post("/v1/enterprises", json=ENTERPRISES.body)).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("slice_", "change", "pointer"),
+    [
+        (ENTERPRISES, {"credit_code": "91210381MA00000003"}, "/credit_code"),
+        (ENTERPRISES, {"credit_code": 91210381}, "/credit_code"),
+        (ENTERPRISES, {"kinds": []}, "/kinds"),
+        (ENTERPRISES, {"kinds": ["bank"]}, "/kinds/0"),
+        (ENTERPRISES, {"name": "\u202e海城"}, "/name"),
+        (ENTERPRISES, {"boss": "王"}, "/boss"),
+        (MINES, {"licence": {**MINES.body["licence"], "valid_until": "2019-12-31"}}, "/licence"),
+        (MINES, {"licence": {**MINES.body["licence"], "scale_kg": 2.11e9}}, "/licence/scale_kg"),
+        (MINES, {"safety_ok": "yes"}, "/safety_ok"),
+        (STATIONS, {"mine_id": None}, ""),
+        (STATIONS, {"enterprise_id": str(PAIZHAI.id)}, ""),
+        (LINES, {"ore_per_product": 0.5}, "/ore_per_product"),
+        (LINES, {"kiln": "microwave"}, "/kiln"),
+        (PROJECTS, {"valid_until": "2025-12-31"}, ""),
+        (PROJECTS, {"approved_kg": 0}, "/approved_kg"),
+        (STOCKS, {"surveyed_on": "2025-02-29"}, "/surveyed_on"),
+    ],
+)
+async def test_a_malformed_entry_is_refused_where_it_is_wrong(
+    by: By, slice_: Slice, change: dict[str, Any], pointer: str
+) -> None:
+    answer = await by(LI).post(slice_.path, json={**slice_.body, **change})
+
+    assert answer.status_code == 422, answer.text
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("slice_", "name"),
+    [(MINES, "enterprise_id"), (STATIONS, "mine_id"), (LINES, "enterprise_id"), (PROJECTS, "operator_id")],
+    ids=["mines", "stations", "lines", "projects"],
+)
+async def test_what_an_entry_names_must_be_registered(by: By, slice_: Slice, name: str) -> None:
+    nobody = "019b0000-0000-7000-8000-000000009999"
+
+    assert (await by(LI).post(slice_.path, json={**slice_.body, name: nobody})).status_code == 404
+
+
+async def test_a_number_is_not_read_as_a_float(by: By) -> None:
+    body = (
+        '{"credit_code": "91210381MA0000009X", "name": "甲", "kinds": ["trader"], "jurisdiction": "210381", "x": NaN}'
+    )
+    answer = await by(LI).post("/v1/enterprises", content=body, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 422
+
+
+async def test_a_stranger_finds_nothing(by: By) -> None:
+    project = (await by(LI).post("/v1/projects", json=PROJECTS.body)).json()
+
+    assert (await by(PLANT_CLERK).get(f"/v1/projects/{project['id']}")).status_code == 404
+    assert (await by(PAIZHAI_CLERK).get(f"/v1/projects/{project['id']}")).json() == project
