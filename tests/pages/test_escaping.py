@@ -38,7 +38,8 @@ async def test_a_name_is_text_wherever_it_stands(
         await page.goto(f"/lots/{story.onward_lot}")
         await expect(page.locator("[data-sankey] svg")).to_be_visible()
         drawn = await page.locator("[data-sankey] svg").text_content()
-        assert drawn and "\u202e" not in drawn
+        assert drawn
+        assert "\u202e" not in drawn
     finally:
         await connection.execute("UPDATE enterprise SET name = $2 WHERE id = $1", cast.TRADER.id, before)
         await connection.execute("UPDATE mine SET name = $2 WHERE id = $1", cast.PAIZHAI_MINE, mine)
