@@ -25,10 +25,15 @@ async def quota_years(connection: Connection) -> list[int]:
     return [row["year"] for row in await connection.fetch(SQL["quota_years"])]
 
 
-async def count_open_alerts(connection: Connection, *, actor: Actor) -> int:
-    """How many alerts wait for somebody."""
-    count: int = await connection.fetchval(SQL["count_open_alerts"], actor.area, actor.enterprise_id)
-    return count
+async def count_open_alerts(connection: Connection, *, actor: Actor) -> dict[str, int]:
+    """How many alerts of each code wait for somebody, most first."""
+    rows = await connection.fetch(SQL["count_open_alerts"], actor.area, actor.enterprise_id)
+    return {row["code"]: row["number"] for row in rows}
+
+
+async def loads_beyond(connection: Connection, mine_id: UUID, year: int, limit: int) -> Sequence[Record]:
+    """The newest loads and slips with kilograms beyond a mine's quota of a year."""
+    return await connection.fetch(SQL["loads_beyond"], mine_id, year, limit)
 
 
 async def names_of(connection: Connection, ids: Collection[UUID | None]) -> dict[UUID, str]:

@@ -20,7 +20,7 @@ from service.store import pages as reads
 router = APIRouter()
 
 PAGE = 50
-BESIDE = 12
+BESIDE = 8
 ReadsAlerts = Annotated[Actor, Depends(may("alerts.read"))]
 
 
@@ -45,7 +45,7 @@ async def list_alerts(
         code=flag,
         rows=await described(connection, rows),
         following=rows[-1]["id"] if len(rows) == PAGE else None,
-        count=await reads.count_open_alerts(connection, actor=actor),
+        count=sum((await reads.count_open_alerts(connection, actor=actor)).values()),
         may_settle=reach(actor, "alerts.settle") is not None,
         flags=list(Flag),
     )
@@ -73,10 +73,8 @@ async def settle_alert(
 async def newest(connection: Connection, *, actor: Actor) -> dict[str, Any]:
     """What stands beside other pages."""
     rows = await alerts.list_alerts(connection, state="open", limit=BESIDE, actor=actor)
-    return {
-        "alerts": await described(connection, rows),
-        "count": await reads.count_open_alerts(connection, actor=actor),
-    }
+    counts = await reads.count_open_alerts(connection, actor=actor)
+    return {"alerts": await described(connection, rows), "counts": counts, "count": sum(counts.values())}
 
 
 async def described(connection: Connection, rows: Sequence[Record]) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from service.domain.filings import MUST_AGREE, ContractState
 from service.domain.permissions import Actor
 from service.routes import contracts as filed
 from service.routes import provenance
-from service.routes.pages.origins import picture_of
+from service.routes.pages.origins import STEPS_DRAWN, picture_of
 from service.routes.pages.pages import show
 from service.store import pages as reads
 from service.store import tickets
@@ -74,7 +74,7 @@ async def contract_provenance(
     actor: Annotated[Actor, Depends(may("provenance.read"))],
 ) -> Response:
     """Where all that was received under a contract came from."""
-    found = await provenance.contract_provenance(contract_id, connection, actor, limit=provenance.MOST_NAMED)
+    found = await provenance.contract_provenance(contract_id, connection, actor, limit=STEPS_DRAWN)
     contract = await filed.get_contract(contract_id, request, connection, actor)
     return await show(
         request,

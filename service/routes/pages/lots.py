@@ -10,7 +10,7 @@ from service.auth import may
 from service.db import ReaderDep
 from service.domain.permissions import Actor
 from service.routes import lots, provenance
-from service.routes.pages.origins import picture_of
+from service.routes.pages.origins import STEPS_DRAWN, picture_of
 from service.routes.pages.pages import show
 
 router = APIRouter()
@@ -36,7 +36,7 @@ async def show_lot(
 ) -> Response:
     """One lot, and where all that it received came from."""
     lot = await lots.get_lot(lot_id, connection, actor)
-    found = await provenance.lot_provenance(lot_id, connection, actor, limit=provenance.MOST_NAMED)
+    found = await provenance.lot_provenance(lot_id, connection, actor, limit=STEPS_DRAWN)
     return await show(
         request, connection, actor, "lot.html", lot=lot, found=found, picture_data=picture_of(found, request)
     )

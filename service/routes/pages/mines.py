@@ -19,6 +19,7 @@ router = APIRouter()
 
 YEARS_SHOWN = 4
 HOLDERS_NAMED = 20
+LOADS_NAMED = 100
 
 
 @router.get("/mines/{mine_id}")
@@ -44,5 +45,6 @@ async def show_mine(
         year=asked,
         years=sorted({present, asked, *(await reads.quota_years(connection))}, reverse=True)[:YEARS_SHOWN],
         quota=await quotas.show_mine_quota(mine_id, connection, actor, asked),
+        beyond=await reads.loads_beyond(connection, mine_id, asked, LOADS_NAMED),
         held=await provenance.mine_holders(mine_id, connection, actor, asked, limit=HOLDERS_NAMED),
     )

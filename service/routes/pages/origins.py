@@ -14,6 +14,7 @@ from service.routes.pages.rendering import number_of_tonnes
 from service.routes.pages.words import word
 from service.routes.provenance import ProvenanceOut, StepOut
 
+STEPS_DRAWN = 20_000
 MOST_IN_A_COLUMN = 12
 DOCUMENTS_NAMED = 3
 FROM_NOWHERE = frozenset({AccountKind.ISSUE, AccountKind.SUSPENSE, AccountKind.GAINED})
@@ -57,10 +58,11 @@ class Graph:
 
 
 def picture_of(found: ProvenanceOut, request: Request) -> dict[str, Any] | None:
-    """What the picture's script draws; None where there is nothing to draw or a circle that no picture of bands shows."""
+    """What the picture's script draws; None where there is nothing to draw, or not all of it, or it runs in a circle."""
+    if found.steps_left_out:
+        return None
     graph = _together(_graph(found.steps), _same_way)
-    if not found.steps_left_out:
-        _name_what_came_from_nowhere(graph)
+    _name_what_came_from_nowhere(graph)
     depths = _depths(graph)
     if not depths:
         return None

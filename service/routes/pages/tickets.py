@@ -17,7 +17,7 @@ from service.domain.permissions import Actor, reach
 from service.domain.refusals import NotFound
 from service.domain.tickets import TicketState
 from service.routes import provenance
-from service.routes.pages.origins import picture_of
+from service.routes.pages.origins import STEPS_DRAWN, picture_of
 from service.routes.pages.pages import show
 from service.routes.pictures import qr_svg
 from service.store import pages as reads
@@ -100,7 +100,7 @@ async def ticket_provenance(
 ) -> Response:
     """Where a load came from and what became of it."""
     ticket = await _find(connection, ticket_id, request, actor=actor)
-    found = await provenance.ticket_provenance(ticket_id, connection, actor, limit=provenance.MOST_NAMED)
+    found = await provenance.ticket_provenance(ticket_id, connection, actor, limit=STEPS_DRAWN)
     return await show(
         request,
         connection,

@@ -109,6 +109,11 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "net_kg": _("net"),
             "gross_kg": _("gross"),
             "debt_kg": _("over"),
+            "unproven_kg": _("without origin"),
+            "shipped_kg": _("shipped"),
+            "held_kg": _("held"),
+            "available_kg": _("available"),
+            "overdrawn_kg": _("over"),
             "kg": _("amount"),
         },
         "unproven": {

@@ -27,9 +27,27 @@ ORDER BY mine.jurisdiction, mine.id
 SELECT DISTINCT year FROM account WHERE jurisdiction IS NOT NULL AND year IS NOT NULL ORDER BY year DESC
 
 -- name: count_open_alerts
--- Locks nothing; leans on an_alert_is_open_once.
-SELECT count(*) FROM alert
+-- Locks nothing; leans on an_alert_is_open_once: how many of each code, most first.
+SELECT code, count(*) AS number FROM alert
 WHERE settled_at IS NULL AND CASE WHEN $2::uuid IS NULL THEN starts_with(jurisdiction, $1) ELSE parties @> ARRAY[$2] END
+GROUP BY code
+ORDER BY number DESC, code
+
+-- name: loads_beyond
+-- Locks nothing; leans on overdraw_by_account and the key of legs: what left a mine ($1) beyond its quota of a year ($2),
+-- newest first; nothing was beyond it before its first episode.
+SELECT
+    leg.occurred_at, leg.source_kg AS kg, leg.over_kg, ticket.id AS ticket_id, ticket.plate,
+    coalesce(ticket.number, slip.number) AS document_no
+FROM account AS quota
+INNER JOIN leg ON leg.source = quota.id AND leg.over_kg > 0
+INNER JOIN account AS target ON target.id = leg.target
+LEFT JOIN ticket ON ticket.id = target.document_id
+LEFT JOIN slip ON slip.id = target.document_id
+WHERE quota.owner_id = $1 AND quota.kind = 'quota' AND quota.year = $2
+    AND leg.seq >= (SELECT min(overdraw.opened_seq) FROM overdraw WHERE overdraw.account = quota.id)
+ORDER BY leg.seq DESC
+LIMIT $3
 
 -- name: names
 -- Locks nothing; leans on the primary keys: of enterprises and mines by id.
