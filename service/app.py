@@ -42,7 +42,10 @@ from service.routes import (
 from service.routes import problems as problem_pages
 from service.settings import Settings
 
+# A request is held against each in turn: the busiest come first.
 ROUTERS = (
+    weighings.router,
+    tickets.router,
     health.router,
     problem_pages.router,
     token.router,
@@ -59,8 +62,6 @@ ROUTERS = (
     contracts.router,
     slips.router,
     lots.router,
-    tickets.router,
-    weighings.router,
     movements.router,
     provenance.router,
     alerts.router,

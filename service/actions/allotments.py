@@ -7,7 +7,8 @@ from uuid import UUID
 import orjson
 from uuid_utils.compat import uuid7
 
-from service.actions.quotas import watch_commitments, watch_pools, watch_posting
+from service.actions.overdraws import report_overdraws
+from service.actions.quotas import watch_commitments, watch_pools
 from service.db import Connection, Record
 from service.domain import allotments as rules
 from service.domain.allotments import (
@@ -209,7 +210,7 @@ async def _check_holder_has(connection: Connection, holder: Holder, year: int, k
 
 async def _watch(connection: Connection, allotment: Allotment, posted: list[Posted], *, at: datetime) -> None:
     for each in posted:
-        await watch_posting(connection, each, at=at)
+        await report_overdraws(connection, each, at=at)
     if allotment.holder.kind is HolderKind.JURISDICTION:
         await watch_pools(connection, [allotment.holder.jurisdiction], allotment.year, at=at)
     if allotment.holder.kind is HolderKind.MINE and allotment.holder.id is not None:
@@ -259,7 +260,8 @@ def _holder(row: Record) -> Holder:
 
 
 def _terms(allotment_id: UUID, draft: Draft) -> bytes:
-    return orjson.dumps([allotment_id, draft], option=orjson.OPT_SORT_KEYS)
+    # The driver's own UUIDs are not Python's: both are written as their text.
+    return orjson.dumps([allotment_id, draft], default=str, option=orjson.OPT_SORT_KEYS)
 
 
 def _fact(allotment_id: UUID, draft: Draft) -> bytes:

@@ -57,6 +57,8 @@ async def test_what_lies_beyond_the_quota_is_recorded_and_flagged(by: By) -> Non
 
     assert (filed["over_kg"], filed["flags"]) == (2_000, ["quota-overdrawn"])
     assert (await by(LI).get(f"/v1/slips/{filed['id']}")).json() == filed
+    opened = await alerts(by, code="quota-overdrawn", state="open")
+    assert [alert["facts"]["debt_kg"] for alert in opened] == [2_000]
 
 
 async def test_an_earmark_draws_on_its_own_quota(by: By) -> None:

@@ -287,9 +287,7 @@ async def test_own_ore_goes_by_tickets_of_its_slip(app: FastAPI, by: By, contrac
         answer = await seller.post("/v1/slips", json={**slip, "number": f"JJ-{by_tickets}", "by_tickets": by_tickets})
         assert answer.status_code in (200, 201), answer.text
         ids[by_tickets] = answer.json()["id"]
-    wish = yard.ticket_in(
-        None, now, slip_id=ids[True], destination_station_id=str(cast.BRIDGE_7)
-    )
+    wish = yard.ticket_in(None, now, slip_id=ids[True], destination_station_id=str(cast.BRIDGE_7))
     ticket = await issue(by, wish)
     assert (ticket["seller_id"], ticket["buyer_id"]) == (str(cast.PAIZHAI.id), str(cast.PAIZHAI.id))
     device = by(cast.BRIDGE_7_DEVICE)
