@@ -26,7 +26,7 @@ async def quota_years(connection: Connection) -> list[int]:
 
 
 async def count_open_alerts(connection: Connection, *, actor: Actor) -> dict[str, int]:
-    """How many alerts of each code wait for somebody, most first."""
+    """How many alerts of each code wait for somebody."""
     rows = await connection.fetch(SQL["count_open_alerts"], actor.area, actor.enterprise_id)
     return {row["code"]: row["number"] for row in rows}
 

@@ -74,7 +74,8 @@ async def newest(connection: Connection, *, actor: Actor) -> dict[str, Any]:
     """What stands beside other pages."""
     rows = await alerts.list_alerts(connection, state="open", limit=BESIDE, actor=actor)
     counts = await reads.count_open_alerts(connection, actor=actor)
-    return {"alerts": await described(connection, rows), "counts": counts, "count": sum(counts.values())}
+    gravest_first = {flag.value: counts[flag.value] for flag in Flag if flag.value in counts}
+    return {"alerts": await described(connection, rows), "counts": gravest_first, "count": sum(counts.values())}
 
 
 async def described(connection: Connection, rows: Sequence[Record]) -> list[dict[str, Any]]:

@@ -27,11 +27,10 @@ ORDER BY mine.jurisdiction, mine.id
 SELECT DISTINCT year FROM account WHERE jurisdiction IS NOT NULL AND year IS NOT NULL ORDER BY year DESC
 
 -- name: count_open_alerts
--- Locks nothing; leans on an_alert_is_open_once: how many of each code, most first.
+-- Locks nothing; leans on an_alert_is_open_once: how many of each code.
 SELECT code, count(*) AS number FROM alert
 WHERE settled_at IS NULL AND CASE WHEN $2::uuid IS NULL THEN starts_with(jurisdiction, $1) ELSE parties @> ARRAY[$2] END
 GROUP BY code
-ORDER BY number DESC, code
 
 -- name: loads_beyond
 -- Locks nothing; leans on overdraw_by_account and the key of legs: what left a mine ($1) beyond its quota of a year ($2),
