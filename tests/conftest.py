@@ -30,6 +30,7 @@ passwords.HASHER = PasswordHasher.from_parameters(CHEAPEST)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="ten thousand random histories in place of a few hundred")
+    parser.addoption("--accept-openapi", action="store_true", help="write the snapshot of the API's description anew")
 
 
 @pytest.fixture(scope="session")
