@@ -5,19 +5,21 @@ Nothing here may import what it checks (`service.domain`, `service.store`): a sh
 
 import asyncio
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import asyncpg
 
 from service.verify.checks import CHECKS
+from service.verify.database import read_book
+from service.verify.files import read_export, write_export
 from service.verify.findings import Finding, Findings
-from service.verify.replay import read_book
 
-__all__ = ["Finding", "run", "verify"]
+__all__ = ["Finding", "export", "run", "run_export", "verify"]
+
+Say = Callable[[str], None]
 
 
-async def verify(
-    connection: asyncpg.Connection, public_keys: Mapping[int, bytes], say: Callable[[str], None] = print
-) -> list[Finding]:
+async def verify(connection: asyncpg.Connection, public_keys: Mapping[int, bytes], say: Say = print) -> list[Finding]:
     """Every difference between the book and what its entries come to, in one snapshot; the last line said sums it up.
 
     `public_keys` are the ledger's, 32 bytes each, by id. Memory grows with accounts (some 30 bytes each) and with what
@@ -28,14 +30,11 @@ async def verify(
         books = await read_book(connection, public_keys, findings)
         for check in CHECKS:
             await check(connection, books, findings)
-    say(
-        f"{books.legs} legs, {books.holes} holes, {books.acts} acts, {books.checkpoints} checkpoints, "
-        f"{books.accounts} accounts: {findings.total} {'difference' if findings.total == 1 else 'differences'}"
-    )
+    say(books.summary(findings.total))
     return findings.all()
 
 
-def run(database_url: str, public_keys: Mapping[int, bytes], say: Callable[[str], None] = print) -> list[Finding]:
+def run(database_url: str, public_keys: Mapping[int, bytes], say: Say = print) -> list[Finding]:
     """`verify` of a database by its URL."""
 
     async def attached() -> list[Finding]:
@@ -46,3 +45,17 @@ def run(database_url: str, public_keys: Mapping[int, bytes], say: Callable[[str]
             await connection.close()
 
     return asyncio.run(attached())
+
+
+async def export(connection: asyncpg.Connection, public_keys: Mapping[int, bytes], folder: Path) -> None:
+    """Write all that an outsider needs to audit the book without the service, in one snapshot, into an empty folder."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await write_export(connection, public_keys, folder)
+
+
+def run_export(folder: Path, public_keys: Mapping[int, bytes] | None = None, say: Say = print) -> list[Finding]:
+    """Audit exported files; with the keys that one knows, or else with those that lie beside them."""
+    findings = Findings()
+    books = read_export(folder, public_keys, findings)
+    say(books.summary(findings.total))
+    return findings.all()

@@ -3,11 +3,14 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from uuid import UUID
 
 from service.verify.columns import Columns
+from service.verify.findings import Findings
 
 BOUNDARY, QUOTA = 1, 2  # sorts of account; 0 is any other
+SORTS = {"=issue": BOUNDARY, "=gained": BOUNDARY, "=suspense": BOUNDARY, "=quota": QUOTA}
 
 # One entry as it is streamed: seq, act, movement, then a leg's source, lo, kg, target, lo, kg, over, cover, flags, or
 # a hole's account, lo, hi, 0, column, kind, debt, 0, 0; then the time in PostgreSQL's microseconds, fact and leaf.
@@ -33,9 +36,9 @@ class Books:
     """All that the entries come to."""
 
     columns: Columns
-    marks: bytes
-    sorts: bytes
-    accounts: int
+    marks: bytearray  # 16 bytes at each account's id
+    sorts: bytearray  # one
+    accounts: int = 0
     legs: int = 0
     holes: int = 0
     acts: int = 0
@@ -47,3 +50,24 @@ class Books:
     loose: set[int] = field(default_factory=set)
     debts: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     episodes: list[Episode] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, last: int) -> "Books":
+        """Books for accounts up to an id."""
+        return cls(Columns(last), bytearray(16 * (last + 1)), bytearray(last + 1))
+
+    def open(self, account: int, mark: bytes, text: str, findings: Findings) -> None:
+        """Take an account in: its mark, and the text that says what it is."""
+        if sha256(b"meisu account 1\n" + text.encode()).digest()[:16] != mark:
+            findings.add("account", None, f"account {account} is not what its mark says")
+        self.marks[16 * account : 16 * account + 16] = mark
+        self.sorts[account] = SORTS.get(text.partition("\n")[0], 0)
+        self.accounts += 1
+
+    def summary(self, differences: int) -> str:
+        """What was read and how much of it differs, in one line."""
+        found = f"{differences} difference" if differences == 1 else f"{differences} differences"
+        return (
+            f"{self.legs} legs, {self.holes} holes, {self.acts} acts, {self.checkpoints} checkpoints, "
+            f"{self.accounts} accounts: {found}"
+        )

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 
-from service.verify.books import BOUNDARY, Books
+from service.verify.books import Books
 from service.verify.findings import Findings
 
 Check = Callable[[asyncpg.Connection, Books, Findings], Awaitable[None]]
@@ -40,22 +40,6 @@ async def nodes_are_of_the_tree(connection: asyncpg.Connection, books: Books, fi
             findings.add("node", None, f"{len(nodes) // 32 - index} nodes of level {level} are missing")
 
 
-async def debts_are_what_the_evidence_says(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
-    """Over less cover, with what cuts made and ended, is what went out of an account and did not come in."""
-    columns, sorts = books.columns, books.sorts
-    for account in range(1, len(sorts)):
-        if sorts[account] == BOUNDARY:
-            continue
-        if account in columns.struck:
-            owed = sum(hi - lo for lo, hi in columns.stock_and_debt(account)[1])
-        else:
-            owed = max(0, columns.outs[account] - columns.ins[account])
-        if owed != books.debts.get(account, 0):
-            findings.add(
-                "debt", None, f"account {account} owes {owed} kg, its entries say {books.debts.get(account, 0)}"
-            )
-
-
 async def loose_accounts_are_known(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
     """The accounts for which the ends of the columns are not enough are those that take the general sentence."""
     kept = {row["account"] for row in await connection.fetch("SELECT account FROM loose")}
@@ -85,7 +69,6 @@ async def overdraws_are_what_was_owed(connection: asyncpg.Connection, books: Boo
 CHECKS: tuple[Check, ...] = (
     head_is_the_end,
     nodes_are_of_the_tree,
-    debts_are_what_the_evidence_says,
     loose_accounts_are_known,
     overdraws_are_what_was_owed,
 )

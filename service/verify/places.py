@@ -8,6 +8,7 @@ from service.verify.columns import Spans, Struck
 from service.verify.findings import Findings
 
 IN, OUT = 0, 1
+CUT = 0
 JUMP = 1
 COLUMN = ("in", "out")
 BEHIND = (2, 1)  # a leg's flags by column
@@ -51,6 +52,21 @@ class Places:
     def note_evidence(self, seq: int, over: int, cover: int, short: int, paid: int) -> None:
         """A leg says otherwise than the places how much was short and how much a debt was paid."""
         self._findings.add("evidence", seq, f"over {over} and cover {cover} kg, but it comes to {short} and {paid}")
+
+    def end_book(self) -> None:
+        """Close the last act: over less cover, with what cuts made and ended, is what went out and did not come in."""
+        self.end_act()
+        columns, sorts, debts = self._columns, self._books.sorts, self._books.debts
+        for account in range(1, len(sorts)):
+            if sorts[account] == BOUNDARY:
+                continue
+            if account in columns.struck:
+                owed = sum(hi - lo for lo, hi in columns.stock_and_debt(account)[1])
+            else:
+                owed = max(0, columns.outs[account] - columns.ins[account])
+            if owed != debts.get(account, 0):
+                says = debts.get(account, 0)
+                self._findings.add("debt", None, f"account {account} owes {owed} kg, its entries say {says}")
 
     def owe(self, seq: int, movement: bytes, account: int, kg: int) -> None:
         """Add to what an account owes."""
