@@ -60,5 +60,5 @@ def _page(request: Request, status: int, problem: dict[str, object]) -> Response
         "problem.html",
         status=status,
         problem=problem,
-        signed_in=getattr(request.state, "actor", None) is not None,
+        actor=getattr(request.state, "actor", None),
     )

@@ -22,7 +22,6 @@ async def show(request: Request, connection: Connection, actor: Actor, template:
         request,
         template,
         viewer=viewer,
-        signed_in=True,
         csrf=csrf_token(request),
         actor=actor,
         **context,

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from service.domain.permissions import reach
 from service.domain.units import SHANGHAI, Kilograms, tonnes
 from service.routes.pages.languages import COOKIE, LANGUAGES, Language, language_of, translations
 from service.routes.pages.words import word
@@ -89,7 +90,7 @@ def environment(language: Language) -> Environment:
         "name": isolated,
     }
     made.filters.update(filters)
-    made.globals.update(language=language, static_url=static_url, share=share)
+    made.globals.update(language=language, static_url=static_url, share=share, reach=reach)
     return made
 
 
@@ -113,7 +114,7 @@ def render(
             request=request,
             path=request.url.path,
             language_links=language_links(request),
-            **{"viewer": None, "signed_in": False, "csrf": None, **context},
+            **{"viewer": None, "actor": None, "csrf": None, **context},
         )
     )
     answer = HTMLResponse(

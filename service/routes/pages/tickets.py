@@ -79,7 +79,7 @@ async def show_ticket(ticket_id: UUID, request: Request, connection: ReaderDep, 
         ticket=ticket,
         weighings=weighings,
         flags=sorted({flag for row in weighings for flag in row["flags"]} | _overdrawn(weighings)),
-        knows_origin=reach(actor, "provenance.read") is not None,
+        sees_mine=reach(actor, "quotas.read") is not None and actor.enterprise_id in (None, ticket["seller_id"]),
     )
 
 
