@@ -27,6 +27,7 @@ from service.routes import (
     lots,
     mines,
     movements,
+    pages,
     people,
     projects,
     provenance,
@@ -41,7 +42,10 @@ from service.routes import (
 from service.routes import problems as problem_pages
 from service.settings import Settings
 
+# A request is held against each in turn: the busiest come first.
 ROUTERS = (
+    weighings.router,
+    tickets.router,
     health.router,
     problem_pages.router,
     token.router,
@@ -58,8 +62,6 @@ ROUTERS = (
     contracts.router,
     slips.router,
     lots.router,
-    tickets.router,
-    weighings.router,
     movements.router,
     provenance.router,
     alerts.router,
@@ -99,4 +101,5 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    pages.install(app)
     return app

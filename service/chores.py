@@ -26,8 +26,12 @@ async def chores(database: Database, redis: Redis, clock: Clock, policies: Polic
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
+        # Told again until they have ended: a cancellation can be lost in a driver that waits for two things at once.
+        waiting = set(tasks)
+        while waiting:
+            for task in waiting:
+                task.cancel()
+            _, waiting = await asyncio.wait(waiting, timeout=1)
         await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -48,9 +48,9 @@ class Person:
 
 
 PAIZHAI = Enterprise(_id(101), "海城排寨矿业有限公司", "91210381MA00000002", ("mine",), "210381")
-PLANT_TWO = Enterprise(_id(102), "海城第二镁砂厂", "91210381MA00000010", ("processor",), "210381")
-TRADER = Enterprise(_id(103), "辽南矿产贸易有限公司", "91210381MA00000029", ("trader",), "210381")
-STRANGER = Enterprise(_id(104), "大石桥远山有限公司", "91210882MA00000033", ("processor", "trader"), "210882")
+PLANT_TWO = Enterprise(_id(102), "海城第二镁砂厂", "91210381MA00000015", ("processor",), "210381")
+TRADER = Enterprise(_id(103), "辽南矿产贸易有限公司", "91210381MA00000028", ("trader",), "210381")
+STRANGER = Enterprise(_id(104), "大石桥远山有限公司", "91210882MA0000003K", ("processor", "trader"), "210882")
 ENTERPRISES = (PAIZHAI, PLANT_TWO, TRADER, STRANGER)
 
 PAIZHAI_MINE = _id(201)
@@ -138,3 +138,24 @@ async def enter(connection: asyncpg.Connection) -> None:
             for person in PEOPLE
         ],
     )
+
+
+# What the house asks every route for, by the names of the routes' parameters; ids that are not here are of nobody.
+OF_PAIZHAI: dict[str, object] = {
+    "enterprise_id": PAIZHAI.id,
+    "mine_id": PAIZHAI_MINE,
+    "station_id": BRIDGE_7,
+    "person_id": PAIZHAI_CLERK.id,
+}
+ASKED: dict[str, object] = {
+    "year": 2026,
+    "quarter": 1,
+    "holder": PAIZHAI.id,
+    "account": 1,
+    "movement_id": _id(999),
+    "from": 1,
+    "to": 2,
+    **OF_PAIZHAI,
+}
+NOBODYS = {"code"}  # parameters that name no record of anybody: jurisdictions
+SECRETS_OF_PAIZHAI = (str(PAIZHAI.id), str(PAIZHAI_MINE), str(BRIDGE_7), PAIZHAI.name, PAIZHAI.credit_code, "排寨")

@@ -1,6 +1,7 @@
 """Real servers for the tests: one PostgreSQL and one Valkey for the run; a test that commits has its own database."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +30,7 @@ passwords.HASHER = PasswordHasher.from_parameters(CHEAPEST)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="ten thousand random histories in place of a few hundred")
+    parser.addoption("--accept-openapi", action="store_true", help="write the snapshot of the API's description anew")
 
 
 @pytest.fixture(scope="session")
@@ -36,14 +38,27 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@contextmanager
+def new_folder() -> Iterator[Path]:
+    """A folder for servers and their data, gone afterwards; not pytest's, which lies where only root may go."""
+    with TemporaryDirectory(prefix="meisu-") as folder:
+        Path(folder).chmod(0o711)  # as root, the servers' own account passes through it
+        yield Path(folder) / "data"
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    """A data folder for a service of the test's own."""
+    with new_folder() as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Endpoints]:
     """PostgreSQL and Valkey with fast settings; the database `meisu` is migrated and is only ever copied."""
-    with TemporaryDirectory(prefix="meisu-") as folder:
-        Path(folder).chmod(0o711)  # as root, the servers' own account passes through it
-        with services(Path(folder) / "data", durable=False) as endpoints:
-            migrations.upgrade(endpoints.owner_database_url)
-            yield endpoints
+    with new_folder() as folder, services(folder, durable=False) as endpoints:
+        migrations.upgrade(endpoints.owner_database_url)
+        yield endpoints
 
 
 async def copy_database(servers: Endpoints, name: str, template: str = "meisu") -> Endpoints:
@@ -137,8 +152,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def app(settings: Settings, stage_endpoints: Endpoints) -> AsyncIterator[FastAPI]:
-    """The service, running, with the cast registered."""
+async def app(settings: Settings, stage_endpoints: Endpoints, anyio_backend: str) -> AsyncIterator[FastAPI]:
+    """The service, running, with the cast registered; it names its backend so that tests without `async` may use it."""
     app = create_app(settings, stage_endpoints)
     async with app.router.lifespan_context(app):
         yield app

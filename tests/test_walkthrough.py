@@ -19,9 +19,9 @@ MARK = "--8<--"
 
 
 @pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
+def address(data: Path) -> Iterator[str]:
     """A service on an empty folder, started as a person would start it."""
-    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--data", str(tmp_path / "data")]
+    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--data", str(data)]
     environment = {**os.environ, "MEISU_ADMIN_PASSWORD": PASSWORD, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -39,7 +39,9 @@ def test_the_walkthrough_prints_what_it_says(address: str) -> None:
     bash = shutil.which("bash")
     assert bash is not None
 
-    run = subprocess.run([bash, "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=120)
+    run = subprocess.run(
+        [bash, "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
 
     said = run.stdout.split(f"{MARK}\n")[1:]
     assert said == [told for _, told in BLOCKS], run.stderr

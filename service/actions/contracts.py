@@ -6,6 +6,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from service.actions.quotas import watch_commitments
 from service.db import Connection
 from service.domain import filings, proofs
 from service.domain.alerts import Alert, Flag
@@ -71,6 +72,8 @@ async def file_contract(
     assessment = filings.assess([filing, *(other for other in known if other is not standing)], policies)
     in_force = await _pledge(connection, contract, assessment, at=at)
     await _keep(connection, contract, assessment, in_force, at=at)
+    if assessment.terms.mine_id:
+        await watch_commitments(connection, [assessment.terms.mine_id], assessment.terms.signed_on.year, at=at)
     facts = {"party": filing.party, "version": filing.version, "state": assessment.state}
     await audits.note(connection, "contracts.file", contract.id, facts, at=at, actor=actor)
     return contract.id, not known
@@ -100,6 +103,8 @@ async def close_contract(connection: Connection, contract_id: UUID, *, at: datet
     settled = () if contract.shipped_kg else tuple(flag for flag in filings.FILING_FLAGS if flag != Flag.FILING_LATE)
     flags = [flag for flag in contract.flags if flag not in settled]
     await contracts.close_contract(connection, contract_id, flags, at=at)
+    if contract.mine_id:
+        await watch_commitments(connection, [contract.mine_id], contract.signed_on.year, at=at)
     await alerts.settle_alerts(connection, [_subject(flag, contract_id) for flag in settled], at=at)
     facts = {"kg": contract.kg, "shipped_kg": contract.shipped_kg}
     await audits.note(connection, "contracts.close", contract_id, facts, at=at, actor=actor)

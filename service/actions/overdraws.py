@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from service.actions.quotas import watch_pools
 from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.store import alerts, overdraws
@@ -9,12 +10,13 @@ from service.store.ledger import Posted
 
 
 async def report_overdraws(connection: Connection, posted: Posted, *, at: datetime) -> None:
-    """Open an alert for each holder whose quota is now overdrawn, and settle those of holders who owe nothing more."""
-    if not posted.opened and not posted.closed:
+    """Open an alert for each holder whose quota is now overdrawn, and settle those of holders who owe nothing more.
+
+    A debt that grows or shrinks also moves the caps of the pools above it (R06).
+    """
+    if not posted.debts:
         return
-    holders = await overdraws.find_holders(
-        connection, sorted({episode.account for episode in (*posted.opened, *posted.closed)})
-    )
+    holders = await overdraws.find_holders(connection, sorted(posted.debts))
     told = []
     for episode in posted.opened:
         holder = holders[episode.account]
@@ -41,3 +43,6 @@ async def report_overdraws(connection: Connection, posted: Posted, *, at: dateti
     await alerts.settle_alerts(
         connection, [(Flag.QUOTA_OVERDRAWN, holder.kind, str(holder.id)) for holder in at_rest], at=at
     )
+    for year in sorted({holder.year for holder in holders.values()}):
+        places = {holder.jurisdiction for holder in holders.values() if holder.year == year}
+        await watch_pools(connection, places, year, at=at)

@@ -5,6 +5,8 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from service.actions.overdraws import report_overdraws
+from service.actions.quotas import watch_commitments
 from service.db import Connection
 from service.domain import filings
 from service.domain.alerts import Alert, Flag
@@ -71,6 +73,7 @@ async def file_slip(
     await audits.note(connection, "slips.file", slip_id, facts, at=at, actor=actor)
     if movement_id:
         await _hand_over(connection, slip_id, slip, movement_id, fact, at=at, sign=sign)
+    await watch_commitments(connection, [slip.mine_id], slip.handed_on.year, at=at)
     return slip_id, True
 
 
@@ -127,4 +130,5 @@ async def _hand_over(
         occurred_at=start_of(slip.handed_on),
         fact=fact,
     )
-    await ledger.append(connection, [movement], at=at, sign=sign)
+    posted = await ledger.append(connection, [movement], at=at, sign=sign)
+    await report_overdraws(connection, posted, at=at)

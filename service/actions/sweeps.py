@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from service.actions.contracts import flag_overdue
 from service.db import Connection, Record
 from service.domain.alerts import Alert, Flag
 from service.domain.policies import Policies
@@ -26,6 +27,8 @@ async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> 
         + [_alert(Flag.NEVER_RECEIVED, ticket, since="out_at") for ticket in astray],
         at=at,
     )
+    # Contracts after tickets, as everywhere.
+    await flag_overdue(connection, at=at)
     await sweeps.forget(connection, at - KEYS_KEPT, at=at)
     return True
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from service.actions.overdraws import report_overdraws
+from service.actions.quotas import watch_commitments
 from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.domain.ledger import AccountKey, AccountKind, Movement
@@ -120,6 +121,8 @@ async def weigh_all(
     # Opened first: what one record of the batch told amiss another may have put right.
     await alerts.open_alerts(connection, desk.alerts, at=at)
     await alerts.settle_alerts(connection, desk.settled, at=at)
+    for year, mines in desk.overshipped.items():
+        await watch_commitments(connection, mines, year, at=at)
     return [answer() for answer in answers]
 
 
@@ -227,6 +230,7 @@ class _Desk:
         self.steps: list[_Move | _GiveBack] = []
         self.charged: list[tuple[Told, list[UUID]]] = []
         self.alerts: list[Alert] = []
+        self.overshipped: dict[int, set[UUID]] = defaultdict(set)
         self._settled: list[tuple[Flag, str, str]] = []
         self.books_used: dict[UUID, Sequences] = {}
 
@@ -254,9 +258,9 @@ class _Desk:
         """What the rules ask about the new records."""
         if not self._fresh:
             return
-        named = [(one.record, at, self._ticket_of(one.record)) for one, at in self._fresh]
-        found = [(record, at, ticket) for record, at, ticket in named if ticket is not None]
-        events = [(one.station_id, one.record, at) for one, at in self._fresh]
+        named = [(one, at, self._ticket_of(one.record)) for one, at in self._fresh]
+        found = [(one.record, at, ticket) for one, at, ticket in named if ticket is not None]
+        events = [(one.station_id, one.record, ticket.id if ticket else None, at) for one, at, ticket in named]
         for (station_id, direction), event, told in await weighings.find_events(connection, events, self._policies):
             self._remember(station_id, direction, event, told)
         self._terms = await weighings.lock_terms(
@@ -365,7 +369,7 @@ class _Desk:
         )
         told.flags = [flag.value for flag in outcome.flags]
         if ticket is not None:
-            self._advance(ticket, outcome)
+            self._advance(ticket, outcome, occurred_at)
         self._plan(line, ticket, outcome)
         if outcome.flags:
             self.alerts += self._alerts_of(line, ticket, outcome)
@@ -377,7 +381,7 @@ class _Desk:
             self._tares[record.plate] = sorted([*known, (occurred_at, record.tare_kg)])[-5:]
         return usual
 
-    def _advance(self, ticket: Ticket, outcome: Outcome) -> None:
+    def _advance(self, ticket: Ticket, outcome: Outcome, occurred_at: datetime) -> None:
         """What the next record sees of the ticket, its plate and its contract."""
         if outcome.journey is not None:
             self._journeys[ticket.id] = self.moved[ticket.id] = outcome.journey
@@ -394,6 +398,8 @@ class _Desk:
                 received_kg=Kilograms(terms.received_kg + outcome.received_kg),
             )
             self._changed_terms.add(ticket.contract_id)
+        if ticket.mine_id and outcome.beyond_contract_kg:
+            self.overshipped[shanghai_year(occurred_at)].add(ticket.mine_id)
         self._settled += [(flag, "ticket", str(ticket.id)) for flag in outcome.settled]
 
     def _plan(self, line: Line, ticket: Ticket | None, outcome: Outcome) -> None:

@@ -150,12 +150,6 @@ async def commitments(connection: Connection, mines: Collection[UUID], year: int
     ]
 
 
-async def find_owners(connection: Connection, accounts: Collection[int]) -> dict[int, Record]:
-    """The holders of quota accounts, with their places and firms, and whether any of their accounts owes still."""
-    rows = await connection.fetch(SQL["owners"], list(accounts))
-    return {row["account"]: row for row in rows}
-
-
 async def mine_quota(
     connection: Connection,
     mine_id: UUID,

@@ -91,15 +91,17 @@ async def mark_over(connection: Connection, told: Collection[Told]) -> None:
 
 
 async def find_events(
-    connection: Connection, lines: Sequence[tuple[UUID, Record, datetime]], policies: Policies
+    connection: Connection, lines: Sequence[tuple[UUID, Record, UUID | None, datetime]], policies: Policies
 ) -> list[tuple[tuple[UUID, Direction], Event, Told]]:
     """What the stations told before about the same times and weights, oldest first, by station and direction."""
     rows = await connection.fetch(
         SQL["find_events"],
-        [station_id for station_id, _, _ in lines],
-        [record.direction.value for _, record, _ in lines],
-        [record.gross_kg for _, record, _ in lines],
-        [occurred_at for _, _, occurred_at in lines],
+        [station_id for station_id, _, _, _ in lines],
+        [record.direction.value for _, record, _, _ in lines],
+        [record.plate for _, record, _, _ in lines],
+        [ticket_id for _, _, ticket_id, _ in lines],
+        [record.gross_kg for _, record, _, _ in lines],
+        [occurred_at for _, _, _, occurred_at in lines],
         timedelta(seconds=policies.double_scan_seconds),
         policies.double_scan_kg,
     )

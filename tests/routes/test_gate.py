@@ -37,9 +37,9 @@ async def post(by: By, body: bytes | AsyncIterator[bytes], **headers: str) -> ht
         (b"9" * 5_000, "not-json"),
         (b"{", "not-json"),
         (b"", "missing"),
-        (b"null", "model_attributes_type"),
-        (b"[]", "model_attributes_type"),
-        (b'"text"', "model_attributes_type"),
+        (b"null", "model-attributes-type"),
+        (b"[]", "model-attributes-type"),
+        (b'"text"', "model-attributes-type"),
     ],
     ids=lambda value: str(value)[:30],
 )

@@ -136,7 +136,7 @@ async def test_nobody_gives_what_is_not_theirs_to_give(
         (wanted(jurisdiction=None), "", "place-does-not-fit-role"),
         (wanted(enterprise_id=str(PAIZHAI.id)), "", "place-does-not-fit-role"),
         (wanted(name=None), "/name", "missing"),
-        (wanted(admin=True), "/admin", "extra_forbidden"),
+        (wanted(admin=True), "/admin", "extra-forbidden"),
     ],
 )
 async def test_a_malformed_person_is_refused(by: By, body: dict[str, Any], pointer: str, code: str) -> None:

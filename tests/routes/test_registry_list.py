@@ -1,6 +1,5 @@
 """Reading the registry: everybody sees their own, and finds the partner of a contract."""
 
-from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -23,9 +22,8 @@ from tests.cast import (
     STRANGER_CLERK,
     TRADER,
 )
+from tests.routes.by import By
 from tests.routes.registry_entries import LINES, PROJECTS, STOCKS
-
-By = Callable[..., httpx.AsyncClient]
 
 
 async def names(client: httpx.AsyncClient, path: str) -> set[str]:

@@ -329,6 +329,22 @@ async def test_the_addresses_of_one_ipv6_network_are_one(app: FastAPI) -> None:
         assert (await sign_in(other)).status_code == 200
 
 
+async def test_two_processes_count_together(settings: Settings, stage_endpoints: Endpoints) -> None:
+    one, two = create_app(settings, stage_endpoints), create_app(settings, stage_endpoints)
+    async with (
+        one.router.lifespan_context(one),
+        client_of(one) as here,
+        two.router.lifespan_context(two),
+        client_of(two) as there,
+    ):
+        for _ in range(5):
+            assert (await sign_in(here, password="wrong")).status_code == 400
+            assert (await sign_in(there, password="wrong")).status_code == 400
+
+        assert (await sign_in(here)).status_code == 429
+        assert (await sign_in(there)).status_code == 429
+
+
 async def test_right_sign_ins_and_what_they_do_are_not_counted(client: httpx.AsyncClient) -> None:
     for _ in range(12):
         token = await sign_in(client)

@@ -1,5 +1,6 @@
 """POST /v1/weighings: what scales say."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +10,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from service.actions.weighings import Sent
+from service.domain.permissions import Role
+from service.domain.proofs import Named
+from service.domain.units import Kilograms
 from service.keys import Purpose
+from service.routes.weighings import RecordIn
 from tests import cast, yard
 
 pytestmark = pytest.mark.anyio
@@ -229,6 +235,7 @@ BAD = [
     ({"tare_source": "guessed"}, "/tare_source"),
     ({"driver": "王"}, "/driver"),
     ({"ticket": "9" * 2_001}, "/ticket"),
+    ({"ticket": "417\x006"}, "/ticket"),
 ]
 
 
@@ -268,3 +275,56 @@ async def test_a_key_gives_the_same_answer_again(by: By, contract_id: UUID, now:
     assert first.json() == again.json()
     assert again.headers["Idempotent-Replayed"] == "true"
     assert first.json()["results"][0]["status"] == "accepted"
+
+
+async def test_a_traders_load_draws_the_lots_of_its_proof_in_order(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    yard_id = uuid4()
+    scale = cast.Person(uuid4(), "trader-scale", "贸易磅", Role.STATION, station_id=yard_id)
+    async with app.state.database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO station (id, name, jurisdiction, enterprise_id, created_at) VALUES ($1, '贸易磅', '210381', $2, $3)",
+            yard_id,
+            cast.TRADER.id,
+            now,
+        )
+        purchases = [
+            await yard.contract(connection, at=now, buyer_id=cast.TRADER.id, grade=grade) for grade in ("LM46", "LM44")
+        ]
+    lots = []
+    for place, purchase in enumerate(purchases):
+        wish = yard.ticket_in(purchase, now, destination_station_id=str(yard_id), plate=f"辽C1234{place}")
+        answer = await by(cast.PAIZHAI_CLERK).post("/v1/tickets", json={**wish, "grade": ("LM46", "LM44")[place]})
+        await weigh(by, yard.record(answer.json(), "out", 30_000, now))
+        sent = yard.record(answer.json(), "in", 30_000, now)
+        assert (await weigh_as(app, scale, sent))["status"] == "accepted"
+        held = (await by(cast.TRADER_CLERK).get("/v1/lots")).json()["items"]
+        lots.append(next(UUID(lot["id"]) for lot in held if lot["id"] not in map(str, lots)))
+
+    proof = (Named(lots[1], Kilograms(20_000)), Named(lots[0], Kilograms(10_000)))
+    async with app.state.database.transaction() as connection:
+        sale = await yard.contract(
+            connection, at=now, seller_id=cast.TRADER.id, mine_id=None, proof=proof, kg=Kilograms(100_000)
+        )
+    wish = yard.ticket_in(sale, now, source_station_id=str(yard_id), plate="辽C54321")
+    issued = await by(cast.TRADER_CLERK).post("/v1/tickets", json=wish)
+    assert issued.status_code == 201, issued.text
+    out = await weigh_as(app, scale, yard.record(issued.json(), "out", 33_000, now))
+    assert (out["flags"], len(out["movement_ids"])) == (["origin-unproven"], 3)
+    [arrived] = await weigh(by, yard.record(issued.json(), "in", 33_000, now), who=cast.PLANT_TWO_DEVICE)
+    assert arrived["flags"] == []
+
+    kilograms = {lot["id"]: lot["out_kg"] for lot in (await by(cast.TRADER_CLERK).get("/v1/lots")).json()["items"]}
+    assert kilograms == {str(lots[0]): 10_000, str(lots[1]): 20_000}
+    [lot] = (await by(cast.PLANT_CLERK).get("/v1/lots")).json()["items"]
+    origin = (await by(cast.PLANT_CLERK).get(f"/v1/provenance/lots/{lot['id']}")).json()
+    assert (origin["kg"], origin["proven_kg"], origin["unproven_kg"]) == (33_000, 30_000, 3_000)
+
+
+async def weigh_as(app: FastAPI, scale: cast.Person, record: dict[str, Any]) -> dict[str, Any]:
+    """A weighing by a scale that is not of the cast."""
+    assert scale.station_id is not None
+    sent = Sent(scale.station_id, scale.id, timedelta(), RecordIn.model_validate_json(json.dumps(record)).record())
+    [weighed] = await app.state.weighings.submit([sent])
+    return {"status": weighed.status, "flags": list(weighed.flags), "movement_ids": weighed.movement_ids}

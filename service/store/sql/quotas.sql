@@ -139,26 +139,6 @@ CROSS JOIN LATERAL (
 WHERE account = ANY($1::bigint[]) AND discovered_at <= $2
 ORDER BY opened_seq
 
--- name: owners
--- Locks nothing; leans on an_account_has_one_id and mine_by_…: the holders of quota accounts, and whether they owe still.
-SELECT
-    account.id AS account, account.owner_id, account.year, account.earmark, holder.kind, holder.jurisdiction, holder.enterprise_id,
-    EXISTS (
-        SELECT FROM account AS own JOIN overdraw ON overdraw.account = own.id AND overdraw.closed_at IS NULL
-        WHERE own.owner_id = account.owner_id AND own.kind = 'quota'
-    ) AS owes
-FROM account
-CROSS JOIN LATERAL (
-    SELECT 'mine' AS kind, jurisdiction, enterprise_id FROM mine WHERE mine.id = account.owner_id
-    UNION ALL
-    SELECT 'project', jurisdiction, operator_id FROM project WHERE project.id = account.owner_id
-    UNION ALL
-    SELECT 'stock', enterprise.jurisdiction, enterprise.id
-    FROM stock JOIN enterprise ON enterprise.id = stock.enterprise_id
-    WHERE stock.id = account.owner_id
-) AS holder
-WHERE account.id = ANY($1::bigint[]) AND account.kind = 'quota'
-
 -- name: ceilings
 -- Locks nothing; leans on allotment_by_mine: mines with their licensed scale and what was issued to them for a year.
 SELECT

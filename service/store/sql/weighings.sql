@@ -22,23 +22,36 @@ ON CONFLICT DO NOTHING
 -- A record that repeats another's event answers with that one's movements and flags.
 SELECT
     w.id, w.station_id, w.record_id, w.body_hash, w.status, w.duplicate_of, w.problem,
-    coalesce(first.flags, w.flags) AS flags,
-    coalesce(first.movement_ids, w.movement_ids) AS movement_ids
+    CASE
+        WHEN w.duplicate_of IS NULL THEN w.flags
+        ELSE (SELECT flags FROM weighing AS f WHERE f.station_id = w.station_id AND f.record_id = w.duplicate_of)
+    END AS flags,
+    CASE
+        WHEN w.duplicate_of IS NULL THEN w.movement_ids
+        ELSE (SELECT movement_ids FROM weighing AS f WHERE f.station_id = w.station_id AND f.record_id = w.duplicate_of)
+    END AS movement_ids
 FROM unnest($1::uuid[], $2::uuid[]) AS sent (station_id, record_id)
 INNER JOIN weighing AS w ON w.station_id = sent.station_id AND w.record_id = sent.record_id
-LEFT JOIN weighing AS first ON first.station_id = w.station_id AND first.record_id = w.duplicate_of
 
 -- name: find_events
--- Locks nothing; leans on weighing_by_station. What the stations told of about the same time and weight, oldest first.
-SELECT DISTINCT
+-- Locks nothing; leans on weighing_by_plate and weighing_by_ticket. What the stations told before of the same plate or ticket, of
+-- about the same weight and time, oldest first. By the station's index it would read all that a busy scale tells in a minute.
+SELECT DISTINCT ON (w.id)
     w.id, w.station_id, w.record_id, w.direction, w.ticket_id, w.plate, w.gross_kg, w.occurred_at, w.flags, w.movement_ids
-FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[]) AS sent (station_id, direction, gross_kg, occurred_at)
-INNER JOIN weighing AS w
-    ON w.station_id = sent.station_id
-    AND w.occurred_at BETWEEN sent.occurred_at - $5::interval AND sent.occurred_at + $5::interval
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::timestamptz[])
+    AS sent (station_id, direction, plate, ticket_id, gross_kg, occurred_at)
+CROSS JOIN LATERAL (
+    SELECT * FROM weighing
+    WHERE plate = sent.plate AND occurred_at BETWEEN sent.occurred_at - $7::interval AND sent.occurred_at + $7::interval
+    UNION ALL
+    SELECT * FROM weighing WHERE ticket_id = sent.ticket_id
+) AS w
+WHERE
+    w.station_id = sent.station_id
     AND w.direction = sent.direction
-    AND w.gross_kg BETWEEN sent.gross_kg - $6::bigint AND sent.gross_kg + $6::bigint
-WHERE w.status = 'accepted'
+    AND w.status = 'accepted'
+    AND w.occurred_at BETWEEN sent.occurred_at - $7::interval AND sent.occurred_at + $7::interval
+    AND w.gross_kg BETWEEN sent.gross_kg - $8::bigint AND sent.gross_kg + $8::bigint
 ORDER BY w.id
 
 -- name: find_over

@@ -1,0 +1,225 @@
+"""What quota there is: the tree, one mine, the public table; now and as it was known."""
+
+import asyncio
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from fastapi import FastAPI
+
+from tests.cast import (
+    ANSHAN,
+    AUDITOR,
+    DASHIQIAO,
+    LI,
+    PAIZHAI_CLERK,
+    PLANT_CLERK,
+    PROVINCE,
+    STRANGER_CLERK,
+    YINGKOU,
+    Person,
+)
+from tests.routes.by import By
+from tests.routes.filing import at, contract, slip
+from tests.routes.quota import MINE, allot, allotment, base, fill_pools, step
+
+PATH = f"/v1/mines/{MINE['mine_id']}/quota?year=2026"
+
+
+async def province(by: By, person: Person, query: str = "year=2026") -> dict[str, Any]:
+    answer = await by(person).get(f"/v1/quotas?{query}")
+    assert answer.status_code == 200, answer.text
+    node: dict[str, Any] = answer.json()["province"]
+    return node
+
+
+async def file(client: httpx.AsyncClient, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer = await client.post(path, json=body)
+    assert answer.status_code in (200, 201), answer.text
+    filed: dict[str, Any] = answer.json()
+    return filed
+
+
+async def open_alerts(by: By, person: Person, code: str) -> list[dict[str, Any]]:
+    answer = await by(person).get(f"/v1/alerts?state=open&code={code}")
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+async def test_the_tree_adds_up_from_the_mine_to_the_province(by: By) -> None:
+    await fill_pools(by, 1000)
+    await allot(by(ANSHAN), base(600))
+    await file(by(PAIZHAI_CLERK), "/v1/slips", slip(kg=250))
+    await file(by(PAIZHAI_CLERK), "/v1/contracts", contract(kg=300))
+
+    top = await province(by, PROVINCE)
+
+    (anshan,) = (child for child in top["children"] if child["code"] == "210300")
+    (haicheng,) = anshan["children"]
+    (mine,) = haicheng["holders"]
+    assert (mine["kind"], mine["name"]) == ("mine", "排寨矿")
+    figures = ("issued_kg", "out_kg", "held_kg", "contracted_kg", "available_kg", "overdrawn_kg")
+    assert [mine[name] for name in figures] == [600, 250, 0, 300, 350, 0]
+    for node, allotted_kg in [(top, 1000), (anshan, 1000), (haicheng, 600)]:
+        assert [node[name] for name in figures] == [1000, 250, 0, 300, 750, 0], node["code"]
+        assert node["allotted_kg"] == allotted_kg
+
+
+async def test_everybody_sees_their_part_of_the_tree(by: By) -> None:
+    await fill_pools(by, 1000)
+    await allot(by(ANSHAN), base(600))
+
+    def codes(node: dict[str, Any]) -> list[str]:
+        return [node["code"], *(code for child in node["children"] for code in codes(child))]
+
+    def holders(node: dict[str, Any]) -> list[str]:
+        own = [holder["name"] for holder in node["holders"]]
+        return own + [name for child in node["children"] for name in holders(child)]
+
+    haicheng, dashiqiao = ["210000", "210300", "210381"], ["210000", "210800", "210882"]
+    for person, seen, names in [
+        (LI, haicheng, ["排寨矿"]),
+        (ANSHAN, haicheng, ["排寨矿"]),
+        (DASHIQIAO, dashiqiao, ["远山矿"]),
+        (YINGKOU, dashiqiao, ["远山矿"]),
+        (AUDITOR, [*haicheng, *dashiqiao[1:]], ["排寨矿", "远山矿"]),
+        (PAIZHAI_CLERK, haicheng, ["排寨矿"]),
+        (PLANT_CLERK, ["210000"], []),
+    ]:
+        top = await province(by, person)
+        assert (codes(top), holders(top)) == (seen, names), person.username
+    own = await province(by, PAIZHAI_CLERK)
+    assert (own["issued_kg"], own["allotted_kg"]) == (600, None)
+
+
+async def test_a_mine_shows_what_each_tranche_has_been_spent_for(by: By) -> None:
+    await fill_pools(by, 1000)
+    first, second = await allot(by(ANSHAN), base(100)), await allot(by(ANSHAN), base(100, quarter=2))
+    await file(by(PAIZHAI_CLERK), "/v1/slips", slip(kg=130))
+
+    quota = (await by(PAIZHAI_CLERK).get(PATH)).json()
+
+    assert {tranche["id"]: tranche["spent_kg"] for tranche in quota["tranches"]} == {
+        first["id"]: 100,
+        second["id"]: 30,
+    }
+    assert (quota["out_kg"], quota["available_kg"], quota["suspense_kg"], quota["overdraws"]) == (130, 70, 0, [])
+
+
+async def test_a_mines_quota_is_its_offices_and_its_own(by: By, app: FastAPI) -> None:
+    at(app, "2026-03-03T09:00:00+08:00")
+    for person, status in [
+        (LI, 200),
+        (ANSHAN, 200),
+        (AUDITOR, 200),
+        (PAIZHAI_CLERK, 200),
+        (PLANT_CLERK, 404),
+        (STRANGER_CLERK, 404),
+        (DASHIQIAO, 404),
+    ]:
+        assert (await by(person).get(PATH)).status_code == status, person.username
+    assert (await by(LI).get(f"/v1/mines/{MINE['mine_id']}/quota")).json()["year"] == 2026
+    assert (await by(LI).get(f"/v1/mines/{MINE['mine_id']}/quota?year=26")).status_code == 422
+
+
+async def test_an_overdraw_is_covered_by_the_next_tranche_and_stays_in_the_book(by: By) -> None:
+    await fill_pools(by, 1000)
+    await allot(by(ANSHAN), base(100))
+    await file(by(PAIZHAI_CLERK), "/v1/slips", slip(kg=130))
+
+    quota = (await by(LI).get(PATH)).json()
+    assert (quota["available_kg"], quota["overdrawn_kg"]) == (-30, 30)
+    (alert,) = await open_alerts(by, LI, "quota-overdrawn")
+    assert alert["subject_id"] == MINE["mine_id"]
+
+    cover = await allot(by(ANSHAN), base(20, quarter=2))
+    assert (await by(LI).get(PATH)).json()["overdrawn_kg"] == 10
+    cover = await allot(by(ANSHAN), base(20, quarter=3))
+    quota = (await by(LI).get(PATH)).json()
+    (episode,) = quota["overdraws"]
+    assert (episode["cause"], episode["peak_kg"], episode["covered_by"]) == ("slip", 30, cover["id"])
+    assert [tranche["spent_kg"] for tranche in quota["tranches"]] == [100, 20, 10]
+    assert await open_alerts(by, LI, "quota-overdrawn") == []
+
+
+async def test_what_was_known_then_stays_what_it_was(by: By, app: FastAPI) -> None:
+    moments = []
+
+    async def mark() -> None:
+        await asyncio.sleep(0.002)
+        moments.append(quote(app.state.clock.now().isoformat()))
+        await asyncio.sleep(0.002)
+
+    await mark()
+    await fill_pools(by, 1000)
+    first = await allot(by(ANSHAN), base(100))
+    await mark()
+    await file(by(PAIZHAI_CLERK), "/v1/slips", slip(kg=130))
+    await file(by(PAIZHAI_CLERK), "/v1/contracts", contract(kg=500))
+    await mark()
+    await allot(by(ANSHAN), base(50, quarter=2))
+    await file(by(PAIZHAI_CLERK), "/v1/slips", slip(number="JJ-2", kg=60))
+    await step(by(ANSHAN), first["id"], "withdraw")
+
+    seen = [(await by(LI).get(f"{PATH}&as_of={moment}")).json() for moment in moments]
+
+    figures = ("issued_kg", "out_kg", "contracted_kg", "overdrawn_kg")
+    assert [[then[name] for name in figures] for then in seen] == [
+        [0, 0, 0, 0],
+        [100, 0, 0, 0],
+        [100, 130, 500, 30],
+    ]
+    assert [[tranche["spent_kg"] for tranche in then["tranches"]] for then in seen] == [[], [0], [100]]
+    assert [[(each["peak_kg"], each["closed_at"]) for each in then["overdraws"]] for then in seen] == [
+        [],
+        [],
+        [(30, None)],
+    ]
+    tops = [await province(by, PROVINCE, f"year=2026&as_of={moment}") for moment in moments]
+    assert [(top["issued_kg"], top["out_kg"]) for top in tops] == [(0, 0), (1000, 0), (1000, 130)]
+    assert (await by(LI).get(f"{PATH}&as_of=yesterday")).status_code == 422
+
+
+async def test_consumption_beyond_a_pool_is_told_at_each_level_that_it_breaks(by: By) -> None:
+    await fill_pools(by, 100)
+    await allot(by(PROVINCE), allotment("total", None, {"jurisdiction": "210000"}, 1000))
+    await allot(by(ANSHAN), base(100))
+    await file(by(PAIZHAI_CLERK), "/v1/slips", slip(kg=130))
+
+    found = await open_alerts(by, PROVINCE, "pool-overdrawn")
+
+    assert {alert["subject_id"]: alert["facts"]["over_kg"] for alert in found} == {"210300": 30, "210381": 30}
+    top = await province(by, PROVINCE)
+    assert (top["overdrawn_kg"], top["children"][0]["overdrawn_kg"]) == (0, 30)
+    assert [alert["subject_id"] for alert in await open_alerts(by, LI, "pool-overdrawn")] == ["210381"]
+    await allot(by(PROVINCE), allotment("total", "210000", {"jurisdiction": "210300"}, 50))
+    assert [alert["subject_id"] for alert in await open_alerts(by, PROVINCE, "pool-overdrawn")] == ["210381"]
+
+
+async def test_a_mine_that_promises_more_than_it_can_get_is_told(by: By) -> None:
+    await fill_pools(by, 1000)
+    await allot(by(ANSHAN), base(100))
+    filed = await file(by(PAIZHAI_CLERK), "/v1/contracts", contract(kg=2_110_000_000))
+    assert await open_alerts(by, LI, "quota-overcommitted") == []
+
+    await file(by(PAIZHAI_CLERK), "/v1/contracts", contract(number="HT-2", kg=1))
+
+    (alert,) = await open_alerts(by, PAIZHAI_CLERK, "quota-overcommitted")
+    assert (alert["subject_id"], alert["facts"]["over_kg"]) == (MINE["mine_id"], 1)
+    await by(PAIZHAI_CLERK).post(f"/v1/contracts/{filed['id']}/close", json={})
+    assert await open_alerts(by, LI, "quota-overcommitted") == []
+
+
+async def test_everybody_reads_what_was_published(by: By, client: httpx.AsyncClient) -> None:
+    await fill_pools(by, 1000)
+    issued = await allot(by(ANSHAN), base(100))
+    await allot(by(ANSHAN), base(50, quarter=2))
+    await step(by(LI), issued["id"], "publish", on="2026-01-08")
+
+    answer = await client.get("/v1/quotas/published?year=2026")
+
+    assert answer.status_code == 200, answer.text
+    (row,) = answer.json()["items"]
+    assert (row["holder_kind"], row["holder"], row["kg"], row["issuer"]) == ("mine", "排寨矿", 100, "210381")
+    assert (row["issued_on"], row["published_on"]) == ("2026-01-05", "2026-01-08")
+    assert (await client.get("/v1/quotas?year=2026")).status_code == 401
