@@ -29,7 +29,8 @@ async def test_an_edit_needs_the_version_that_was_read(by: By) -> None:
     entry = (await by(LI).post("/v1/mines", json=MINES.body)).json()
     path = f"/v1/mines/{entry['id']}"
 
-    assert (await by(LI).patch(path, json={"safety_ok": False})).status_code == 428
+    unread = await by(LI).patch(path, json={"safety_ok": False})
+    assert (unread.status_code, unread.json()["code"]) == (428, "version-required")
     answers = [
         await by(LI).patch(path, json={"safety_ok": False}, headers={"If-Match": tag}) for tag in ('"2"', "*", "abc")
     ]
