@@ -101,7 +101,13 @@ class Province:
             for firm in [firm for firm in firms if firm.kinds[0] == kind][:wanted]:
                 parties.append(self._enter(firm))
         for number, mine in enumerate(self.mines):
-            self._allot("base", tranche_kg or mine.firm.scale_kg // 10, mine.firm.jurisdiction, {"mine_id": mine.mine_id}, quarter=1)
+            self._allot(
+                "base",
+                tranche_kg or mine.firm.scale_kg // 10,
+                mine.firm.jurisdiction,
+                {"mine_id": mine.mine_id},
+                quarter=1,
+            )
             self.trades.append(self.agree(mine, self.plants[number % len(self.plants)]))
 
     def agree(self, seller: Party, buyer: Party, proof: Sequence[Json] | None = None) -> Trade:

@@ -1,5 +1,6 @@
 """Real servers for the tests: one PostgreSQL and one Valkey for the run; a test that commits has its own database."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -78,7 +79,13 @@ async def copy_database(servers: Endpoints, name: str, template: str = "meisu") 
 async def drop_database(servers: Endpoints, name: str) -> None:
     owner = await asyncpg.connect(servers.owner_database_url.replace("/meisu?", "/postgres?"))
     try:
-        await owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        for _ in range(50):
+            try:
+                await owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            except asyncpg.InsufficientPrivilegeError:  # autovacuum is in there, and is not ours to end
+                await asyncio.sleep(0.1)
+            else:
+                break
     finally:
         await owner.close()
 

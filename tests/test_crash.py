@@ -60,6 +60,7 @@ class Told:
 
     records: list[Sent] = field(default_factory=list)
     orders: list[Ordered] = field(default_factory=list)
+    statuses: set[int] = field(default_factory=set)
 
 
 @dataclass
@@ -81,6 +82,7 @@ def work(address: str, province: Province, told: Told, trade: Trade, seed: int) 
         told.records += sent
         body = bodies[0] if len(bodies) == 1 else {"records": bodies}
         answer = client.post("/v1/weighings", json=body, headers=bearer(party.device))
+        told.statuses.add(answer.status_code)
         if answer.status_code == 200:
             for one, result in zip(sent, answer.json()["results"], strict=True):
                 one.answer = result
@@ -93,6 +95,7 @@ def work(address: str, province: Province, told: Told, trade: Trade, seed: int) 
                 for order in orders:
                     told.orders.append(order)
                     answer = client.post("/v1/tickets", json=order.body, headers=keyed(order))
+                    told.statuses.add(answer.status_code)
                     if answer.status_code != 201:
                         return
                     order.answer = answer.json()
@@ -236,6 +239,7 @@ def test_kill_9_loses_nothing_that_was_acknowledged_and_doubles_nothing(
             tickets += len(told.orders)
             acknowledged += sum(sent.answer is not None for sent in told.records)
             unheard += sum(sent.answer is None for sent in told.records)
+            assert told.statuses <= {200, 201, 503}
             check(data, service.address, told, tickets)
             if life is None:
                 break

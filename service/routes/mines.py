@@ -10,7 +10,7 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 from uuid_utils.compat import uuid7
 
-from service.actions.registry import register, revise
+from service.actions import registry as deeds
 from service.db import SessionDep
 from service.routes.entries import (
     After,
@@ -128,7 +128,7 @@ async def register_mine(body: MineIn, session: SessionDep, actor: WriterActor, o
     async def deed() -> MineOut:
         place = await _place(session, body)
         entry = MineRow(id=uuid7(), created_at=at, **body.columns)
-        return MineOut.of(await register(session, entry, place=place, at=at, actor=actor))
+        return MineOut.of(await deeds.register(session, entry, place=place, at=at, actor=actor))
 
     return await created(once, session, actor, deed)
 
@@ -171,8 +171,8 @@ async def revise_mine(
     """Edit a mine; If-Match names the version that was read."""
     entry = await registry.find(session, MineRow, mine_id, actor=actor, lock=True)
     body = patched(MineIn, MineOut.of(entry), patch)
-    place = await _place(session, body)
-    entry = await revise(session, entry, body.columns, version=version, place=place, at=at, actor=actor)
+    await _place(session, body)
+    entry = await deeds.revise_mine(session, entry, body.columns, version=version, at=at, actor=actor)
     tag(response, entry)
     return MineOut.of(entry)
 
