@@ -6,6 +6,11 @@ import asyncpg
 
 from service.verify.books import Books
 from service.verify.findings import Findings
+from service.verify.papers import (
+    contracts_count_their_loads,
+    tickets_are_what_their_loads_hold,
+    weighings_stand_behind_their_entries,
+)
 
 Check = Callable[[asyncpg.Connection, Books, Findings], Awaitable[None]]
 
@@ -66,65 +71,12 @@ async def overdraws_are_what_was_owed(connection: asyncpg.Connection, books: Boo
         findings.add("overdraw", row["opened_seq"], f"account {row['account']} did not owe, and an episode was opened")
 
 
-# A load that the buyer refused and the source weighed back counts as never shipped, what of it was lost on the way too.
-# What the second scale found more than the first (gained) was not shipped; it was received.
-COUNTERS = """
-WITH shipped AS (
-    SELECT t.contract_id AS id, sum(l.target_kg) AS kg
-    FROM ticket AS t
-    INNER JOIN leg AS l ON l.target = t.account
-    INNER JOIN account AS source ON source.id = l.source
-    WHERE t.contract_id IS NOT NULL AND t.state <> 'returned' AND source.kind <> 'gained'
-    GROUP BY t.contract_id
-),
-
-received AS (
-    SELECT lot.contract_id AS id, sum(l.target_kg) AS kg
-    FROM lot
-    INNER JOIN leg AS l ON l.target = lot.account
-    WHERE lot.contract_id IS NOT NULL
-    GROUP BY lot.contract_id
-),
-
-sent_back AS (
-    SELECT lot.contract_id AS id, sum(l.source_kg) AS kg
-    FROM lot
-    INNER JOIN leg AS l ON l.source = lot.account
-    INNER JOIN account AS target ON target.id = l.target
-    WHERE lot.contract_id IS NOT NULL AND target.kind = 'quota'
-    GROUP BY lot.contract_id
-)
-
-SELECT
-    c.number, c.shipped_kg, coalesce(shipped.kg, 0) AS shipped,
-    c.received_kg, coalesce(received.kg, 0) - coalesce(sent_back.kg, 0) AS received
-FROM contract AS c
-LEFT JOIN shipped ON shipped.id = c.id
-LEFT JOIN received ON received.id = c.id
-LEFT JOIN sent_back ON sent_back.id = c.id
-WHERE c.shipped_kg <> coalesce(shipped.kg, 0)
-    OR c.received_kg <> coalesce(received.kg, 0) - coalesce(sent_back.kg, 0)
-ORDER BY c.id
-"""
-
-
-async def contracts_count_what_their_loads_say(
-    connection: asyncpg.Connection, books: Books, findings: Findings
-) -> None:
-    """What a contract says was shipped and received under it is what the legs of its loads come to."""
-    for row in await connection.fetch(COUNTERS):
-        findings.add(
-            "contract",
-            None,
-            f"contract {row['number']} counts {row['shipped_kg']} kg shipped and {row['received_kg']} kg received, "
-            f"its loads {row['shipped']} and {row['received']}",
-        )
-
-
 CHECKS: tuple[Check, ...] = (
     head_is_the_end,
     nodes_are_of_the_tree,
     loose_accounts_are_known,
     overdraws_are_what_was_owed,
-    contracts_count_what_their_loads_say,
+    weighings_stand_behind_their_entries,
+    tickets_are_what_their_loads_hold,
+    contracts_count_their_loads,
 )

@@ -9,7 +9,7 @@ from service.actions.weighings import weigh_all
 from service.db import Connection
 from service.keys import Purpose
 from service.verify.books import Books
-from service.verify.checks import contracts_count_what_their_loads_say
+from service.verify.papers import contracts_count_their_loads
 from service.verify.findings import Finding, Findings
 from tests.ledger.test_hot_mine import prepare, story
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 async def found(connection: Connection) -> list[Finding]:
     findings = Findings()
-    await contracts_count_what_their_loads_say(connection, Books.of(0), findings)
+    await contracts_count_their_loads(connection, Books.of(0), findings)
     return findings.all()
 
 
