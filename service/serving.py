@@ -55,9 +55,7 @@ def running(settings: Settings) -> Iterator[Endpoints]:
         yield endpoints
 
 
-def answer(
-    settings: Settings, endpoints: Endpoints, taken: socket.socket, announce: Callable[[], None]
-) -> None:
+def answer(settings: Settings, endpoints: Endpoints, taken: socket.socket, announce: Callable[[], None]) -> None:
     """Answer requests until Ctrl-C or SIGTERM; then the last answers are finished. `announce` is told of the first moment."""
     config = uvicorn.Config(
         create_app(settings, endpoints),
