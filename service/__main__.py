@@ -48,8 +48,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, data: Data = HERE) -> Non
     with listening(host, port) as taken:
         settings = _settings(data, taken)
         with running(settings) as endpoints:
-            typer.echo(_address(taken))
-            answer(settings, endpoints, taken)
+            answer(settings, endpoints, taken, lambda: typer.echo(_address(taken)))
 
 
 @app.command()
@@ -60,8 +59,7 @@ def demo(port: Port = 8000, data: Data = HERE) -> None:
         settings = _settings(data, taken)
         with running(settings) as endpoints:
             sign_ins, links = sample.prepare(settings, endpoints)
-            sample.announce(_address(taken), sign_ins, links)
-            answer(settings, endpoints, taken)
+            answer(settings, endpoints, taken, lambda: sample.announce(_address(taken), sign_ins, links))
 
 
 @app.command()
