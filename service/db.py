@@ -118,12 +118,23 @@ class Database:
             yield connection
         except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             # Of a connection that is lost on the way the driver speaks like this, as of a mistake of ours.
-            if not connection.is_closed():
+            if not _is_lost(connection):
                 raise
             log.warning(f"The connection to the database was lost: {type(error).__name__}: {error}")
             raise Busy from error
         finally:
-            await self.pool.release(connection)
+            try:
+                await self.pool.release(connection)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+                # What was committed is committed; the pool has thrown the connection away.
+                log.warning(f"A connection could not be given back: {type(error).__name__}: {error}")
+
+
+def _is_lost(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:  # the pool has taken it back already
+        return True
 
 
 def database(request: Request) -> Database:
