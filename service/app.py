@@ -27,6 +27,7 @@ from service.routes import (
     lots,
     mines,
     movements,
+    pages,
     people,
     projects,
     provenance,
@@ -100,4 +101,5 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    pages.install(app)
     return app

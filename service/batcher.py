@@ -64,8 +64,8 @@ class Batcher(Generic[Job, Answer]):
         name: str,
         action: Callable[[list[Job]], Awaitable[Sequence[Answer]]],
         *,
-        most_in_batch: int = 1_000,
-        slice_size: int = 250,
+        most_in_batch: int = 500,
+        slice_size: int = 100,
         most_waiting: int = 20_000,
         rerun_on: tuple[type[Exception], ...] = (),
     ) -> None:
@@ -117,19 +117,17 @@ class Batcher(Generic[Job, Answer]):
             self._deal_out(batch, answers)
 
     def _next_batch(self) -> list[tuple[_Request[Job, Answer], int]]:
-        """How many jobs of which request: a slice of each in turn, and more of them where few are waiting."""
-        taken: list[tuple[_Request[Job, Answer], int]] = []
+        """How many jobs of which request: a slice of each in turn; of one that is alone, as many as there is room for."""
+        if len(self._requests) == 1:
+            request = self._requests.popleft()
+            return [(request, min(request.left, self._most_in_batch))]
+        batch = []
         room = self._most_in_batch
         while room and self._requests:
             request = self._requests.popleft()
             share = min(request.left, self._slice_size, room)
-            taken.append((request, share))
+            batch.append((request, share))
             room -= share
-        batch = []
-        for request, share in taken:
-            more = min(request.left - share, room)
-            batch.append((request, share + more))
-            room -= more
         return batch
 
     async def _run(self, jobs: list[Job]) -> Sequence[Answer | _Failed]:

@@ -116,6 +116,12 @@ class Database:
             raise Busy from error
         try:
             yield connection
+        except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            # Of a connection that is lost on the way the driver speaks like this, as of a mistake of ours.
+            if not connection.is_closed():
+                raise
+            log.warning(f"The connection to the database was lost: {type(error).__name__}: {error}")
+            raise Busy from error
         finally:
             await self.pool.release(connection)
 

@@ -70,7 +70,8 @@ class Gate:
             await send(message)
 
         try:
-            if int(headers.get(b"content-length", b"0") or 0) > self._limit:
+            declared = headers.get(b"content-length", b"")
+            if declared.isdigit() and int(declared) > self._limit:
                 await problems.answer(refusals.TooLarge(limit_bytes=self._limit), request_id)(scope, receive, answer)
             else:
                 await self._app(scope, Body(scope, receive, headers, self._limit).receive, answer)

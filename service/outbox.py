@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 
+import asyncpg
 import orjson
 import structlog
 from redis.asyncio import Redis
@@ -26,8 +27,8 @@ async def tell(database: Database, redis: Redis) -> None:
         database.committed.clear()
         try:
             told = await tell_once(database, redis)
-        except (RedisError, OSError) as error:
-            log.warning("The stream of alerts waits for Valkey", error=str(error))
+        except (RedisError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            log.warning("The stream of alerts waits for Valkey or the database", error=str(error))
             await asyncio.sleep(RETRY_SECONDS)
             continue
         if told < MOST_AT_ONCE:

@@ -34,6 +34,35 @@ STATUSES: Mapping[type[refusals.Refusal], int] = {
     refusals.Busy: 503,
 }
 UNREADABLE = {"pointer": "", "code": "not-readable", "detail": "请求内容无法读取 / the body cannot be read"}
+# The faults that pydantic finds by itself, and tells in English only.
+CHINESE = {
+    "missing": "缺少此项",
+    "extra_forbidden": "没有这一项",
+    "enum": "不是允许的值",
+    "literal_error": "不是允许的值",
+    "bool_type": "须为 true 或 false",
+    "bool_parsing": "须为 true 或 false",
+    "string_type": "须为文本",
+    "string_too_short": "文本过短",
+    "string_too_long": "文本过长",
+    "string_pattern_mismatch": "文本格式不符",
+    "int_type": "须为整数",
+    "int_parsing": "须为整数",
+    "int_parsing_size": "数字过大",
+    "greater_than": "数值过小",
+    "greater_than_equal": "数值过小",
+    "less_than": "数值过大",
+    "less_than_equal": "数值过大",
+    "uuid_type": "须为 UUID",
+    "uuid_parsing": "须为 UUID",
+    "list_type": "须为列表",
+    "too_long": "条目过多",
+    "too_short": "条目过少",
+    "model_attributes_type": "须为 JSON 对象",
+    "model_type": "须为 JSON 对象",
+    "dict_type": "须为 JSON 对象",
+    "json_invalid": "不是 JSON",
+}
 RETRY_AFTER_SECONDS = {refusals.Busy: 1, refusals.IdempotencyKeyRunning: 1, refusals.TooManyAttempts: 300}
 
 # What PostgreSQL, or the way to it, says when the same request may do better a moment later.
@@ -103,6 +132,13 @@ def pointer(location: Sequence[int | str]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
+def fault(location: Sequence[int | str], code: str, detail: str) -> dict[str, str]:
+    """One thing that is wrong with a request; what the fields do not say in both languages themselves is said here."""
+    chinese = CHINESE.get(code)
+    said = f"{chinese} / {detail}" if chinese else detail
+    return {"pointer": pointer(location), "code": code.replace("_", "-"), "detail": said}
+
+
 def install(app: FastAPI) -> None:
     """Answer every refusal, malformed body and unknown path of an application with a problem."""
 
@@ -112,9 +148,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> Response:
-        errors = [
-            {"pointer": pointer(item["loc"]), "code": item["type"], "detail": item["msg"]} for item in error.errors()
-        ]
+        errors = [fault(item["loc"], item["type"], item["msg"]) for item in error.errors()]
         return answer(refusals.MalformedBody(errors=errors), request.state.request_id)
 
     @app.exception_handler(HTTPException)

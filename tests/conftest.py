@@ -1,7 +1,8 @@
 """Real servers for the tests: one PostgreSQL and one Valkey for the run; a test that commits has its own database."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +31,7 @@ passwords.HASHER = PasswordHasher.from_parameters(CHEAPEST)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="ten thousand random histories in place of a few hundred")
+    parser.addoption("--accept-openapi", action="store_true", help="write the snapshot of the API's description anew")
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +79,13 @@ async def copy_database(servers: Endpoints, name: str, template: str = "meisu") 
 async def drop_database(servers: Endpoints, name: str) -> None:
     owner = await asyncpg.connect(servers.owner_database_url.replace("/meisu?", "/postgres?"))
     try:
-        await owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        for _ in range(50):
+            try:
+                await owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            except asyncpg.InsufficientPrivilegeError:  # autovacuum is in there, and is not ours to end
+                await asyncio.sleep(0.1)
+            else:
+                break
     finally:
         await owner.close()
 
@@ -168,30 +176,45 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 def token_for(app: FastAPI) -> Callable[[cast.Person], str]:
     """Gives a person of the cast an access token, without the cost of their password."""
-
-    def mint(person: cast.Person) -> str:
-        token, _ = app.state.people.access_token(SignedIn(person.actor, uuid4(), 1))
-        return str(token)
-
-    return mint
+    return lambda person: token_of(app, person)
 
 
 @pytest.fixture
-async def by(
-    app: FastAPI, token_for: Callable[[cast.Person], str]
-) -> AsyncIterator[Callable[[cast.Person], httpx.AsyncClient]]:
+async def by(app: FastAPI) -> AsyncIterator[Callable[[cast.Person], httpx.AsyncClient]]:
     """Gives a client that acts as a person of the cast: `await by(LI).get("/v1/me")`."""
-    clients: dict[cast.Person, httpx.AsyncClient] = {}
+    async with clients_of(app) as client_of:
+        yield client_of
 
-    def client_of(person: cast.Person) -> httpx.AsyncClient:
-        if person not in clients:
-            clients[person] = httpx.AsyncClient(
-                transport=httpx.ASGITransport(app),
-                base_url="http://meisu.test",
-                headers={"Authorization": f"Bearer {token_for(person)}"},
-            )
-        return clients[person]
 
-    yield client_of
-    for client in clients.values():
-        await client.aclose()
+@pytest.fixture(scope="session")
+async def standing(
+    servers: Endpoints, stage: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Callable[[cast.Person], httpx.AsyncClient]]:
+    """Like `by`, of one service for the whole run: for what is refused, or only read of the cast; nothing is stored."""
+    endpoints = await copy_database(servers, "standing", stage)
+    app = create_app(Settings(data=tmp_path_factory.mktemp("standing")), endpoints)
+    async with app.router.lifespan_context(app), clients_of(app) as client_of:
+        yield client_of
+
+
+def token_of(app: FastAPI, person: cast.Person) -> str:
+    token, _ = app.state.people.access_token(SignedIn(person.actor, uuid4(), 1))
+    return str(token)
+
+
+@asynccontextmanager
+async def clients_of(app: FastAPI) -> AsyncIterator[Callable[[cast.Person], httpx.AsyncClient]]:
+    async with AsyncExitStack() as stack:
+        clients: dict[cast.Person, httpx.AsyncClient] = {}
+
+        def client_of(person: cast.Person) -> httpx.AsyncClient:
+            if person not in clients:
+                clients[person] = httpx.AsyncClient(
+                    transport=httpx.ASGITransport(app),
+                    base_url="http://meisu.test",
+                    headers={"Authorization": f"Bearer {token_of(app, person)}"},
+                )
+                stack.push_async_callback(clients[person].aclose)
+            return clients[person]
+
+        yield client_of

@@ -11,6 +11,7 @@ from service.actions.overdraws import report_overdraws
 from service.actions.quotas import watch_commitments, watch_pools
 from service.db import Connection, Record
 from service.domain import allotments as rules
+from service.domain.alerts import Alert, Flag
 from service.domain.allotments import (
     PROVINCE,
     Allotment,
@@ -28,7 +29,7 @@ from service.domain.permissions import Actor, Role
 from service.domain.policies import Policies
 from service.domain.refusals import NotAllowed
 from service.domain.units import Kilograms, shanghai_day, start_of
-from service.store import allotments, audits, ledger, provenance, quotas
+from service.store import alerts, allotments, audits, ledger, provenance, quotas
 from service.store.accounts import open_accounts
 from service.store.ledger import Posted, Signer
 
@@ -44,10 +45,10 @@ async def create_allotment(
     if not allowed:
         raise NotAllowed
     rules.check_holder(draft.kind, draft.source, found.holder, found.right)
-    if issue:
-        await ledger.lock_head(connection, at=at)
-
     allotment_id = uuid7()
+    if issue:
+        await _hold_the_book(connection, draft.allotment(allotment_id, found.holder), at=at)
+
     await allotments.insert_allotment(connection, allotment_id, draft, at=at)
     await allotments.insert_step(connection, allotment_id, "draft", shanghai_day(at), at=at, actor=actor)
     if issue:
@@ -69,8 +70,12 @@ async def take_step(
     actor: Actor,
 ) -> None:
     """Take an allotment one step on: consult, approve, issue, publish, or withdraw it (R14)."""
-    await allotments.find_allotment(connection, allotment_id, actor=actor)
-    if step in (Step.ISSUE, Step.WITHDRAW):
+    row = await allotments.find_allotment(connection, allotment_id, actor=actor)
+    if step is Step.ISSUE:
+        draft = _draft(row, on)
+        found = await allotments.find_holder(connection, draft, actor=actor)
+        await _hold_the_book(connection, draft.allotment(allotment_id, found.holder), at=at)
+    elif step is Step.WITHDRAW:
         await ledger.lock_head(connection, at=at)
     await allotments.lock_allotment(connection, allotment_id)
     row = await allotments.find_allotment(connection, allotment_id, actor=actor)
@@ -87,9 +92,17 @@ async def take_step(
     else:
         if step is Step.WITHDRAW and before in rules.IN_FORCE:
             await _take_back_whole(connection, row, draft, on, at=at, sign=sign)
+        if step is Step.PUBLISH:
+            await _tell_if_late(connection, allotment_id, draft, step, row["enterprise_id"], policies, at=at)
         await allotments.move_allotment(connection, allotment_id, then, row["issued_on"])
         await allotments.insert_step(connection, allotment_id, step, on, at=at, actor=actor)
     await audits.note(connection, f"allotments.{step}", allotment_id, {"on": on}, at=at, actor=actor)
+
+
+async def _hold_the_book(connection: Connection, allotment: Allotment, *, at: datetime) -> None:
+    """Open the accounts, then lock the head: the order of those who weigh, so that neither waits for the other in a ring."""
+    await open_accounts(connection, [_source(allotment), _target(allotment)])
+    await ledger.lock_head(connection, at=at)
 
 
 async def _issue(
@@ -125,6 +138,8 @@ async def _issue(
         posted = [await _post(connection, allotment, fact=_fact(allotment_id, draft), at=at, sign=sign)]
     else:
         posted = await _take_back(connection, allotment, earlier, fact=_fact(allotment_id, draft), at=at, sign=sign)
+    if standing.needs_approval:
+        await _tell_if_late(connection, allotment_id, draft, Step.ISSUE, found.enterprise_id, policies, at=at)
     await allotments.move_allotment(connection, allotment_id, State.ISSUED, draft.issued_on)
     await allotments.insert_step(
         connection, allotment_id, Step.ISSUE, draft.issued_on, at=posted[-1].recorded_at, actor=actor
@@ -200,6 +215,29 @@ async def _take_back_whole(
         fact = hashlib.sha256(b"meisu withdrawal 1\n" + _terms(allotment.id, draft) + str(on).encode()).digest()
         posted = await ledger.void(connection, [allotment.id], occurred_at=start_of(on), fact=fact, at=at, sign=sign)
         await _watch(connection, allotment, [posted], at=at)
+
+
+async def _tell_if_late(
+    connection: Connection,
+    allotment_id: UUID,
+    draft: Draft,
+    step: Step,
+    enterprise_id: UUID | None,
+    policies: Policies,
+    *,
+    at: datetime,
+) -> None:
+    """Open an alert when the county issues or publishes later than it should after the city's decision (R14)."""
+    decided_at = await allotments.decided_at(connection, draft.approved_by or allotment_id)
+    if decided_at is None or draft.source is None:
+        return
+    due = rules.county_due(shanghai_day(decided_at), policies)
+    if at < due.ends_at:
+        return
+    facts = {"step": step, "due_on": due.due_on, "document_no": draft.document_no, "provisional": due.is_provisional}
+    parties = () if enterprise_id is None else (enterprise_id,)
+    alert = Alert(Flag.ALLOTMENT_LATE, "allotment", str(allotment_id), draft.source, parties, due.ends_at, facts)
+    await alerts.open_alerts(connection, [alert], at=at)
 
 
 async def _check_holder_has(connection: Connection, holder: Holder, year: int, kg: int) -> None:

@@ -9,8 +9,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.db import SessionDoor
 from service.domain.permissions import Actor
 from service.domain.refusals import NotAllowed, VersionOutdated
+from service.domain.registry import MineHasQuota
 from service.store import audits, registry
-from service.store.tables import Entry, RevisionRow
+from service.store.tables import Entry, MineRow, RevisionRow
 
 Row = TypeVar("Row", bound=Entry)
 
@@ -23,6 +24,16 @@ async def register(session: AsyncSession, entry: Row, *, place: str, at: datetim
     await registry.write(session, entry, _revision(entry, at=at, actor=actor))
     await _note(session, "register", entry, at=at, actor=actor)
     return entry
+
+
+async def revise_mine(
+    session: AsyncSession, mine: MineRow, changes: Mapping[str, Any], *, version: int, at: datetime, actor: Actor
+) -> MineRow:
+    """Edit a mine as `revise` does; one that was allotted quota stays where the pools above it are (R06)."""
+    place = changes["jurisdiction"]
+    if place != mine.jurisdiction and await registry.has_quota(session, mine.id):
+        raise MineHasQuota
+    return await revise(session, mine, changes, version=version, place=place, at=at, actor=actor)
 
 
 async def revise(

@@ -15,7 +15,8 @@ from service.domain.refusals import Busy
 AT_ONCE = 2
 MOST_WAITING = 200
 
-HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
+COSTS = RFC_9106_LOW_MEMORY
+HASHER = PasswordHasher.from_parameters(COSTS)
 
 
 class Passwords:
@@ -61,4 +62,4 @@ def _fits(password: str, password_hash: str | None) -> bool:
         HASHER.verify(password_hash or nobodys_hash(), normal_password(password))
     except (VerificationError, InvalidHashError):
         return False
-    return password_hash is not None
+    return bool(password_hash)

@@ -102,5 +102,5 @@ def announce(address: str, sign_ins: SignIns, links: list[Link]) -> None:
         console.print(f"  {username:<12}{who}")
     console.print()
     for link in links:
-        console.print(f"  {address}{link.path}\n      {link.words}")
+        console.print(f"  {address}{link.path}\n      {link.words}", soft_wrap=True)
     console.print()

@@ -38,6 +38,7 @@ from service.store.tables import EnterpriseRow, Entry, LineRow, MineRow, Station
 BATCH = 300
 PREPARED = -20  # the day on which the quarter's tranches are issued
 LATE_TRANCHE_DAY = 80
+LOTS_OF_A_PROOF = 4  # from how many lots, and so from how many mines, a trader sells at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,11 +303,15 @@ class Play:
             rows = list(reversed(await lots.list_lots(connection, holder=part.id, limit=500, actor=part.clerk)))
             balances = await ledger.balances(connection, [row["account"] for row in rows])
             pledged = await pledges.pledged_of(connection, [row["id"] for row in rows])
-        for row in rows:
-            free_kg = balances[row["account"]].stock_kg - (0 if trade.pledges_again else pledged[row["id"]])
-            kg = min(free_kg, wanted_kg)
-            if kg > 0:
-                chosen.append(Named(row["id"], Kilograms(kg)))
+        free = {
+            row["id"]: balances[row["account"]].stock_kg - (0 if trade.pledges_again else pledged[row["id"]])
+            for row in rows
+        }
+        share_kg = wanted_kg // LOTS_OF_A_PROOF
+        for lot_id, free_kg in free.items():
+            kg = min(free_kg, share_kg, wanted_kg)
+            if kg > USUAL_LOAD_KG:
+                chosen.append(Named(lot_id, Kilograms(kg)))
                 wanted_kg -= kg
         if chosen:
             self.proofs[trade.number] = tuple(chosen)

@@ -164,7 +164,7 @@ class Story:
                 yield self._resale(trader, buyer, day, loads=150, number=f"R{round_number}{index}")
             if round_number:
                 for index, trader in enumerate(self.far):
-                    buyer = self.random.choice(self.plants)
+                    buyer = self.random.choice(self.plants[:6])  # back in Haicheng, whose office sees them
                     yield self._resale(trader, buyer, day, loads=90, number=f"D{round_number}{index}")
         careless = next(trader for trader in self.near if trader.name == cast.CARELESS_TRADER)
         yield self._resale(careless, self.plants[4], 46, loads=20, number="R9", pledges_again=True)

@@ -21,3 +21,10 @@ class JurisdictionUnknown(Refusal):
     """There is no jurisdiction with this code; `GET /v1/jurisdictions` lists all that there are."""
 
     title = "没有该行政区划代码；GET /v1/jurisdictions 列出全部代码"
+
+
+class MineHasQuota(Refusal):
+    """This mine was allotted quota from its county's pool; it cannot be moved to another jurisdiction."""
+
+    title = "该矿山已由所在县（市）下达指标，不能改到其他行政区"
+    rule = "R06"

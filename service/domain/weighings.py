@@ -6,16 +6,17 @@ kilograms, since the ore that left without a paper already stands on the road, o
 """
 
 import hashlib
-import json
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from operator import itemgetter
 from typing import ClassVar
 from uuid import UUID
+
+import orjson
 
 from service.domain.alerts import Flag
 from service.domain.codes.numbers import typed_number
@@ -92,17 +93,13 @@ class Record:
             self.gross_kg,
             self.tare_kg,
             self.grade,
-            int((self.weighed_at - _EPOCH) / _MICROSECOND),
+            self.weighed_at,
             self.manual,
             self.manual_reason,
             self.second_person,
             self.tare_source,
         ]
-        return hashlib.sha256(json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()).digest()
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+        return hashlib.sha256(orjson.dumps(said)).digest()
 
 
 def fact_of(weighing_id: UUID, station_id: UUID, body_hash: bytes) -> bytes:
@@ -176,7 +173,7 @@ class Outcome:
 NOT_BEGUN = Journey()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Circumstances:
     """All that the rules ask about a weighing beside the record itself."""
 

@@ -1,12 +1,11 @@
 """Enterprises: registered by the offices; whoever has signed in finds one by its credit code, to file a contract with it."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 from sqlmodel import col
 from uuid_utils.compat import uuid7
 
@@ -14,6 +13,7 @@ from service.actions.registry import register, revise
 from service.db import SessionDep
 from service.routes.entries import (
     After,
+    EntryOut,
     HistoryOut,
     Limit,
     Now,
@@ -56,14 +56,13 @@ class EnterpriseIn(Body):
     jurisdiction: JurisdictionCode
 
 
-class EnterpriseOut(EnterpriseIn):
+class EnterpriseOut(EntryOut):
     """An enterprise as clients see it."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    version: int
-    created_at: datetime
+    credit_code: str
+    name: str
+    kinds: list[EnterpriseKind]
+    jurisdiction: str
 
 
 class EnterprisesOut(BaseModel):

@@ -9,7 +9,7 @@ from fastapi import Body as BodyParam
 from fastapi import Depends, Header, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.auth import may
@@ -27,6 +27,16 @@ WriterActor = Annotated[Actor, Depends(may("registry.write"))]
 After = UUID | None
 Limit = Annotated[int, Query(ge=1, le=500)]
 Patch = Annotated[dict[str, Any], BodyParam(description="RFC 7396: what is named is changed, all else stays")]
+
+
+class EntryOut(BaseModel):
+    """What clients see of every entry."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    version: int
+    created_at: datetime
 
 
 class RevisionOut(BaseModel):
@@ -84,7 +94,7 @@ async def created(
     return response
 
 
-def patched(kind: type[In], current: In, patch: Mapping[str, Any]) -> In:
+def patched(kind: type[In], current: EntryOut, patch: Mapping[str, Any]) -> In:
     """An entry as it is after a patch, checked as a whole; raises what a malformed body raises."""
     merged = _merge(current.model_dump(mode="json", include=set(kind.model_fields)), patch)
     try:

@@ -1,12 +1,11 @@
 """Production lines of plants, with their status (P01)."""
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 from uuid_utils.compat import uuid7
 
@@ -14,6 +13,7 @@ from service.actions.registry import register, revise
 from service.db import SessionDep
 from service.routes.entries import (
     After,
+    EntryOut,
     HistoryOut,
     Limit,
     Now,
@@ -33,9 +33,10 @@ from service.store.tables import EnterpriseRow, LineRow
 router = APIRouter(prefix="/v1/lines", tags=["registry"])
 
 
-OrePerProduct = Annotated[
-    Decimal, Field(ge=1, le=1000, decimal_places=4), PlainSerializer(float, return_type=float, when_used="json")
-]
+LineKind = Literal["flotation", "light_burnt", "dead_burnt", "fused"]
+Kiln = Literal["reverberatory", "shaft", "rotary", "electric", "other"]
+LineStatus = Literal["running", "stopped", "retired"]
+OrePerProduct = Annotated[Decimal, Field(ge=1, le=1000, decimal_places=4)]
 
 
 class LineIn(Body):
@@ -43,20 +44,21 @@ class LineIn(Body):
 
     enterprise_id: UuidText
     name: Name
-    kind: Literal["flotation", "light_burnt", "dead_burnt", "fused"]
-    kiln: Literal["reverberatory", "shaft", "rotary", "electric", "other"] | None = None
-    status: Literal["running", "stopped", "retired"]
+    kind: LineKind
+    kiln: Kiln | None = None
+    status: LineStatus
     ore_per_product: OrePerProduct
 
 
-class LineOut(LineIn):
+class LineOut(EntryOut):
     """A line as clients see it."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    version: int
-    created_at: datetime
+    enterprise_id: UUID
+    name: str
+    kind: LineKind
+    kiln: Kiln | None
+    status: LineStatus
+    ore_per_product: float
 
 
 class LinesOut(BaseModel):

@@ -1,6 +1,6 @@
 """Mines with their licences; a firm that files a contract finds the mines of its partner."""
 
-from datetime import datetime
+from datetime import date
 from typing import Any, Literal, Self
 from uuid import UUID
 
@@ -10,10 +10,11 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 from uuid_utils.compat import uuid7
 
-from service.actions.registry import register, revise
+from service.actions import registry as deeds
 from service.db import SessionDep
 from service.routes.entries import (
     After,
+    EntryOut,
     HistoryOut,
     Limit,
     Now,
@@ -33,7 +34,11 @@ from service.store.tables import EnterpriseRow, MineRow
 router = APIRouter(prefix="/v1/mines", tags=["registry"])
 
 
-class Licence(Body):
+Method = Literal["open", "underground"]
+Operating = Literal["lawful", "suspended"]
+
+
+class LicenceIn(Body):
     """A mining licence: its scale is what it allows to be mined in a year."""
 
     number: LicenceNo
@@ -55,12 +60,12 @@ class MineIn(Body):
     enterprise_id: UuidText
     name: Name
     jurisdiction: JurisdictionCode
-    method: Literal["open", "underground"]
-    licence: Licence
+    method: Method
+    licence: LicenceIn
     consolidated: Flag
     environment_ok: Flag
     safety_ok: Flag
-    operating: Literal["lawful", "suspended"] = "lawful"
+    operating: Operating = "lawful"
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -69,19 +74,32 @@ class MineIn(Body):
         return {**self.model_dump(include=set(MineIn.model_fields) - {"licence"}), **licence}
 
 
-class MineOut(MineIn):
+class LicenceOut(BaseModel):
+    """A mining licence as clients see it."""
+
+    number: str
+    scale_kg: int
+    valid_from: date
+    valid_until: date
+
+
+class MineOut(EntryOut):
     """A mine as clients see it."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    version: int
-    created_at: datetime
+    enterprise_id: UUID
+    name: str
+    jurisdiction: str
+    method: Method
+    licence: LicenceOut
+    consolidated: bool
+    environment_ok: bool
+    safety_ok: bool
+    operating: Operating
 
     @classmethod
     def of(cls, row: MineRow) -> Self:
         """A mine's row as clients see it."""
-        licence = {name: getattr(row, f"licence_{name}") for name in Licence.model_fields}
+        licence = {name: getattr(row, f"licence_{name}") for name in LicenceOut.model_fields}
         return cls.model_validate({**row.model_dump(include=set(cls.model_fields)), "licence": licence})
 
 
@@ -110,7 +128,7 @@ async def register_mine(body: MineIn, session: SessionDep, actor: WriterActor, o
     async def deed() -> MineOut:
         place = await _place(session, body)
         entry = MineRow(id=uuid7(), created_at=at, **body.columns)
-        return MineOut.of(await register(session, entry, place=place, at=at, actor=actor))
+        return MineOut.of(await deeds.register(session, entry, place=place, at=at, actor=actor))
 
     return await created(once, session, actor, deed)
 
@@ -153,8 +171,8 @@ async def revise_mine(
     """Edit a mine; If-Match names the version that was read."""
     entry = await registry.find(session, MineRow, mine_id, actor=actor, lock=True)
     body = patched(MineIn, MineOut.of(entry), patch)
-    place = await _place(session, body)
-    entry = await revise(session, entry, body.columns, version=version, place=place, at=at, actor=actor)
+    await _place(session, body)
+    entry = await deeds.revise_mine(session, entry, body.columns, version=version, at=at, actor=actor)
     tag(response, entry)
     return MineOut.of(entry)
 

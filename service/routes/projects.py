@@ -1,11 +1,11 @@
 """Restoration and hazard-removal projects that yield ore (R01c)."""
 
-from datetime import datetime
+from datetime import date
 from typing import Self
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, model_validator
 from sqlmodel.ext.asyncio.session import AsyncSession
 from uuid_utils.compat import uuid7
 
@@ -13,6 +13,7 @@ from service.actions.registry import register, revise
 from service.db import SessionDep
 from service.routes.entries import (
     After,
+    EntryOut,
     HistoryOut,
     Limit,
     Now,
@@ -51,14 +52,16 @@ class ProjectIn(Body):
         return self
 
 
-class ProjectOut(ProjectIn):
+class ProjectOut(EntryOut):
     """A project as clients see it."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    version: int
-    created_at: datetime
+    name: str
+    jurisdiction: str
+    operator_id: UUID
+    approved_kg: int
+    valid_from: date
+    valid_until: date
+    document_no: str
 
 
 class ProjectsOut(BaseModel):

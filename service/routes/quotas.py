@@ -12,13 +12,20 @@ from service.db import ReaderDep
 from service.domain.allotments import HolderKind, Kind
 from service.domain.permissions import Actor
 from service.domain.quotas import Figures, Holding, Node
-from service.routes.entries import After, Limit
+from service.domain.units import shanghai_year
+from service.routes.entries import After, Limit, Now
 from service.routes.fields import Instant
 from service.store import allotments, quotas
 
 router = APIRouter(tags=["quota"])
 
-YearQuery = Annotated[int, Query(ge=2000, le=2100)]
+
+def quota_year(at: Now, year: Annotated[int | None, Query(ge=2000, le=2100)] = None) -> int:
+    """The quota year that is asked about; this year when none is named."""
+    return year or shanghai_year(at)
+
+
+QuotaYear = Annotated[int, Depends(quota_year)]
 ReaderActor = Annotated[Actor, Depends(may("quotas.read"))]
 
 
@@ -165,7 +172,7 @@ class PublishedTableOut(BaseModel):
 
 @router.get("/v1/quotas")
 async def show_tree(
-    connection: ReaderDep, actor: ReaderActor, year: YearQuery, as_of: Instant | None = None
+    connection: ReaderDep, actor: ReaderActor, year: QuotaYear, as_of: Instant | None = None
 ) -> TreeOut:
     """Province, cities, counties and holders: an office sees its area and the chain above it, an enterprise its own."""
     past = await quotas.moment(connection, as_of)
@@ -175,7 +182,7 @@ async def show_tree(
 
 @router.get("/v1/quotas/published")
 async def show_published(
-    connection: ReaderDep, year: YearQuery, after: After = None, limit: Limit = 50
+    connection: ReaderDep, year: QuotaYear, after: After = None, limit: Limit = 50
 ) -> PublishedTableOut:
     """What was allotted and published, for everybody (公示, R14)."""
     rows = await allotments.published(connection, year, after=after, limit=limit)
@@ -185,7 +192,7 @@ async def show_published(
 
 @router.get("/v1/mines/{mine_id}/quota")
 async def show_mine_quota(
-    mine_id: UUID, connection: ReaderDep, actor: ReaderActor, year: YearQuery, as_of: Instant | None = None
+    mine_id: UUID, connection: ReaderDep, actor: ReaderActor, year: QuotaYear, as_of: Instant | None = None
 ) -> MineQuotaOut:
     """One mine's quota: what it got, what left, and by which tranches."""
     past = await quotas.moment(connection, as_of)

@@ -1,11 +1,10 @@
 """Weighing stations: at a mine, or in the yard of a trader or plant; a seller finds those of its buyer."""
 
-from datetime import datetime
 from typing import Self
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, model_validator
 from sqlalchemy import ColumnElement
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -15,6 +14,7 @@ from service.actions.registry import register, revise
 from service.db import SessionDep
 from service.routes.entries import (
     After,
+    EntryOut,
     HistoryOut,
     Limit,
     Now,
@@ -54,14 +54,13 @@ class StationIn(Body):
         return self
 
 
-class StationOut(StationIn):
+class StationOut(EntryOut):
     """A station as clients see it."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    version: int
-    created_at: datetime
+    name: str
+    jurisdiction: str
+    mine_id: UUID | None
+    enterprise_id: UUID | None
 
 
 class StationsOut(BaseModel):

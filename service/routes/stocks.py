@@ -1,10 +1,10 @@
 """Declared stock: ore that an enterprise had before, as surveyed (R01b)."""
 
-from datetime import datetime
+from datetime import date
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 from uuid_utils.compat import uuid7
 
@@ -12,6 +12,7 @@ from service.actions.registry import register, revise
 from service.db import SessionDep
 from service.routes.entries import (
     After,
+    EntryOut,
     HistoryOut,
     Limit,
     Now,
@@ -41,14 +42,14 @@ class StockIn(Body):
     document_no: DocumentNo
 
 
-class StockOut(StockIn):
+class StockOut(EntryOut):
     """A stock as clients see it."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    id: UUID
-    version: int
-    created_at: datetime
+    enterprise_id: UUID
+    grade: str
+    kg: int
+    surveyed_on: date
+    document_no: str
 
 
 class StocksOut(BaseModel):

@@ -20,6 +20,7 @@ from service.actions.tickets import Order
 from service.auth import may
 from service.batcher import Batcher
 from service.db import Connection, ConnectionDep, Door, ReaderDep, database
+from service.domain.codes.plates import plate_as_seen
 from service.domain.codes.tickets import code_text
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound, Refusal
@@ -244,13 +245,20 @@ async def list_tickets(
     actor: Annotated[Actor, Depends(may("tickets.read"))],
     contract_id: UUID | None = None,
     state: TicketState | None = None,
-    plate: str | None = None,
+    plate: Annotated[str | None, Query(max_length=64)] = None,
     after: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> TicketsOut:
     """The tickets of the office's area, of the enterprise or of the station, newest first."""
     items = await _shown(
-        reader, request, actor, contract_id=contract_id, state=state, plate=plate, after=after, limit=limit
+        reader,
+        request,
+        actor,
+        contract_id=contract_id,
+        state=state,
+        plate=plate and plate_as_seen(plate),
+        after=after,
+        limit=limit,
     )
     return TicketsOut(items=items, next=items[-1].id if len(items) == limit else None)
 

@@ -70,7 +70,7 @@ class RecordIn(BaseModel):
 
     id: UUID
     sequence: Annotated[int, Field(ge=0, le=2**53)]
-    ticket: Annotated[str, Field(max_length=2_000)] | None = None
+    ticket: Annotated[str, Field(max_length=2_000, pattern=r"^[^\x00]*$")] | None = None  # the database has no NUL
     direction: Annotated[Direction, WithJsonSchema({"type": "string", "enum": list(Direction)})]
     plate: Annotated[str, Field(max_length=64), AfterValidator(_plate)]
     gross_kg: _ScaleKilograms
@@ -93,7 +93,7 @@ class RecordIn(BaseModel):
             self.gross_kg,
             self.tare_kg,
             self.grade,
-            self.weighed_at,
+            self.weighed_at.astimezone(UTC),
             self.manual,
             self.manual_reason,
             self.second_person,

@@ -160,6 +160,12 @@ async def find_approval(connection: Connection, approval_id: UUID, allotment_id:
     return None if row is None else Approval(Kilograms(row["kg"]), Kilograms(row["issued_kg"]))
 
 
+async def decided_at(connection: Connection, allotment_id: UUID) -> datetime | None:
+    """When an allotment was approved, or issued without that; None while it is neither."""
+    found: datetime | None = await connection.fetchval(SQL["decided_at"], allotment_id)
+    return found
+
+
 async def published(connection: Connection, year: int, *, after: UUID | None, limit: int) -> Sequence[Record]:
     """What was published of a year, for everybody (R14)."""
     return await connection.fetch(SQL["published"], year, after, limit)

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Uuid, column, exists, table
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped
 from sqlmodel import col, false, or_, select, true
@@ -40,6 +40,7 @@ REFUSALS = MappingProxyType[str, type[Refusal]](
 )
 
 
+_ALLOTMENT = table("allotment", column("mine_id", Uuid()))
 _LIES_IN = MappingProxyType[type[Entry], Mapped[Any]](
     {
         EnterpriseRow: col(EnterpriseRow.jurisdiction),
@@ -153,6 +154,11 @@ async def history(session: AsyncSession, slice_name: str, entry_id: UUID) -> Seq
     """All that an entry has ever said, oldest first."""
     sought = select(RevisionRow).where(RevisionRow.slice == slice_name, RevisionRow.entry_id == entry_id)
     return (await session.exec(sought.order_by(col(RevisionRow.version)))).all()
+
+
+async def has_quota(session: AsyncSession, mine_id: UUID) -> bool:
+    """Whether anything was ever allotted to a mine."""
+    return bool(await session.scalar(select(exists().where(_ALLOTMENT.c.mine_id == mine_id))))
 
 
 async def jurisdictions(session: AsyncSession) -> Sequence[JurisdictionRow]:

@@ -6,6 +6,11 @@ import asyncpg
 
 from service.verify.books import Books
 from service.verify.findings import Findings
+from service.verify.papers import (
+    contracts_count_their_loads,
+    tickets_are_what_their_loads_hold,
+    weighings_stand_behind_their_entries,
+)
 
 Check = Callable[[asyncpg.Connection, Books, Findings], Awaitable[None]]
 
@@ -71,4 +76,7 @@ CHECKS: tuple[Check, ...] = (
     nodes_are_of_the_tree,
     loose_accounts_are_known,
     overdraws_are_what_was_owed,
+    weighings_stand_behind_their_entries,
+    tickets_are_what_their_loads_hold,
+    contracts_count_their_loads,
 )

@@ -27,6 +27,10 @@ PUBLIC = {
     "POST /v1/token/revoke",
     "GET /.well-known/jwks.json",
     "GET /v1/quotas/published",
+    "GET /sign-in",
+    "POST /sign-in",
+    "GET /T/{code:path}",
+    "GET /t/{code:path}",
 }
 ONE_OF_EACH = (cast.PROVINCE, cast.AUDITOR, cast.ANSHAN, cast.LI, cast.PAIZHAI_CLERK, cast.BRIDGE_7_DEVICE)
 STRANGERS = (cast.YINGKOU, cast.DASHIQIAO, cast.STRANGER_CLERK, cast.STRANGER_DEVICE)

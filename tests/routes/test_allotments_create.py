@@ -184,7 +184,7 @@ async def test_an_adjustment_takes_back_from_the_newest_tranche(by: By) -> None:
 
 
 async def test_malformed_allotments_are_refused_where_they_are_wrong(by: By) -> None:
-    for change, pointer in [
+    malformed: list[tuple[dict[str, Any], str]] = [
         ({"kg": 0}, "/kg"),
         ({"kg": 2.0}, "/kg"),
         ({"kg": -5}, ""),
@@ -199,7 +199,8 @@ async def test_malformed_allotments_are_refused_where_they_are_wrong(by: By) -> 
         ({"to": {**MINE, "jurisdiction": "210381"}}, "/to"),
         ({"from": "海城"}, "/from"),
         ({"issued_on": "2026-02-30"}, "/issued_on"),
-    ]:
+    ]
+    for change, pointer in malformed:
         answer = await by(LI).post("/v1/allotments", json={**base(), **change})
         assert answer.status_code == 422, (change, answer.text)
         assert [error["pointer"] for error in answer.json()["errors"]] == [pointer], change

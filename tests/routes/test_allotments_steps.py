@@ -1,8 +1,10 @@
 """From a draft to the published table, and back."""
 
+from fastapi import FastAPI
+
 from tests.cast import ANSHAN, DASHIQIAO, LI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE
 from tests.routes.by import By
-from tests.routes.filing import slip
+from tests.routes.filing import at, slip
 from tests.routes.quota import MINE, TENTH, allot, allotment, approve, base, fill_pools, step
 
 
@@ -124,6 +126,26 @@ async def test_the_same_key_takes_a_step_once(by: By) -> None:
 
     assert [answer.status_code for answer in answers] == [200, 200]
     assert answers[0].json() == answers[1].json()
+
+
+async def test_a_county_that_issues_or_publishes_late_is_told(by: By, app: FastAPI) -> None:
+    at(app, "2026-04-01T09:00:00+08:00")
+    await fill_pools(by)
+    in_time = await approve(by, base(10))
+    late = await approve(by, base(10, quarter=2))
+
+    async def told() -> list[str]:
+        items = (await by(LI).get("/v1/alerts?state=open&code=allotment-late")).json()["items"]
+        return sorted(item["subject_id"] for item in items)
+
+    at(app, "2026-04-16T23:59:59+08:00")
+    await step(by(LI), in_time, "issue")
+    assert await told() == []
+    at(app, "2026-04-17T00:00:00+08:00")
+    own = await allot(by(LI), base(10, quarter=2, approved_by=late))
+    assert await told() == [own["id"]]
+    await step(by(LI), in_time, "publish")
+    assert await told() == sorted([own["id"], in_time])
 
 
 async def test_a_list_shows_what_an_office_gives_and_gets_and_the_chain_above(by: By) -> None:

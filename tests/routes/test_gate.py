@@ -37,14 +37,16 @@ async def post(by: By, body: bytes | AsyncIterator[bytes], **headers: str) -> ht
         (b"9" * 5_000, "not-json"),
         (b"{", "not-json"),
         (b"", "missing"),
-        (b"null", "model_attributes_type"),
-        (b"[]", "model_attributes_type"),
-        (b'"text"', "model_attributes_type"),
+        (b"null", "model-attributes-type"),
+        (b"[]", "model-attributes-type"),
+        (b'"text"', "model-attributes-type"),
     ],
     ids=lambda value: str(value)[:30],
 )
-async def test_a_body_that_two_readers_could_understand_differently_is_refused(by: By, body: bytes, code: str) -> None:
-    answer = await post(by, body)
+async def test_a_body_that_two_readers_could_understand_differently_is_refused(
+    standing: By, body: bytes, code: str
+) -> None:
+    answer = await post(standing, body)
 
     assert answer.status_code == 422
     problem = answer.json()
@@ -53,20 +55,20 @@ async def test_a_body_that_two_readers_could_understand_differently_is_refused(b
     assert problem["errors"][0]["pointer"] == ""
 
 
-async def test_a_body_of_another_kind_is_refused(by: By) -> None:
-    answer = await post(by, PERSON + b"}", **{"Content-Type": "text/plain"})
+async def test_a_body_of_another_kind_is_refused(standing: By) -> None:
+    answer = await post(standing, PERSON + b"}", **{"Content-Type": "text/plain"})
 
     assert answer.status_code == 422
 
 
-async def test_a_body_over_the_limit_is_refused_before_it_is_read(by: By, settings: Settings) -> None:
-    answer = await post(by, b" " * (settings.body_limit_bytes + 1))
+async def test_a_body_over_the_limit_is_refused_before_it_is_read(standing: By, settings: Settings) -> None:
+    answer = await post(standing, b" " * (settings.body_limit_bytes + 1))
 
     assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
     assert answer.json()["limit_bytes"] == settings.body_limit_bytes
 
 
-async def test_a_body_that_comes_in_chunks_is_refused_at_the_limit(by: By, settings: Settings) -> None:
+async def test_a_body_that_comes_in_chunks_is_refused_at_the_limit(standing: By, settings: Settings) -> None:
     sent = 0
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -75,7 +77,7 @@ async def test_a_body_that_comes_in_chunks_is_refused_at_the_limit(by: By, setti
             sent += 65_536
             yield b" " * 65_536
 
-    answer = await post(by, chunks())
+    answer = await post(standing, chunks())
 
     assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
     assert sent <= settings.body_limit_bytes + 65_536

@@ -17,8 +17,8 @@ async def sign_in(client: httpx.AsyncClient, password: str) -> httpx.Response:
 
 
 @pytest.mark.parametrize("person", PEOPLE, ids=lambda person: person.username)
-async def test_everybody_is_told_who_they_are(by: By, person: Person) -> None:
-    me = (await by(person).get("/v1/me")).json()
+async def test_everybody_is_told_who_they_are(standing: By, person: Person) -> None:
+    me = (await standing(person).get("/v1/me")).json()
 
     assert (me["id"], me["username"], me["role"]) == (str(person.id), person.username, person.role)
 
@@ -62,10 +62,10 @@ async def test_guessing_the_old_password_is_limited_like_signing_in(by: By) -> N
         ("abcd" * 60, "password-too-long"),
     ],
 )
-async def test_a_password_that_is_easy_to_guess_is_refused(by: By, new: str, code: str) -> None:
-    answer = await by(LI).post("/v1/me/password", json={"old_password": PASSWORD, "new_password": new})
+async def test_a_password_that_is_easy_to_guess_is_refused(standing: By, new: str, code: str) -> None:
+    answer = await standing(LI).post("/v1/me/password", json={"old_password": PASSWORD, "new_password": new})
 
     assert answer.status_code == 422
     assert [error["code"] for error in answer.json()["errors"]] == [code]
     assert answer.json()["errors"][0]["pointer"] == "/new_password"
-    assert (await by(LI).get("/v1/me")).status_code == 200
+    assert (await standing(LI).get("/v1/me")).status_code == 200

@@ -109,12 +109,12 @@ async def test_a_sign_in_is_given_and_is_good(
     ],
 )
 async def test_nobody_gives_what_is_not_theirs_to_give(
-    by: By, actor: Person, body: dict[str, Any], status: int, code: str
+    standing: By, actor: Person, body: dict[str, Any], status: int, code: str
 ) -> None:
-    answer = await by(actor).post("/v1/people", json=body)
+    answer = await standing(actor).post("/v1/people", json=body)
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
-    after = await by(PROVINCE).get("/v1/people?limit=500")
+    after = await standing(PROVINCE).get("/v1/people?limit=500")
     assert len(after.json()["items"]) == len(PEOPLE)
 
 
@@ -136,11 +136,11 @@ async def test_nobody_gives_what_is_not_theirs_to_give(
         (wanted(jurisdiction=None), "", "place-does-not-fit-role"),
         (wanted(enterprise_id=str(PAIZHAI.id)), "", "place-does-not-fit-role"),
         (wanted(name=None), "/name", "missing"),
-        (wanted(admin=True), "/admin", "extra_forbidden"),
+        (wanted(admin=True), "/admin", "extra-forbidden"),
     ],
 )
-async def test_a_malformed_person_is_refused(by: By, body: dict[str, Any], pointer: str, code: str) -> None:
-    answer = await by(LI).post("/v1/people", json=body)
+async def test_a_malformed_person_is_refused(standing: By, body: dict[str, Any], pointer: str, code: str) -> None:
+    answer = await standing(LI).post("/v1/people", json=body)
 
     assert answer.status_code == 422
     assert (pointer, code) in [(error["pointer"], error["code"]) for error in answer.json()["errors"]]
@@ -177,21 +177,21 @@ async def test_two_that_want_one_name_at_once_do_not_both_get_it(by: By) -> None
         (PAIZHAI_CLERK, {"paizhai"}),
     ],
 )
-async def test_everybody_sees_their_own(by: By, actor: Person, seen: set[str]) -> None:
-    items = (await by(actor).get("/v1/people")).json()["items"]
+async def test_everybody_sees_their_own(standing: By, actor: Person, seen: set[str]) -> None:
+    items = (await standing(actor).get("/v1/people")).json()["items"]
 
     assert {person["username"] for person in items} == seen
     for person in PEOPLE:
-        found = await by(actor).get(f"/v1/people/{person.id}")
+        found = await standing(actor).get(f"/v1/people/{person.id}")
         assert found.status_code == (200 if person.username in seen else 404)
 
 
-async def test_the_list_goes_on_where_it_ended(by: By) -> None:
+async def test_the_list_goes_on_where_it_ended(standing: By) -> None:
     seen: list[str] = []
     page: dict[str, Any] = {"next": ""}
     while page["next"] is not None:
         after = f"&after={page['next']}" if page["next"] else ""
-        page = (await by(PROVINCE).get(f"/v1/people?limit=4{after}")).json()
+        page = (await standing(PROVINCE).get(f"/v1/people?limit=4{after}")).json()
         seen += [person["username"] for person in page["items"]]
 
     assert seen == [person.username for person in sorted(PEOPLE, key=lambda person: person.id, reverse=True)]
@@ -236,9 +236,11 @@ async def test_disabling_ends_everything_at_once_and_enabling_brings_back_the_si
         (BRIDGE_7_DEVICE, LI, 404),
     ],
 )
-async def test_nobody_disables_those_who_are_not_theirs(by: By, actor: Person, person: Person, status: int) -> None:
-    assert (await by(actor).patch(f"/v1/people/{person.id}", json={"disabled": True})).status_code == status
-    assert (await by(person).get("/v1/me")).json()["disabled"] is False
+async def test_nobody_disables_those_who_are_not_theirs(
+    standing: By, actor: Person, person: Person, status: int
+) -> None:
+    assert (await standing(actor).patch(f"/v1/people/{person.id}", json={"disabled": True})).status_code == status
+    assert (await standing(person).get("/v1/me")).json()["disabled"] is False
 
 
 async def test_the_last_officer_of_the_province_stays(by: By) -> None:
@@ -255,8 +257,8 @@ async def test_the_last_officer_of_the_province_stays(by: By) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"disabled": "yes"}, {"disabled": None}, {"disabled": True, "role": "province"}])
-async def test_only_disabled_is_changed(by: By, body: dict[str, Any]) -> None:
-    assert (await by(LI).patch(f"/v1/people/{PAIZHAI_CLERK.id}", json=body)).status_code == 422
+async def test_only_disabled_is_changed(standing: By, body: dict[str, Any]) -> None:
+    assert (await standing(LI).patch(f"/v1/people/{PAIZHAI_CLERK.id}", json=body)).status_code == 422
 
 
 async def test_each_deed_leaves_a_note(by: By, stage_endpoints: Endpoints) -> None:

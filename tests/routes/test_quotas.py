@@ -20,7 +20,7 @@ from tests.cast import (
     Person,
 )
 from tests.routes.by import By
-from tests.routes.filing import contract, slip
+from tests.routes.filing import at, contract, slip
 from tests.routes.quota import MINE, allot, allotment, base, fill_pools, step
 
 PATH = f"/v1/mines/{MINE['mine_id']}/quota?year=2026"
@@ -106,7 +106,8 @@ async def test_a_mine_shows_what_each_tranche_has_been_spent_for(by: By) -> None
     assert (quota["out_kg"], quota["available_kg"], quota["suspense_kg"], quota["overdraws"]) == (130, 70, 0, [])
 
 
-async def test_a_mines_quota_is_its_offices_and_its_own(by: By) -> None:
+async def test_a_mines_quota_is_its_offices_and_its_own(by: By, app: FastAPI) -> None:
+    at(app, "2026-03-03T09:00:00+08:00")
     for person, status in [
         (LI, 200),
         (ANSHAN, 200),
@@ -117,7 +118,8 @@ async def test_a_mines_quota_is_its_offices_and_its_own(by: By) -> None:
         (DASHIQIAO, 404),
     ]:
         assert (await by(person).get(PATH)).status_code == status, person.username
-    assert (await by(LI).get(f"/v1/mines/{MINE['mine_id']}/quota")).status_code == 422
+    assert (await by(LI).get(f"/v1/mines/{MINE['mine_id']}/quota")).json()["year"] == 2026
+    assert (await by(LI).get(f"/v1/mines/{MINE['mine_id']}/quota?year=26")).status_code == 422
 
 
 async def test_an_overdraw_is_covered_by_the_next_tranche_and_stays_in_the_book(by: By) -> None:

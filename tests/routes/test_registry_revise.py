@@ -2,8 +2,9 @@
 
 import asyncio
 
-from tests.cast import ANSHAN, DASHIQIAO, LI, PAIZHAI_CLERK, PLANT_CLERK, STRANGER_CLERK
+from tests.cast import ANSHAN, DASHIQIAO, LI, PAIZHAI_CLERK, PAIZHAI_MINE, PLANT_CLERK, STRANGER_CLERK
 from tests.routes.by import By
+from tests.routes.quota import allot, base, fill_pools
 from tests.routes.registry_entries import ENTERPRISES, MINES, SLICES, STATIONS
 
 
@@ -29,7 +30,8 @@ async def test_an_edit_needs_the_version_that_was_read(by: By) -> None:
     entry = (await by(LI).post("/v1/mines", json=MINES.body)).json()
     path = f"/v1/mines/{entry['id']}"
 
-    assert (await by(LI).patch(path, json={"safety_ok": False})).status_code == 428
+    untold = await by(LI).patch(path, json={"safety_ok": False})
+    assert (untold.status_code, untold.json()["code"]) == (428, "version-required")
     answers = [
         await by(LI).patch(path, json={"safety_ok": False}, headers={"If-Match": tag}) for tag in ('"2"', "*", "abc")
     ]
@@ -95,6 +97,18 @@ async def test_nobody_moves_an_entry_out_of_their_area(by: By) -> None:
     )
 
     assert answer.status_code == 403
+
+
+async def test_a_mine_with_quota_stays_in_its_county(by: By) -> None:
+    await fill_pools(by)
+    moved = {"jurisdiction": "210323"}
+    path, tag = f"/v1/mines/{PAIZHAI_MINE}", {"If-Match": '"1"'}
+    await allot(by(ANSHAN), base(1))
+
+    refusal = await by(ANSHAN).patch(path, json=moved, headers=tag)
+    assert (refusal.status_code, refusal.json()["code"]) == (409, "mine-has-quota")
+    other = (await by(LI).post("/v1/mines", json=MINES.body)).json()
+    assert (await by(ANSHAN).patch(f"/v1/mines/{other['id']}", json=moved, headers=tag)).status_code == 200
 
 
 async def test_strangers_find_nothing_to_edit(by: By) -> None:

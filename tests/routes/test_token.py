@@ -24,6 +24,8 @@ from service.keys import Purpose
 from service.settings import Settings
 from tests.cast import LI, PAIZHAI_CLERK, PASSWORD, Person
 
+By = Callable[[Person], httpx.AsyncClient]
+
 
 async def sign_in(client: httpx.AsyncClient, username: str = LI.username, password: str = PASSWORD) -> httpx.Response:
     form = {"grant_type": "password", "username": username, "password": password}
@@ -103,10 +105,8 @@ async def test_a_wrong_name_and_a_wrong_password_are_refused_alike(
         ({"grant_type": "refresh_token"}, "/refresh_token"),
     ],
 )
-async def test_a_form_that_lacks_something_says_what(
-    client: httpx.AsyncClient, form: dict[str, str], pointer: str
-) -> None:
-    answer = await client.post("/v1/token", data=form)
+async def test_a_form_that_lacks_something_says_what(standing: By, form: dict[str, str], pointer: str) -> None:
+    answer = await standing(LI).post("/v1/token", data=form)
 
     assert answer.status_code == 422
     assert answer.json()["code"] == "malformed-body"
@@ -178,8 +178,8 @@ async def test_a_revoked_token_ends_its_family(client: httpx.AsyncClient, which:
 
 
 @pytest.mark.parametrize("token", ["nonsense", "a.b.c", "x" * 4000])
-async def test_revoking_what_is_no_token_tells_nothing(client: httpx.AsyncClient, token: str) -> None:
-    assert (await client.post("/v1/token/revoke", data={"token": token})).status_code == 200
+async def test_revoking_what_is_no_token_tells_nothing(standing: By, token: str) -> None:
+    assert (await standing(LI).post("/v1/token/revoke", data={"token": token})).status_code == 200
 
 
 def _signed(key: Ed25519PrivateKey, kid: str | None, algorithm: str = "EdDSA", **changes: Any) -> str:
@@ -327,6 +327,22 @@ async def test_the_addresses_of_one_ipv6_network_are_one(app: FastAPI) -> None:
     async with client_of(app, "2001:db8::ffff") as same, client_of(app, "2001:db8:0:1::1") as other:
         assert (await sign_in(same)).status_code == 429
         assert (await sign_in(other)).status_code == 200
+
+
+async def test_two_processes_count_together(settings: Settings, stage_endpoints: Endpoints) -> None:
+    one, two = create_app(settings, stage_endpoints), create_app(settings, stage_endpoints)
+    async with (
+        one.router.lifespan_context(one),
+        client_of(one) as here,
+        two.router.lifespan_context(two),
+        client_of(two) as there,
+    ):
+        for _ in range(5):
+            assert (await sign_in(here, password="wrong")).status_code == 400
+            assert (await sign_in(there, password="wrong")).status_code == 400
+
+        assert (await sign_in(here)).status_code == 429
+        assert (await sign_in(there)).status_code == 429
 
 
 async def test_right_sign_ins_and_what_they_do_are_not_counted(client: httpx.AsyncClient) -> None:

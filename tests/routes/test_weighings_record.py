@@ -235,6 +235,7 @@ BAD = [
     ({"tare_source": "guessed"}, "/tare_source"),
     ({"driver": "王"}, "/driver"),
     ({"ticket": "9" * 2_001}, "/ticket"),
+    ({"ticket": "417\x006"}, "/ticket"),
 ]
 
 

@@ -1,0 +1,32 @@
+"""What people see in a browser: routes like any other, answered with pages."""
+
+from fastapi import APIRouter, FastAPI
+from fastapi.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from service.routes.pages import alerts, codes, contracts, lots, mines, overview, sessions, tickets
+from service.routes.pages.faces import Faces
+from service.routes.pages.rendering import STATIC
+
+YEAR_SECONDS = 365 * 24 * 3600
+SLICES = (sessions, overview, mines, contracts, tickets, lots, alerts, codes)
+
+
+class _Static(StaticFiles):
+    """Files whose address changes with their bytes: a browser asks for each once."""
+
+    def file_response(self, full_path, stat_result, scope: Scope, status_code: int = 200):  # type: ignore[no-untyped-def]
+        answer = super().file_response(full_path, stat_result, scope, status_code)
+        if b"v=" in scope["query_string"]:
+            answer.headers["Cache-Control"] = f"public, max-age={YEAR_SECONDS}, immutable"
+        return answer
+
+
+def install(app: FastAPI) -> None:
+    """Give an application its pages; must come after its other middleware, since it stands before all of it."""
+    pages = APIRouter(include_in_schema=False)
+    for one in SLICES:
+        pages.include_router(one.router)
+    app.include_router(pages)
+    app.mount("/static", _Static(directory=STATIC), name="static")
+    app.add_middleware(Faces)

@@ -106,6 +106,10 @@ WHERE approval.id = $1 AND approval.state IN ('approved', 'issued', 'published')
     AND approval.project_id IS NOT DISTINCT FROM asked.project_id
     AND approval.stock_id IS NOT DISTINCT FROM asked.stock_id
 
+-- name: decided_at
+-- Locks nothing; leans on allotment_step_by_allotment: when an office above the county approved or issued this.
+SELECT min(recorded_at) FROM allotment_step WHERE allotment_id = $1 AND step IN ('approve', 'issue')
+
 -- name: published
 -- Locks nothing; leans on allotment_by_year.
 SELECT

@@ -9,7 +9,3 @@ SELECT body_hash, status, answer FROM idempotency WHERE scope = $1 AND door = $2
 -- name: keep
 -- Locks nothing.
 INSERT INTO idempotency (scope, door, key, body_hash, status, answer, recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
-
--- name: forget
--- Locks nothing; leans on idempotency_by_time.
-DELETE FROM idempotency WHERE recorded_at < $1

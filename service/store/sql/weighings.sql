@@ -22,11 +22,16 @@ ON CONFLICT DO NOTHING
 -- A record that repeats another's event answers with that one's movements and flags.
 SELECT
     w.id, w.station_id, w.record_id, w.body_hash, w.status, w.duplicate_of, w.problem,
-    coalesce(first.flags, w.flags) AS flags,
-    coalesce(first.movement_ids, w.movement_ids) AS movement_ids
+    CASE
+        WHEN w.duplicate_of IS NULL THEN w.flags
+        ELSE (SELECT flags FROM weighing AS f WHERE f.station_id = w.station_id AND f.record_id = w.duplicate_of)
+    END AS flags,
+    CASE
+        WHEN w.duplicate_of IS NULL THEN w.movement_ids
+        ELSE (SELECT movement_ids FROM weighing AS f WHERE f.station_id = w.station_id AND f.record_id = w.duplicate_of)
+    END AS movement_ids
 FROM unnest($1::uuid[], $2::uuid[]) AS sent (station_id, record_id)
 INNER JOIN weighing AS w ON w.station_id = sent.station_id AND w.record_id = sent.record_id
-LEFT JOIN weighing AS first ON first.station_id = w.station_id AND first.record_id = w.duplicate_of
 
 -- name: find_events
 -- Locks nothing; leans on weighing_by_plate and weighing_by_ticket. What the stations told before of the same plate or ticket, of

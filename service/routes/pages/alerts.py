@@ -1,0 +1,97 @@
+"""The alerts that a reader may see, and what is done about one."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from service.actions import alerts as deeds
+from service.auth import may
+from service.db import Connection, ConnectionDep, ReaderDep, Record
+from service.domain.alerts import Flag
+from service.domain.permissions import Actor, reach
+from service.routes.fields import Reason
+from service.routes.pages.pages import show
+from service.store import alerts
+from service.store import pages as reads
+
+router = APIRouter()
+
+PAGE = 50
+BESIDE = 8
+ReadsAlerts = Annotated[Actor, Depends(may("alerts.read"))]
+
+
+@router.get("/alerts")
+async def list_alerts(
+    request: Request,
+    connection: ReaderDep,
+    actor: ReadsAlerts,
+    state: Literal["open", "settled"] = "open",
+    code: str = "",
+    after: UUID | None = None,
+) -> Response:
+    """The alerts, newest first; what is asked for stands in the address."""
+    flag = Flag(code) if code in set(Flag) else None
+    rows = await alerts.list_alerts(connection, state=state, code=flag, after=after, limit=PAGE, actor=actor)
+    return await show(
+        request,
+        connection,
+        actor,
+        "alerts.html",
+        state=state,
+        code=flag,
+        rows=await described(connection, rows),
+        following=rows[-1]["id"] if len(rows) == PAGE else None,
+        count=sum((await reads.count_open_alerts(connection, actor=actor)).values()),
+        may_settle=reach(actor, "alerts.settle") is not None,
+        flags=list(Flag),
+    )
+
+
+@router.get("/alerts/beside")
+async def alerts_beside(request: Request, connection: ReaderDep, actor: ReadsAlerts) -> Response:
+    """The newest open alerts and their number, as they stand beside other pages; fetched anew when one comes."""
+    return await show(request, connection, actor, "alerts_beside.html", **await newest(connection, actor=actor))
+
+
+@router.post("/alerts/{alert_id}/settle")
+async def settle_alert(
+    alert_id: UUID,
+    note: Annotated[Reason, Form()],
+    request: Request,
+    connection: ConnectionDep,
+    actor: Annotated[Actor, Depends(may("alerts.settle"))],
+) -> Response:
+    """Close an alert of the office's area with a note."""
+    await deeds.settle_alert(connection, alert_id, note, at=request.app.state.clock.now(), actor=actor)
+    return RedirectResponse("/alerts", 303)
+
+
+async def newest(connection: Connection, *, actor: Actor) -> dict[str, Any]:
+    """What stands beside other pages."""
+    rows = await alerts.list_alerts(connection, state="open", limit=BESIDE, actor=actor)
+    counts = await reads.count_open_alerts(connection, actor=actor)
+    gravest_first = {flag.value: counts[flag.value] for flag in Flag if flag.value in counts}
+    return {"alerts": await described(connection, rows), "counts": gravest_first, "count": sum(counts.values())}
+
+
+async def described(connection: Connection, rows: Sequence[Record]) -> list[dict[str, Any]]:
+    """Alerts with what they are about in words, and the page that tells of it."""
+    subjects = {(row["subject_kind"], row["subject_id"]) for row in rows}
+    words = await reads.describe_subjects(connection, subjects)
+    return [{**row, **_about(words[row["subject_kind"], row["subject_id"]])} for row in rows]
+
+
+def _about(words: Record) -> dict[str, Any]:
+    kind, key = words["kind"], words["id"]
+    pages = {
+        "mine": f"/mines/{key}",
+        "contract": f"/contracts/{key}",
+        "ticket": f"/tickets/{key}",
+        "lot": f"/lots/{key}",
+    }
+    href = f"/tickets/{words['ticket_id']}" if words["ticket_id"] else pages.get(kind)
+    return {"subject": words["name"], "subject_en": words["name_en"] or words["name"], "href": href}

@@ -1,0 +1,51 @@
+"""The public page behind a printed code: valid or not, whose ore it is and where it goes; for everybody who can scan."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+
+from service.actions.tickets import look_up_code
+from service.auth.attempts import address_of
+from service.db import ReaderDep
+from service.domain.codes.plates import plate_as_seen
+from service.domain.codes.tickets import CodeFault, read
+from service.keys import Purpose
+from service.routes.pages.rendering import render
+from service.store import pages as reads
+
+router = APIRouter()
+
+MOST_SCANS = RateLimitItemPerMinute(120)
+_scans = MovingWindowRateLimiter(MemoryStorage())
+
+
+@router.get("/t/{code:path}")
+@router.get("/T/{code:path}")
+async def show_code(
+    code: str, request: Request, connection: ReaderDep, plate: Annotated[str, Query(max_length=40)] = ""
+) -> Response:
+    """What the code proves, with every reason against it; `plate` is the one that stands on the vehicle."""
+    if not await _scans.hit(MOST_SCANS, "scan", address_of(request)):
+        return render(
+            request, "code.html", status=429, headers={"Retry-After": "60"}, ticket=None, reasons=["too-many-scans"]
+        )
+    state = request.app.state
+    # Only a code that we have signed opens the page: whoever guesses numbers learns nothing.
+    proven = read(request.url.path, state.keys.public_keys(Purpose.TICKETS))
+    if isinstance(proven, CodeFault):
+        return render(request, "code.html", status=404, ticket=None, reasons=[proven.value])
+    checked = await look_up_code(connection, request.url.path, None, at=state.clock.now(), keys=state.keys)
+    if checked.ticket is None:
+        return render(request, "code.html", status=404, ticket=None, reasons=[one.value for one in checked.reasons])
+    return render(
+        request,
+        "code.html",
+        ticket=await reads.ticket_for_anybody(connection, checked.ticket.id),
+        reasons=[one.value for one in checked.reasons],
+        plate=plate,
+        plate_fits=plate_as_seen(plate) == checked.ticket.plate if plate.strip() else None,
+    )

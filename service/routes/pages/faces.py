@@ -1,0 +1,64 @@
+"""Problems with a face: what a program reads as application/problem+json, a browser shows as a page."""
+
+from urllib.parse import quote
+
+import orjson
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.routes.pages.rendering import render
+
+PROBLEM = b"application/problem+json"
+KEPT = frozenset({b"retry-after", b"x-request-id", b"strict-transport-security"})
+
+
+class Faces:
+    """Pure ASGI, before everything else: also what fails before a route is found, or outside of one, gets its page."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not _is_for_people(scope):
+            await self._app(scope, receive, send)
+            return
+
+        start: Message | None = None
+        parts: list[bytes] = []
+
+        async def answer(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                headers = dict(message["headers"])
+                if headers.get(b"content-type", b"").startswith(PROBLEM):
+                    start = message
+                    return
+            elif start is not None:
+                parts.append(message.get("body", b""))
+                if not message.get("more_body", False):
+                    page = _page(Request(scope), start["status"], orjson.loads(b"".join(parts)))
+                    page.raw_headers.extend(header for header in start["headers"] if header[0] in KEPT)
+                    await page(scope, receive, send)
+                return
+            await send(message)
+
+        await self._app(scope, receive, answer)
+
+
+def _is_for_people(scope: Scope) -> bool:
+    headers = dict(scope["headers"])
+    return b"text/html" in headers.get(b"accept", b"") and not scope["path"].startswith("/v1/")
+
+
+def _page(request: Request, status: int, problem: dict[str, object]) -> Response:
+    if problem["code"] == "not-signed-in" and request.method == "GET":
+        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/sign-in?next={quote(asked, safe='')}", 303)
+    return render(
+        request,
+        "problem.html",
+        status=status,
+        problem=problem,
+        actor=getattr(request.state, "actor", None),
+    )

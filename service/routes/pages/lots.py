@@ -1,0 +1,42 @@
+"""Lots: what firms received, and where it came from."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from service.auth import may
+from service.db import ReaderDep
+from service.domain.permissions import Actor
+from service.routes import lots, provenance
+from service.routes.pages.origins import STEPS_DRAWN, picture_of
+from service.routes.pages.pages import show
+
+router = APIRouter()
+
+PAGE = 50
+
+
+@router.get("/lots")
+async def list_lots(
+    request: Request,
+    connection: ReaderDep,
+    actor: Annotated[Actor, Depends(may("lots.read"))],
+    after: UUID | None = None,
+) -> Response:
+    """Lots, newest first."""
+    page = await lots.list_lots(connection, actor, after=after, limit=PAGE)
+    return await show(request, connection, actor, "lots.html", rows=page.items, following=page.next)
+
+
+@router.get("/lots/{lot_id}")
+async def show_lot(
+    lot_id: UUID, request: Request, connection: ReaderDep, actor: Annotated[Actor, Depends(may("provenance.read"))]
+) -> Response:
+    """One lot, and where all that it received came from."""
+    lot = await lots.get_lot(lot_id, connection, actor)
+    found = await provenance.lot_provenance(lot_id, connection, actor, limit=STEPS_DRAWN)
+    return await show(
+        request, connection, actor, "lot.html", lot=lot, found=found, picture_data=picture_of(found, request)
+    )

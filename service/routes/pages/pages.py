@@ -1,0 +1,28 @@
+"""A page for somebody who has signed in."""
+
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from service.auth import csrf_token
+from service.db import Connection
+from service.domain.permissions import Actor
+from service.routes.pages.languages import language_of
+from service.routes.pages.rendering import render
+from service.store import pages as reads
+
+
+async def show(request: Request, connection: Connection, actor: Actor, template: str, **context: Any) -> HTMLResponse:
+    """A page with the viewer's name on top and the token that its forms carry."""
+    found = await reads.find_viewer(connection, actor)
+    place = found and found["place" if language_of(request) == "zh" else "place_en"]
+    viewer = {"name": found["name"] if found else "", "place": place or "", "role": actor.role.value}
+    return render(
+        request,
+        template,
+        viewer=viewer,
+        csrf=csrf_token(request),
+        actor=actor,
+        **context,
+    )

@@ -1,0 +1,136 @@
+"""Pages made of templates: in the reader's language, escaped, with no outside request."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from service.domain.permissions import reach
+from service.domain.units import SHANGHAI, Kilograms, tonnes
+from service.routes.pages.languages import COOKIE, LANGUAGES, Language, language_of, translations
+from service.routes.pages.words import word
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+
+# ECharts, htmx and Pico need neither eval nor inline styles; whoever smuggles a script in finds it dead.
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+LANGUAGE_SECONDS = 400 * 24 * 3600
+
+
+@cache
+def static_url(path: str) -> str:
+    """A static file's address, which changes whenever its bytes do."""
+    return f"/static/{path}?v={sha256((STATIC / path).read_bytes()).hexdigest()[:12]}"
+
+
+def number_of_tonnes(kg: int) -> str:
+    """Kilograms as a number of tonnes, for columns whose head says the unit."""
+    return tonnes(Kilograms(kg)).split(" ", maxsplit=1)[0]
+
+
+def day(value: date | datetime | None) -> str:
+    """A day in Asia/Shanghai, or a dash."""
+    if isinstance(value, datetime):
+        value = value.astimezone(SHANGHAI).date()
+    return value.isoformat() if value else "—"
+
+
+def moment(value: datetime | None) -> str:
+    """A minute in Asia/Shanghai, or a dash."""
+    return value.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M") if value else "—"
+
+
+def share(part: int, whole: int) -> str:
+    """A share in percent, never rounded to nothing and never to all."""
+    if not whole:
+        return "—"
+    percent = 100 * part / whole
+    if 0 < percent < 0.1:
+        return "< 0.1 %"
+    if 99.9 < percent < 100:
+        return "> 99.9 %"
+    return f"{percent:,.1f} %".replace(".0 %", " %")
+
+
+def isolated(name: object) -> Markup:
+    """A name that others gave, in a box of its own: its writing direction does not reach what stands around it."""
+    return Markup("<bdi>{}</bdi>").format(name)
+
+
+@cache
+def environment(language: Language) -> Environment:
+    """The templates of a language."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    catalogue = translations(language)
+    made.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
+    filters: Mapping[str, Callable[..., object]] = {
+        "t": number_of_tonnes,
+        "tonnes": lambda kg: tonnes(kg, language),
+        "day": day,
+        "moment": moment,
+        "word": lambda code, family: catalogue.gettext(word(code, family)),
+        "name": isolated,
+    }
+    made.filters.update(filters)
+    made.globals.update(language=language, static_url=static_url, share=share, reach=reach)
+    return made
+
+
+def language_links(request: Request) -> dict[Language, str]:
+    """This page's address in each language."""
+    return {
+        language: str(request.url.include_query_params(lang=language).replace(scheme="", netloc=""))
+        for language in LANGUAGES
+    }
+
+
+def render(
+    request: Request, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **context: Any
+) -> HTMLResponse:
+    """A page in the reader's language, which is remembered when the address asks for one."""
+    language = language_of(request)
+    body = (
+        environment(language)
+        .get_template(template)
+        .render(
+            request=request,
+            path=request.url.path,
+            language_links=language_links(request),
+            **{"viewer": None, "actor": None, "csrf": None, **context},
+        )
+    )
+    answer = HTMLResponse(
+        body,
+        status,
+        {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-store", **(headers or {})},
+    )
+    answer.headers["Content-Language"] = "zh-CN" if language == "zh" else "en"
+    answer.headers["Vary"] = "Cookie, Accept"
+    if request.query_params.get("lang") in LANGUAGES:
+        answer.set_cookie(
+            COOKIE,
+            language,
+            max_age=LANGUAGE_SECONDS,
+            httponly=True,
+            samesite="lax",
+            secure=request.app.state.settings.public_url.startswith("https://"),
+        )
+    return answer

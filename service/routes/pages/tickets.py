@@ -1,0 +1,126 @@
+"""Tickets: the list, one with its code and what the scales said, and the sheet that a driver carries."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+from markupsafe import Markup
+
+from service.auth import may
+from service.db import Connection, ReaderDep, Record
+from service.domain.codes.numbers import typed_number
+from service.domain.codes.plates import plate_as_seen
+from service.domain.codes.tickets import code_text
+from service.domain.permissions import Actor, reach
+from service.domain.refusals import NotFound
+from service.domain.tickets import TicketState
+from service.routes import provenance
+from service.routes.pages.origins import STEPS_DRAWN, picture_of
+from service.routes.pages.pages import show
+from service.routes.pictures import qr_svg
+from service.store import pages as reads
+from service.store import tickets
+
+router = APIRouter()
+
+PAGE = 50
+ReadsTickets = Annotated[Actor, Depends(may("tickets.read"))]
+
+
+@router.get("/tickets")
+async def list_tickets(
+    request: Request,
+    connection: ReaderDep,
+    actor: ReadsTickets,
+    state: str = "",
+    sought: str = "",
+    paper: UUID | None = None,
+    after: UUID | None = None,
+) -> Response:
+    """Tickets, newest first; `sought` is a ticket's number or a plate, however it was typed."""
+    number = typed_number(sought)
+    numbered = await reads.ticket_numbered(connection, number) if number else None
+    rows = await tickets.list_tickets(
+        connection,
+        actor,
+        ids=[numbered] if numbered else [] if number else None,
+        contract_id=paper,
+        state=state if state in set(TicketState) else None,
+        plate=plate_as_seen(sought) if sought.strip() and number is None else None,
+        after=after,
+        limit=PAGE,
+    )
+    return await show(
+        request,
+        connection,
+        actor,
+        "tickets.html",
+        rows=rows,
+        state=state,
+        sought=sought,
+        paper=paper,
+        states=list(TicketState),
+        following=rows[-1]["id"] if len(rows) == PAGE else None,
+    )
+
+
+@router.get("/tickets/{ticket_id}")
+async def show_ticket(ticket_id: UUID, request: Request, connection: ReaderDep, actor: ReadsTickets) -> Response:
+    """One ticket: what it says, its code, what the scales said about it."""
+    ticket = await _find(connection, ticket_id, request, actor=actor)
+    weighings = await reads.weighings_of(connection, ticket_id)
+    return await show(
+        request,
+        connection,
+        actor,
+        "ticket.html",
+        ticket=ticket,
+        weighings=weighings,
+        flags=sorted({flag for row in weighings for flag in row["flags"]} | _overdrawn(weighings)),
+        sees_mine=reach(actor, "quotas.read") is not None and actor.enterprise_id in (None, ticket["seller_id"]),
+    )
+
+
+@router.get("/tickets/{ticket_id}/sheet")
+async def print_ticket(ticket_id: UUID, request: Request, connection: ReaderDep, actor: ReadsTickets) -> Response:
+    """A ticket as it is printed: black only, on a label of 100 × 70 mm or on A4."""
+    ticket = await _find(connection, ticket_id, request, actor=actor)
+    size = "a4" if request.query_params.get("size") == "a4" else "label"
+    return await show(request, connection, actor, "ticket_sheet.html", ticket=ticket, size=size)
+
+
+@router.get("/tickets/{ticket_id}/provenance")
+async def ticket_provenance(
+    ticket_id: UUID,
+    request: Request,
+    connection: ReaderDep,
+    actor: Annotated[Actor, Depends(may("provenance.read"))],
+) -> Response:
+    """Where a load came from and what became of it."""
+    ticket = await _find(connection, ticket_id, request, actor=actor)
+    found = await provenance.ticket_provenance(ticket_id, connection, actor, limit=STEPS_DRAWN)
+    return await show(
+        request,
+        connection,
+        actor,
+        "ticket_provenance.html",
+        ticket=ticket,
+        found=found,
+        picture_data=picture_of(found, request),
+    )
+
+
+async def _find(connection: Connection, ticket_id: UUID, request: Request, *, actor: Actor) -> dict[str, Any]:
+    rows = await tickets.list_tickets(connection, actor, ids=[ticket_id], limit=1)
+    if not rows:
+        raise NotFound
+    papers = await reads.ticket_papers(connection, [ticket_id])
+    code = qr_svg(code_text(request.app.state.settings.public_url, rows[0]["code"]))
+    # A drawing of ours: squares, and nothing of the code's text.
+    return {**rows[0], **papers[ticket_id], "qr": Markup(code)}  # noqa: S704
+
+
+def _overdrawn(weighings: Sequence[Record]) -> set[str]:
+    return {"quota-overdrawn"} if any(row["over_kg"] for row in weighings) else set()

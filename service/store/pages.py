@@ -1,0 +1,73 @@
+"""What pages show that no other capability reads: joined with names, for those who may see it."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from service.db import Connection, Record
+from service.domain.permissions import Actor
+from service.store.sentences import sentences
+
+SQL = sentences("pages")
+
+
+async def find_viewer(connection: Connection, actor: Actor) -> Record | None:
+    """Who is looking: name, role, and the office, firm or station they look for."""
+    return await connection.fetchrow(SQL["viewer"], actor.person_id)
+
+
+async def list_mines(connection: Connection, mine_id: UUID | None = None, *, actor: Actor) -> Sequence[Record]:
+    """The mines of the office's area or of the enterprise, or one of them."""
+    return await connection.fetch(SQL["mines"], actor.area, actor.enterprise_id, mine_id)
+
+
+async def quota_years(connection: Connection) -> list[int]:
+    """The years that have a quota tree, newest first."""
+    return [row["year"] for row in await connection.fetch(SQL["quota_years"])]
+
+
+async def count_open_alerts(connection: Connection, *, actor: Actor) -> dict[str, int]:
+    """How many alerts of each code wait for somebody."""
+    rows = await connection.fetch(SQL["count_open_alerts"], actor.area, actor.enterprise_id)
+    return {row["code"]: row["number"] for row in rows}
+
+
+async def loads_beyond(connection: Connection, mine_id: UUID, year: int, limit: int) -> Sequence[Record]:
+    """The newest loads and slips with kilograms beyond a mine's quota of a year."""
+    return await connection.fetch(SQL["loads_beyond"], mine_id, year, limit)
+
+
+async def names_of(connection: Connection, ids: Collection[UUID | None]) -> dict[UUID, str]:
+    """What enterprises and mines are called."""
+    rows = await connection.fetch(SQL["names"], [key for key in ids if key is not None])
+    return {row["id"]: row["name"] for row in rows}
+
+
+async def describe_subjects(
+    connection: Connection, subjects: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Record]:
+    """What alerts are about, in words, by kind and id."""
+    rows = await connection.fetch(
+        SQL["describe_subjects"], [kind for kind, _ in subjects], [key for _, key in subjects]
+    )
+    return {(row["kind"], row["id"]): row for row in rows}
+
+
+async def ticket_papers(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Record]:
+    """The number of the contract or slip, and the mine's licence, that tickets go by."""
+    return {row["id"]: row for row in await connection.fetch(SQL["ticket_papers"], list(ids))}
+
+
+async def ticket_numbered(connection: Connection, number: str) -> UUID | None:
+    """The ticket of a number, whoever may see it."""
+    found: UUID | None = await connection.fetchval(SQL["ticket_numbered"], number)
+    return found
+
+
+async def ticket_for_anybody(connection: Connection, ticket_id: UUID) -> Record | None:
+    """What everybody who holds a ticket's printed code may know of it."""
+    return await connection.fetchrow(SQL["ticket_for_anybody"], ticket_id)
+
+
+async def weighings_of(connection: Connection, ticket_id: UUID) -> Sequence[Record]:
+    """What the scales said about a ticket."""
+    return await connection.fetch(SQL["weighings_of"], ticket_id)

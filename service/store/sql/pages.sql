@@ -1,0 +1,120 @@
+-- name: viewer
+-- Locks nothing; leans on the primary keys.
+SELECT
+    person.name, person.role, coalesce(place.name, enterprise.name, station.name) AS place,
+    coalesce(place.name_en, enterprise.name, station.name) AS place_en
+FROM person
+LEFT JOIN jurisdiction AS place ON place.code = person.jurisdiction
+LEFT JOIN enterprise ON enterprise.id = person.enterprise_id
+LEFT JOIN station ON station.id = person.station_id
+WHERE person.id = $1
+
+-- name: mines
+-- Locks nothing; leans on mine_by_enterprise: the mines of an office's area ($1) or of an enterprise ($2), or one ($3).
+SELECT
+    mine.id, mine.name, mine.jurisdiction, place.name AS place, place.name_en AS place_en, mine.enterprise_id,
+    enterprise.name AS enterprise, mine.method, mine.licence_number, mine.licence_scale_kg, mine.licence_valid_from,
+    mine.licence_valid_until, mine.consolidated, mine.environment_ok, mine.safety_ok, mine.operating
+FROM mine
+INNER JOIN enterprise ON enterprise.id = mine.enterprise_id
+INNER JOIN jurisdiction AS place ON place.code = mine.jurisdiction
+WHERE CASE WHEN $2::uuid IS NULL THEN starts_with(mine.jurisdiction, $1) ELSE mine.enterprise_id = $2 END
+    AND ($3::uuid IS NULL OR mine.id = $3)
+ORDER BY mine.jurisdiction, mine.id
+
+-- name: quota_years
+-- Locks nothing; leans on account_by_jurisdiction.
+SELECT DISTINCT year FROM account WHERE jurisdiction IS NOT NULL AND year IS NOT NULL ORDER BY year DESC
+
+-- name: count_open_alerts
+-- Locks nothing; leans on an_alert_is_open_once: how many of each code.
+SELECT code, count(*) AS number FROM alert
+WHERE settled_at IS NULL AND CASE WHEN $2::uuid IS NULL THEN starts_with(jurisdiction, $1) ELSE parties @> ARRAY[$2] END
+GROUP BY code
+
+-- name: loads_beyond
+-- Locks nothing; leans on overdraw_by_account and the key of legs: what left a mine ($1) beyond its quota of a year ($2),
+-- newest first; nothing was beyond it before its first episode.
+SELECT
+    leg.occurred_at, leg.source_kg AS kg, leg.over_kg, ticket.id AS ticket_id, ticket.plate,
+    coalesce(ticket.number, slip.number) AS document_no
+FROM account AS quota
+INNER JOIN leg ON leg.source = quota.id AND leg.over_kg > 0
+INNER JOIN account AS target ON target.id = leg.target
+LEFT JOIN ticket ON ticket.id = target.document_id
+LEFT JOIN slip ON slip.id = target.document_id
+WHERE quota.owner_id = $1 AND quota.kind = 'quota' AND quota.year = $2
+    AND leg.seq >= (SELECT min(overdraw.opened_seq) FROM overdraw WHERE overdraw.account = quota.id)
+ORDER BY leg.seq DESC
+LIMIT $3
+
+-- name: names
+-- Locks nothing; leans on the primary keys: of enterprises and mines by id.
+SELECT id, name FROM enterprise WHERE id = ANY($1::uuid[])
+UNION ALL
+SELECT id, name FROM mine WHERE id = ANY($1::uuid[])
+
+-- name: describe_subjects
+-- Locks nothing; leans on the primary keys: what alerts are about, in words, and the ticket where the subject has one.
+WITH subject AS (
+    SELECT kind, id, CASE WHEN kind <> 'jurisdiction' THEN id::uuid END AS key
+    FROM unnest($1::text[], $2::text[]) AS asked (kind, id)
+)
+SELECT
+    subject.kind, subject.id, coalesce(place.name_en, '') AS name_en,
+    coalesce(
+        place.name, mine.name, contract.number, slip.number, ticket.number, station.name, of_lot.number, allotment.document_no,
+        weighed_at.name, ''
+    ) AS name,
+    coalesce(ticket.id, weighing.ticket_id) AS ticket_id
+FROM subject
+LEFT JOIN jurisdiction AS place ON subject.kind = 'jurisdiction' AND place.code = subject.id
+LEFT JOIN mine ON subject.kind = 'mine' AND mine.id = subject.key
+LEFT JOIN contract ON subject.kind = 'contract' AND contract.id = subject.key
+LEFT JOIN slip ON subject.kind = 'slip' AND slip.id = subject.key
+LEFT JOIN ticket ON subject.kind = 'ticket' AND ticket.id = subject.key
+LEFT JOIN station ON subject.kind = 'station' AND station.id = subject.key
+LEFT JOIN lot ON subject.kind = 'lot' AND lot.id = subject.key
+LEFT JOIN contract AS of_lot ON of_lot.id = lot.contract_id
+LEFT JOIN allotment ON subject.kind = 'allotment' AND allotment.id = subject.key
+LEFT JOIN weighing ON subject.kind = 'weighing' AND weighing.id = subject.key
+LEFT JOIN station AS weighed_at ON weighed_at.id = weighing.station_id
+
+-- name: ticket_papers
+-- Locks nothing; leans on the primary keys: the paper and the mine's licence that tickets ($1) go by.
+SELECT ticket.id, coalesce(contract.number, slip.number) AS document_no, mine.licence_number AS licence
+FROM ticket
+LEFT JOIN mine ON mine.id = ticket.mine_id
+LEFT JOIN contract ON contract.id = ticket.contract_id
+LEFT JOIN slip ON slip.id = ticket.slip_id
+WHERE ticket.id = ANY($1::uuid[])
+
+-- name: ticket_numbered
+-- Locks nothing; leans on a_ticket_number_is_given_once.
+SELECT id FROM ticket WHERE number = $1
+
+-- name: ticket_for_anybody
+-- Locks nothing; leans on the primary keys: what the public page behind a printed code tells of a ticket.
+SELECT
+    ticket.number, ticket.plate, ticket.planned_kg, ticket.grade, ticket.state, ticket.valid_from, ticket.valid_until,
+    seller.name AS seller, buyer.name AS buyer, mine.name AS mine, mine.licence_number AS licence,
+    source.name AS source_station, destination.name AS destination_station
+FROM ticket
+INNER JOIN enterprise AS seller ON seller.id = ticket.seller_id
+INNER JOIN enterprise AS buyer ON buyer.id = ticket.buyer_id
+INNER JOIN station AS source ON source.id = ticket.source_station_id
+INNER JOIN station AS destination ON destination.id = ticket.destination_station_id
+LEFT JOIN mine ON mine.id = ticket.mine_id
+WHERE ticket.id = $1
+
+-- name: weighings_of
+-- Locks nothing; leans on weighing_by_ticket: what the scales said about a ticket, with the kilograms beyond the quota.
+SELECT
+    weighing.id, weighing.direction, weighing.plate, weighing.gross_kg, weighing.tare_kg, weighing.net_kg, weighing.grade,
+    weighing.manual, weighing.tare_source, weighing.occurred_at, weighing.recorded_at, weighing.status, weighing.flags,
+    station.name AS station,
+    coalesce((SELECT sum(leg.over_kg)::bigint FROM leg WHERE leg.movement = ANY(weighing.movement_ids)), 0) AS over_kg
+FROM weighing
+INNER JOIN station ON station.id = weighing.station_id
+WHERE weighing.ticket_id = $1
+ORDER BY weighing.occurred_at, weighing.id

@@ -1,0 +1,81 @@
+"""Weighings, tickets and contracts against the entries that were posted for them."""
+
+import asyncpg
+
+from service.verify.books import Books
+from service.verify.findings import Findings
+
+# Only entries that bear the weighing's own fact count, but for a load that came back: it names the movement it took from.
+WEIGHED_OTHERWISE = """
+SELECT weighing.id, weighing.net_kg, posted.kg, cardinality(weighing.movement_ids) AS named, posted.movements
+FROM weighing
+CROSS JOIN LATERAL (
+    SELECT
+        count(DISTINCT leg.movement) AS movements,
+        coalesce(sum(leg.target_kg) FILTER (
+            WHERE CASE weighing.direction
+                WHEN 'out' THEN target.kind = 'load' AND source.kind <> 'gained'
+                ELSE target.kind = 'lot'
+            END
+        ), 0) AS kg
+    FROM unnest(weighing.movement_ids) AS named (movement)
+    INNER JOIN leg ON named.movement = leg.movement
+    INNER JOIN account AS source ON leg.source = source.id
+    INNER JOIN account AS target ON leg.target = target.id
+    WHERE
+        weighing.direction = 'back'
+        OR leg.fact = sha256(
+            convert_to(E'meisu weighing 1\\n', 'UTF8') || uuid_send(weighing.id) || uuid_send(weighing.station_id)
+            || weighing.body_hash
+        )
+) AS posted
+WHERE
+    weighing.movement_ids <> '{}'
+    AND (
+        posted.movements <> cardinality(weighing.movement_ids)
+        OR (weighing.direction <> 'back' AND posted.kg <> weighing.net_kg)
+    )
+"""
+TICKETS = "SELECT number, account, out_kg, in_kg FROM ticket WHERE state <> 'returned' AND back_kg IS NULL"
+COUNTED_OTHERWISE = """
+SELECT contract.number, contract.shipped_kg, contract.received_kg, loads.shipped_kg AS shipped, loads.received_kg AS received
+FROM contract
+CROSS JOIN LATERAL (
+    SELECT
+        coalesce(sum(ticket.out_kg) FILTER (WHERE ticket.state <> 'returned'), 0) AS shipped_kg,
+        coalesce(sum(ticket.in_kg - coalesce(ticket.back_kg, 0)), 0) AS received_kg
+    FROM ticket WHERE ticket.contract_id = contract.id
+) AS loads
+WHERE contract.shipped_kg <> loads.shipped_kg OR contract.received_kg <> loads.received_kg
+"""
+
+
+async def weighings_stand_behind_their_entries(
+    connection: asyncpg.Connection, books: Books, findings: Findings
+) -> None:
+    """What a scale said is what was posted for it, and the leaves bind it."""
+    async for row in connection.cursor(WEIGHED_OTHERWISE):
+        message = (
+            f"weighing {row['id']} says {row['net_kg']} kg in {row['named']} movements; its entries say {row['kg']} kg"
+        )
+        findings.add("weighing", None, f"{message} in {row['movements']}")
+
+
+async def tickets_are_what_their_loads_hold(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
+    """A ticket's two weights are what came into its load and went out of it, unless an officer took something back."""
+    ins, outs = books.columns.ins, books.columns.outs
+    async for number, account, out_kg, in_kg in connection.cursor(TICKETS, prefetch=5_000):
+        most = max(out_kg or 0, in_kg or 0)
+        come, gone = 0 if out_kg is None else most, 0 if in_kg is None else in_kg if out_kg is None else most
+        if account not in books.columns.struck and (ins[account], outs[account]) != (come, gone):
+            message = (
+                f"ticket {number}: {come} kg came and {gone} kg went, its load says {ins[account]} and {outs[account]}"
+            )
+            findings.add("ticket", None, message)
+
+
+async def contracts_count_their_loads(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
+    """What a contract has shipped and received is what its tickets say."""
+    async for row in connection.cursor(COUNTED_OTHERWISE):
+        message = f"contract {row['number']} counts {row['shipped_kg']} kg shipped and {row['received_kg']} kg received"
+        findings.add("contract", None, f"{message}, its tickets {row['shipped']} and {row['received']}")
