@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format lock soak
+.PHONY: help demo serve test check format lock soak load
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,8 +41,11 @@ format: $(VENV)/installed  ## put code and imports in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-soak: $(VENV)/installed  ## ten thousand random histories of the ledger against its oracle
-	$(BIN)/python -m pytest tests/ledger --soak
+soak: $(VENV)/installed  ## ten thousand random histories of the ledger against its oracle, and a hundred crashes
+	$(BIN)/python -m pytest tests/ledger tests/test_crash.py --soak
+
+load: $(VENV)/installed  ## visitors for half a minute, then the audit; SCENARIO=weighbridges (load/README.md), SECONDS=30
+	$(BIN)/python -m load $(or $(SCENARIO),weighbridges) --seconds $(or $(SECONDS),30)
 
 lock: $(VENV)/installed  ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url --no-header \

@@ -20,6 +20,7 @@ GRADE = "MgO≥46%"
 TARE_KG = 15_000
 POOL_KG = 9_000_000_000
 CONTRACT_KG = 2_000_000_000
+THIRSTY_KG = 3_000_000  # of the last mine, which will overdraw
 MOST_AT_ONCE = 500
 
 
@@ -101,13 +102,8 @@ class Province:
             for firm in [firm for firm in firms if firm.kinds[0] == kind][:wanted]:
                 parties.append(self._enter(firm))
         for number, mine in enumerate(self.mines):
-            self._allot(
-                "base",
-                tranche_kg or mine.firm.scale_kg // 10,
-                mine.firm.jurisdiction,
-                {"mine_id": mine.mine_id},
-                quarter=1,
-            )
+            usual_kg = THIRSTY_KG if mine is self.mines[-1] else mine.firm.scale_kg // 10
+            self._allot("base", tranche_kg or usual_kg, mine.firm.jurisdiction, {"mine_id": mine.mine_id}, quarter=1)
             self.trades.append(self.agree(mine, self.plants[number % len(self.plants)]))
 
     def agree(self, seller: Party, buyer: Party, proof: Sequence[Json] | None = None) -> Trade:

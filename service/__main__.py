@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import migrations
+from service import backups
 from service import demo as sample
 from service import doctor as doctor_
 from service import verify as book
@@ -29,6 +30,7 @@ app = typer.Typer(
 Data = Annotated[Path, typer.Option("--data", envvar="MEISU_DATA", help="数据目录 / the data folder")]
 Host = Annotated[str, typer.Option(help="监听地址 / the address to listen on")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="监听端口 / the port to listen on")]
+Archive = Annotated[Path, typer.Argument(help="备份文件 / the file of the backup", show_default=False)]
 
 HERE = Path(".meisu")
 
@@ -86,11 +88,40 @@ def doctor(host: Host = "127.0.0.1", port: Port = 8000, data: Data = HERE) -> No
 @app.command()
 def verify(data: Data = HERE) -> None:
     """核验账本 / Recompute every balance, origin and hash from the entries; exit 1 where something differs."""
-    settings = Settings()
-    ring = KeyRing.open(data, Clock().now())
     with ExitStack() as stack:
-        url = settings.owner_database_url or settings.database_url or stack.enter_context(owner_database(data))
-        findings = book.run(url, ring.public_keys(Purpose.LEDGER), typer.echo)
+        _verify(_database(data, stack), data)
+
+
+@app.command()
+def backup(archive: Archive, data: Data = HERE) -> None:
+    """备份 / Write the book and the keys into one file, whether the service runs or not."""
+    with ExitStack() as stack:
+        backups.backup(_database(data, stack), data, archive)
+    typer.echo(archive)
+
+
+@app.command()
+def restore(archive: Archive, data: Data = HERE) -> None:
+    """恢复 / Make a new data folder of a backup, and verify its book; exit 1 where something differs."""
+    settings = Settings()
+    with backups.restored(archive, data, settings.database_url, settings.owner_database_url, settings.redis_url) as url:
+        _verify(url, data)
+
+
+def _database(data: Path, stack: ExitStack) -> str:
+    """The owner's address of the database that belongs to a data folder with keys; raises CannotRun."""
+    settings = Settings()
+    if not (data / "keys").is_dir():
+        raise CannotRun(
+            f"{data} 不是本服务的数据目录。请用 --data 指定它。",
+            f"{data} is no data folder of this service. Name it by --data.",
+        )
+    return settings.owner_database_url or settings.database_url or stack.enter_context(owner_database(data))
+
+
+def _verify(url: str, data: Path) -> None:
+    public_keys = KeyRing.open(data, Clock().now()).public_keys(Purpose.LEDGER)
+    findings = book.run(url, public_keys, typer.echo)
     for finding in findings:
         typer.echo(finding)
     if findings:

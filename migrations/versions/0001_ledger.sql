@@ -110,7 +110,7 @@ CREATE INDEX checkpoint_by_time ON checkpoint (recorded_at, size);
 -- The roots of all perfect subtrees of 256, 65 536, … leaves: a proof reads these and a few hundred leaves, however long
 -- the log. Written with the leaf that completes one.
 CREATE TABLE node (
-    level smallint NOT NULL,    -- 8, 16, 24 …: two to this many leaves
+    level integer NOT NULL,     -- 8, 16, 24 …: two to this many leaves
     index bigint NOT NULL,      -- from the left, on its level
     hash bytea NOT NULL,
     CONSTRAINT a_node_is_written_once PRIMARY KEY (level, index),

@@ -20,7 +20,7 @@ ORDER BY entry.seq
 -- The nodes of levels $1 with their index in any of the ranges [$2, $3), in order. Locks nothing; leans on
 -- a_node_is_written_once.
 SELECT node.level, node.index, node.hash
-FROM unnest($1::smallint[], $2::bigint[], $3::bigint[]) AS asked (level, lo, hi)
+FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS asked (level, lo, hi)
 INNER JOIN node ON asked.level = node.level AND node.index >= asked.lo AND node.index < asked.hi
 ORDER BY node.level, node.index
 

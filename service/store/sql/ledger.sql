@@ -187,7 +187,7 @@ WITH written AS (
 
 completed AS (
     INSERT INTO node (level, index, hash)
-    SELECT * FROM unnest($8::smallint[], $9::bigint[], $10::bytea[])
+    SELECT * FROM unnest($8::integer[], $9::bigint[], $10::bytea[])
 )
 
 UPDATE head

@@ -1,0 +1,109 @@
+"""A backup taken while the service works, and a new folder that it becomes: same book, same keys, same tokens."""
+
+import os
+import stat
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from load.province import PASSWORD, Json, Province, record
+from load.serving import ROOT, environment, meisu, serving
+
+
+def run(*words: str | Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(meisu(*words), cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+
+
+def test_a_restored_folder_is_the_one_that_was_backed_up(data: Path) -> None:
+    archive, restored = data.parent / "monday.backup", data.parent / "restored"
+    with serving(data, PASSWORD) as service:
+        province = Province(service.address)
+        province.found(mines=1, plants=1, traders=0, tranche_kg=100_000)
+        [trade] = province.trades
+        province.deliver(trade, 5)
+        on_the_road, later = province.issue(trade, 2)
+        out = record(on_the_road, trade.seller, "out", 31_200)
+        [told] = province.post("/v1/weighings", trade.seller.device, out)["results"]
+        checkpoint = province.get("/v1/log/checkpoint", province.office)
+
+        taken = run("backup", archive, "--data", data)
+        assert taken.returncode == 0, taken.stderr
+        province.deliver(trade, 3)
+        province.http.close()
+    assert stat.S_IMODE(archive.stat().st_mode) == 0o600
+    assert [path.name for path in data.parent.iterdir() if path.name.startswith("monday")] == ["monday.backup"]
+
+    made = run("restore", archive, "--data", restored)
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.rstrip().endswith("0 differences")
+    audited = run("verify", "--data", restored)
+    assert (audited.returncode, audited.stdout) == (0, made.stdout)
+
+    with serving(restored, PASSWORD) as service:
+        province.move(service.address)
+        assert province.get("/v1/log/checkpoint", province.office) == checkpoint
+        [again] = province.post("/v1/weighings", trade.seller.device, out)["results"]
+        assert again == {**told, "status": "duplicate", "duplicate_of": out["id"]}
+        checked = [check(province, ticket) for ticket in (on_the_road, later)]
+        assert [answer["valid"] for answer in checked] == [True, True]
+        province.deliver(trade, 1)
+        province.close()
+
+    assert run("verify", "--data", restored).returncode == 0
+
+
+def check(province: Province, ticket: Json) -> Json:
+    [trade] = province.trades
+    return province.post("/v1/tickets/check", trade.buyer.device, {"code": ticket["code"], "plate": ticket["plate"]})
+
+
+def test_a_folder_that_holds_something_is_not_restored_into(data: Path) -> None:
+    data.mkdir()
+    (data / "note").write_text("mine")
+
+    refused = run("restore", data.parent / "any.backup", "--data", data)
+
+    assert refused.returncode == 1
+    assert "holds something already" in refused.stderr
+    assert [path.name for path in data.iterdir()] == ["note"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no archive at all", "tar without a book"])
+def test_what_is_no_backup_leaves_no_folder_behind(data: Path, content: bytes | str | None) -> None:
+    archive = data.parent / "any.backup"
+    if isinstance(content, bytes):
+        archive.write_bytes(content)
+    elif content:
+        with tarfile.open(archive, "w") as tar:
+            tar.add(Path(__file__), "note")
+
+    refused = run("restore", archive, "--data", data)
+
+    assert refused.returncode == 1
+    assert "any.backup" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not data.exists()
+
+
+def test_a_damaged_book_leaves_no_folder_behind(data: Path) -> None:
+    archive = data.parent / "any.backup"
+    (data.parent / "keys").mkdir()
+    (data.parent / "book").write_bytes(os.urandom(1_000))
+    with tarfile.open(archive, "w") as tar:
+        tar.add(data.parent / "book", "book.dump")
+        tar.add(data.parent / "keys", "folder/keys")
+
+    refused = run("restore", archive, "--data", data)
+
+    assert refused.returncode == 1
+    assert "pg_restore failed" in refused.stderr
+    assert not data.exists()
+
+
+def test_a_backup_overwrites_nothing_and_needs_a_folder_with_keys(data: Path) -> None:
+    refused = run("backup", data.parent / "any.backup", "--data", data)
+    assert refused.returncode == 1
+    assert "no data folder" in refused.stderr
+    assert not data.exists()

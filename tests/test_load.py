@@ -1,0 +1,15 @@
+"""The scenarios of `make load` run, for a second each."""
+
+import subprocess
+import sys
+
+from load.serving import ROOT
+
+
+def test_every_scenario_runs_without_an_error_and_the_book_is_clean() -> None:
+    command = [sys.executable, "-m", "load", "all", "--seconds", "1", "--most", "1"]
+
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240)
+
+    assert run.returncode == 0, run.stdout + run.stderr[-4_000:]
+    assert run.stdout.rstrip().endswith("0 differences")
