@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from service.bench.grounds import Grounds
 from service.bench.ledgers import Ledger
 from service.bench.province import NET_KG, Province
 from service.bench.rows import Row, alternate, at_least
-from service.db import Database, Connection
+from service.db import Database
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.units import Kilograms
 from service.keys import Purpose
@@ -54,7 +53,7 @@ async def _callers(grounds: Grounds, database: Database, textbook: Ledger, pgled
     engine = Engine(grounds, database)
     await engine.open()
     await textbook.find_best(seconds / 2)
-    print('BEST', textbook.best, flush=True)
+    print("BEST", textbook.best, flush=True)
     measures: list[Callable[[], Awaitable[float]]] = [
         lambda: weigh.rate(spread, seconds),
         lambda: weigh.rate(hot, seconds),
@@ -74,7 +73,9 @@ async def _callers(grounds: Grounds, database: Database, textbook: Ledger, pgled
         at_least("64 callers, full path, one hot account / textbook ledger, hot", full_hot, "legs/s", book_hot, 8),
         at_least("64 callers, full path, one hot account / our own spread", full_hot, "legs/s", full, 0.9),
         at_least("64 callers, the ledger alone, spread / textbook ledger", plain, "legs/s", book, 2.5),
-        at_least("64 callers, the ledger alone, one hot account / textbook ledger, hot", plain_hot, "legs/s", book_hot, 8),
+        at_least(
+            "64 callers, the ledger alone, one hot account / textbook ledger, hot", plain_hot, "legs/s", book_hot, 8
+        ),
     ]
 
 
@@ -161,6 +162,7 @@ class Engine:
             return [None] * len(batch)
 
         async with Batcher[Movement, None]("bench", run).running() as batcher:
+
             async def call() -> None:
                 await batcher.submit(self.movements(1, hot=hot))
 

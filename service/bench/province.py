@@ -78,8 +78,13 @@ class Province:
         scales = [self.scales[place % len(self.scales)] for place in places]
         times = [self.opened_at + place // len(self.scales) * BETWEEN_TRUCKS for place in places]
         ids = [uuid7() for _ in places]
-        loads = [AccountKey(AccountKind.LOAD, owner_id=s.seller_id, document_id=i) for s, i in zip(scales, ids, strict=True)]
-        quotas = [AccountKey(AccountKind.QUOTA, owner_id=s.mine_id, year=shanghai_year(at)) for s, at in zip(scales, times, strict=True)]
+        loads = [
+            AccountKey(AccountKind.LOAD, owner_id=s.seller_id, document_id=i) for s, i in zip(scales, ids, strict=True)
+        ]
+        quotas = [
+            AccountKey(AccountKind.QUOTA, owner_id=s.mine_id, year=shanghai_year(at))
+            for s, at in zip(scales, times, strict=True)
+        ]
         accounts = await open_accounts(connection, {*loads, *quotas})
         issues = [
             Issue(
@@ -185,7 +190,11 @@ async def found(owner: Connection, connection: Connection, *, mines: int, sign: 
     await _fill(
         owner,
         "allotment (id, year, quarter, kind, from_jurisdiction, mine_id, kg, document_no, state, issued_on, created_at)",
-        [(uuid7(), year, 1, "base", COUNTY, mine, 10**12, "1", "issued", since, now) for mine in mine_ids for year in years],
+        [
+            (uuid7(), year, 1, "base", COUNTY, mine, 10**12, "1", "issued", since, now)
+            for mine in mine_ids
+            for year in years
+        ],
     )
     await _fill(
         owner,
@@ -208,7 +217,10 @@ async def found(owner: Connection, connection: Connection, *, mines: int, sign: 
     await _fill(
         owner,
         "person (id, username, password_hash, name, role, station_id, created_at)",
-        [(scale.person_id, f"scale-{scale.person_id}", "none", "scale", "station", scale.station_id, now) for scale in scales],
+        [
+            (scale.person_id, f"scale-{scale.person_id}", "none", "scale", "station", scale.station_id, now)
+            for scale in scales
+        ],
     )
     for year in years:
         await grant(connection, mine_ids, year, sign=sign)
@@ -228,7 +240,8 @@ async def grant(connection: Connection, mine_ids: list[UUID], year: int, *, sign
     steps = [(source, target, whole) for source, target in pairwise(path)]
     steps += [(path[-1], quota, share) for quota in quotas]
     movements = [
-        Movement(uuid7(), uuid7(), accounts[source], accounts[target], kg, at, bytes(32)) for source, target, kg in steps
+        Movement(uuid7(), uuid7(), accounts[source], accounts[target], kg, at, bytes(32))
+        for source, target, kg in steps
     ]
     await append(connection, movements, at=at, sign=sign)
     return [accounts[quota] for quota in quotas]

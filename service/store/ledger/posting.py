@@ -12,6 +12,7 @@ from service.domain.books import Book, Ends, Row
 from service.domain.ledger import Hole, Leg, Movement, Side
 from service.domain.overdraws import Cause, Overdraw
 from service.domain.units import Kilograms
+from service.store.copying import array_of
 from service.store.ledger.balances import read_books
 from service.store.ledger.copying import copy_legs
 from service.store.ledger.episodes import DebtChange, keep_episodes
@@ -47,7 +48,7 @@ async def append(connection: Connection, movements: Sequence[Movement], *, at: d
     head = await lock_head(connection, at=at)
     acts = _numbers(head, movements)
     accounts = {movement.source for movement in movements} | {movement.target for movement in movements}
-    rows = await connection.fetch(SQL["ends"], list(accounts))
+    rows = await connection.fetch(SQL["ends"], array_of(accounts))
     if any(row["is_loose"] for row in rows):
         found = await read_books(connection, accounts)
         return await write_rows(

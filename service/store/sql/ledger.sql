@@ -22,7 +22,7 @@ SELECT
     ), 0) AS outs,
     EXISTS (SELECT FROM loose WHERE loose.account = account.id) AS is_loose
 FROM account
-WHERE id = ANY($1::bigint[]);
+WHERE id = ANY($1::text::bigint[]);
 
 -- name: books
 -- Reads without locks; as of a seq, or now ($2 is null): the ends of both columns, the lines struck and not written again, and
