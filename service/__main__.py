@@ -13,6 +13,7 @@ from service import backups
 from service import demo as sample
 from service import doctor as doctor_
 from service import verify as book
+from service.app import create_app
 from service.clock import Clock
 from service.embedded import CannotRun, owner_database
 from service.keys import KeyRing, Purpose
@@ -49,7 +50,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, data: Data = HERE) -> Non
         settings = _settings(data, taken)
         with running(settings) as endpoints:
             typer.echo(_address(taken))
-            answer(settings, endpoints, taken)
+            answer(create_app(settings, endpoints), taken)
 
 
 @app.command()
@@ -61,7 +62,7 @@ def demo(port: Port = 8000, data: Data = HERE) -> None:
         with running(settings) as endpoints:
             sign_ins, links = sample.prepare(settings, endpoints)
             sample.announce(_address(taken), sign_ins, links)
-            answer(settings, endpoints, taken)
+            answer(create_app(settings, endpoints), taken)
 
 
 @app.command()

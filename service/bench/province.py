@@ -162,8 +162,10 @@ def _plate(place: int) -> str:
     return f"{'辽吉黑冀'[city]}{_LETTERS[province]}{rest:05}"
 
 
-async def found(owner: Connection, connection: Connection, *, mines: int, sign: Signer) -> Province:
-    """A province with so many mines, between which all scales are shared."""
+async def found(
+    owner: Connection, connection: Connection, *, mines: int, sign: Signer, scales: int = SCALES
+) -> Province:
+    """A province with so many mines, between which the scales are shared."""
     now = datetime.now(UTC)
     opened_at = now - timedelta(days=40)
     plant, gate_id = uuid7(), uuid7()
@@ -205,10 +207,10 @@ async def found(owner: Connection, connection: Connection, *, mines: int, sign: 
             for id_, firm, mine in zip(contracts, firms, mine_ids, strict=True)
         ],
     )
-    scales = [
-        Scale(uuid7(), uuid7(), mine_ids[n % mines], firms[n % mines], contracts[n % mines]) for n in range(SCALES)
+    bridges = [
+        Scale(uuid7(), uuid7(), mine_ids[n % mines], firms[n % mines], contracts[n % mines]) for n in range(scales)
     ]
-    stations = [(scale.station_id, f"scale {n}", COUNTY, scale.mine_id, None, now) for n, scale in enumerate(scales)]
+    stations = [(scale.station_id, f"scale {n}", COUNTY, scale.mine_id, None, now) for n, scale in enumerate(bridges)]
     await _fill(
         owner,
         "station (id, name, jurisdiction, mine_id, enterprise_id, created_at)",
@@ -219,12 +221,12 @@ async def found(owner: Connection, connection: Connection, *, mines: int, sign: 
         "person (id, username, password_hash, name, role, station_id, created_at)",
         [
             (scale.person_id, f"scale-{scale.person_id}", "none", "scale", "station", scale.station_id, now)
-            for scale in scales
+            for scale in bridges
         ],
     )
     for year in years:
         await grant(connection, mine_ids, year, sign=sign)
-    return Province(scales, plant, gate_id, opened_at, next(_first_plates))
+    return Province(bridges, plant, gate_id, opened_at, next(_first_plates))
 
 
 async def grant(connection: Connection, mine_ids: list[UUID], year: int, *, sign: Signer) -> list[int]:
