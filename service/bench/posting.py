@@ -30,7 +30,7 @@ BATCH = 1_000
 LOTS = 128
 
 
-async def posting(grounds: Grounds) -> list[Row]:
+async def measure(grounds: Grounds) -> list[Row]:
     """Legs a second beside a textbook ledger, pgledger, and COPY."""
     endpoints = grounds.endpoints
     async with (

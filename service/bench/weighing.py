@@ -33,7 +33,7 @@ BOOKS_AT_ONCE = 4
 REPLAY = 5_000, 1  # records a request, requests of each scale
 
 
-async def weighing(grounds: Grounds) -> list[Row]:
+async def measure(grounds: Grounds) -> list[Row]:
     """The service on one core, asked from the other."""
     if clients.wrk() is None or (os.cpu_count() or 1) < 2:
         print("wrk, taskset or a second core is missing: no rows of HTTP", file=sys.stderr)
