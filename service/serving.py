@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
@@ -55,8 +55,8 @@ def running(settings: Settings) -> Iterator[Endpoints]:
         yield endpoints
 
 
-def answer(app: FastAPI, taken: socket.socket) -> None:
-    """Answer requests until Ctrl-C or SIGTERM; then the last answers are finished."""
+def answer(app: FastAPI, taken: socket.socket, announce: Callable[[], None]) -> None:
+    """Answer requests until Ctrl-C or SIGTERM; then the last answers are finished. `announce` is told of the first moment."""
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -64,7 +64,7 @@ def answer(app: FastAPI, taken: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=LAST_ANSWERS_WITHIN_S,
     )
-    server = _Server(config)
+    server = _Server(config, announce)
     try:
         server.run(sockets=[taken])
     except KeyboardInterrupt:
@@ -78,6 +78,15 @@ def answer(app: FastAPI, taken: socket.socket) -> None:
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # A second signal would skip the application's own shutdown.
         if not self.should_exit:

@@ -102,7 +102,7 @@ def test_a_damaged_book_leaves_no_folder_behind(data: Path) -> None:
     assert not data.exists()
 
 
-def test_a_backup_overwrites_nothing_and_needs_a_folder_with_keys(data: Path) -> None:
+def test_a_backup_needs_a_folder_with_keys(data: Path) -> None:
     refused = run("backup", data.parent / "any.backup", "--data", data)
     assert refused.returncode == 1
     assert "no data folder" in refused.stderr

@@ -1,16 +1,19 @@
 """The bench: what the service does in a second, each figure beside a yardstick of the same run."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import uvloop
 
 from service.bench import posting, walking, weighing
 from service.bench.clients import ClientTooBusy
 from service.bench.grounds import Grounds, grounds
-from service.bench.rows import Row
+from service.bench.rows import Row, as_json, show
 
-GROUPS: dict[str, Callable[[Grounds], Awaitable[list[Row]]]] = {
+__all__ = ["Row", "as_json", "run", "show"]
+
+GROUPS: dict[str, Callable[[Grounds], Coroutine[Any, Any, list[Row]]]] = {
     "posting": posting.measure,
     "weighing": weighing.measure,
     "walking": walking.measure,
@@ -19,7 +22,7 @@ GROUPS: dict[str, Callable[[Grounds], Awaitable[list[Row]]]] = {
 
 def run(*, quick: bool, say: Callable[[str], None]) -> list[Row]:
     """Measure everything, each group of rows on servers of its own; `say` hears what was left out, and why."""
-    rows = []
+    rows: list[Row] = []
     for name, group in GROUPS.items():
         say(f"{name} …")
         with grounds(quick=quick) as ready, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -34,14 +34,14 @@ def main() -> None:
     os.sched_setaffinity(0, {int(sys.argv[1])})
     stop_on_sigterm()
     settings = Settings()
-    assert settings.database_url and settings.redis_url
+    assert settings.database_url
+    assert settings.redis_url
     endpoints = Endpoints(settings.database_url, settings.owner_database_url or "", settings.redis_url)
     log_to(settings.data / "log")
     app = create_app(settings, endpoints)
     app.add_api_route(NOTHING, store_nothing, methods=["POST"], include_in_schema=False)
     with listening("127.0.0.1", 0) as taken:
-        print(taken.getsockname()[1], flush=True)
-        answer(app, taken)
+        answer(app, taken, lambda: print(taken.getsockname()[1], flush=True))
 
 
 if __name__ == "__main__":

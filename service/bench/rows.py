@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
+import orjson
 from rich.console import Console
 from rich.table import Table
+
+Measure = Callable[[], Awaitable[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,14 @@ def at_most(name: str, value: float, unit: str, reference: float, goal: float = 
     return Row(name, value, unit, reference, ratio, goal, ratio <= goal)
 
 
-def as_json(rows: Sequence[Row]) -> dict[str, Any]:
+def as_json(rows: Sequence[Row]) -> str:
     """What programs read."""
-    return {"rows": [asdict(row) for row in rows]}
+    return orjson.dumps({"rows": rows}, option=orjson.OPT_INDENT_2).decode()
 
 
-def show(rows: Sequence[Row], console: Console) -> None:
+def show(rows: Sequence[Row]) -> None:
     """What people read."""
+    console = Console(width=150)
     table = Table("what", "value", "unit", "yardstick", "ratio", "goal", "", box=None, pad_edge=False)
     for column in table.columns[1:6]:
         column.justify = "right"
@@ -67,7 +70,7 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-async def alternate(rounds: int, *measures: Callable[[], Awaitable[float]]) -> list[float]:
+async def alternate(rounds: int, *measures: Measure) -> list[float]:
     """The median of each measure, all measured in turn, so that what disturbs the machine disturbs them all."""
     found: list[list[float]] = [[] for _ in measures]
     for _ in range(rounds):

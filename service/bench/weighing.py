@@ -116,7 +116,6 @@ class Stations:
 
         value, reference = await alternate(self.grounds.rounds, weigh, ask)
         name = "POST /v1/weighings, single records, 64 connections / a route that stores nothing"
-        print(value, reference, flush=True)
         return [at_least(name, value, "answers/s", reference, 0.6)], value
 
     async def books(self) -> list[Row]:
@@ -159,7 +158,6 @@ class Stations:
                 found.append(percentile(times, 0.5 if path == NOTHING else 0.99))
             await self._forget_weighed()
         beside = [await self._wait_beside_replay(per_second) for _ in range(self.grounds.rounds)]
-        print(nothing, weighed, beside)
         value, reference = 1e3 * median(weighed), 1e3 * median(nothing)
         return [
             at_most("answer at half of peak, p99 / p50 of the route that stores nothing", value, "ms", reference, 10),

@@ -8,7 +8,8 @@ import stat
 from pathlib import Path
 
 from service.embedded.logs import POSTGRES_FILES, VALKEY_BYTES, keep_small
-from tests.embedded.conftest import Person
+from service.keys import Purpose
+from tests.embedded.conftest import Person, wait_until
 
 
 def test_serve_keeps_the_walls_time(anyone: Person) -> None:
@@ -103,3 +104,27 @@ def test_doctor_says_what_to_do(anyone: Person) -> None:
 def test_help_names_every_command(anyone: Person) -> None:
     said = anyone.meisu("--help").stdout
     assert all(command in said for command in ("serve", "migrate", "doctor"))
+
+
+def test_a_backup_becomes_a_new_folder_for_either(person: Person) -> None:
+    person.has_served_before()
+    with person.serving() as serving:
+        wait_until(lambda: len(list((person.data / "keys").glob("*.json"))) == len(Purpose))
+        assert serving.end(signal.SIGTERM)[0] == 0
+    archive, restored = person.folder / "monday.backup", person.folder / "restored"
+    taken = person.meisu("backup", archive, "--data", person.data)
+    assert taken.returncode == 0, taken.stderr
+    assert stat.S_IMODE(archive.stat().st_mode) == 0o600
+
+    made = person.meisu("restore", archive, "--data", restored)
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.endswith("0 differences\n")
+    keys = [person.data / "keys", restored / "keys"]
+    assert [path.read_bytes() for path in sorted(keys[0].iterdir())] == [
+        path.read_bytes() for path in sorted(keys[1].iterdir())
+    ]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (keys[1], *keys[1].iterdir())} == {0o700, 0o600}
+
+    again = person.meisu("backup", archive, "--data", person.data)
+    assert again.returncode == 1
+    assert "already" in again.stderr
