@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format lock soak load
+.PHONY: help demo serve test check format lock soak load bench
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ soak: $(VENV)/installed  ## ten thousand random histories of the ledger against 
 
 load: $(VENV)/installed  ## visitors for half a minute, then the audit; SCENARIO=weighbridges (load/README.md), SECONDS=30
 	$(BIN)/python -m load $(or $(SCENARIO),weighbridges) --seconds $(or $(SECONDS),30)
+
+bench: $(VENV)/installed  ## the figures of docs/performance.md, measured here: about a quarter of an hour; QUICK=1 within 3 minutes
+	$(BIN)/meisu bench $(if $(QUICK),--quick)
 
 lock: $(VENV)/installed  ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url --no-header \

@@ -10,9 +10,11 @@ import typer
 
 import migrations
 from service import backups
+from service import bench as bench_
 from service import demo as sample
 from service import doctor as doctor_
 from service import verify as book
+from service.app import create_app
 from service.clock import Clock
 from service.embedded import CannotRun, owner_database
 from service.keys import KeyRing, Purpose
@@ -48,7 +50,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, data: Data = HERE) -> Non
     with listening(host, port) as taken:
         settings = _settings(data, taken)
         with running(settings) as endpoints:
-            answer(settings, endpoints, taken, lambda: typer.echo(_address(taken)))
+            answer(create_app(settings, endpoints), taken, lambda: typer.echo(_address(taken)))
 
 
 @app.command()
@@ -59,7 +61,7 @@ def demo(port: Port = 8000, data: Data = HERE) -> None:
         settings = _settings(data, taken)
         with running(settings) as endpoints:
             sign_ins, links = sample.prepare(settings, endpoints)
-            answer(settings, endpoints, taken, lambda: sample.announce(_address(taken), sign_ins, links))
+            answer(create_app(settings, endpoints), taken, lambda: sample.announce(_address(taken), sign_ins, links))
 
 
 @app.command()
@@ -104,6 +106,20 @@ def restore(archive: Archive, data: Data = HERE) -> None:
     settings = Settings()
     with backups.restored(archive, data, settings.database_url, settings.owner_database_url, settings.redis_url) as url:
         _verify(url, data)
+
+
+@app.command()
+def bench(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="较小的账本, 三分钟内 / smaller books, within 3 minutes")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")] = False,
+) -> None:
+    """测量性能 / Measure the service beside its yardsticks; exit 1 where a goal is missed."""
+    rows = bench_.run(quick=quick, say=lambda line: typer.echo(line, err=True))
+    typer.echo(bench_.as_json(rows)) if as_json else bench_.show(rows)
+    if not all(row.ok for row in rows):
+        raise typer.Exit(1)
 
 
 def _database(data: Path, stack: ExitStack) -> str:

@@ -9,9 +9,9 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
 import migrations
-from service.app import create_app
 from service.embedded import CannotRun, Endpoints, services
 from service.embedded.outside import check_book_is_closed
 from service.logs import log_to
@@ -55,10 +55,10 @@ def running(settings: Settings) -> Iterator[Endpoints]:
         yield endpoints
 
 
-def answer(settings: Settings, endpoints: Endpoints, taken: socket.socket, announce: Callable[[], None]) -> None:
+def answer(app: FastAPI, taken: socket.socket, announce: Callable[[], None]) -> None:
     """Answer requests until Ctrl-C or SIGTERM; then the last answers are finished. `announce` is told of the first moment."""
     config = uvicorn.Config(
-        create_app(settings, endpoints),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,

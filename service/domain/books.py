@@ -1,6 +1,6 @@
 """Places in the books: where the kilograms of a movement leave and arrive, and what a cut takes back.
 
-The plain posting sentence does the same sums in SQL for books without open holes; the rows must be the same.
+Where two running totals say everything, `lay` does the same sums on the ends alone; the rows must be the same.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -124,6 +124,31 @@ class Book:
             self.stock.add(*span)
         self.debt.remove(lo, hi)
         return ended
+
+
+@dataclass(slots=True)
+class Ends:
+    """Where the columns of a plain book end, which is all that it takes to go on."""
+
+    mark: bytes
+    is_boundary: bool
+    ins: int
+    outs: int
+
+
+def lay(ends: Mapping[int, Ends], movements: Iterable[Movement]) -> list[tuple[int, int, int, int]]:
+    """Of each movement the first line out of its source and into its target, and its over and cover, by plain books."""
+    laid = []
+    for movement in movements:
+        source, target = ends[movement.source], ends[movement.target]
+        source_lo, target_lo = source.outs, target.ins
+        kg, target_kg = movement.kg, movement.target_kg
+        source.outs += kg
+        target.ins += target_kg
+        over_kg = 0 if source.is_boundary else min(kg, max(0, source.outs - source.ins))
+        cover_kg = 0 if target.is_boundary else min(target_kg, max(0, target.outs - target_lo))
+        laid.append((source_lo, target_lo, over_kg, cover_kg))
+    return laid
 
 
 def post(books: Mapping[int, Book], movements: Iterable[tuple[int, Movement]]) -> list[Row]:

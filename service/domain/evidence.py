@@ -51,26 +51,28 @@ class LegEntry:
     @property
     def leaf(self) -> bytes:
         """The leaf hash, version 1."""
-        return _hash(
-            _LEG.pack(
-                _VERSION_1,
-                b"L",
-                self.seq,
-                self.act,
-                self.movement.bytes,
-                self.source_mark,
-                self.source_lo,
-                self.source_kg,
-                self.target_mark,
-                self.target_lo,
-                self.target_kg,
-                self.over_kg,
-                self.cover_kg,
-                self.source_behind | self.target_behind << 1,
-                _microseconds(self.occurred_at),
-                self.fact,
-            )
+        return leaf_of_leg(
+            self.seq,
+            self.act,
+            self.movement.bytes,
+            self.source_mark,
+            self.source_lo,
+            self.source_kg,
+            self.target_mark,
+            self.target_lo,
+            self.target_kg,
+            self.over_kg,
+            self.cover_kg,
+            self.source_behind | self.target_behind << 1,
+            microseconds(self.occurred_at),
+            self.fact,
         )
+
+
+def leaf_of_leg(*bound: int | bytes) -> bytes:
+    """The leaf hash of a leg, version 1, from what a LegEntry holds, in its order: the movement as bytes, the flags as one
+    byte (1 source behind, 2 target behind), the time in microseconds."""
+    return hashlib.sha256(_LEG.pack(_VERSION_1, b"L", *bound)).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class HoleEntry:
                 self.hi,
                 _HOLE_KINDS[self.kind],
                 self.debt_kg,
-                _microseconds(self.occurred_at),
+                microseconds(self.occurred_at),
                 self.fact,
             )
         )
@@ -115,7 +117,8 @@ def _hash(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def _microseconds(at: datetime) -> int:
+def microseconds(at: datetime) -> int:
+    """The instant as leaves bind it: since 1970, in UTC."""
     return (at - _EPOCH) // _MICROSECOND
 
 

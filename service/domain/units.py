@@ -3,6 +3,7 @@
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal, NewType
 
 Kilograms = NewType("Kilograms", int)
@@ -32,6 +33,8 @@ def tonnes(kg: Kilograms, language: Literal["zh", "en"] = "zh") -> str:
     return f"{'-' if kg < 0 else ''}{whole:,}.{shown} {_TONNE_UNITS[language]}"
 
 
+# The rules ask it of the same instants again and again.
+@lru_cache(4_096)
 def shanghai_day(at: datetime) -> date:
     """The calendar day of an instant in Asia/Shanghai."""
     assert at.tzinfo is not None, "an instant knows its offset"

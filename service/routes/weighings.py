@@ -170,16 +170,7 @@ async def record_weighings(
 ) -> Response:
     """Keep what this station's scale said; nothing that a truck can weigh is refused, and a repeated record is told once."""
     state = request.app.state
-    if actor.station_id is None:
-        raise NotAllowed
-    raw = await request.body()
-    if b'"records"' in raw:
-        sending = await read_body(request, _MANY)
-        records = sending.records
-        offset = state.clock.now() - sending.sent_at if sending.sent_at else timedelta()
-    else:
-        records, offset = [await read_body(request, _ONE)], timedelta()
-    sent = [Sent(actor.station_id, actor.person_id, offset, record.record()) for record in records]
+    sent = await read_sent(request, actor)
     if once.key is None:
         weighed = await state.weighings.submit(sent)
         answer = orjson.dumps({"results": [_result(one) for one in weighed]}, default=str)
@@ -198,6 +189,20 @@ async def record_weighings(
             return ResultsOut.model_validate({"results": [_result(one) for one in weighed]})
 
         return await once(connection, actor, deed, status=200)
+
+
+async def read_sent(request: Request, actor: Actor) -> list[Sent]:
+    """The records of a request, with whose they are; raises NotAllowed for who is no station."""
+    if actor.station_id is None:
+        raise NotAllowed
+    raw = await request.body()
+    if b'"records"' in raw:
+        sending = await read_body(request, _MANY)
+        records = sending.records
+        offset = request.app.state.clock.now() - sending.sent_at if sending.sent_at else timedelta()
+    else:
+        records, offset = [await read_body(request, _ONE)], timedelta()
+    return [Sent(actor.station_id, actor.person_id, offset, record.record()) for record in records]
 
 
 def _result(weighed: Weighed) -> dict[str, Any]:

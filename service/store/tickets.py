@@ -11,6 +11,7 @@ from service.domain.permissions import Actor
 from service.domain.tickets import Journey, Ticket, TicketState
 from service.domain.units import Kilograms
 from service.domain.weighings import Naming, Station
+from service.store.copying import array_of
 from service.store.sentences import sentences
 
 SQL = sentences("tickets")
@@ -57,8 +58,8 @@ async def lock_named(connection: Connection, namings: Collection[Naming]) -> lis
         return []
     rows = await connection.fetch(
         SQL["lock_named"],
-        [naming.ticket_id for naming in namings if naming.ticket_id],
-        [naming.number for naming in namings if naming.number],
+        array_of(naming.ticket_id for naming in namings if naming.ticket_id),
+        array_of(naming.number for naming in namings if naming.number),
     )
     return [(_ticket(row), _journey(row)) for row in rows]
 

@@ -1,12 +1,11 @@
 """What the scales said, and what the rules ask about it: one query each for a whole batch."""
 
+import struct
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-
-import orjson
 
 from service.db import Connection
 from service.domain.policies import Policies
@@ -14,6 +13,16 @@ from service.domain.tickets import Journey
 from service.domain.units import Kilograms
 from service.domain.weighings import Direction, Event, Record, Sequences, Source, Station, Status, Terms
 from service.store import pledges
+from service.store.copying import (
+    array_of,
+    copy_into,
+    json_field,
+    microseconds,
+    text_field,
+    texts_field,
+    uuid_field,
+    uuids_field,
+)
 from service.store.sentences import sentences
 
 SQL = sentences("weighings")
@@ -46,6 +55,11 @@ class Line:
     person_id: UUID
 
 
+async def steady(connection: Connection) -> None:
+    """Have this transaction's sentences planned once and for all; to be called before they are run."""
+    await connection.fetch(SQL["steady"])
+
+
 async def lock_stations(connection: Connection, station_ids: Collection[UUID]) -> dict[UUID, tuple[Station, Sequences]]:
     """The stations with their sequence numbers, locked in the order of their ids."""
     rows = await connection.fetch(SQL["lock_stations"], station_ids)
@@ -63,7 +77,7 @@ async def lock_stations(connection: Connection, station_ids: Collection[UUID]) -
 
 async def find_told(connection: Connection, keys: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Told]:
     """Those of the records, by station and record id, that were told before."""
-    rows = await connection.fetch(SQL["find_told"], [key[0] for key in keys], [key[1] for key in keys])
+    rows = await connection.fetch(SQL["find_told"], array_of(key[0] for key in keys), array_of(key[1] for key in keys))
     told = {
         (row["station_id"], row["record_id"]): Told(
             row["id"],
@@ -96,12 +110,12 @@ async def find_events(
     """What the stations told before about the same times and weights, oldest first, by station and direction."""
     rows = await connection.fetch(
         SQL["find_events"],
-        [station_id for station_id, _, _, _ in lines],
-        [record.direction.value for _, record, _, _ in lines],
+        array_of(station_id for station_id, _, _, _ in lines),
+        array_of(record.direction.value for _, record, _, _ in lines),
         [record.plate for _, record, _, _ in lines],
-        [ticket_id for _, _, ticket_id, _ in lines],
-        [record.gross_kg for _, record, _, _ in lines],
-        [occurred_at for _, _, _, occurred_at in lines],
+        array_of(ticket_id for _, _, ticket_id, _ in lines),
+        array_of(record.gross_kg for _, record, _, _ in lines),
+        array_of(occurred_at for _, _, _, occurred_at in lines),
         timedelta(seconds=policies.double_scan_seconds),
         policies.double_scan_kg,
     )
@@ -198,47 +212,56 @@ async def write(
     at: datetime,
 ) -> None:
     """Write a batch into the book: its records, and where they have brought tickets, contracts and sequences."""
-    told = [line.told for line in lines]
-    records = [line.record for line in lines]
+    await copy_into(connection, "weighing", _COLUMNS, [_row(line, microseconds(at)) for line in lines])
     moved = list(journeys.values())
     await connection.execute(
-        SQL["write"],
-        at,
-        [one.id for one in told],
-        [one.station_id for one in told],
-        [one.record_id for one in told],
-        [one.body_hash for one in told],
-        [record.sequence for record in records],
-        [record.direction.value for record in records],
-        [line.ticket_id for line in lines],
-        [None if line.ticket_id else line.record.ticket for line in lines],
-        [record.plate for record in records],
-        [record.gross_kg for record in records],
-        [record.tare_kg for record in records],
-        [record.grade for record in records],
-        [record.manual for record in records],
-        [record.manual_reason for record in records],
-        [record.second_person for record in records],
-        [record.tare_source for record in records],
-        [record.weighed_at for record in records],
-        [line.occurred_at for line in lines],
-        [one.status.value for one in told],
-        [one.duplicate_of for one in told],
-        [None if one.problem is None else orjson.dumps(one.problem).decode() for one in told],
-        [",".join(one.flags) for one in told],
-        [",".join(map(str, one.movement_ids)) for one in told],
-        [line.person_id for line in lines],
-        list(journeys),
-        [journey.state.value for journey in moved],
-        [journey.out_kg for journey in moved],
-        [journey.out_at for journey in moved],
-        [journey.in_kg for journey in moved],
-        [journey.in_at for journey in moved],
-        [journey.back_kg for journey in moved],
-        [journey.ended_at for journey in moved],
-        [contract.id for contract in terms],
-        [contract.shipped_kg for contract in terms],
-        [contract.received_kg for contract in terms],
-        list(sequences),
+        SQL["move"],
+        array_of(journeys),
+        array_of(journey.state.value for journey in moved),
+        array_of(journey.out_kg for journey in moved),
+        array_of(journey.out_at for journey in moved),
+        array_of(journey.in_kg for journey in moved),
+        array_of(journey.in_at for journey in moved),
+        array_of(journey.back_kg for journey in moved),
+        array_of(journey.ended_at for journey in moved),
+        array_of(contract.id for contract in terms),
+        array_of(contract.shipped_kg for contract in terms),
+        array_of(contract.received_kg for contract in terms),
+        array_of(sequences),
         ["{" + ",".join(f"[{lo},{hi})" for lo, hi in book.ranges) + "}" for book in sequences.values()],
+    )
+
+
+_COLUMNS = (
+    "id", "station_id", "record_id", "body_hash", "sequence", "gross_kg", "tare_kg", "net_kg", "manual",
+    "weighed_at", "occurred_at", "recorded_at", "person_id", "direction", "ticket_id", "ticket_text", "plate", "grade",
+    "manual_reason", "second_person", "tare_source", "status", "duplicate_of", "problem", "flags", "movement_ids",
+)  # fmt: skip
+_FIXED = struct.Struct(">h" + "i16s" * 3 + "i32s" + "iq" * 4 + "i?" + "iq" * 3 + "i16s")
+
+
+def _row(line: Line, recorded_at: int) -> bytes:
+    told, record = line.told, line.record
+    fixed = _FIXED.pack(
+        len(_COLUMNS), 16, told.id.bytes, 16, told.station_id.bytes, 16, told.record_id.bytes, 32, told.body_hash,
+        8, record.sequence, 8, record.gross_kg, 8, record.tare_kg, 8, record.net_kg, 1, record.manual,
+        8, microseconds(record.weighed_at), 8, microseconds(line.occurred_at), 8, recorded_at, 16, line.person_id.bytes,
+    )  # fmt: skip
+    return b"".join(
+        (
+            fixed,
+            text_field(record.direction),
+            uuid_field(line.ticket_id),
+            text_field(None if line.ticket_id else record.ticket),
+            text_field(record.plate),
+            text_field(record.grade),
+            text_field(record.manual_reason),
+            text_field(record.second_person),
+            text_field(record.tare_source),
+            text_field(told.status),
+            uuid_field(told.duplicate_of),
+            json_field(told.problem),
+            texts_field(told.flags),
+            uuids_field(told.movement_ids),
+        )
     )

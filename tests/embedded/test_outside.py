@@ -37,11 +37,12 @@ def test_a_named_database_goes_with_a_cache_of_our_own(servers: Endpoints, anyon
         assert (anyone.data / "server" / "valkey").exists()
 
 
-def test_serve_runs_on_named_servers(servers: Endpoints, anyone: Person) -> None:
+@pytest.mark.usefixtures("anyio_backend")
+def test_serve_runs_on_named_servers(endpoints: Endpoints, anyone: Person) -> None:
     with anyone.serving(
-        DATABASE_URL=servers.database_url,
-        MEISU_OWNER_DATABASE_URL=servers.owner_database_url,
-        REDIS_URL=servers.redis_url,
+        DATABASE_URL=endpoints.database_url,
+        MEISU_OWNER_DATABASE_URL=endpoints.owner_database_url,
+        REDIS_URL=endpoints.redis_url,
     ):
         assert not (anyone.data / "server").exists()
 

@@ -1,4 +1,4 @@
-"""Posting: movements by the plain sentence where two running totals say everything, else by places from the domain."""
+"""Posting: movements from the ends of plain books, as one stream of rows; where holes are open, by places from the domain."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -8,11 +8,13 @@ from uuid import UUID
 
 from service.db import Connection
 from service.domain import books
-from service.domain.books import Book, Row
+from service.domain.books import Book, Ends, Row
 from service.domain.ledger import Hole, Leg, Movement, Side
 from service.domain.overdraws import Cause, Overdraw
 from service.domain.units import Kilograms
+from service.store.copying import array_of
 from service.store.ledger.balances import read_books
+from service.store.ledger.copying import copy_legs
 from service.store.ledger.episodes import DebtChange, keep_episodes
 from service.store.ledger.heads import Head, Signer, lock_head, seal
 from service.store.sentences import sentences
@@ -46,37 +48,26 @@ async def append(connection: Connection, movements: Sequence[Movement], *, at: d
     head = await lock_head(connection, at=at)
     acts = _numbers(head, movements)
     accounts = {movement.source for movement in movements} | {movement.target for movement in movements}
-    rows = await connection.fetch(
-        SQL["append_plain"],
-        head.seq,
-        [movement.id for movement in movements],
-        acts,
-        [movement.source for movement in movements],
-        [movement.target for movement in movements],
-        [movement.kg for movement in movements],
-        [movement.target_kg for movement in movements],
-        [movement.occurred_at for movement in movements],
-        [movement.fact for movement in movements],
-        sorted(accounts),
-    )
-    if not rows:
+    rows = await connection.fetch(SQL["ends"], array_of(accounts))
+    if any(row["is_loose"] for row in rows):
         found = await read_books(connection, accounts)
         return await write_rows(
             connection, head, found, books.post(found, zip(acts, movements, strict=True)), sign=sign
         )
 
-    over_kg = {movement.id: row["over_kg"] for movement, row in zip(movements, rows, strict=True)}
-    cover_kg = {movement.id: row["cover_kg"] for movement, row in zip(movements, rows, strict=True)}
-    debts = [
-        debt
-        for seq, (act, movement, row) in enumerate(zip(acts, movements, rows, strict=True), head.seq + 1)
-        if row["over_kg"] or row["cover_kg"]
-        for debt in (
-            DebtChange(movement.source, act, seq, movement.id, row["over_kg"], movement.target, movement.occurred_at),
-            DebtChange(movement.target, act, seq, movement.id, -row["cover_kg"], movement.target, movement.occurred_at),
-        )
-    ]
-    leaves = [row["leaf"] for row in rows]
+    ends = {row["id"]: Ends(row["mark"], row["is_boundary"], row["ins"], row["outs"]) for row in rows}
+    laid = books.lay(ends, movements)
+    leaves = await copy_legs(connection, head.seq, acts, movements, ends, laid)
+    over_kg: dict[UUID, Kilograms] = {}
+    cover_kg: dict[UUID, Kilograms] = {}
+    debts: list[DebtChange] = []
+    for seq, (act, movement, (_, _, over, cover)) in enumerate(zip(acts, movements, laid, strict=True), head.seq + 1):
+        id_, source, target, at = movement.id, movement.source, movement.target, movement.occurred_at
+        over_kg[id_], cover_kg[id_] = Kilograms(over), Kilograms(cover)
+        if over:
+            debts.append(DebtChange(source, act, seq, id_, over, target, at))
+        if cover:
+            debts.append(DebtChange(target, act, seq, id_, -cover, target, at))
     return await _end(connection, head, acts[-1], leaves, debts, over_kg=over_kg, cover_kg=cover_kg, sign=sign)
 
 

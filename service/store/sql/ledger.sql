@@ -5,101 +5,24 @@ SELECT seq, act, greatest(recorded_at, $1) AS recorded_at, frontier
 FROM head
 FOR UPDATE;
 
--- name: append_plain
--- Under the head's lock: places by two running totals per account, from the ends of its columns, which are the last entries of
--- a_source_line_leaves_once and a_target_line_comes_once. Gives no row when an account of the batch is loose.
-WITH movement AS MATERIALIZED (
-    SELECT given.*
-    FROM unnest(
-        $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::timestamptz[], $9::bytea[]
-    ) WITH ORDINALITY AS given (id, act, source, target, kg, target_kg, occurred_at, fact, ord)
-    WHERE NOT EXISTS (SELECT FROM loose WHERE account = ANY($10::bigint[]))
-),
-
-book AS MATERIALIZED (
-    SELECT
-        id,
-        mark,
-        kind IN ('issue', 'gained', 'suspense') AS is_boundary,
-        coalesce((
-            SELECT target_lo + target_kg FROM leg
-            WHERE target = account.id AND NOT target_behind ORDER BY target_lo DESC LIMIT 1
-        ), 0) AS ins,
-        coalesce((
-            SELECT source_lo + source_kg FROM leg
-            WHERE source = account.id AND NOT source_behind ORDER BY source_lo DESC LIMIT 1
-        ), 0) AS outs
-    FROM account
-    WHERE id = ANY($10::bigint[])
-),
-
--- Line 0 of an account is its book; a movement is a line of its source (side 0), then one of its target (side 1).
-line AS MATERIALIZED (
-    SELECT
-        ord, side, account, id, act, kg, occurred_at, fact,
-        (sum(come) OVER lines)::bigint AS ins,
-        (sum(gone) OVER lines)::bigint AS outs,
-        first_value(mark) OVER lines AS mark,
-        first_value(is_boundary) OVER lines AS is_boundary
-    FROM (
-        SELECT
-            0 AS ord, 0 AS side, id AS account, ins AS come, outs AS gone, mark, is_boundary,
-            NULL::uuid AS id, NULL::bigint AS act, NULL::bigint AS kg, NULL::timestamptz AS occurred_at, NULL::bytea AS fact
-        FROM book
-        UNION ALL
-        SELECT ord, 0, source, 0, kg, NULL, NULL, id, act, kg, occurred_at, fact FROM movement
-        UNION ALL
-        SELECT ord, 1, target, target_kg, 0, NULL, NULL, NULL, NULL, target_kg, NULL, NULL FROM movement
-    ) AS entry
-    WINDOW lines AS (PARTITION BY account ORDER BY ord, side ROWS UNBOUNDED PRECEDING)
-),
-
--- Each ord is on both sides, so any join would do; a full one is never a nested loop, which would be quadratic.
-pair AS (
-    SELECT
-        ord, id, act, occurred_at, fact, source, source_mark, source_lo, source_kg, over_kg,
-        target, target_mark, target_lo, target_kg, cover_kg
-    FROM (
-        SELECT
-            ord, id, act, occurred_at, fact,
-            account AS source,
-            mark AS source_mark,
-            outs - kg AS source_lo,
-            kg AS source_kg,
-            CASE WHEN is_boundary THEN 0 ELSE least(kg, greatest(0, outs - ins)) END AS over_kg
-        FROM line
-        WHERE ord > 0 AND side = 0
-    ) AS gone
-    FULL JOIN (
-        SELECT
-            ord,
-            account AS target,
-            mark AS target_mark,
-            ins - kg AS target_lo,
-            kg AS target_kg,
-            CASE WHEN is_boundary THEN 0 ELSE least(kg, greatest(0, outs - ins + kg)) END AS cover_kg
-        FROM line
-        WHERE ord > 0 AND side = 1
-    ) AS come USING (ord)
-)
-
-INSERT INTO leg (
-    seq, act, movement, source, source_lo, source_kg, target, target_lo, target_kg,
-    over_kg, cover_kg, source_behind, target_behind, occurred_at, fact, leaf
-)
+-- name: ends
+-- Under the head's lock: what the leaves bind of accounts, where both of their columns end, and whether that is all there is to
+-- say. Leans on a_source_line_leaves_once and a_target_line_comes_once, whose last entries are the ends.
 SELECT
-    $1 + ord, act, id, source, source_lo, source_kg, target, target_lo, target_kg,
-    over_kg, cover_kg, FALSE, FALSE, occurred_at, fact,
-    sha256(
-        '\x00014c'::bytea || int8send($1 + ord) || int8send(act) || uuid_send(id)
-        || source_mark || int8send(source_lo) || int8send(source_kg)
-        || target_mark || int8send(target_lo) || int8send(target_kg)
-        || int8send(over_kg) || int8send(cover_kg) || '\x00'::bytea
-        || int8send((extract(EPOCH FROM occurred_at) * 1000000)::bigint) || fact
-    )
-FROM pair
-ORDER BY ord
-RETURNING over_kg, cover_kg, leaf;
+    id,
+    mark,
+    kind IN ('issue', 'gained', 'suspense') AS is_boundary,
+    coalesce((
+        SELECT target_lo + target_kg FROM leg
+        WHERE target = account.id AND NOT target_behind ORDER BY target_lo DESC LIMIT 1
+    ), 0) AS ins,
+    coalesce((
+        SELECT source_lo + source_kg FROM leg
+        WHERE source = account.id AND NOT source_behind ORDER BY source_lo DESC LIMIT 1
+    ), 0) AS outs,
+    EXISTS (SELECT FROM loose WHERE loose.account = account.id) AS is_loose
+FROM account
+WHERE id = ANY($1::text::bigint[]);
 
 -- name: books
 -- Reads without locks; as of a seq, or now ($2 is null): the ends of both columns, the lines struck and not written again, and

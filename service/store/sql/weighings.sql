@@ -30,7 +30,7 @@ SELECT
         WHEN w.duplicate_of IS NULL THEN w.movement_ids
         ELSE (SELECT movement_ids FROM weighing AS f WHERE f.station_id = w.station_id AND f.record_id = w.duplicate_of)
     END AS movement_ids
-FROM unnest($1::uuid[], $2::uuid[]) AS sent (station_id, record_id)
+FROM unnest($1::text::uuid[], $2::text::uuid[]) AS sent (station_id, record_id)
 INNER JOIN weighing AS w ON w.station_id = sent.station_id AND w.record_id = sent.record_id
 
 -- name: find_events
@@ -38,8 +38,9 @@ INNER JOIN weighing AS w ON w.station_id = sent.station_id AND w.record_id = sen
 -- about the same weight and time, oldest first. By the station's index it would read all that a busy scale tells in a minute.
 SELECT DISTINCT ON (w.id)
     w.id, w.station_id, w.record_id, w.direction, w.ticket_id, w.plate, w.gross_kg, w.occurred_at, w.flags, w.movement_ids
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::timestamptz[])
-    AS sent (station_id, direction, plate, ticket_id, gross_kg, occurred_at)
+FROM unnest(
+    $1::text::uuid[], $2::text::text[], $3::text[], $4::text::uuid[], $5::text::bigint[], $6::text::timestamptz[]
+) AS sent (station_id, direction, plate, ticket_id, gross_kg, occurred_at)
 CROSS JOIN LATERAL (
     SELECT * FROM weighing
     WHERE plate = sent.plate AND occurred_at BETWEEN sent.occurred_at - $7::interval AND sent.occurred_at + $7::interval
@@ -104,37 +105,23 @@ WHERE w.ticket_id = ANY($1) AND w.direction = 'out' AND w.status = 'accepted'
 GROUP BY w.ticket_id, l.movement
 ORDER BY max(l.seq) DESC
 
--- name: write
--- Under the locks of the stations, tickets and contracts: the weighings, and where they have brought tickets, contracts and books.
-WITH told AS (
-    INSERT INTO weighing (
-        id, station_id, record_id, body_hash, sequence, direction, ticket_id, ticket_text, plate, gross_kg, tare_kg, net_kg,
-        grade, manual, manual_reason, second_person, tare_source, weighed_at, occurred_at, recorded_at,
-        status, duplicate_of, problem, flags, movement_ids, person_id
-    )
-    SELECT
-        id, station_id, record_id, body_hash, sequence, direction, ticket_id, ticket_text, plate, gross_kg, tare_kg,
-        gross_kg - tare_kg, grade, manual, manual_reason, second_person, tare_source, weighed_at, occurred_at, $1,
-        status, duplicate_of, problem::jsonb, string_to_array(flags, ','), string_to_array(movement_ids, ',')::uuid[], person_id
-    FROM unnest(
-        $2::uuid[], $3::uuid[], $4::uuid[], $5::bytea[], $6::bigint[], $7::text[], $8::uuid[], $9::text[], $10::text[],
-        $11::bigint[], $12::bigint[], $13::text[], $14::boolean[], $15::text[], $16::text[], $17::text[], $18::timestamptz[],
-        $19::timestamptz[], $20::text[], $21::uuid[], $22::text[], $23::text[], $24::text[], $25::uuid[]
-    ) AS w (
-        id, station_id, record_id, body_hash, sequence, direction, ticket_id, ticket_text, plate, gross_kg, tare_kg,
-        grade, manual, manual_reason, second_person, tare_source, weighed_at, occurred_at,
-        status, duplicate_of, problem, flags, movement_ids, person_id
-    )
-),
+-- name: steady
+-- Has the sentences of this transaction planned once per connection and always by index: planning them anew for each batch takes
+-- longer than running them, and a plan made while the tables were empty would stay. Locks nothing.
+SELECT
+    set_config('plan_cache_mode', 'force_generic_plan', TRUE), set_config('enable_seqscan', 'off', TRUE),
+    set_config('enable_hashjoin', 'off', TRUE), set_config('enable_mergejoin', 'off', TRUE)
 
-moved AS (
+-- name: move
+-- Under the locks of the stations, tickets and contracts: where the weighings have brought tickets, contracts and books.
+WITH moved AS (
     UPDATE ticket
     SET
         state = j.state, out_kg = j.out_kg, out_at = j.out_at, in_kg = j.in_kg, in_at = j.in_at, back_kg = j.back_kg,
         ended_at = j.ended_at
     FROM unnest(
-        $26::uuid[], $27::text[], $28::bigint[], $29::timestamptz[], $30::bigint[], $31::timestamptz[], $32::bigint[],
-        $33::timestamptz[]
+        $1::text::uuid[], $2::text::text[], $3::text::bigint[], $4::text::timestamptz[], $5::text::bigint[],
+        $6::text::timestamptz[], $7::text::bigint[], $8::text::timestamptz[]
     ) AS j (id, state, out_kg, out_at, in_kg, in_at, back_kg, ended_at)
     WHERE ticket.id = j.id
 ),
@@ -142,11 +129,11 @@ moved AS (
 shipped AS (
     UPDATE contract
     SET shipped_kg = c.shipped_kg, received_kg = c.received_kg
-    FROM unnest($34::uuid[], $35::bigint[], $36::bigint[]) AS c (id, shipped_kg, received_kg)
+    FROM unnest($9::text::uuid[], $10::text::bigint[], $11::text::bigint[]) AS c (id, shipped_kg, received_kg)
     WHERE contract.id = c.id
 )
 
 UPDATE station_book
 SET seen = b.seen::int8multirange
-FROM unnest($37::uuid[], $38::text[]) AS b (station_id, seen)
+FROM unnest($12::text::uuid[], $13::text[]) AS b (station_id, seen)
 WHERE station_book.station_id = b.station_id
