@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("scenario", nargs="?", default="weighbridges", choices=[*SCENARIOS, ALL])
     parser.add_argument("--seconds", type=int, default=30, choices=range(1, MOST_SECONDS + 1), metavar="SECONDS")
     parser.add_argument("--most", type=int, default=100, help="at most so many mines, plants and traders")
+    parser.add_argument("--visitors", type=int, default=1_000, help="at most so many visitors of each kind")
     asked = parser.parse_args()
     chosen = SCENARIOS if asked.scenario == ALL else {asked.scenario: SCENARIOS[asked.scenario]}
 
@@ -42,7 +43,7 @@ def main() -> int:
             print(f"{mines} mines, {plants} plants and {traders} traders are registered …", flush=True)
             province.found(mines, plants, traders)
             for scenario in chosen.values():
-                errors += play(scenario, province, asked.seconds)
+                errors += play(scenario, province, asked.seconds, asked.visitors)
             province.close()
             audit = subprocess.run(
                 meisu("verify", "--data", data),
@@ -56,22 +57,23 @@ def main() -> int:
     return 1 if errors or audit.returncode else 0
 
 
-def play(scenario: Scenario, province: Province, seconds: int) -> int:
+def play(scenario: Scenario, province: Province, seconds: int, most: int) -> int:
     """Let the scenario's visitors come for so long; prints what they saw, and gives the number of errors."""
-    print(f"\n{scenario.words}: {sum(scenario.visitors.values())} visitors, {seconds} s", flush=True)
+    visitors = {kind: min(wanted, most) for kind, wanted in scenario.visitors.items()}
+    print(f"\n{scenario.words}: {sum(visitors.values())} visitors, {seconds} s", flush=True)
     stage = Stage(province, None, [], {}, Counter())
     scenario.prepare(stage)
     before_kg = province.shipped_kg()
     Visitor.stage = stage
-    for kind, wanted in scenario.visitors.items():
+    for kind, wanted in visitors.items():
         kind.fixed_count = wanted
     stand = Environment(
-        user_classes=list(scenario.visitors),
+        user_classes=list(visitors),
         host=str(province.http.base_url),
         stop_timeout=LAST_ANSWERS_WITHIN_S,  # what was sent is heard to its end, or the sums could not be compared
     )
     runner = stand.create_local_runner()
-    runner.start(sum(scenario.visitors.values()), spawn_rate=100)
+    runner.start(sum(visitors.values()), spawn_rate=100)
     time.sleep(seconds)  # cooperative since Locust was imported
     runner.quit()
 

@@ -7,7 +7,7 @@ from load.serving import ROOT
 
 
 def test_every_scenario_runs_without_an_error_and_the_book_is_clean() -> None:
-    command = [sys.executable, "-m", "load", "all", "--seconds", "1", "--most", "1"]
+    command = [sys.executable, "-m", "load", "all", "--seconds", "1", "--most", "1", "--visitors", "3"]
 
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240)
 
