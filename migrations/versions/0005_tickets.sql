@@ -22,7 +22,7 @@ CREATE TABLE ticket (
     account bigint NOT NULL REFERENCES account,     -- its load
     source_account bigint REFERENCES account,     -- the quota that it draws on: where its kilograms are held
     state text NOT NULL,
-    flags text [] NOT NULL DEFAULT '{}',    -- of its issue; what the scales flag stands with the weighings
+    flags text[] NOT NULL DEFAULT '{}',    -- of its issue; what the scales flag stands with the weighings
     out_kg bigint,                      -- what the source scale said
     out_at timestamptz,
     in_kg bigint,                       -- … the destination
@@ -42,8 +42,8 @@ CREATE INDEX ticket_held ON ticket (source_account) INCLUDE (planned_kg) WHERE s
 CREATE INDEX ticket_by_plate ON ticket (plate, id);
 CREATE INDEX ticket_on_the_road ON ticket (plate) WHERE state IN ('issued', 'out');
 
--- The station and the ticket of a weighing are no foreign keys: both are locked when it is written, neither is ever deleted, and two
--- look-ups with row locks per record would cost as much as the record.
+-- The station and the ticket of a weighing are no foreign keys: both are locked when it is written, neither is ever deleted,
+-- and two look-ups with row locks per record would cost as much as the record.
 CREATE TABLE weighing (
     id uuid CONSTRAINT a_weighing_has_one_id PRIMARY KEY,   -- ours
     station_id uuid NOT NULL,

@@ -1,0 +1,150 @@
+"""Where ore came from and where it is: what each reader is told, and that the parts add up."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi import FastAPI
+
+from service.keys import Purpose
+from tests import yard
+from tests.cast import (
+    ANSHAN,
+    BRIDGE_7_DEVICE,
+    DASHIQIAO,
+    LI,
+    PAIZHAI_CLERK,
+    PAIZHAI_MINE,
+    PLANT_CLERK,
+    PLANT_TWO_DEVICE,
+    STRANGER_CLERK,
+    Person,
+)
+from tests.routes.by import By
+
+pytestmark = pytest.mark.anyio
+DOCUMENT = "海镁办〔2026〕1号"
+
+
+async def grant(app: FastAPI, kg: int, at: datetime, document_no: str = DOCUMENT) -> UUID:
+    async with app.state.database.transaction() as connection:
+        sign = app.state.keys.current(Purpose.LEDGER)
+        tranche_id, _ = await yard.grant(connection, kg, at=at, sign=sign, document_no=document_no)
+    return tranche_id
+
+
+async def deliver(app: FastAPI, by: By, out_kg: int, in_kg: int | None, at: datetime) -> dict[str, Any]:
+    """A load of Paizhai Mine's to Plant Two; gives its ticket."""
+    async with app.state.database.transaction() as connection:
+        contract_id = await yard.contract(connection, at=at)
+    answer = await by(PAIZHAI_CLERK).post("/v1/tickets", json=yard.ticket_in(contract_id, at))
+    ticket: dict[str, Any] = answer.json()
+    await by(BRIDGE_7_DEVICE).post("/v1/weighings", json=yard.record(ticket, "out", out_kg, at))
+    if in_kg is not None:
+        await by(PLANT_TWO_DEVICE).post("/v1/weighings", json=yard.record(ticket, "in", in_kg, at))
+    return ticket
+
+
+async def asked(by: By, who: Person, path: str) -> dict[str, Any]:
+    answer = await by(who).get(f"/v1/provenance/{path}")
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    named = sum(origin["kg"] for origin in told.get("origins", []))
+    assert told["kg"] == named + told.get("unproven_kg", 0) or "holders" in told
+    return told
+
+
+async def test_a_lot_comes_from_the_tranche_and_its_documents(app: FastAPI, by: By) -> None:
+    at = app.state.clock.now()
+    tranche_id = await grant(app, 100_000, at)
+    ticket = await deliver(app, by, 31_200, 31_140, at)
+    [lot] = (await by(PLANT_CLERK).get("/v1/lots")).json()["items"]
+
+    told = await asked(by, PLANT_CLERK, f"lots/{lot['id']}")
+
+    assert (told["kg"], told["proven_kg"], told["unproven_kg"]) == (31_140, 31_140, 0)
+    [origin] = told["origins"]
+    assert (origin["mine_id"], origin["tranche_id"]) == (str(PAIZHAI_MINE), str(tranche_id))
+    assert (origin["document_no"], origin["kg"]) == (DOCUMENT, 31_140)
+    kinds = [(step["source_kind"], step["target_kind"]) for step in told["steps"]]
+    assert kinds == [
+        ("issue", "pool"),
+        ("pool", "pool"),
+        ("pool", "pool"),
+        ("pool", "quota"),
+        ("quota", "load"),
+        ("load", "lot"),
+    ]
+    assert {step["document"] for step in told["steps"][-2:]} == {ticket["number"]}
+    assert (await asked(by, LI, f"contracts/{ticket['contract_id']}"))["kg"] == 31_140
+
+
+async def test_a_ticket_tells_what_was_lost_on_the_way(app: FastAPI, by: By) -> None:
+    at = app.state.clock.now()
+    await grant(app, 100_000, at)
+    ticket = await deliver(app, by, 31_200, 31_140, at)
+
+    told = await asked(by, PLANT_CLERK, f"tickets/{ticket['id']}")
+
+    assert (told["kg"], told["proven_kg"]) == (31_200, 31_200)
+    assert [step["kg"] for step in told["steps"] if step["target_kind"] == "lost"] == [60]
+    holders = await asked(by, PAIZHAI_CLERK, f"mines/{PAIZHAI_MINE}?year={at.year}")
+    assert holders["kg"] == 31_200
+    assert {(holder["kind"], holder["kg"]) for holder in holders["holders"]} == {("lot", 31_140), ("lost", 60)}
+
+
+async def test_what_lies_beyond_the_quota_has_no_origin_until_a_tranche_covers_it(app: FastAPI, by: By) -> None:
+    at = app.state.clock.now()
+    await grant(app, 30_000, at)
+    ticket = await deliver(app, by, 31_200, None, at)
+    before = await asked(by, LI, f"tickets/{ticket['id']}")
+    assert (before["proven_kg"], before["unproven_kg"]) == (30_000, 1_200)
+    assert [(part["reason"], part["kg"]) for part in before["unproven"]] == [("debt", 1_200)]
+    then = app.state.clock.now()
+
+    await grant(app, 5_000, then + timedelta(seconds=5), document_no="海镁办〔2026〕9号")
+
+    after = await asked(by, LI, f"tickets/{ticket['id']}")
+    assert (after["proven_kg"], after["unproven_kg"]) == (31_200, 0)
+    assert {(origin["document_no"], origin["kg"]) for origin in after["origins"]} == {
+        (DOCUMENT, 30_000),
+        ("海镁办〔2026〕9号", 1_200),
+    }
+    answer = await by(LI).get(f"/v1/provenance/tickets/{ticket['id']}", params={"as_of": then.isoformat()})
+    assert answer.json() == before, "what was known then is never changed"
+
+
+async def test_an_answer_is_bounded_and_says_what_it_leaves_out(app: FastAPI, by: By) -> None:
+    at = app.state.clock.now()
+    await grant(app, 20_000, at)
+    await grant(app, 40_000, at)
+    ticket = await deliver(app, by, 31_200, 31_200, at)
+
+    told = (await by(LI).get(f"/v1/provenance/tickets/{ticket['id']}?limit=1")).json()
+
+    assert (told["kg"], told["proven_kg"]) == (31_200, 31_200)
+    assert [origin["kg"] for origin in told["origins"]] == [20_000]
+    assert told["rest"] == {"parts": 1, "kg": 11_200}
+    assert told["steps_left_out"] > 0
+
+
+async def test_strangers_know_of_nothing(app: FastAPI, by: By) -> None:
+    at = app.state.clock.now()
+    await grant(app, 100_000, at)
+    ticket = await deliver(app, by, 31_200, 31_140, at)
+    [lot] = (await by(PLANT_CLERK).get("/v1/lots")).json()["items"]
+    paths = [
+        f"tickets/{ticket['id']}",
+        f"lots/{lot['id']}",
+        f"contracts/{ticket['contract_id']}",
+        f"mines/{PAIZHAI_MINE}?year={at.year}",
+        f"lots/{uuid4()}",
+    ]
+
+    for who in (STRANGER_CLERK, DASHIQIAO):
+        assert [(await by(who).get(f"/v1/provenance/{path}")).status_code for path in paths] == [404] * 5
+    # The seller is no holder of the buyer's lot; the buyer has no business with what else the mine let out.
+    assert (await by(PAIZHAI_CLERK).get(f"/v1/provenance/{paths[1]}")).status_code == 404
+    assert (await by(PLANT_CLERK).get(f"/v1/provenance/{paths[3]}")).status_code == 404
+    assert (await by(ANSHAN).get(f"/v1/provenance/{paths[1]}")).status_code == 200
