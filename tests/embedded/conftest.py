@@ -87,8 +87,8 @@ class Person:
         process = self.start("-m", "service", "serve", "--port", "0", "--data", self.data, **environment)
         assert process.stdout is not None
         try:
-            address = process.stdout.readline().strip()
-            assert address.startswith("http://127.0.0.1:"), (address, process.communicate())
+            address = next((line.strip() for line in process.stdout if line.startswith("http://127.0.0.1:")), None)
+            assert address, process.communicate()
             serving = Serving(process, int(address.rpartition(":")[2]))
             serving.wait_until_it_answers()
             yield serving
