@@ -42,8 +42,8 @@ CREATE INDEX ticket_held ON ticket (source_account) INCLUDE (planned_kg) WHERE s
 CREATE INDEX ticket_by_plate ON ticket (plate, id);
 CREATE INDEX ticket_on_the_road ON ticket (plate) WHERE state IN ('issued', 'out');
 
--- The station and the ticket of a weighing are no foreign keys: both are locked when it is written, neither is ever deleted, and two
--- look-ups with row locks per record would cost as much as the record.
+-- The station and the ticket of a weighing are no foreign keys: both are locked when it is written, neither is ever deleted, and
+-- two look-ups with row locks per record would cost as much as the record.
 CREATE TABLE weighing (
     id uuid CONSTRAINT a_weighing_has_one_id PRIMARY KEY,   -- ours
     station_id uuid NOT NULL,
