@@ -16,6 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.domain.refusals import Busy
 
 log = structlog.get_logger(__name__)
+MOST_QUERIES = 10**9  # of one connection: a new one would have to plan every sentence anew
 SECONDS_TO_WAIT = 5.0  # for a connection, before the caller is asked to come again
 
 Isolation = Literal["repeatable_read", "read_committed"]
@@ -59,6 +60,10 @@ async def prepare_connection(connection: Connection) -> None:
         )
 
 
+async def _left_clean(_: Connection) -> None:
+    """Nothing is set, locked or listened to beyond a transaction, so a connection that comes back has nothing to undo."""
+
+
 class Database:
     """The asyncpg pool and the SQLAlchemy engine over one database."""
 
@@ -72,7 +77,9 @@ class Database:
     @asynccontextmanager
     async def connect(cls, url: str, size: int) -> AsyncIterator["Database"]:
         """Both doors, closed at the end."""
-        pool = await asyncpg.create_pool(url, min_size=1, max_size=size, init=prepare_connection)
+        pool = await asyncpg.create_pool(
+            url, min_size=1, max_size=size, init=prepare_connection, reset=_left_clean, max_queries=MOST_QUERIES
+        )
         engine = create_async_engine(
             url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=size, pool_timeout=SECONDS_TO_WAIT
         )

@@ -1,6 +1,7 @@
 """From nothing to a service that answers, and back: what `serve` and `demo` have in common."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -65,6 +66,9 @@ def answer(app: FastAPI, taken: socket.socket, announce: Callable[[], None]) -> 
         timeout_graceful_shutdown=LAST_ANSWERS_WITHIN_S,
     )
     server = _Server(config, announce)
+    # What the start has made stays: the collector, which would stop all answers to look through it, need not.
+    gc.collect()
+    gc.freeze()
     try:
         server.run(sockets=[taken])
     except KeyboardInterrupt:

@@ -15,6 +15,7 @@ from tempfile import NamedTemporaryFile
 
 SERVICE_CORE, CLIENT_CORE = 0, 1
 CONNECTIONS = 64
+NOTHING = "/v1/bench/nothing"  # the route that stores nothing
 MOST_OF_A_CORE = 0.8
 SCRIPT = Path(__file__).with_name("requests.lua")
 

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from service.app import create_app
 from service.auth import may
+from service.bench.clients import NOTHING
 from service.domain.permissions import Actor
 from service.embedded import Endpoints
 from service.logs import log_to
@@ -16,8 +17,6 @@ from service.routes.idempotency import OnceDep
 from service.routes.weighings import read_sent
 from service.serving import answer, listening, stop_on_sigterm
 from service.settings import Settings
-
-NOTHING = "/v1/bench/nothing"
 
 
 async def store_nothing(

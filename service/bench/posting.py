@@ -43,7 +43,7 @@ async def measure(grounds: Grounds) -> list[Row]:
 
 
 async def _callers(grounds: Grounds, database: Database, textbook: Ledger, pgledger: Ledger | None) -> list[Row]:
-    seconds = 1.5 if grounds.quick else 3.0
+    seconds = 1.0 if grounds.quick else 3.0
     owner = await asyncpg.connect(grounds.endpoints.owner_database_url)
     async with database.transaction() as connection:
         sign = grounds.keys.current(Purpose.LEDGER)

@@ -71,9 +71,12 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 async def alternate(rounds: int, *measures: Measure) -> list[float]:
-    """The median of each measure, all measured in turn, so that what disturbs the machine disturbs them all."""
+    """The median of each measure, all measured in turn, so that what disturbs the machine disturbs them all.
+
+    Each round begins with another one: none always comes after the one that leaves the most behind.
+    """
     found: list[list[float]] = [[] for _ in measures]
-    for _ in range(rounds):
-        for place, measure in enumerate(measures):
-            found[place].append(await measure())
+    for first in range(rounds):
+        for place in range(first, first + len(measures)):
+            found[place % len(measures)].append(await measures[place % len(measures)]())
     return [median(values) for values in found]

@@ -26,9 +26,9 @@ LOG_TABLES = ("leg", "hole", "checkpoint", "node")
 async def measure(grounds: Grounds) -> list[Row]:
     """A book of a million legs, audited and walked; then of five million, walked again."""
     small, large, largest = (
-        grounds.size(200_000, 40_000),
-        grounds.size(1_000_000, 200_000),
-        grounds.size(5_000_000, 1_000_000),
+        grounds.size(200_000, 20_000),
+        grounds.size(1_000_000, 100_000),
+        grounds.size(5_000_000, 300_000),
     )
     trade = Trade(grounds.keys.current(Purpose.LEDGER))
     owner = await asyncpg.connect(grounds.endpoints.owner_database_url)

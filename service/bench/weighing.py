@@ -18,9 +18,8 @@ import orjson
 
 from service.auth.tokens import Audience, Tokens
 from service.bench import clients, province
-from service.bench.clients import CLIENT_CORE, SERVICE_CORE, Request
+from service.bench.clients import CLIENT_CORE, NOTHING, SERVICE_CORE, Request
 from service.bench.grounds import Grounds
-from service.bench.mounted import NOTHING
 from service.bench.posting import BATCH, Engine
 from service.bench.province import Province, Scale, body_of
 from service.bench.rows import Row, alternate, at_least, at_most, percentile
@@ -101,7 +100,7 @@ class Stations:
 
     async def singles(self) -> tuple[list[Row], float]:
         """Single records at 64 connections, and the route that stores nothing."""
-        seconds = 4.0 if self.grounds.quick else 8.0
+        seconds = 3.0 if self.grounds.quick else 8.0
         count = int(MOST_EXPECTED * seconds)
 
         async def weigh() -> float:
@@ -148,7 +147,7 @@ class Stations:
     async def waits(self, peak: float) -> list[Row]:
         """How long a weighbridge waits at half of the peak rate, alone and beside a replay."""
         per_second = peak / 2
-        count = int(per_second * (3 if self.grounds.quick else 10))
+        count = int(per_second * (2 if self.grounds.quick else 8))
         nothing: list[float] = []
         weighed: list[float] = []
         for _ in range(self.grounds.rounds):
@@ -167,7 +166,10 @@ class Stations:
 
     async def _wait_beside_replay(self, per_second: float) -> float:
         """The 99th percentile of the answers that were asked for while the replay went on."""
-        requests = [request.over(WEIGHINGS) for request in await self._singles(int(per_second * 8))]
+        requests = [
+            request.over(WEIGHINGS)
+            for request in await self._singles(int(per_second * (3 if self.grounds.quick else 8)))
+        ]
         replay = [request.over(WEIGHINGS) for request in await self._books(*REPLAY)]
         async with clients.lines(self.port, 1) as [line]:
 

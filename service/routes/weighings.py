@@ -32,6 +32,9 @@ from service.routes.idempotency import OnceDep
 router = APIRouter(prefix="/v1/weighings", tags=["weighings"])
 
 MOST_RECORDS = 5_000
+# A truck that comes while a day's book is replayed waits for one batch of it, and then has its own turn.
+MOST_IN_BATCH = 400
+SLICE = 100
 Weighings = Batcher[Sent, Weighed]
 
 
@@ -160,6 +163,8 @@ def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
     return Weighings(
         "weighings",
         run,
+        most_in_batch=MOST_IN_BATCH,
+        slice_size=SLICE,
         rerun_on=(asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.DeadlockDetectedError),
     ).running()
 
