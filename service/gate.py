@@ -1,5 +1,6 @@
 """What every request passes: it gets a name and a limit, its JSON is read strictly, its answer safe headers and a log line."""
 
+import asyncio
 import json
 import math
 import re
@@ -31,6 +32,7 @@ SAFE_HEADERS = (
     ),
 )
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+LARGE_BYTES = 64 * 1024
 NOT_STORED = (b"cache-control", b"no-store")
 
 
@@ -108,7 +110,9 @@ class Body:
         if self._is_json:
             self._parts.append(part)
             if not message.get("more_body", False) and self._size:
-                fault = json_fault(b"".join(self._parts))
+                body = b"".join(self._parts)
+                # A day's book takes long to read, and those who only ask something short must not wait for it.
+                fault = json_fault(body) if len(body) < LARGE_BYTES else await asyncio.to_thread(json_fault, body)
                 if fault:
                     raise HTTPException(422, detail=fault)  # type: ignore[arg-type]
         return message

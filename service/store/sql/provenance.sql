@@ -83,9 +83,8 @@ WITH RECURSIVE walk AS (
         WITH spoken AS (
             SELECT
                 leg.*,
-                int8multirange(int8range(
-                    greatest(walk.source_lo, leg.target_lo), least(walk.source_hi, leg.target_lo + leg.target_kg)
-                )) AS places
+                greatest(walk.source_lo, leg.target_lo) AS lo,
+                least(walk.source_hi, leg.target_lo + leg.target_kg) AS hi
             FROM leg
             WHERE
                 leg.target = walk.source AND NOT leg.target_behind AND leg.target_lo < walk.source_hi
@@ -99,9 +98,8 @@ WITH RECURSIVE walk AS (
             UNION ALL
             SELECT
                 leg.*,
-                int8multirange(int8range(
-                    greatest(walk.source_lo, leg.target_lo), least(walk.source_hi, leg.target_lo + leg.target_kg)
-                ))
+                greatest(walk.source_lo, leg.target_lo),
+                least(walk.source_hi, leg.target_lo + leg.target_kg)
             FROM leg
             WHERE
                 place.is_holed AND leg.target = walk.source AND leg.target_behind AND leg.target_lo < walk.source_hi
@@ -109,22 +107,19 @@ WITH RECURSIVE walk AS (
         ),
 
         live AS MATERIALIZED (
-            SELECT
-                spoken.seq,
-                spoken.source,
-                spoken.source_lo,
-                spoken.source_kg,
-                spoken.target_lo,
-                spoken.target_kg,
-                lower(part) AS lo,
-                upper(part) AS hi
+            SELECT seq, source, source_lo, source_kg, target_lo, target_kg, lo, hi
             FROM spoken
-            CROSS JOIN LATERAL unnest(CASE WHEN place.is_holed THEN spoken.places - coalesce((
+            WHERE NOT place.is_holed
+            UNION ALL
+            SELECT seq, source, source_lo, source_kg, target_lo, target_kg, lower(part), upper(part)
+            FROM spoken
+            CROSS JOIN LATERAL unnest(int8multirange(int8range(spoken.lo, spoken.hi)) - coalesce((
                 SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
                 WHERE
                     hole.account = walk.source AND hole.side = 'in' AND hole.lo < walk.source_hi
                     AND hole.hi > walk.source_lo AND hole.seq > spoken.seq AND hole.seq <= $4
-            ), '{}') ELSE spoken.places END) AS part
+            ), '{}')) AS part
+            WHERE place.is_holed
         )
 
         SELECT
@@ -153,6 +148,7 @@ WITH RECURSIVE walk AS (
             int8multirange(int8range(walk.source_lo, walk.source_hi))
             - (SELECT coalesce(range_agg(int8range(live.lo, live.hi)), '{}') FROM live)
         ) AS rest
+        WHERE (SELECT coalesce(sum(live.hi - live.lo), 0) FROM live) < walk.source_hi - walk.source_lo
     ) AS piece
     LEFT JOIN account ON piece.source = account.id
     WHERE walk.ending IS NULL AND walk.depth < 10000
