@@ -7,7 +7,7 @@ import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -100,7 +100,8 @@ def restored(
 def _unpack(archive: Path, into: Path) -> Path:
     try:
         with tarfile.open(archive, "r:") as tar:
-            tar.extractall(into, filter="data")
+            members = [member for member in tar if _stays_inside(member)]
+            tar.extractall(into, members)  # noqa: S202 - the first releases of Python 3.11 have no `filter`
         for path in into.rglob("*"):
             path.chmod(0o700 if path.is_dir() else 0o600)
     except (OSError, tarfile.TarError) as error:
@@ -108,6 +109,12 @@ def _unpack(archive: Path, into: Path) -> Path:
     if not (into / BOOK).is_file() or not (into / FOLDER / "keys").is_dir():
         raise CannotRun(f"{archive} 不是本服务的备份。", f"{archive} is no backup of this service.")
     return into
+
+
+def _stays_inside(member: tarfile.TarInfo) -> bool:
+    """Whether unpacking writes a file or a folder below the folder that it is unpacked into, and nothing else."""
+    path = PurePosixPath(member.name)
+    return (member.isfile() or member.isdir()) and not path.is_absolute() and ".." not in path.parts
 
 
 def _take_away(data: Path) -> None:
