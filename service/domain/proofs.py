@@ -20,7 +20,7 @@ class ProofState(StrEnum):
 class UnknownLot(NotFound):
     """The proof names a lot that the seller does not hold; name only lots that the seller received (GET /v1/lots)."""
 
-    title = "合法来源证明所列批次并非卖方持有；请只列卖方已收货的批次（见 GET /v1/lots）"
+    title = "合法来源证明所列矿石批并非卖方持有；请只列卖方已收货的矿石批（见 GET /v1/lots）"
     rule = "R23"
 
 

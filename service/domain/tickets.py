@@ -41,21 +41,21 @@ class CheckReason(StrEnum):
 class ContractIsClosed(Refusal):
     """This contract is closed: no more tickets can be issued under it."""
 
-    title: ClassVar[str] = "该合同已关闭，不能再开具运输单"
+    title: ClassVar[str] = "该合同已关闭，不能再开具运单"
     rule: ClassVar[str | None] = "W08"
 
 
 class ContractHasEnded(Refusal):
     """This contract ended before the ticket would become valid: `valid_until` is the contract's last day."""
 
-    title: ClassVar[str] = "运输单生效时该合同已到期，valid_until 为合同的最后一日"
+    title: ClassVar[str] = "运单生效时该合同已到期，valid_until 为合同的最后一日"
     rule: ClassVar[str | None] = "W08"
 
 
 class SlipGoesWithoutTickets(Refusal):
     """This slip was filed without tickets: its kilograms were handed over when it was filed."""
 
-    title: ClassVar[str] = "该内部交接单按不用运输单填报，填报时数量已交接完毕"
+    title: ClassVar[str] = "该内部交接单按不用运单填报，填报时数量已交接完毕"
     rule: ClassVar[str | None] = "R24"
 
 
@@ -69,21 +69,21 @@ class SourceStationNotTheSellers(Refusal):
 class QuotaIsUsedUp(Refusal):
     """The quota has not the planned kilograms left, and its office has decided that tickets are then refused."""
 
-    title: ClassVar[str] = "剩余指标不足计划数量，主管部门规定此时不予开具运输单"
+    title: ClassVar[str] = "剩余指标不足计划数量，主管部门规定此时不予开具运单"
     rule: ClassVar[str | None] = "O03"
 
 
 class TicketAlreadyWeighed(Refusal):
     """This ticket's load has passed a scale: it can no longer be cancelled, only returned with a weighing of its own."""
 
-    title: ClassVar[str] = "该运输单已过磅，不能取消；如需退回，请按退货流程过磅"
+    title: ClassVar[str] = "该运单已过磅，不能取消；如需退回，请按退货流程过磅"
     rule: ClassVar[str | None] = "W10"
 
 
 class TicketHasEnded(Refusal):
     """This ticket has ended; `state` says how."""
 
-    title: ClassVar[str] = "该运输单已终结，state 为其最终状态"
+    title: ClassVar[str] = "该运单已终结，state 为其最终状态"
     rule: ClassVar[str | None] = "W01"
 
 
