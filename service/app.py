@@ -84,7 +84,6 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
             state.people = await stack.enter_async_context(
                 People.know(state.database, state.cache, state.keys, endpoints.redis_url, settings)
             )
-            state.streams = state.cache.waiting
             state.weighings = await stack.enter_async_context(weighings.weighing_batcher(state))
             state.issuing = await stack.enter_async_context(tickets.issuing_batcher(state))
             await stack.enter_async_context(chores(state.database, state.cache.commands, state.clock, state.policies))

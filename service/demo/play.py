@@ -71,7 +71,6 @@ class Play:
         self.sequences: defaultdict[UUID, int] = defaultdict(int)
         self.agenda: defaultdict[int, list[tuple[int, Callable[[datetime], Awaitable[None]]]]] = defaultdict(list)
         self.driving: defaultdict[int, list[Load]] = defaultdict(list)
-        self.loads = 0
 
     async def perform(self, password_hash: str, told: Callable[[int, int], None]) -> None:
         """Play it all; `told` hears the days played and the days in all."""
@@ -357,7 +356,6 @@ class Play:
                     sign=self.sign,
                     policies=self.policies,
                 )
-        self.loads += len(loads)
 
     async def _issue_tickets(self, loads: Sequence[Load], trucks: Sequence[Truck], day: int) -> list[str]:
         at = self._moment(day, 8 * 60)
