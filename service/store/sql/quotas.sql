@@ -23,6 +23,39 @@ SELECT code, name, name_en, level FROM jurisdiction
 -- Locks nothing; leans on account_by_owner.
 SELECT id, owner_id, earmark FROM account WHERE owner_id = ANY($1::uuid[]) AND kind = 'quota' AND year = $2
 
+-- name: lately
+-- Locks nothing; leans on a_source_line_leaves_once from where the columns of accounts ($1) ended at seq $3, when the window began:
+-- what left since the time $2, as of seq $4, less what of it was taken back.
+SELECT asked.account, went.kg
+FROM unnest($1::bigint[]) AS asked (account)
+CROSS JOIN LATERAL (
+    WITH gone AS (
+        SELECT movement, source_kg, seq, occurred_at FROM leg
+        WHERE
+            source = asked.account AND NOT source_behind AND source_lo >= coalesce((
+                SELECT source_lo + source_kg FROM leg AS earlier
+                WHERE earlier.source = asked.account AND NOT earlier.source_behind AND earlier.seq <= $3
+                ORDER BY source_lo DESC
+                LIMIT 1
+            ), 0)
+        UNION ALL
+        SELECT movement, source_kg, seq, occurred_at FROM leg WHERE source = asked.account AND source_behind AND seq > $3
+    ),
+
+    lately AS MATERIALIZED (
+        SELECT movement, source_kg FROM gone
+        WHERE occurred_at >= $2 AND seq <= $4
+    )
+
+    SELECT coalesce(sum(source_kg), 0)::bigint - coalesce((
+        SELECT sum(hi - lo) FROM hole
+        WHERE
+            account = asked.account AND side = 'out' AND kind = 'cut' AND seq > $3 AND seq <= $4
+            AND movement IN (SELECT movement FROM lately)
+    ), 0)::bigint AS kg
+    FROM lately
+) AS went
+
 -- name: held
 -- Locks nothing; leans on ticket_held: what open tickets plan to draw on each account.
 SELECT source_account AS account, sum(planned_kg)::bigint AS kg
