@@ -172,11 +172,11 @@ class PublishedTableOut(BaseModel):
 
 @router.get("/v1/quotas")
 async def show_tree(
-    connection: ReaderDep, actor: ReaderActor, year: QuotaYear, as_of: Instant | None = None
+    connection: ReaderDep, actor: ReaderActor, year: QuotaYear, at: Now, as_of: Instant | None = None
 ) -> TreeOut:
     """Province, cities, counties and holders: an office sees its area and the chain above it, an enterprise its own."""
     past = await quotas.moment(connection, as_of)
-    found = await quotas.tree(connection, year, area=actor.area, enterprise_id=actor.enterprise_id, past=past)
+    found = await quotas.tree(connection, year, area=actor.area, enterprise_id=actor.enterprise_id, past=past, at=at)
     return TreeOut(year=year, as_of=as_of, province=NodeOut.of(found))
 
 
@@ -192,12 +192,12 @@ async def show_published(
 
 @router.get("/v1/mines/{mine_id}/quota")
 async def show_mine_quota(
-    mine_id: UUID, connection: ReaderDep, actor: ReaderActor, year: QuotaYear, as_of: Instant | None = None
+    mine_id: UUID, connection: ReaderDep, actor: ReaderActor, year: QuotaYear, at: Now, as_of: Instant | None = None
 ) -> MineQuotaOut:
     """One mine's quota: what it got, what left, and by which tranches."""
     past = await quotas.moment(connection, as_of)
     found = await quotas.mine_quota(
-        connection, mine_id, year, area=actor.area, enterprise_id=actor.enterprise_id, past=past
+        connection, mine_id, year, area=actor.area, enterprise_id=actor.enterprise_id, past=past, at=at
     )
     return MineQuotaOut(
         mine_id=mine_id,

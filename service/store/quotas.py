@@ -13,7 +13,7 @@ from service.domain.ledger import AccountKey, AccountKind
 from service.domain.places import Places
 from service.domain.quotas import Figures, Holding, Node, Overcommitment, Place, Pool, PoolOverdraw, chain
 from service.domain.refusals import NotFound
-from service.domain.units import Kilograms
+from service.domain.units import Kilograms, shanghai_year
 from service.store import ledger, provenance
 from service.store.accounts import find_accounts
 from service.store.sentences import sentences
@@ -66,11 +66,17 @@ async def moment(connection: Connection, at: datetime | None) -> Moment | None:
 
 
 async def tree(
-    connection: Connection, year: int, *, area: str | None, enterprise_id: UUID | None, past: Moment | None
+    connection: Connection,
+    year: int,
+    *,
+    area: str | None,
+    enterprise_id: UUID | None,
+    past: Moment | None,
+    at: datetime,
 ) -> Node:
     """The quota tree as an office of an area sees it, with the chain above it, or an enterprise: its own holders only."""
     rows = await connection.fetch(SQL["holders"], None, enterprise_id, None)
-    accounts = await _accounts(connection, [row["id"] for row in rows], year, past)
+    accounts = await _accounts(connection, [row["id"] for row in rows], year, past, at=at)
     contracted = await _contracted(connection, [row["id"] for row in rows], year, past)
     places = {row["code"]: Place(**row) for row in await connection.fetch(SQL["places"])}
     holdings = [
@@ -158,12 +164,13 @@ async def mine_quota(
     area: str | None,
     enterprise_id: UUID | None,
     past: Moment | None,
+    at: datetime,
 ) -> MineQuota:
     """A mine's quota of a year, if it lies in the area or belongs to the enterprise; raises NotFound (O01, O04)."""
     rows = await connection.fetch(SQL["holders"], area, enterprise_id, [mine_id])
     if [row["kind"] for row in rows] != [HolderKind.MINE]:
         raise NotFound
-    accounts = (await _accounts(connection, [mine_id], year, past))[mine_id]
+    accounts = (await _accounts(connection, [mine_id], year, past, at=at))[mine_id]
     contracted = await _contracted(connection, [mine_id], year, past)
     ids = [account.id for account in accounts]
     return MineQuota(
@@ -194,12 +201,17 @@ async def _balances(
 
 
 async def _accounts(
-    connection: Connection, owners: Collection[UUID], year: int, past: Moment | None
+    connection: Connection, owners: Collection[UUID], year: int, past: Moment | None, *, at: datetime
 ) -> dict[UUID, list[Account]]:
     """The quota accounts of holders, with what open tickets hold of each."""
     accounts = await _balances(connection, owners, year, past)
     ids = [account.id for own in accounts.values() for account in own]
-    rows = await (connection.fetch(SQL["held_at"], ids, past.at) if past else connection.fetch(SQL["held"], ids))
+    this_year = shanghai_year(past.at if past else at)
+    rows = await (
+        connection.fetch(SQL["held_at"], ids, past.at, this_year)
+        if past
+        else connection.fetch(SQL["held"], ids, this_year)
+    )
     held = {row["account"]: row["kg"] for row in rows}
     return {
         owner: [

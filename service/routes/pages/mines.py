@@ -44,7 +44,7 @@ async def show_mine(
         mine=rows[0],
         year=asked,
         years=sorted({present, asked, *(await reads.quota_years(connection))}, reverse=True)[:YEARS_SHOWN],
-        quota=await quotas.show_mine_quota(mine_id, connection, actor, asked),
+        quota=await quotas.show_mine_quota(mine_id, connection, actor, asked, request.app.state.clock.now()),
         beyond=await reads.loads_beyond(connection, mine_id, asked, LOADS_NAMED),
         held=await provenance.mine_holders(mine_id, connection, actor, asked, limit=HOLDERS_NAMED),
     )

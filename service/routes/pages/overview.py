@@ -49,7 +49,7 @@ async def overview(
         return RedirectResponse("/tickets", 303)
     present = shanghai_year(request.app.state.clock.now())
     asked = year or present
-    tree = await quotas.show_tree(connection, actor, asked)
+    tree = await quotas.show_tree(connection, actor, asked, request.app.state.clock.now())
     own = own_node(tree.province, actor)
     firm = {}
     if actor.role is Role.ENTERPRISE:
