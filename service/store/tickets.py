@@ -37,6 +37,8 @@ def _ticket(row: Record | Mapping[str, Any]) -> Ticket:
         row["valid_until"],
         row["account"],
         row["source_account"],
+        row["project_id"],
+        row["stock_id"],
     )
 
 
@@ -143,6 +145,8 @@ async def issue(connection: Connection, issues: Sequence[Issue], *, at: datetime
         [ticket.account for ticket in tickets],
         [ticket.source_account for ticket in tickets],
         [",".join(issue.flags) for issue in issues],
+        [ticket.project_id for ticket in tickets],
+        [ticket.stock_id for ticket in tickets],
     )
 
 
