@@ -117,8 +117,8 @@ async def file_versions(
     if mines := {mine_id for mine_id in (contract.mine_id, after.mine_id) if mine_id}:
         for year in sorted({contract.signed_on.year, after.signed_on.year}):
             await watch_commitments(connection, mines, year, at=at)
-    own_framework = {contract.id} if after.is_framework else set()
-    for framework_id in sorted({contract.framework_id, after.framework_id} - {None} | own_framework, key=str):
+    named = (contract.framework_id, after.framework_id, contract.id if after.is_framework else None)
+    for framework_id in sorted({framework_id for framework_id in named if framework_id}):
         await watch_framework(connection, framework_id, at=at)
     return assessment
 

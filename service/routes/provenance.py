@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, computed_field
 
 from service.auth import may
 from service.db import Connection, ReaderDep, Record
@@ -24,6 +24,7 @@ ReadsProvenance = Annotated[Actor, Depends(may("provenance.read"))]
 AsOf = Annotated[Instant | None, Query(description="what was known then")]
 Limit = Annotated[int, Query(ge=1, le=5_000, description="how many origins and steps are named; the rest is summed")]
 MOST_NAMED = 500
+LEGACY = "LEGACY"
 
 
 class OriginOut(BaseModel):
@@ -37,6 +38,13 @@ class OriginOut(BaseModel):
     tranche_id: UUID
     document_no: str
     kg: int
+    source: str = "mine"
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def tag(self) -> str | None:
+        """LEGACY stays on every kilogram of declared stock, whatever it is mixed with and made into (R01b, E30)."""
+        return LEGACY if self.source == "stock" else None
 
 
 class UnprovenOut(BaseModel):
