@@ -122,7 +122,7 @@ async def ticket_provenance(
     gone = (await provenance.let_out(connection, [account], size))[account]
     _, onward = await provenance.steps_forward(connection, gone, size)
     onward = [step for step in onward if step.source.account == account]
-    return await _answer(connection, answer, [*steps, *onward], limit, actor=actor)
+    return await answer_of(connection, answer, [*steps, *onward], limit, actor=actor)
 
 
 @router.get("/lots/{lot_id}")
@@ -134,7 +134,7 @@ async def lot_provenance(
     if account is None:
         raise NotFound
     answer, steps = await _walk(connection, [account], await _size(connection, as_of))
-    return await _answer(connection, answer, steps, limit, actor=actor)
+    return await answer_of(connection, answer, steps, limit, actor=actor)
 
 
 @router.get("/contracts/{contract_id}")
@@ -146,7 +146,7 @@ async def contract_provenance(
     if accounts is None:
         raise NotFound
     answer, steps = await _walk(connection, accounts, await _size(connection, as_of))
-    return await _answer(connection, answer, steps, limit, actor=actor)
+    return await answer_of(connection, answer, steps, limit, actor=actor)
 
 
 @router.get("/mines/{mine_id}")
@@ -197,9 +197,10 @@ async def _walk(
     return [fragment for trace in traces for fragment in trace.fragments], steps
 
 
-async def _answer(
+async def answer_of(
     connection: Connection, fragments: Sequence[Fragment], steps: Sequence[Step], limit: int, *, actor: Actor
 ) -> ProvenanceOut:
+    """What a walk has found, in words, as far as the reader may know them."""
     found = shares(fragments)
     named, rest = bounded(found, limit)
     carried = flows(steps)
