@@ -18,8 +18,11 @@ from service.keys import KeyRing
 from service.routes import (
     alerts,
     allotments,
+    amendments,
+    attachments,
     contracts,
     enterprises,
+    grades,
     health,
     jurisdictions,
     lines,
@@ -27,6 +30,7 @@ from service.routes import (
     lots,
     mines,
     movements,
+    origins,
     pages,
     people,
     projects,
@@ -41,6 +45,7 @@ from service.routes import (
 )
 from service.routes import problems as problem_pages
 from service.settings import Settings
+from service.vault import Vault
 
 # A request is held against each in turn: the busiest come first.
 ROUTERS = (
@@ -60,6 +65,10 @@ ROUTERS = (
     allotments.router,
     quotas.router,
     contracts.router,
+    amendments.router,
+    grades.router,
+    origins.router,
+    *attachments.routers,
     slips.router,
     lots.router,
     movements.router,
@@ -94,8 +103,12 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
     app.state.settings = settings
     app.state.clock = Clock(settings.clock)
     app.state.policies = Policies()
+    app.state.vault = Vault(settings.data / "attachments")
     app.add_middleware(
-        Gate, body_limit_bytes=settings.body_limit_bytes, secure=settings.public_url.startswith("https://")
+        Gate,
+        body_limit_bytes=settings.body_limit_bytes,
+        upload_limit_bytes=settings.upload_limit_bytes,
+        secure=settings.public_url.startswith("https://"),
     )
     problems.install(app)
     for router in ROUTERS:

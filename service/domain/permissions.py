@@ -97,6 +97,8 @@ PERMISSIONS = MappingProxyType(
         "contracts.read": _PARTIES_READ,
         "contracts.file": {Role.ENTERPRISE: Reach.PARTY},
         "contracts.close": {Role.ENTERPRISE: Reach.PARTY, **_offices()},
+        "attachments.read": _PARTIES_READ,
+        "attachments.add": {Role.ENTERPRISE: Reach.PARTY, **_offices()},
         "slips.read": _PARTIES_READ,
         "slips.file": {Role.ENTERPRISE: Reach.PARTY},
         "lots.read": _PARTIES_READ,

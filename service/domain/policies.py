@@ -1,6 +1,7 @@
 """The policy values: what the offices have decided where the notice is silent or ambiguous."""
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from fractions import Fraction
 
@@ -51,6 +52,8 @@ class Policies:
     filing_rolls_over_holidays: bool = False  # R22
     trader_files: bool = True  # R22
     slip_days: int = 15  # R24
+    listed_grades: bool = False  # E46: whether filing takes only grades of the list
+    stock_declared_until: date = date(2026, 12, 31)  # R01b: the last day on which stock is declared (E30)
 
     # The weighbridge
     transit_tolerance_share: Fraction = Fraction(5, 1000)  # W02

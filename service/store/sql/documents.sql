@@ -69,7 +69,8 @@ WHERE account.id = ANY($1::bigint[])
 -- Locks nothing; leans on the primary keys.
 SELECT
     allotment.id AS tranche_id, allotment.year, allotment.quarter, allotment.kind, allotment.document_no,
-    mine.id AS mine_id, coalesce(mine.name, project.name, holder.name) AS mine, mine.licence_number AS licence
+    mine.id AS mine_id, coalesce(mine.name, project.name, holder.name) AS mine, mine.licence_number AS licence,
+    CASE WHEN allotment.project_id IS NOT NULL THEN 'project' WHEN allotment.stock_id IS NOT NULL THEN 'stock' ELSE 'mine' END AS source
 FROM allotment
 LEFT JOIN mine ON mine.id = allotment.mine_id
 LEFT JOIN project ON project.id = allotment.project_id
