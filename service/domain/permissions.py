@@ -99,6 +99,8 @@ PERMISSIONS = MappingProxyType(
         "contracts.close": {Role.ENTERPRISE: Reach.PARTY, **_offices()},
         "slips.read": _PARTIES_READ,
         "slips.file": {Role.ENTERPRISE: Reach.PARTY},
+        "runs.read": _PARTIES_READ,
+        "runs.file": {Role.ENTERPRISE: Reach.PARTY},
         "lots.read": _PARTIES_READ,
         "tickets.read": _ALL_READ,
         "tickets.issue": {Role.ENTERPRISE: Reach.PARTY},
