@@ -295,15 +295,16 @@ async def test_a_walk_leaves_the_settings_of_its_transaction_alone(connection: C
 @pytest.mark.parametrize("name", ["trace_back", "trace_forward"])
 async def test_a_walk_that_was_planned_on_an_empty_book_goes_by_index(connection: Connection, name: str) -> None:
     await connection.fetch(provenance.SQL["steady"])
-    switches = "boolean, boolean" if name == "trace_back" else "boolean"
+    kind, value = ("boolean", "FALSE") if name == "trace_back" else ("integer", "9")
     await connection.execute(
-        f"PREPARE walk (bigint[], bigint[], bigint[], bigint, {switches}) AS {provenance.SQL[name]}"
+        f"PREPARE walk (bigint[], bigint[], bigint[], bigint, boolean, {kind}) AS {provenance.SQL[name]}"
     )
 
-    falses = ", ".join("FALSE" for _ in switches.split(","))
-    plan = await connection.fetch(f"EXPLAIN EXECUTE walk ('{{1}}', '{{0}}', '{{9}}', 5, {falses})")
+    plan = await connection.fetch(f"EXPLAIN EXECUTE walk ('{{1}}', '{{0}}', '{{9}}', 5, FALSE, {value})")
 
     await connection.execute("DEALLOCATE walk")
     lines = [row[0] for row in plan]
     assert any("Index" in line and "on leg" in line for line in lines)
+    assert sum("hole_by_length" in line for line in lines) == 1
+    assert sum("hole_by_place" in line for line in lines) == 2
     assert not [line for line in lines if "Seq Scan" in line or "Hash Join" in line or "Merge Join" in line]
