@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -93,6 +94,22 @@ def verify(data: Data = HERE) -> None:
 
 
 @app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="新文件夹 / a new folder for the files", show_default=False)],
+    data: Data = HERE,
+) -> None:
+    """导出账本供外部核验 / Write the book for those who audit it elsewhere, without the service and without its keys."""
+    if folder.exists():
+        raise CannotRun(f"{folder} 已存在。请另取一个名称。", f"There is {folder} already. Give another name.")
+    try:
+        with ExitStack() as stack:
+            book.write(_database(data, stack), _public_keys(data), folder)
+    except OSError as error:
+        raise CannotRun(f"无法写入 {folder}: {error}", f"The export {folder} could not be written: {error}") from error
+    typer.echo(folder)
+
+
+@app.command()
 def backup(archive: Archive, data: Data = HERE) -> None:
     """备份 / Write the book and the keys into one file, whether the service runs or not."""
     with ExitStack() as stack:
@@ -134,12 +151,15 @@ def _database(data: Path, stack: ExitStack) -> str:
 
 
 def _verify(url: str, data: Path) -> None:
-    public_keys = KeyRing.open(data, Clock().now()).public_keys(Purpose.LEDGER)
-    findings = book.run(url, public_keys, typer.echo, data / "attachments")
+    findings = book.run(url, _public_keys(data), typer.echo, data / "attachments")
     for finding in findings:
         typer.echo(finding)
     if findings:
         raise typer.Exit(1)
+
+
+def _public_keys(data: Path) -> Mapping[int, bytes]:
+    return KeyRing.open(data, Clock().now()).public_keys(Purpose.LEDGER)
 
 
 def _settings(data: Path, taken: socket.socket) -> Settings:
