@@ -14,7 +14,7 @@ from service.verify.database import read_book
 from service.verify.files import read_export, write_export
 from service.verify.findings import Finding, Findings
 
-__all__ = ["Finding", "export", "run", "run_export", "verify"]
+__all__ = ["Finding", "export", "run", "run_export", "run_to_files", "verify"]
 
 Say = Callable[[str], None]
 
@@ -51,6 +51,19 @@ async def export(connection: asyncpg.Connection, public_keys: Mapping[int, bytes
     """Write all that an outsider needs to audit the book without the service, in one snapshot, into an empty folder."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await write_export(connection, public_keys, folder)
+
+
+def run_to_files(database_url: str, public_keys: Mapping[int, bytes], folder: Path) -> None:
+    """`export` of a database by its URL."""
+
+    async def attached() -> None:
+        connection = await asyncpg.connect(database_url)
+        try:
+            await export(connection, public_keys, folder)
+        finally:
+            await connection.close()
+
+    asyncio.run(attached())
 
 
 def run_export(folder: Path, public_keys: Mapping[int, bytes] | None = None, say: Say = print) -> list[Finding]:
