@@ -182,7 +182,7 @@ def _public_keys(data: Path) -> Mapping[int, bytes]:
 
 
 def _verify(url: str, data: Path) -> None:
-    findings = book.run(url, _public_keys(data), typer.echo)
+    findings = book.run(url, _public_keys(data), typer.echo, data / "attachments")
     for finding in findings:
         typer.echo(finding)
     if findings:

@@ -189,7 +189,9 @@ async def show_tree(
     """Province, cities, counties and holders: an office sees its area and the chain above it, an enterprise its own."""
     past = await quotas.moment(connection, as_of)
     window = Window.of(year, shanghai_day(as_of or at))
-    found = await quotas.tree(connection, year, window, area=actor.area, enterprise_id=actor.enterprise_id, past=past)
+    found = await quotas.tree(
+        connection, year, window, area=actor.area, enterprise_id=actor.enterprise_id, past=past, at=at
+    )
     return TreeOut(year=year, as_of=as_of, province=NodeOut.of(found, window))
 
 
@@ -211,7 +213,7 @@ async def show_mine_quota(
     past = await quotas.moment(connection, as_of)
     window = Window.of(year, shanghai_day(as_of or at))
     found = await quotas.mine_quota(
-        connection, mine_id, year, window, area=actor.area, enterprise_id=actor.enterprise_id, past=past
+        connection, mine_id, year, window, area=actor.area, enterprise_id=actor.enterprise_id, past=past, at=at
     )
     return MineQuotaOut(
         mine_id=mine_id,

@@ -13,7 +13,7 @@ from service.domain.ledger import AccountKey, AccountKind
 from service.domain.places import Places
 from service.domain.quotas import Figures, Holding, Node, Overcommitment, Place, Pool, PoolOverdraw, Window, chain
 from service.domain.refusals import NotFound
-from service.domain.units import Kilograms, start_of
+from service.domain.units import Kilograms, shanghai_year, start_of
 from service.store import ledger, provenance
 from service.store.accounts import find_accounts
 from service.store.sentences import sentences
@@ -74,10 +74,11 @@ async def tree(
     area: str | None,
     enterprise_id: UUID | None,
     past: Moment | None,
+    at: datetime,
 ) -> Node:
     """The quota tree as an office of an area sees it, with the chain above it, or an enterprise: its own holders only."""
     rows = await connection.fetch(SQL["holders"], None, enterprise_id, None)
-    accounts = await _accounts(connection, [row["id"] for row in rows], year, window, past)
+    accounts = await _accounts(connection, [row["id"] for row in rows], year, window, past, at=at)
     contracted = await _contracted(connection, [row["id"] for row in rows], year, past)
     places = {row["code"]: Place(**row) for row in await connection.fetch(SQL["places"])}
     holdings = [
@@ -166,12 +167,13 @@ async def mine_quota(
     area: str | None,
     enterprise_id: UUID | None,
     past: Moment | None,
+    at: datetime,
 ) -> MineQuota:
     """A mine's quota of a year, if it lies in the area or belongs to the enterprise; raises NotFound (O01, O04)."""
     rows = await connection.fetch(SQL["holders"], area, enterprise_id, [mine_id])
     if [row["kind"] for row in rows] != [HolderKind.MINE]:
         raise NotFound
-    accounts = (await _accounts(connection, [mine_id], year, window, past))[mine_id]
+    accounts = (await _accounts(connection, [mine_id], year, window, past, at=at))[mine_id]
     contracted = await _contracted(connection, [mine_id], year, past)
     ids = [account.id for account in accounts]
     return MineQuota(
@@ -202,12 +204,23 @@ async def _balances(
 
 
 async def _accounts(
-    connection: Connection, owners: Collection[UUID], year: int, window: Window | None, past: Moment | None
+    connection: Connection,
+    owners: Collection[UUID],
+    year: int,
+    window: Window | None,
+    past: Moment | None,
+    *,
+    at: datetime,
 ) -> dict[UUID, list[Account]]:
     """The quota accounts of holders, with what open tickets hold of each, and what left each lately."""
     accounts = await _balances(connection, owners, year, past)
     ids = [account.id for own in accounts.values() for account in own]
-    rows = await (connection.fetch(SQL["held_at"], ids, past.at) if past else connection.fetch(SQL["held"], ids))
+    this_year = shanghai_year(past.at if past else at)
+    rows = await (
+        connection.fetch(SQL["held_at"], ids, past.at, this_year)
+        if past
+        else connection.fetch(SQL["held"], ids, this_year)
+    )
     held = {row["account"]: row["kg"] for row in rows}
     lately = await _lately(connection, ids, window, past)
     return {

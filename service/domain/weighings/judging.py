@@ -53,7 +53,7 @@ def _weigh_out(record: Record, ticket: Ticket, seen: Circumstances, flags: list[
         beyond_kg = Kilograms(min(net_kg, max(0, terms.shipped_kg + net_kg - terms.kg)))
         flags += flags_of_the_contract(terms, beyond_kg, seen)
     legs = legs_of_the_load(ticket, terms, net_kg, seen.occurred_at)
-    if ticket.mine_id is None and any(is_suspense(leg.source) for leg in legs):
+    if ticket.source_id is None and any(is_suspense(leg.source) for leg in legs):
         flags.append(Flag.ORIGIN_UNPROVEN)
 
     settled = (Flag.NEVER_WEIGHED,) if journey.state is TicketState.EXPIRED else ()

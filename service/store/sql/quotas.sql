@@ -57,22 +57,37 @@ CROSS JOIN LATERAL (
 ) AS went
 
 -- name: held
--- Locks nothing; leans on ticket_held: what open tickets plan to draw on each account.
-SELECT source_account AS account, sum(planned_kg)::bigint AS kg
-FROM ticket
-WHERE source_account = ANY($1::bigint[]) AND state = 'issued'
-GROUP BY source_account
+-- Locks nothing; leans on account_by_owner and ticket_held: what open tickets plan to draw on each account; those still open at New
+-- Year draw on the new year's (E28): $2 is this year.
+SELECT wanted.id AS account, sum(ticket.planned_kg)::bigint AS kg
+FROM account AS wanted
+JOIN account AS own
+    ON own.kind = 'quota' AND own.owner_id = wanted.owner_id AND own.earmark IS NOT DISTINCT FROM wanted.earmark
+    AND greatest(own.year, $2) = wanted.year
+JOIN ticket ON ticket.source_account = own.id AND ticket.state = 'issued'
+WHERE wanted.id = ANY($1::bigint[])
+GROUP BY wanted.id
 
 -- name: held_at
--- Locks nothing; reads all tickets: for questions about the past. What was open at $2 and had not been weighed by then.
-SELECT source_account AS account, sum(planned_kg)::bigint AS kg
-FROM ticket
-WHERE source_account = ANY($1::bigint[]) AND issued_at <= $2 AND (ended_at IS NULL OR ended_at > $2)
+-- Locks nothing; reads all tickets: for questions about the past. What was open at $2, in the year $3, and had not been weighed by
+-- then; a ticket that waits for an officer, or whose load came from another truck, holds nothing.
+SELECT wanted.id AS account, sum(ticket.planned_kg)::bigint AS kg
+FROM account AS wanted
+JOIN account AS own
+    ON own.kind = 'quota' AND own.owner_id = wanted.owner_id AND own.earmark IS NOT DISTINCT FROM wanted.earmark
+    AND greatest(own.year, $3) = wanted.year
+JOIN ticket ON ticket.source_account = own.id
+WHERE wanted.id = ANY($1::bigint[]) AND ticket.issued_at <= $2 AND (ticket.ended_at IS NULL OR ticket.ended_at > $2)
+    AND ticket.state <> 'held' AND ticket.parent_id IS NULL
+    AND NOT EXISTS (
+        SELECT FROM ticket_act
+        WHERE ticket_act.ticket_id = ticket.id AND ticket_act.kind IN ('released', 'turned-down') AND ticket_act.done_at > $2
+    )
     AND NOT EXISTS (
         SELECT FROM weighing
         WHERE weighing.ticket_id = ticket.id AND direction = 'out' AND status = 'accepted' AND recorded_at <= $2
     )
-GROUP BY source_account
+GROUP BY wanted.id
 
 -- name: contracted
 -- Locks nothing; leans on contract_by_mine and slip_by_mine: filed and not yet shipped, of contracts that run in the year and
@@ -81,7 +96,7 @@ SELECT mine_id, sum(kg)::bigint AS kg
 FROM (
     SELECT mine_id, greatest(kg - shipped_kg, 0) AS kg
     FROM contract
-    WHERE mine_id = ANY($1::uuid[]) AND state <> 'closed'
+    WHERE mine_id = ANY($1::uuid[]) AND state <> 'closed' AND NOT is_framework
         AND $2::integer BETWEEN extract(YEAR FROM signed_on) AND extract(YEAR FROM valid_until)
     UNION ALL
     SELECT
@@ -109,7 +124,7 @@ FROM (
                 AND weighing.recorded_at <= $3
         ), 0) AS shipped_kg
     FROM contract
-    WHERE contract.mine_id = ANY($1::uuid[]) AND contract.created_at <= $3 AND (contract.closed_at IS NULL OR contract.closed_at > $3)
+    WHERE contract.mine_id = ANY($1::uuid[]) AND NOT is_framework AND contract.created_at <= $3 AND (contract.closed_at IS NULL OR contract.closed_at > $3)
         AND $2::integer BETWEEN extract(YEAR FROM contract.signed_on) AND extract(YEAR FROM contract.valid_until)
     UNION ALL
     SELECT
