@@ -36,7 +36,7 @@ from service.domain.weighings import (
     named_ticket,
     weigh,
 )
-from service.store import tickets, weighings
+from service.store import ticket_acts, tickets, weighings
 from service.store.weighings import Line, Refused, Told
 
 _TARES_KNOWN = 3
@@ -64,6 +64,7 @@ class Desk:
         self._tares: dict[str, list[tuple[datetime, int]]] = {}
         self._on_the_road: dict[str, set[UUID]] = {}
         self._shipments: dict[UUID, list[tuple[UUID, Kilograms]]] = {}
+        self._write_offs: dict[UUID, list[tuple[UUID, Kilograms]]] = {}
         self._changed_terms: set[UUID] = set()
         self._gaps: set[UUID] = set()
         self.lines: list[Line] = []
@@ -108,7 +109,7 @@ class Desk:
         for (station_id, direction), event, told in await weighings.find_events(connection, events, self._policies):
             self._remember(station_id, direction, event, told)
         self._terms = await weighings.lock_terms(
-            connection, sorted({ticket.contract_id for _, _, ticket in found if ticket.contract_id})
+            connection, sorted({contract_id for _, _, ticket in found for contract_id in ticket.contract_ids})
         )
         self._sources = await weighings.find_sources(
             connection,
@@ -123,6 +124,8 @@ class Desk:
             self._on_the_road = await weighings.find_on_the_road(connection, plates)
         if returning := {ticket.id for record, _, ticket in found if record.direction is Direction.BACK}:
             self._shipments = await weighings.find_shipments(connection, returning)
+        if lost := {ticket.id for _, _, ticket in found if self._journeys[ticket.id].state is TicketState.LOST}:
+            self._write_offs = await ticket_acts.find_write_offs(connection, lost)
 
     def judge(self, sent: Sent) -> Answer:
         """What becomes of one record."""
@@ -218,6 +221,8 @@ class Desk:
                 self._sources.get((ticket.mine_id, shanghai_year(occurred_at))) if ticket and ticket.mine_id else None,
                 usual_tare_kg,
                 bool(on_the_road and ticket and on_the_road - {ticket.id}),
+                self._revoked_at(record, ticket),
+                self._terms[ticket.onward_contract_id] if ticket and ticket.onward_contract_id else None,
             ),
             self._policies,
         )
@@ -227,6 +232,14 @@ class Desk:
         self._plan(line, ticket, outcome)
         if outcome.flags:
             self.alerts += alerts_of(line, station, ticket, outcome, has_gap=self._books[station.id].has_gap)
+
+    def _revoked_at(self, record: Record, ticket: Ticket | None) -> datetime | None:
+        """When the print that the record names was revoked, if another has replaced it (E37)."""
+        if ticket is None or not ticket.earlier_prints or record.ticket is None:
+            return None
+        naming = self._namings[record.ticket]
+        scanned = ticket.find_print(naming.digits) if naming and naming.digits else None
+        return scanned.revoked_at if scanned else None
 
     def _usual_tare(self, record: Record, occurred_at: datetime) -> int | None:
         known = self._tares[record.plate]
@@ -244,14 +257,14 @@ class Desk:
                 on_the_road.add(ticket.id)
             else:
                 on_the_road.discard(ticket.id)
-        if ticket.contract_id and (outcome.shipped_kg or outcome.received_kg):
-            terms = self._terms[ticket.contract_id]
-            self._terms[ticket.contract_id] = replace(
+        for contract_id in ticket.contract_ids if outcome.shipped_kg or outcome.received_kg else ():
+            terms = self._terms[contract_id]
+            self._terms[contract_id] = replace(
                 terms,
                 shipped_kg=Kilograms(terms.shipped_kg + outcome.shipped_kg),
                 received_kg=Kilograms(terms.received_kg + outcome.received_kg),
             )
-            self._changed_terms.add(ticket.contract_id)
+            self._changed_terms.add(contract_id)
         if ticket.mine_id and outcome.beyond_contract_kg:
             self.overshipped[shanghai_year(occurred_at)].add(ticket.mine_id)
         self._settled += [(flag, "ticket", str(ticket.id)) for flag in outcome.settled]
@@ -262,6 +275,10 @@ class Desk:
         if not outcome.legs and not outcome.give_back_kg:
             return
         fact = fact_of(told.id, told.station_id, told.body_hash)
+        if ticket is not None and outcome.recovers:
+            for movement_id, kg in self._write_offs.pop(ticket.id, []):
+                told.movement_ids.append(movement_id)
+                self.steps.append(GiveBack(movement_id, kg, occurred_at, fact))
         left_kg = outcome.give_back_kg
         if ticket is not None and left_kg:
             for movement_id, kg in self._shipments[ticket.id]:
