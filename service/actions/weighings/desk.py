@@ -114,9 +114,9 @@ class Desk:
         self._sources = await weighings.find_sources(
             connection,
             {
-                (ticket.mine_id, shanghai_year(at))
+                (ticket.source_id, shanghai_year(at))
                 for record, at, ticket in found
-                if ticket.mine_id and record.direction is Direction.OUT
+                if ticket.source_id and record.direction is Direction.OUT
             },
         )
         self._tares = await weighings.find_tares(connection, {one.record.plate for one, _ in self._fresh})
@@ -218,7 +218,9 @@ class Desk:
                 ticket,
                 self._journeys[ticket.id] if ticket else Journey(),
                 self._terms[ticket.contract_id] if ticket and ticket.contract_id else None,
-                self._sources.get((ticket.mine_id, shanghai_year(occurred_at))) if ticket and ticket.mine_id else None,
+                self._sources.get((ticket.source_id, shanghai_year(occurred_at)))
+                if ticket and ticket.source_id
+                else None,
                 usual_tare_kg,
                 bool(on_the_road and ticket and on_the_road - {ticket.id}),
                 self._revoked_at(record, ticket),

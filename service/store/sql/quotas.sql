@@ -96,7 +96,7 @@ SELECT mine_id, sum(kg)::bigint AS kg
 FROM (
     SELECT mine_id, greatest(kg - shipped_kg, 0) AS kg
     FROM contract
-    WHERE mine_id = ANY($1::uuid[]) AND state <> 'closed'
+    WHERE mine_id = ANY($1::uuid[]) AND state <> 'closed' AND NOT is_framework
         AND $2::integer BETWEEN extract(YEAR FROM signed_on) AND extract(YEAR FROM valid_until)
     UNION ALL
     SELECT
@@ -124,7 +124,7 @@ FROM (
                 AND weighing.recorded_at <= $3
         ), 0) AS shipped_kg
     FROM contract
-    WHERE contract.mine_id = ANY($1::uuid[]) AND contract.created_at <= $3 AND (contract.closed_at IS NULL OR contract.closed_at > $3)
+    WHERE contract.mine_id = ANY($1::uuid[]) AND NOT is_framework AND contract.created_at <= $3 AND (contract.closed_at IS NULL OR contract.closed_at > $3)
         AND $2::integer BETWEEN extract(YEAR FROM contract.signed_on) AND extract(YEAR FROM contract.valid_until)
     UNION ALL
     SELECT
