@@ -106,7 +106,7 @@ def export(
             book.write(_database(data, stack), _public_keys(data), folder)
     except OSError as error:
         raise CannotRun(f"无法写入 {folder}: {error}", f"The export {folder} could not be written: {error}") from error
-    typer.echo(folder)
+    typer.echo(f"python -m service.verify {folder}")
 
 
 @app.command()
