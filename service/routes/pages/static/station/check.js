@@ -10,14 +10,18 @@ import { faultsOf, read, stationMark, typedNumber } from "./codes.js";
  */
 export async function judge(text, { knowledge, stationId, atMs, plate, seen }) {
   const number = typedNumber(text);
-  if (number) return verdict(["number-only", ...usedBefore(seen, number)], { number, text: number });
+  if (number) {
+    const reasons = [knowledge.whyNumberRevoked(number), "number-only", ...usedBefore(seen, number)].filter(Boolean);
+    return verdict(reasons, { number, text: number });
+  }
 
   const code = await read(text, knowledge.keys);
   if (code.fault === "unknown-key" && knowledge.isEmpty) return verdict(["no-keys"], {});
   if (code.fault) return verdict([code.fault], {});
   const mark = stationMark(stationId);
   const reasons = faultsOf(code, atMs, plate);
-  if (knowledge.isRevoked(code)) reasons.unshift("ticket-cancelled");
+  const revoked = knowledge.whyRevoked(code);
+  if (revoked) reasons.unshift(revoked);
   if (code.sourceMark !== mark && code.destinationMark !== mark) reasons.push("wrong-station");
   reasons.push(...usedBefore(seen, code.number));
   return verdict(reasons, { code, number: code.number, text: code.digits });
@@ -38,11 +42,20 @@ const BAD = new Set([
   "unknown-key",
   "bad-signature",
   "ticket-cancelled",
+  "ticket-held",
+  "ticket-lost",
+  "ticket-used",
+  "print-replaced",
+  "unknown-ticket",
 ]);
 
+/** How loud the reasons are together. */
+export function levelOf(reasons) {
+  return reasons.some((reason) => BAD.has(reason)) ? "bad" : reasons.length ? "warn" : "good";
+}
+
 function verdict(reasons, { code = null, number = null, text = null }) {
-  const level = reasons.some((reason) => BAD.has(reason)) ? "bad" : reasons.length ? "warn" : "good";
-  return { level, reasons, code, number, text };
+  return { level: levelOf(reasons), reasons, code, number, text };
 }
 
 function usedBefore(seen, number) {

@@ -1,6 +1,6 @@
 /** One truck at a time: what is known of it, what is missing, and how it becomes a record. */
 import { Problem, Unreachable } from "./api.js";
-import { judge, likelyDirection } from "./check.js";
+import { judge, levelOf, likelyDirection } from "./check.js";
 import { stamp } from "./clock.js";
 import { plateAsSeen } from "./codes.js";
 import { allRecords, keepRecord } from "./queue.js";
@@ -162,7 +162,7 @@ export class Desk {
   /** What the service knows beyond the paper: used, cancelled, unknown. Nobody waits for it. */
   async #askOnline(visit) {
     const { verdict, plate } = visit;
-    if (!verdict.text) return;
+    if (!verdict.text || !this.#device.isApproved) return;
     let answer;
     try {
       const body = { code: verdict.text, plate: plate || null };
@@ -174,8 +174,7 @@ export class Desk {
     if (this.visit !== visit || visit.verdict !== verdict) return;
     const own = verdict.reasons.filter((reason) => reason === "wrong-station" || reason === "used-here");
     const reasons = [...new Set([...answer.reasons, ...own])];
-    const isTakenBack = reasons.includes("ticket-cancelled") || reasons.includes("unknown-ticket");
-    const level = isTakenBack || verdict.level === "bad" ? "bad" : reasons.length ? "warn" : "good";
+    const level = levelOf(reasons);
     visit.verdict = { ...verdict, level, reasons, online: answer.ticket };
     if (!visit.plate && answer.ticket) visit.plate = answer.ticket.plate;
     await this.#changed();
