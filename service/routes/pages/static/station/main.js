@@ -320,7 +320,7 @@ async function tick() {
   if (desk) screen.showScale(scale, desk.visit.id);
   setStrip("clock-wrong", clock.isWrong && { level: "bad", words: SAID["clock-wrong"], more: span(clock.offsetMs).join(" ") });
   setStrip("new-version", waitingVersion && { level: "warn", words: SAID["new-version"], action: { words: SAID.update, deed: update } });
-  if (device) {
+  if (desk) {
     setStrip("knowledge-old", knowledge.isOld && { level: "warn", words: SAID["knowledge-old"] });
     setStrip("waiting-approval", device.facts.state === "asked" && { level: "warn", words: SAID["waiting-approval"], more: strips.get("waiting-approval")?.more ?? "" });
     setStrip("revoked", device.isRevoked && { level: "bad", words: SAID.revoked, action: { words: SAID["enrol-anew"], deed: askToEnrol } });
