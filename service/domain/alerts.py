@@ -28,6 +28,8 @@ class Flag(StrEnum):
     UNKNOWN_TICKET = "unknown-ticket"
     TICKET_REUSED = "ticket-reused"
     TICKET_EXPIRED = "ticket-expired"
+    TICKET_HELD = "ticket-held"
+    TICKET_REVOKED = "ticket-revoked"
     WRONG_STATION = "wrong-station"
     PLATE_MISMATCH = "plate-mismatch"
     TWO_OPEN_TICKETS = "two-open-tickets"

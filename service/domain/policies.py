@@ -69,6 +69,7 @@ class Policies:
 
     # Plants
     yield_band_share: Fraction = Fraction(20, 100)  # P02
+    stocktake_cap_share: Fraction = Fraction(2, 100)  # P02, E31: of what a lot received
 
     def transit_tolerance(self, net_kg: Kilograms) -> Kilograms:
         """How far the two scales of a load may differ: a share of the source's net or a fixed weight, the larger."""

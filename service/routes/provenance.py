@@ -16,7 +16,7 @@ from service.domain.provenance import Ending, Flow, Fragment, Step, bounded, flo
 from service.domain.refusals import NotFound
 from service.domain.units import Kilograms
 from service.routes.fields import Instant
-from service.store import documents, provenance
+from service.store import documents, provenance, runs
 
 router = APIRouter(prefix="/v1/provenance", tags=["provenance"])
 
@@ -90,6 +90,12 @@ class ProvenanceOut(BaseModel):
     steps_left_out: int
 
 
+class ProductProvenanceOut(ProvenanceOut):
+    """A product's own mass, and that of the ore that it was made of: Σ origins + unproven = ore_kg."""
+
+    ore_kg: int
+
+
 class HolderOut(BaseModel):
     """Kilograms that rest in one account, whoever holds it."""
 
@@ -135,6 +141,20 @@ async def lot_provenance(
         raise NotFound
     answer, steps = await _walk(connection, [account], await _size(connection, as_of))
     return await answer_of(connection, answer, steps, limit, actor=actor)
+
+
+@router.get("/products/{product_id}")
+async def product_provenance(
+    product_id: UUID, connection: ReaderDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
+) -> ProductProvenanceOut:
+    """Where the ore of a product came from; products are lots that a run made."""
+    found = await runs.product_account(connection, product_id, actor=actor)
+    if found is None:
+        raise NotFound
+    account, kg = found
+    fragments, steps = await _walk(connection, [account], await _size(connection, as_of))
+    answer = await _answer(connection, fragments, steps, limit, actor=actor)
+    return ProductProvenanceOut(**{**dict(answer), "kg": kg, "ore_kg": answer.kg})
 
 
 @router.get("/contracts/{contract_id}")

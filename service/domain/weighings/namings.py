@@ -18,8 +18,10 @@ class Naming:
     digits: str | None = None
 
     def fits(self, ticket: Ticket) -> bool:
-        """Whether this is that ticket; a code must be the printed one, to the last digit of its signature."""
-        return ticket.code == self.digits if self.digits is not None else ticket.number == self.number
+        """Whether this is that ticket; a code must be one that was printed, to the last digit of its signature."""
+        if self.digits is None:
+            return ticket.number == self.number
+        return ticket.code == self.digits or ticket.find_print(self.digits) is not None
 
 
 _PLAIN_NUMBER = re.compile(r"[0-9]{13}")

@@ -136,6 +136,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "ticket": _("Ticket"),
             "weighing": _("Weighing"),
             "lot": _("Lot"),
+            "run": _("Run"),
             "station": _("Weighing station"),
             "allotment": _("Allotment"),
         },

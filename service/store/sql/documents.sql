@@ -46,7 +46,7 @@ SELECT
     account.id AS account, account.kind::text, account.year, account.grade, account.earmark, account.jurisdiction,
     coalesce(mine.enterprise_id, project.operator_id, stock.enterprise_id, owner.id) AS holder_id,
     coalesce(mine.name, project.name, owner.name, place.name) AS holder,
-    coalesce(ticket.number, contract.number, slip.number, stock.document_no, project.document_no) AS document,
+    coalesce(ticket.number, contract.number, slip.number, run.number, stock.document_no, project.document_no) AS document,
     array_remove(
         ARRAY[
             mine.enterprise_id, project.operator_id, stock.enterprise_id, owner.id,
@@ -63,6 +63,8 @@ LEFT JOIN enterprise AS owner ON owner.id = coalesce(stock.enterprise_id, accoun
 LEFT JOIN ticket ON ticket.id = account.document_id
 LEFT JOIN contract ON contract.id = account.document_id
 LEFT JOIN slip ON slip.id = account.document_id
+LEFT JOIN run_output AS output ON output.id = account.document_id
+LEFT JOIN run ON run.id = coalesce(output.run_id, account.document_id)
 WHERE account.id = ANY($1::bigint[])
 
 -- name: describe_tranches
