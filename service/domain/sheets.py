@@ -1,7 +1,7 @@
 """Sheets that people fill in (§10): what their columns are called, and what a cell must be before it is believed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -21,9 +21,9 @@ Cell = str | int | float | bool | date | datetime | None
 
 
 class SheetNotReadable(MalformedBody):
-    """This is no sheet that can be read; send .xlsx, or .csv in UTF-8 or GB 18030, or JSON (GET /v1/bulk/{kind}/template.xlsx)."""
+    """This is no sheet that can be read; send .xlsx, or .csv in UTF-8 or GB 18030, or JSON (GET /v1/bulk/template)."""
 
-    title = "无法读取该表格；请发送 .xlsx、UTF-8 或 GB 18030 编码的 .csv，或 JSON（模板见 GET /v1/bulk/{kind}/template.xlsx）"
+    title = "无法读取该表格；请发送 .xlsx、UTF-8 或 GB 18030 编码的 .csv，或 JSON（模板见 GET /v1/bulk/template）"
 
 
 class SheetHeadUnknown(MalformedBody):
@@ -175,21 +175,7 @@ def value_of(cell: Cell, kind: CellKind) -> str | int | bool | BadCell | None:
     """A cell as the API takes it, or why it cannot be believed; an empty one is None."""
     if cell is None or (isinstance(cell, str) and not cell.strip()):
         return None
-    match kind:
-        case CellKind.DAY:
-            return _day(cell)
-        case CellKind.MOMENT:
-            return _moment(cell)
-        case CellKind.TONNES:
-            return _scaled(cell, 1_000, "吨数", "tonnes", "kilogram")
-        case CellKind.YUAN:
-            return _scaled(cell, 100, "单价", "a price", "fen")
-        case CellKind.YES_NO:
-            return _yes_no(cell)
-        case CellKind.CODE:
-            return _code(cell)
-        case CellKind.TEXT:
-            return _text(cell)
+    return _READERS[kind](cell)
 
 
 def _code(cell: Cell) -> str | BadCell:
@@ -239,9 +225,9 @@ def _moment(cell: Cell) -> str | BadCell:
         return cell.replace(tzinfo=cell.tzinfo or SHANGHAI).isoformat()
     if isinstance(cell, str):
         if found := _MOMENT.fullmatch(cell.strip()):
-            parts = [int(part or 0) for part in found.groups()]
+            year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
             try:
-                return datetime(*parts[:6], tzinfo=SHANGHAI).isoformat()  # type: ignore[arg-type]
+                return datetime(year, month, day, hour, minute, second, tzinfo=SHANGHAI).isoformat()
             except ValueError:
                 pass
         elif re.search(r"([Zz]|[+-]\d{2}:\d{2})$", cell.strip()):
@@ -283,6 +269,19 @@ def _yes_no(cell: Cell) -> bool | BadCell:
     if said in _NO:
         return False
     return BadCell("yes-or-no", "请填“是”或“否”", "say yes or no")
+
+
+_READERS: Final[Mapping[CellKind, Callable[[Cell], str | int | bool | BadCell]]] = MappingProxyType(
+    {
+        CellKind.TEXT: _text,
+        CellKind.CODE: _code,
+        CellKind.DAY: _day,
+        CellKind.MOMENT: _moment,
+        CellKind.TONNES: lambda cell: _scaled(cell, 1_000, "吨数", "tonnes", "kilogram"),
+        CellKind.YUAN: lambda cell: _scaled(cell, 100, "单价", "a price", "fen"),
+        CellKind.YES_NO: _yes_no,
+    }
+)
 
 
 def lots_of(text: str) -> list[dict[str, str | int]]:
