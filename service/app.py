@@ -47,6 +47,7 @@ from service.routes import (
     weighings,
 )
 from service.routes import problems as problem_pages
+from service.routes.exports import Exports
 from service.settings import Settings
 from service.vault import Vault
 
@@ -110,6 +111,7 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
     app.state.clock = Clock(settings.clock)
     app.state.policies = Policies()
     app.state.vault = Vault(settings.data / "attachments")
+    app.add_middleware(Exports)
     app.add_middleware(
         Gate,
         body_limit_bytes=settings.body_limit_bytes,

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from service.domain.codes.texts import Malformed, folded
-from service.domain.refusals import MalformedBody
+from service.domain.refusals import MalformedBody, Refusal
 from service.domain.units import SHANGHAI
 
 MOST_ROWS: Final = 5_000
@@ -36,6 +36,12 @@ class TooManyRows(MalformedBody):
     """A sheet has at most `most` rows; send it in parts."""
 
     title = "一次最多 most 行；请分批发送"
+
+
+class ExportTooLarge(Refusal):
+    """This list has more than `most` entries; filter it, or read it page by page."""
+
+    title = "该列表超过 most 条；请加筛选条件，或分页读取"
 
 
 class SheetEmpty(MalformedBody):
