@@ -188,10 +188,6 @@ def _verify(url: str, data: Path) -> None:
         raise typer.Exit(1)
 
 
-def _public_keys(data: Path) -> Mapping[int, bytes]:
-    return KeyRing.open(data, Clock().now()).public_keys(Purpose.LEDGER)
-
-
 def _settings(data: Path, taken: socket.socket) -> Settings:
     """The settings for a data folder; without MEISU_PUBLIC_URL the printed codes lead to the address itself."""
     settings = Settings()
