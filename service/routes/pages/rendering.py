@@ -88,6 +88,7 @@ def environment(language: Language) -> Environment:
         "moment": moment,
         "word": lambda code, family: catalogue.gettext(word(code, family)),
         "name": isolated,
+        "zip": zip,
     }
     made.filters.update(filters)
     made.globals.update(language=language, static_url=static_url, share=share, reach=reach)

@@ -34,6 +34,13 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "filed": _("Filed by both sides"),
             "closed": _("Closed"),
         },
+        "amendment_state": {
+            "proposed": _("Waits for an answer"),
+            "agreed": _("Agreed"),
+            "declined": _("Declined"),
+            "withdrawn": _("Withdrawn"),
+        },
+        "bulk": {"contracts": _("Contracts"), "slips": _("Handover slips"), "tickets": _("Tickets")},
         "proof_state": {
             "none": _("No proof needed"),
             "complete": _("Proof complete"),
