@@ -86,7 +86,7 @@ async def test_r23_the_buyer_sees_the_origins_before_confirming(site: Site, stor
         lot = next(one for one in clerk.get("/v1/lots").json()["items"] if one["available_kg"] > 1_000)
     trader, plant = await visit(cast.TRADER_CLERK), await visit(cast.PLANT_CLERK)
     await trader.goto("/contracts/new")
-    await fill(trader, number="页面-3", seller=cast.TRADER.credit_code, buyer=cast.PLANT_TWO.credit_code, kg="2")
+    await fill(trader, number="页面-3", buyer=cast.PLANT_TWO.credit_code, kg="2")
     await fill(trader, signed_on="2026-03-09", grade="LM46", valid_until="2026-12-31")
     await trader.locator(f"[name='lot:{lot['id']}']").fill("1")
     await trader.get_by_role("button", name="提交备案").click()

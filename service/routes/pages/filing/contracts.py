@@ -31,7 +31,9 @@ FilesContracts = Annotated[Actor, Depends(may("contracts.file"))]
 async def begin_contract(request: Request, connection: ReaderDep, actor: FilesContracts) -> Response:
     """An empty form, with the firm's own code on the side that it is likely to be."""
     own = await _own_code(connection, actor)
-    typed = {"seller" if await _sources(connection, actor) else "buyer": own}
+    held = await lots.list_lots(connection, actor, holder=actor.enterprise_id, limit=1)
+    sells = await _sources(connection, actor) or held.items
+    typed = {"seller" if sells else "buyer": own}
     return await _form(request, connection, actor, typed)
 
 
