@@ -41,8 +41,8 @@ format: $(VENV)/installed  ## put code and imports in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-soak: $(VENV)/installed  ## ten thousand random histories of the ledger against its oracle, and a hundred crashes
-	$(BIN)/python -m pytest tests/ledger tests/test_crash.py --soak
+soak: $(VENV)/installed  ## ten thousand random histories of the ledger against its oracle, a hundred crashes, 1 200 damaged prints
+	$(BIN)/python -m pytest tests/ledger tests/test_crash.py tests/printed --soak
 
 load: $(VENV)/installed  ## visitors for half a minute, then the audit; SCENARIO=weighbridges (load/README.md), SECONDS=30
 	$(BIN)/python -m load $(or $(SCENARIO),weighbridges) --seconds $(or $(SECONDS),30)
