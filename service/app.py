@@ -18,29 +18,40 @@ from service.keys import KeyRing
 from service.routes import (
     alerts,
     allotments,
+    amendments,
+    attachments,
+    bulk,
     contracts,
+    devices,
     enterprises,
+    grades,
     health,
+    heartbeats,
     jurisdictions,
     lines,
     log,
     lots,
     mines,
     movements,
+    origins,
     pages,
     people,
     projects,
     provenance,
     quotas,
+    runs,
     slips,
     stations,
     stocks,
+    stocktakes,
     tickets,
     token,
     weighings,
 )
 from service.routes import problems as problem_pages
+from service.routes.exports import Exports
 from service.settings import Settings
+from service.vault import Vault
 
 # A request is held against each in turn: the busiest come first.
 ROUTERS = (
@@ -54,13 +65,22 @@ ROUTERS = (
     enterprises.router,
     mines.router,
     stations.router,
+    devices.router,
+    heartbeats.router,
     lines.router,
     projects.router,
     stocks.router,
     allotments.router,
     quotas.router,
     contracts.router,
+    amendments.router,
+    grades.router,
+    origins.router,
+    *attachments.routers,
+    bulk.router,
     slips.router,
+    runs.router,
+    stocktakes.router,
     lots.router,
     movements.router,
     provenance.router,
@@ -94,8 +114,13 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
     app.state.settings = settings
     app.state.clock = Clock(settings.clock)
     app.state.policies = Policies()
+    app.state.vault = Vault(settings.data / "attachments")
+    app.add_middleware(Exports)
     app.add_middleware(
-        Gate, body_limit_bytes=settings.body_limit_bytes, secure=settings.public_url.startswith("https://")
+        Gate,
+        body_limit_bytes=settings.body_limit_bytes,
+        upload_limit_bytes=settings.upload_limit_bytes,
+        secure=settings.public_url.startswith("https://"),
     )
     problems.install(app)
     for router in ROUTERS:

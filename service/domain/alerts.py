@@ -23,6 +23,7 @@ class Flag(StrEnum):
     ORIGIN_OVERPLEDGED = "origin-overpledged"
     ORIGIN_CIRCULAR = "origin-circular"
     SELLER_WITHOUT_QUOTA = "seller-without-quota"
+    FRAMEWORK_EXCEEDED = "framework-exceeded"
     NO_TICKET = "no-ticket"
     UNKNOWN_TICKET = "unknown-ticket"
     TICKET_REUSED = "ticket-reused"
@@ -45,6 +46,7 @@ class Flag(StrEnum):
     YIELD_OUT_OF_BAND = "yield-out-of-band"
     STOPPED_PLANT = "stopped-plant"
     STATION_SILENT = "station-silent"
+    CAMERA_FAULT = "camera-fault"
     CLOCK_SKEW = "clock-skew"
     SEQUENCE_GAP = "sequence-gap"
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from service.domain.alerts import Flag
 from service.domain.codes.plates import plate_as_seen
 from service.domain.codes.tickets import MOST_REISSUES
+from service.domain.grades import is_same_grade
 from service.domain.refusals import Refusal
 from service.domain.units import Kilograms, shanghai_day, shanghai_year
 
@@ -55,6 +56,20 @@ class ContractHasEnded(Refusal):
 
     title: ClassVar[str] = "运单生效时该合同已到期，valid_until 为合同的最后一日"
     rule: ClassVar[str | None] = "W08"
+
+
+class ContractIsAFramework(Refusal):
+    """Nothing is loaded under a framework: file the instalment as a contract under it, and issue tickets under that."""
+
+    title: ClassVar[str] = "框架合同不能直接开具运单：请先备案分批合同，再按分批合同开具"
+    rule: ClassVar[str | None] = "R22"
+
+
+class NotTheProjectsExit(Refusal):
+    """A project's ore leaves through the project's own exit: `exit_station_id` is its weighing station."""
+
+    title: ClassVar[str] = "项目矿石须经项目登记的出口计量站（exit_station_id）出场"
+    rule: ClassVar[str | None] = "R01"
 
 
 class SlipGoesWithoutTickets(Refusal):
@@ -183,10 +198,17 @@ class Ticket:
     parent_id: UUID | None = None  # whose load was transferred to this truck (W11)
     onward_contract_id: UUID | None = None  # under which the buyer passes the load on (W12)
     onward_buyer_id: UUID | None = None
+    project_id: UUID | None = None
+    stock_id: UUID | None = None
 
     def find_print(self, digits: str) -> Print | None:
         """The earlier print that bears a code."""
         return next((one for one in self.earlier_prints if one.code == digits), None)
+
+    @property
+    def source_id(self) -> UUID | None:
+        """The mine, project or declared stock whose quota the load draws on (R01); None for what the seller received before."""
+        return self.mine_id or self.project_id or self.stock_id
 
     @property
     def document_id(self) -> UUID:
@@ -224,6 +246,7 @@ class Journey:
     split_kg: Kilograms = Kilograms(0)  # went on by child tickets (W11)
     closed_kg: Kilograms = Kilograms(0)  # was left when the rest was closed
     refused_kg: Kilograms = Kilograms(0)  # the buyer did not take, of what its scale had weighed (E33)
+    back_at: datetime | None = None  # on the source's scale, as in_at on the destination's
 
     @property
     def is_open(self) -> bool:
@@ -352,6 +375,15 @@ class Paper:
     valid_until: date | None = None  # its last day
     is_closed: bool = False
     goes_by_tickets: bool = True
+    project_id: UUID | None = None
+    stock_id: UUID | None = None
+    exit_station_id: UUID | None = None  # the only one through which a project's ore leaves
+    is_framework: bool = False
+
+    @property
+    def source_id(self) -> UUID | None:
+        """The mine, project or declared stock whose quota the load draws on (R01)."""
+        return self.mine_id or self.project_id or self.stock_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +410,10 @@ def check_wish(wish: Wish, paper: Paper, *, serves_the_seller: bool) -> None:
         raise ContractIsClosed
     if paper.valid_until is not None and shanghai_day(wish.valid_from) > paper.valid_until:
         raise ContractHasEnded(valid_until=paper.valid_until)
+    if paper.is_framework:
+        raise ContractIsAFramework
+    if paper.exit_station_id not in (None, wish.source_station_id):
+        raise NotTheProjectsExit(exit_station_id=paper.exit_station_id)
     if not serves_the_seller:
         raise SourceStationNotTheSellers(source_station_id=wish.source_station_id)
 
@@ -398,7 +434,7 @@ def check_onward(wish: Wish, paper: Paper, onward: Paper) -> None:
 def flags_of(wish: Wish, paper: Paper, *, is_frozen: bool, another_is_open: bool) -> list[Flag]:
     """What is noted with a ticket when it is issued (R07, W05, E46)."""
     flags = []
-    if wish.grade != paper.grade:
+    if not is_same_grade(wish.grade, paper.grade):
         flags.append(Flag.GRADE_MISMATCH)
     if is_frozen:
         flags.append(Flag.QUOTA_FROZEN)

@@ -44,6 +44,8 @@ def _ticket(row: Record | Mapping[str, Any]) -> Ticket:
         row["parent_id"],
         row["onward_contract_id"],
         row["onward_buyer_id"],
+        row["project_id"],
+        row["stock_id"],
     )
 
 
@@ -69,6 +71,7 @@ def _journey(row: Record | Mapping[str, Any]) -> Journey:
         Kilograms(row["split_kg"]),
         Kilograms(row["closed_kg"]),
         Kilograms(row["refused_kg"]),
+        row["back_at"],
     )
 
 
@@ -172,6 +175,8 @@ async def issue(connection: Connection, issues: Sequence[Issue], *, at: datetime
         [ticket.parent_id for ticket in tickets],
         [ticket.onward_contract_id for ticket in tickets],
         [ticket.onward_buyer_id for ticket in tickets],
+        [ticket.project_id for ticket in tickets],
+        [ticket.stock_id for ticket in tickets],
     )
 
 

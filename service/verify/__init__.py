@@ -4,47 +4,53 @@ Nothing here may import what it checks (`service.domain`, `service.store`): a sh
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import asyncpg
 
+from service.verify.attachments import files_are_what_was_attached
 from service.verify.checks import CHECKS
 from service.verify.database import read_book
 from service.verify.files import read_export, write_export
 from service.verify.findings import Finding, Findings
 
-__all__ = ["Finding", "export", "run", "run_export", "verify"]
+__all__ = ["Finding", "export", "run", "run_export", "verify", "write"]
 
 Say = Callable[[str], None]
+T = TypeVar("T")
 
 
-async def verify(connection: asyncpg.Connection, public_keys: Mapping[int, bytes], say: Say = print) -> list[Finding]:
+async def verify(
+    connection: asyncpg.Connection,
+    public_keys: Mapping[int, bytes],
+    say: Say = print,
+    attachments: Path | None = None,
+) -> list[Finding]:
     """Every difference between the book and what its entries come to, in one snapshot; the last line said sums it up.
 
     `public_keys` are the ledger's, 32 bytes each, by id. Memory grows with accounts (some 30 bytes each) and with what
-    was cut, not with entries.
+    was cut, not with entries. With the folder of attachments every file in it that the book names is read, too.
     """
     findings = Findings()
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         books = await read_book(connection, public_keys, findings)
         for check in CHECKS:
             await check(connection, books, findings)
+        if attachments is not None:
+            await files_are_what_was_attached(connection, attachments, findings)
     say(books.summary(findings.total))
     return findings.all()
 
 
-def run(database_url: str, public_keys: Mapping[int, bytes], say: Say = print) -> list[Finding]:
+def run(
+    database_url: str, public_keys: Mapping[int, bytes], say: Say = print, attachments: Path | None = None
+) -> list[Finding]:
     """`verify` of a database by its URL."""
 
-    async def attached() -> list[Finding]:
-        connection = await asyncpg.connect(database_url)
-        try:
-            return await verify(connection, public_keys, say)
-        finally:
-            await connection.close()
-
-    return asyncio.run(attached())
+    return asyncio.run(_attached(database_url, lambda connection: verify(connection, public_keys, say, attachments)))
 
 
 async def export(connection: asyncpg.Connection, public_keys: Mapping[int, bytes], folder: Path) -> None:
@@ -53,9 +59,26 @@ async def export(connection: asyncpg.Connection, public_keys: Mapping[int, bytes
         await write_export(connection, public_keys, folder)
 
 
+def write(database_url: str, public_keys: Mapping[int, bytes], folder: Path) -> None:
+    """`export` of a database by its URL into a new folder, which is not there before all of it is."""
+    with TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as beside:
+        whole = Path(beside, folder.name)
+        whole.mkdir()
+        asyncio.run(_attached(database_url, lambda connection: export(connection, public_keys, whole)))
+        whole.rename(folder)
+
+
 def run_export(folder: Path, public_keys: Mapping[int, bytes] | None = None, say: Say = print) -> list[Finding]:
     """Audit exported files; with the keys that one knows, or else with those that lie beside them."""
     findings = Findings()
     books = read_export(folder, public_keys, findings)
     say(books.summary(findings.total))
     return findings.all()
+
+
+async def _attached(database_url: str, do: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+    connection = await asyncpg.connect(database_url)
+    try:
+        return await do(connection)
+    finally:
+        await connection.close()

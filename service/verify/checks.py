@@ -9,6 +9,7 @@ from service.verify.findings import Findings
 from service.verify.papers import (
     acts_stand_behind_their_entries,
     contracts_count_their_loads,
+    runs_stand_behind_their_entries,
     tickets_are_what_their_loads_hold,
     weighings_stand_behind_their_entries,
 )
@@ -80,5 +81,6 @@ CHECKS: tuple[Check, ...] = (
     weighings_stand_behind_their_entries,
     tickets_are_what_their_loads_hold,
     contracts_count_their_loads,
+    runs_stand_behind_their_entries,
     acts_stand_behind_their_entries,
 )

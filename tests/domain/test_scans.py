@@ -17,7 +17,7 @@ from service.domain.weighings import Naming, named_ticket
 from tests.domain.test_codes import DIGITS, OTHER, PAIZHAI_LOAD, PUBLIC_KEYS, URL
 
 # The station page reads the same file: both must make the same of each text.
-VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[1] / "vectors/scans.json").read_text(encoding="utf-8"))
+VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[1] / "vectors/wedge.json").read_text(encoding="utf-8"))
 NUMBER = PAIZHAI_LOAD.number
 
 

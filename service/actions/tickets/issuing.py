@@ -113,6 +113,8 @@ async def issue_tickets(
             source_account=accounts[one.quota] if one.quota else None,
             onward_contract_id=wish.onward_contract_id,
             onward_buyer_id=one.onward.buyer_id if one.onward else None,
+            project_id=one.paper.project_id,
+            stock_id=one.paper.stock_id,
         )
         if one.waits:
             held = [*one.flags, Flag.TICKET_HELD]
@@ -144,9 +146,9 @@ async def _judge(
     )
     open_times = await tickets.open_on_plates(connection, {wish.plate for wish in wishes})
     loads = {
-        (paper.mine_id, shanghai_year(wish.valid_from))
+        (paper.source_id, shanghai_year(wish.valid_from))
         for wish in wishes
-        if (paper := _paper_of(wish, papers)) and paper.mine_id
+        if (paper := _paper_of(wish, papers)) and paper.source_id
     }
     sources = await weighings.find_sources(connection, loads)
     good = []
@@ -170,7 +172,7 @@ async def _judge(
             answers[place] = refusal
             continue
         year = shanghai_year(wish.valid_from)
-        source = sources.get((paper.mine_id, year)) if paper.mine_id else None
+        source = sources.get((paper.source_id, year)) if paper.source_id else None
         times = open_times[wish.plate]
         flags = flags_of(
             wish,
@@ -179,9 +181,9 @@ async def _judge(
             another_is_open=any(since < wish.valid_until and wish.valid_from < until for since, until in times),
         )
         times.append((wish.valid_from, wish.valid_until))
-        quota = AccountKey(AccountKind.QUOTA, owner_id=paper.mine_id, year=year, earmark=paper.earmark)
+        quota = AccountKey(AccountKind.QUOTA, owner_id=paper.source_id, year=year, earmark=paper.earmark)
         load = AccountKey(AccountKind.LOAD, owner_id=paper.seller_id, document_id=uuid7())
-        good.append(_Good(place, order, paper, onward, station, flags, load, quota if paper.mine_id else None))
+        good.append(_Good(place, order, paper, onward, station, flags, load, quota if paper.source_id else None))
     return good
 
 
@@ -197,6 +199,9 @@ async def _papers(connection: Connection, wishes: Sequence[Wish]) -> dict[UUID, 
             row["earmark"],
             row["grade"],
             goes_by_tickets=row["by_tickets"],
+            project_id=row["project_id"],
+            stock_id=row["stock_id"],
+            exit_station_id=row["exit_station_id"],
         )
         for row in slips.values()
     }
@@ -215,6 +220,10 @@ async def papers_of(connection: Connection, contract_ids: Sequence[UUID]) -> dic
             row["grade"],
             valid_until=row["valid_until"],
             is_closed=row["is_closed"],
+            project_id=row["project_id"],
+            stock_id=row["stock_id"],
+            exit_station_id=row["exit_station_id"],
+            is_framework=row["is_framework"],
         )
         for row in contracts.values()
     }

@@ -37,7 +37,7 @@ from service.domain.weighings import (
     weigh,
 )
 from service.store import ticket_acts, tickets, weighings
-from service.store.weighings import Line, Told
+from service.store.weighings import Line, Refused, Told
 
 _TARES_KNOWN = 3
 """From so many fresh tares on, a plate has a usual one."""
@@ -70,6 +70,8 @@ class Desk:
         self.lines: list[Line] = []
         self.moved: dict[UUID, Journey] = {}
         self.steps: list[Move | GiveBack] = []
+        self.signed: dict[UUID, tuple[UUID, UUID, str]] = {}
+        self.refused: list[Refused] = []
         self.charged: list[tuple[Told, list[UUID]]] = []
         self.alerts: list[Alert] = []
         self.overshipped: dict[int, set[UUID]] = defaultdict(set)
@@ -94,7 +96,7 @@ class Desk:
         self._fresh = [
             (one, one.record.weighed_at + one.offset)
             for one in sent
-            if one.key not in self._told and impossible(one.record, self._policies) is None
+            if one.refusal is None and one.key not in self._told and impossible(one.record, self._policies) is None
         ]
 
     async def read(self, connection: Connection) -> None:
@@ -112,9 +114,9 @@ class Desk:
         self._sources = await weighings.find_sources(
             connection,
             {
-                (ticket.mine_id, shanghai_year(at))
+                (ticket.source_id, shanghai_year(at))
                 for record, at, ticket in found
-                if ticket.mine_id and record.direction is Direction.OUT
+                if ticket.source_id and record.direction is Direction.OUT
             },
         )
         self._tares = await weighings.find_tares(connection, {one.record.plate for one, _ in self._fresh})
@@ -128,9 +130,13 @@ class Desk:
     def judge(self, sent: Sent) -> Answer:
         """What becomes of one record."""
         record, body_hash = sent.record, sent.record.body_hash
-        if known := self._told.get(sent.key):
-            if known.body_hash != body_hash:
-                return Answer(known, refusal=IdReused())
+        known = self._told.get(sent.key)
+        refusal = sent.refusal or (IdReused() if known and known.body_hash != body_hash else None)
+        if refusal is not None:
+            self.refused.append(sent.refused_for(refusal))
+            return Answer(known or Told(sent.record.id, *sent.key, body_hash, Status.REFUSED), refusal=refusal)
+        if known is not None:
+            self._sign(sent, known)
             return Answer(known, first=self._firsts.get(known.id), is_repeated=True)
         told = Told(uuid7(), sent.station_id, record.id, body_hash, Status.ACCEPTED)
         self._told[sent.key] = told
@@ -141,6 +147,7 @@ class Desk:
         ticket = self._ticket_of(record)
         line = Line(told, record, record.weighed_at + sent.offset, ticket.id if ticket else None, sent.person_id)
         self.lines.append(line)
+        self._sign(sent, told)
         if refusal := impossible(record, self._policies):
             told.status, told.problem = Status.REFUSED, {"code": refusal.code, "facts": refusal.facts}
             return Answer(told)
@@ -151,6 +158,10 @@ class Desk:
 
         self._weigh(sent, line, ticket, is_broken)
         return Answer(told)
+
+    def _sign(self, sent: Sent, told: Told) -> None:
+        if sent.jws is not None and sent.device_id is not None:
+            self.signed[told.id] = (told.id, sent.device_id, sent.jws)
 
     @property
     def shipped(self) -> list[Terms]:
@@ -207,7 +218,9 @@ class Desk:
                 ticket,
                 self._journeys[ticket.id] if ticket else Journey(),
                 self._terms[ticket.contract_id] if ticket and ticket.contract_id else None,
-                self._sources.get((ticket.mine_id, shanghai_year(occurred_at))) if ticket and ticket.mine_id else None,
+                self._sources.get((ticket.source_id, shanghai_year(occurred_at)))
+                if ticket and ticket.source_id
+                else None,
                 usual_tare_kg,
                 bool(on_the_road and ticket and on_the_road - {ticket.id}),
                 self._revoked_at(record, ticket),

@@ -83,7 +83,7 @@ def _weigh_out(record: Record, ticket: Ticket, seen: Circumstances, flags: list[
         over_kg = Kilograms(min(net_kg, max(0, seen.onward_terms.shipped_kg + net_kg - seen.onward_terms.kg)))
         flags += [flag for flag in flags_of_the_contract(seen.onward_terms, over_kg, seen) if flag not in flags]
     legs = legs_of_the_load(ticket, terms, net_kg, seen.occurred_at)
-    if ticket.mine_id is None and any(is_suspense(leg.source) for leg in legs):
+    if ticket.source_id is None and any(is_suspense(leg.source) for leg in legs):
         flags.append(Flag.ORIGIN_UNPROVEN)
 
     settled = (Flag.NEVER_WEIGHED,) if journey.state is TicketState.EXPIRED else ()
@@ -156,7 +156,7 @@ def _weigh_back(record: Record, ticket: Ticket, seen: Circumstances, flags: list
     return Outcome(
         tuple(flags),
         legs,
-        replace(journey, state=state, back_kg=net_kg, ended_at=seen.recorded_at),
+        replace(journey, state=state, back_kg=net_kg, back_at=seen.occurred_at, ended_at=seen.recorded_at),
         give_back_kg=Kilograms(0) if ticket.parent_id is not None else returned,
         shipped_kg=Kilograms(-min(journey.refused_kg, journey.counted_kg) if kept_a_part else -journey.counted_kg),
         recovers=_was_written_off(journey),
@@ -173,7 +173,7 @@ def _weigh_back_a_part(
         return Outcome(tuple(flags))
     lot = lot_of(ticket, journey.out_at)
     legs = (Leg(lot, quota_of(ticket, shanghai_year(journey.out_at)), net_kg),)
-    return Outcome(tuple(flags), legs, replace(journey, back_kg=net_kg), received_kg=Kilograms(-net_kg))
+    return Outcome(tuple(flags), legs, replace(journey, back_kg=net_kg, back_at=seen.occurred_at), received_kg=Kilograms(-net_kg))
 
 
 def _was_written_off(journey: Journey) -> bool:

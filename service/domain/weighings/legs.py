@@ -12,9 +12,9 @@ from service.domain.weighings.records import Record
 
 
 def legs_of_the_load(ticket: Ticket, terms: Terms | None, net_kg: Kilograms, occurred_at: datetime) -> tuple[Leg, ...]:
-    """Where a lawful load comes from: the mine's quota, or the lots of the proof in its order (R23)."""
+    """Where a lawful load comes from: its source's quota (R01), or the lots of the proof in its order (R23)."""
     year = shanghai_year(occurred_at)
-    if ticket.mine_id is not None:
+    if ticket.source_id is not None:
         return (Leg(quota_of(ticket, year), ticket.account, net_kg, draws_on_quota=True),)
     pledges = terms.pledges if terms is not None else None
     shipped_kg = terms.shipped_kg if terms is not None else Kilograms(0)
@@ -29,7 +29,7 @@ def quota_of(ticket: Ticket, year: int) -> int | AccountKey:
     """The account that a load of a year is charged to (R16)."""
     if ticket.source_account is not None and year == ticket.year:
         return ticket.source_account
-    return AccountKey(AccountKind.QUOTA, owner_id=ticket.mine_id, year=year, earmark=ticket.earmark)
+    return AccountKey(AccountKind.QUOTA, owner_id=ticket.source_id, year=year, earmark=ticket.earmark)
 
 
 def legs_of_the_gap(ticket: Ticket, out_kg: Kilograms, in_kg: Kilograms, left_at: datetime) -> tuple[Leg, ...]:
@@ -66,7 +66,7 @@ def unlawful_legs(record: Record, seen: Circumstances) -> tuple[Leg, ...]:
     """The ore did leave, without a paper: out of the source's suspense, until an officer settles it (W06)."""
     ticket, station = seen.ticket, seen.station
     if ticket is not None:
-        owner_id, carrier_id = ticket.mine_id or ticket.seller_id, ticket.seller_id
+        owner_id, carrier_id = ticket.source_id or ticket.seller_id, ticket.seller_id
     else:
         owner_id, carrier_id = station.mine_id or station.enterprise_id, station.enterprise_id
     suspense = AccountKey(AccountKind.SUSPENSE, owner_id=owner_id, year=shanghai_year(seen.occurred_at))

@@ -1,6 +1,7 @@
 """What looks wrong about a weighing: at the scale, on the ticket, under the contract."""
 
 from service.domain.alerts import Flag
+from service.domain.grades import is_same_grade
 from service.domain.policies import Policies
 from service.domain.tickets import Ticket
 from service.domain.units import Kilograms, shanghai_day
@@ -32,7 +33,7 @@ def flags_of_the_ticket(record: Record, ticket: Ticket, seen: Circumstances) -> 
         flags.append(Flag.WRONG_STATION)
     if record.plate != ticket.plate:
         flags.append(Flag.PLATE_MISMATCH)
-    if record.grade is not None and record.grade != ticket.grade:
+    if record.grade is not None and not is_same_grade(record.grade, ticket.grade):
         flags.append(Flag.GRADE_MISMATCH)
     if not ticket.is_in_time(seen.occurred_at):
         flags.append(Flag.TICKET_EXPIRED)

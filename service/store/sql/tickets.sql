@@ -16,15 +16,21 @@ SELECT number FROM ticket WHERE number = ANY($1)
 
 -- name: share_papers
 -- Locks the contracts in the order of their ids against being closed meanwhile.
-SELECT id, seller_id, buyer_id, mine_id, earmark, grade, valid_until, state = 'closed' AS is_closed
-FROM contract
-WHERE id = ANY($1)
-ORDER BY id
-FOR SHARE
+SELECT
+    c.id, c.seller_id, c.buyer_id, c.mine_id, c.project_id, c.stock_id, c.earmark, c.grade, c.valid_until, c.is_framework,
+    c.state = 'closed' AS is_closed, p.exit_station_id
+FROM contract AS c
+LEFT JOIN project AS p ON p.id = c.project_id
+WHERE c.id = ANY($1)
+ORDER BY c.id
+FOR SHARE OF c
 
 -- name: find_slips
 -- Locks nothing; leans on the primary key.
-SELECT id, enterprise_id, mine_id, earmark, grade, by_tickets FROM slip WHERE id = ANY($1)
+SELECT s.id, s.enterprise_id, s.mine_id, s.project_id, s.stock_id, s.earmark, s.grade, s.by_tickets, p.exit_station_id
+FROM slip AS s
+LEFT JOIN project AS p ON p.id = s.project_id
+WHERE s.id = ANY($1)
 
 -- name: find_stations
 -- Locks nothing; leans on the primary key.
@@ -54,21 +60,21 @@ GROUP BY wanted.id
 INSERT INTO ticket (
     id, number, code, contract_id, slip_id, seller_id, buyer_id, mine_id, earmark, plate, planned_kg, grade, source_station_id,
     destination_station_id, valid_from, valid_until, issued_at, issued_by, account, source_account, flags, key_id, state, out_kg,
-    out_at, parent_id, onward_contract_id, onward_buyer_id
+    out_at, parent_id, onward_contract_id, onward_buyer_id, project_id, stock_id
 )
 SELECT
     id, number, code, contract_id, slip_id, seller_id, buyer_id, mine_id, earmark, plate, planned_kg, grade, source_station_id,
     destination_station_id, valid_from, valid_until, $1, issued_by, account, source_account, string_to_array(flags, ','), key_id,
-    state, out_kg, out_at, parent_id, onward_contract_id, onward_buyer_id
+    state, out_kg, out_at, parent_id, onward_contract_id, onward_buyer_id, project_id, stock_id
 FROM unnest(
     $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::text[], $11::text[],
     $12::bigint[], $13::text[], $14::uuid[], $15::uuid[], $16::timestamptz[], $17::timestamptz[], $18::uuid[], $19::bigint[],
     $20::bigint[], $21::text[], $22::smallint[], $23::text[], $24::bigint[], $25::timestamptz[], $26::uuid[], $27::uuid[],
-    $28::uuid[]
+    $28::uuid[], $29::uuid[], $30::uuid[]
 ) AS t (
     id, number, code, contract_id, slip_id, seller_id, buyer_id, mine_id, earmark, plate, planned_kg, grade, source_station_id,
     destination_station_id, valid_from, valid_until, issued_by, account, source_account, flags, key_id, state, out_kg, out_at,
-    parent_id, onward_contract_id, onward_buyer_id
+    parent_id, onward_contract_id, onward_buyer_id, project_id, stock_id
 )
 
 -- name: lock_visible
