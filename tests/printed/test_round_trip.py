@@ -18,8 +18,8 @@ from tests.printed.reader import read_picture
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 KEYS = {1: KEY.public_key().public_bytes_raw()}
-SOAKED_SINGLE, SAMPLED_SINGLE = 1_000, 50  # of all single ways together
-SOAKED_COMBINED, SAMPLED_COMBINED = 200, 20
+SINGLE_COUNT = 1_000  # of all single ways together
+COMBINED_COUNT = 200
 
 
 def a_code(draw: Random) -> tuple[TicketCode, str]:
@@ -53,20 +53,19 @@ def is_read(pixels: int, damage: Damage, draw: Random) -> bool:
 
 
 @pytest.mark.parametrize("way", SINGLE)
-def test_w03_a_print_damaged_in_one_way_is_read(way: str, request: pytest.FixtureRequest) -> None:
+def test_w03_a_print_damaged_in_one_way_is_read(way: str) -> None:
     """At least 99.5 % of a thousand codes, each damaged in one of five ways."""
-    count = (SOAKED_SINGLE if request.config.getoption("--soak") else SAMPLED_SINGLE) // len(SINGLE)
+    count = SINGLE_COUNT // len(SINGLE)
     draw = Random(way)
     good = sum(is_read(*SINGLE[way], draw) for _ in range(count))
     assert good >= 0.995 * count, f"{good} of {count}"
 
 
-def test_w03_a_print_damaged_in_all_ways_is_read(request: pytest.FixtureRequest) -> None:
+def test_w03_a_print_damaged_in_all_ways_is_read() -> None:
     """At least 95 % of two hundred."""
-    count = SOAKED_COMBINED if request.config.getoption("--soak") else SAMPLED_COMBINED
     draw = Random("everything")
-    good = sum(is_read(*COMBINED, draw) for _ in range(count))
-    assert good >= (0.95 if request.config.getoption("--soak") else 0.9) * count, f"{good} of {count}"
+    good = sum(is_read(*COMBINED, draw) for _ in range(COMBINED_COUNT))
+    assert good >= 0.95 * COMBINED_COUNT, f"{good} of {COMBINED_COUNT}"
 
 
 def test_w03_a_flipped_bit_anywhere_is_never_valid() -> None:
