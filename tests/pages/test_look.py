@@ -21,6 +21,8 @@ PAGES = {
     "contract-provenance": (cast.PROVINCE, "/contracts/{onward}/provenance"),
     "tickets": (cast.LI, "/tickets"),
     "ticket": (cast.PAIZHAI_CLERK, "/tickets/{delivered}"),
+    "ticket-waiting": (cast.PAIZHAI_CLERK, "/tickets/{waiting}"),
+    "tickets-new": (cast.PAIZHAI_CLERK, "/tickets/new?paper={contract}"),
     "ticket-overdrawn": (cast.LI, "/tickets/{overdrawn}"),
     "ticket-provenance": (cast.LI, "/tickets/{delivered}/provenance"),
     "label": (cast.PAIZHAI_CLERK, "/tickets/{waiting}/sheet"),
