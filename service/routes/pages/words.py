@@ -177,6 +177,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "ticket-revoked": _("Paper was reported lost"),
             "wrong-station": _("Weighed at another station"),
             "plate-mismatch": _("Another plate"),
+            "plate-disowned": _("The vehicle's owner knows nothing of it"),
             "two-open-tickets": _("Two open tickets on one plate"),
             "station-bypass": _("Source station bypassed"),
             "never-weighed": _("Issued and never weighed"),
