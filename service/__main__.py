@@ -94,6 +94,22 @@ def verify(data: Data = HERE) -> None:
 
 
 @app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="新文件夹 / a new folder for the files", show_default=False)],
+    data: Data = HERE,
+) -> None:
+    """导出账本供外部核验 / Write the book for those who audit it elsewhere, without the service and without its keys."""
+    if folder.exists():
+        raise CannotRun(f"{folder} 已存在。请另取一个名称。", f"There is {folder} already. Give another name.")
+    try:
+        with ExitStack() as stack:
+            book.write(_database(data, stack), _public_keys(data), folder)
+    except OSError as error:
+        raise CannotRun(f"无法写入 {folder}: {error}", f"The export {folder} could not be written: {error}") from error
+    typer.echo(f"python -m service.verify {folder}")
+
+
+@app.command()
 def backup(archive: Archive, data: Data = HERE) -> None:
     """备份 / Write the book and the keys into one file, whether the service runs or not."""
     with ExitStack() as stack:
@@ -107,23 +123,6 @@ def restore(archive: Archive, data: Data = HERE) -> None:
     settings = Settings()
     with backups.restored(archive, data, settings.database_url, settings.owner_database_url, settings.redis_url) as url:
         _verify(url, data)
-
-
-@app.command()
-def export(
-    folder: Annotated[Path, typer.Argument(help="新目录 / a new folder", show_default=False)], data: Data = HERE
-) -> None:
-    """导出账本 / Write the book into files that anybody can audit without the service; prints how."""
-    with ExitStack() as stack:
-        url = _database(data, stack)
-        try:
-            folder.mkdir()
-        except OSError as error:
-            raise CannotRun(
-                f"无法新建目录 {folder}: {error}", f"The folder {folder} cannot be made: {error}"
-            ) from error
-        book.run_to_files(url, _public_keys(data), folder)
-    typer.echo(f"python -m service.verify {folder}")
 
 
 @app.command("rotate-keys")
