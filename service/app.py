@@ -11,14 +11,15 @@ from service.cache import Cache
 from service.chores import chores
 from service.clock import Clock
 from service.db import Database
-from service.domain.policies import Policies
 from service.embedded import Endpoints
 from service.gate import Gate
 from service.keys import KeyRing
 from service.routes import (
     alerts,
     allotments,
+    calendar,
     contracts,
+    deadlines,
     enterprises,
     health,
     jurisdictions,
@@ -29,6 +30,7 @@ from service.routes import (
     movements,
     pages,
     people,
+    policies,
     projects,
     provenance,
     quotas,
@@ -40,6 +42,7 @@ from service.routes import (
     weighings,
 )
 from service.routes import problems as problem_pages
+from service.rulebook import Rulebook
 from service.settings import Settings
 
 # A request is held against each in turn: the busiest come first.
@@ -62,6 +65,9 @@ ROUTERS = (
     contracts.router,
     slips.router,
     lots.router,
+    policies.router,
+    calendar.router,
+    deadlines.router,
     movements.router,
     provenance.router,
     alerts.router,
@@ -84,16 +90,16 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
             state.people = await stack.enter_async_context(
                 People.know(state.database, state.cache, state.keys, endpoints.redis_url, settings)
             )
+            state.rulebook = await stack.enter_async_context(Rulebook.open(endpoints.database_url))
             state.weighings = await stack.enter_async_context(weighings.weighing_batcher(state))
             state.issuing = await stack.enter_async_context(tickets.issuing_batcher(state))
-            await stack.enter_async_context(chores(state.database, state.cache.commands, state.clock, state.policies))
+            await stack.enter_async_context(chores(state.database, state.cache.commands, state.clock, state.rulebook))
             yield
 
     # The stock pages for /docs load scripts from elsewhere; the document itself is enough.
     app = FastAPI(title="镁溯 Meisu", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.settings = settings
     app.state.clock = Clock(settings.clock)
-    app.state.policies = Policies()
     app.add_middleware(
         Gate, body_limit_bytes=settings.body_limit_bytes, secure=settings.public_url.startswith("https://")
     )

@@ -8,7 +8,7 @@ from uuid_utils.compat import uuid7
 
 from service.actions.quotas import watch_commitments
 from service.db import Connection
-from service.domain import filings, proofs
+from service.domain import deadlines, filings, proofs
 from service.domain.alerts import Alert, Flag
 from service.domain.calendar import Deadline
 from service.domain.filings import Assessment, Contract, ContractState, Terms
@@ -69,17 +69,23 @@ async def file_contract(
     filing = filings.next_version(standing, terms, filing_id=uuid7(), enterprise_id=own, at=at, policies=policies)
     fact = filings.fact_of(number, filing)
     await contracts.add_filing(connection, contract.id, filing, fact, person_id=actor.person_id)
-    assessment = filings.assess([filing, *(other for other in known if other is not standing)], policies)
+    assessment = filings.assess(
+        [filing, *(other for other in known if other is not standing)], policies, exempt=_exempt(terms, firms, policies)
+    )
     in_force = await _pledge(connection, contract, assessment, at=at)
     await _keep(connection, contract, assessment, in_force, at=at)
     if assessment.terms.mine_id:
-        await watch_commitments(connection, [assessment.terms.mine_id], assessment.terms.signed_on.year, at=at)
+        await watch_commitments(
+            connection, [assessment.terms.mine_id], assessment.terms.signed_on.year, policies, at=at
+        )
     facts = {"party": filing.party, "version": filing.version, "state": assessment.state}
     await audits.note(connection, "contracts.file", contract.id, facts, at=at, actor=actor)
     return contract.id, not known
 
 
-async def close_contract(connection: Connection, contract_id: UUID, *, at: datetime, actor: Actor) -> None:
+async def close_contract(
+    connection: Connection, contract_id: UUID, policies: Policies = DEFAULTS, *, at: datetime, actor: Actor
+) -> None:
     """End a contract with what was shipped: the remainder is free again, and so is what was pledged beyond it (E6, E21).
 
     Loads on the road arrive as usual. Raises TicketsStillOpen while a ticket could still be weighed out, and
@@ -104,7 +110,7 @@ async def close_contract(connection: Connection, contract_id: UUID, *, at: datet
     flags = [flag for flag in contract.flags if flag not in settled]
     await contracts.close_contract(connection, contract_id, flags, at=at)
     if contract.mine_id:
-        await watch_commitments(connection, [contract.mine_id], contract.signed_on.year, at=at)
+        await watch_commitments(connection, [contract.mine_id], contract.signed_on.year, policies, at=at)
     await alerts.settle_alerts(connection, [_subject(flag, contract_id) for flag in settled], at=at)
     facts = {"kg": contract.kg, "shipped_kg": contract.shipped_kg}
     await audits.note(connection, "contracts.close", contract_id, facts, at=at, actor=actor)
@@ -136,6 +142,23 @@ async def flag_overdue(connection: Connection, *, at: datetime) -> int:
         at=at,
     )
     return len(overdue)
+
+
+async def reassess(connection: Connection, contract_id: UUID, policies: Policies, *, at: datetime) -> None:
+    """Judge a contract's filings anew after its deadline has moved: what is in time now is not late any more (R27)."""
+    contract = await contracts.lock(connection, contract_id)
+    known = (await contracts.newest_filings(connection, [contract_id]))[contract_id]
+    in_force = (await pledges.pledges_of(connection, [contract_id]))[contract_id]
+    if contract.state is not ContractState.CLOSED:
+        terms = filings.assess(known, policies).terms
+        firms = await contracts.find_firms(connection, {terms.seller_id, terms.buyer_id})
+        assessment = filings.assess(known, policies, exempt=_exempt(terms, firms, policies))
+        await _keep(connection, contract, assessment, in_force, at=at)
+
+
+def _exempt(terms: Terms, firms: Mapping[UUID, Firm], policies: Policies) -> set[UUID]:
+    """The firms that need not file, by the policy of the day of signing (R22)."""
+    return {firm.id for firm in firms.values() if not deadlines.must_file(firm.kinds, terms.signed_on, policies)}
 
 
 def _check_open(contract: Contract) -> None:

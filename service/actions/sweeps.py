@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from service.actions.contracts import flag_overdue
+from service.actions.deadlines import move_waiting_contracts, tell
 from service.db import Connection, Record
 from service.domain.alerts import Alert, Flag
 from service.domain.policies import Policies
@@ -12,7 +13,7 @@ KEYS_KEPT = timedelta(days=30)
 
 
 async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> bool:
-    """Flag overdue filings (R26), end tickets that no scale saw and flag loads that never arrived (W07).
+    """Recall and flag what is due (R14–R26), end tickets that no scale saw and flag loads that never arrived (W07).
 
     False when another process sweeps.
     """
@@ -28,7 +29,9 @@ async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> 
         at=at,
     )
     # Contracts after tickets, as everywhere.
+    await move_waiting_contracts(connection, policies, at=at)
     await flag_overdue(connection, at=at)
+    await tell(connection, policies, at=at)
     await sweeps.forget(connection, at - KEYS_KEPT, at=at)
     return True
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -12,13 +12,15 @@ from pydantic import AfterValidator, BaseModel
 from service.actions import contracts as deeds
 from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep
-from service.domain import filings
+from service.domain import deadlines, filings
 from service.domain.alerts import Flag
 from service.domain.calendar import days_late
 from service.domain.filings import Contract, ContractState, Filing, Party, Terms
 from service.domain.permissions import Actor, Role
+from service.domain.policies import Policies, stated
 from service.domain.proofs import Named, Pledge, ProofState, undrawn
 from service.domain.refusals import NotFound
+from service.routes.entries import PoliciesNow
 from service.routes.fields import Body, Day, DocumentNo, FenPerTonne, Grade, KilogramsIn, Name, UuidText, refused
 from service.routes.idempotency import Answer, OnceDep
 from service.store import contracts, pledges
@@ -133,6 +135,7 @@ class ContractOut(BaseModel):
     proof: list[PledgeOut]
     flags: list[str]
     closed_at: datetime | None
+    policies: dict[str, Any]
 
 
 class ContractsOut(BaseModel):
@@ -149,6 +152,7 @@ async def file_contract(
     connection: ConnectionDep,
     once: OnceDep,
     actor: Annotated[Actor, Depends(may("contracts.file"))],
+    policies: PoliciesNow,
 ) -> Response:
     """File the caller's own side of a contract: 201 when it begins the contract, 200 otherwise."""
     state = request.app.state
@@ -156,9 +160,9 @@ async def file_contract(
 
     async def deed() -> Answer:
         contract_id, is_new = await deeds.file_contract(
-            connection, body.number, body.terms(), at=at, policies=state.policies, actor=actor
+            connection, body.number, body.terms(), at=at, policies=policies, actor=actor
         )
-        return Answer(await _one(connection, contract_id, at=at, actor=actor), 201 if is_new else 200)
+        return Answer(await _one(connection, contract_id, policies, at=at, actor=actor), 201 if is_new else 200)
 
     return await once(connection, actor, deed)
 
@@ -178,7 +182,8 @@ async def list_contracts(
     found = await contracts.list_contracts(
         connection, state=state, party=party, number=number, after=after, limit=limit, actor=actor
     )
-    items = await _shown(connection, found, at=request.app.state.clock.now(), actor=actor)
+    at = request.app.state.clock.now()
+    items = await _shown(connection, found, await request.app.state.rulebook.policies(at), at=at, actor=actor)
     return ContractsOut(items=items, next=items[-1].id if len(items) == limit else None)
 
 
@@ -187,7 +192,8 @@ async def get_contract(
     contract_id: UUID, request: Request, connection: ReaderDep, actor: Annotated[Actor, Depends(may("contracts.read"))]
 ) -> ContractOut:
     """One contract with both its sides."""
-    return await _one(connection, contract_id, at=request.app.state.clock.now(), actor=actor)
+    at = request.app.state.clock.now()
+    return await _one(connection, contract_id, await request.app.state.rulebook.policies(at), at=at, actor=actor)
 
 
 @router.post("/{contract_id}/close", status_code=200, response_model=ContractOut)
@@ -197,40 +203,51 @@ async def close_contract(
     connection: ConnectionDep,
     once: OnceDep,
     actor: Annotated[Actor, Depends(may("contracts.close"))],
+    policies: PoliciesNow,
 ) -> Response:
     """End a contract with what was shipped; what was not is free again."""
     at = request.app.state.clock.now()
 
     async def deed() -> ContractOut:
-        await deeds.close_contract(connection, contract_id, at=at, actor=actor)
-        return await _one(connection, contract_id, at=at, actor=actor)
+        await deeds.close_contract(connection, contract_id, policies, at=at, actor=actor)
+        return await _one(connection, contract_id, policies, at=at, actor=actor)
 
     return await once(connection, actor, deed, status=200)
 
 
-async def _one(connection: Connection, contract_id: UUID, *, at: datetime, actor: Actor) -> ContractOut:
+async def _one(
+    connection: Connection, contract_id: UUID, policies: Policies, *, at: datetime, actor: Actor
+) -> ContractOut:
     found = await contracts.list_contracts(connection, ids=[contract_id], actor=actor)
     if not found:
         raise NotFound
-    return (await _shown(connection, found, at=at, actor=actor))[0]
+    return (await _shown(connection, found, policies, at=at, actor=actor))[0]
 
 
-async def _shown(connection: Connection, found: Sequence[Contract], *, at: datetime, actor: Actor) -> list[ContractOut]:
+async def _shown(
+    connection: Connection, found: Sequence[Contract], policies: Policies, *, at: datetime, actor: Actor
+) -> list[ContractOut]:
     ids = [contract.id for contract in found]
     filed = await contracts.newest_filings(connection, ids)
     pledged = await pledges.pledges_of(connection, ids)
     return [
-        _of(contract, filed[contract.id], pledged[contract.id], at=at, actor=actor)
+        _of(contract, filed[contract.id], pledged[contract.id], policies, at=at, actor=actor)
         if actor.enterprise_id in (None, contract.seller_id, contract.buyer_id)
-        else _of_a_claimant(contract, filed[contract.id], actor=actor)
+        else _of_a_claimant(contract, filed[contract.id], policies, actor=actor)
         for contract in found
     ]
 
 
 def _of(
-    contract: Contract, filed: Sequence[Filing], pledged: Sequence[Pledge], *, at: datetime, actor: Actor
+    contract: Contract,
+    filed: Sequence[Filing],
+    pledged: Sequence[Pledge],
+    policies: Policies,
+    *,
+    at: datetime,
+    actor: Actor,
 ) -> ContractOut:
-    assessment = filings.assess(filed)
+    assessment = filings.assess(filed, policies)
     flags = list(contract.flags)
     # The sweeper writes it down; who reads before it comes by sees it all the same.
     if filings.is_overdue(contract.state, contract.due_on, at) and Flag.FILING_OVERDUE not in flags:
@@ -263,10 +280,11 @@ def _of(
         ],
         flags=flags,
         closed_at=contract.closed_at,
+        policies=_policies(contract, policies),
     )
 
 
-def _of_a_claimant(contract: Contract, filed: Sequence[Filing], *, actor: Actor) -> ContractOut:
+def _of_a_claimant(contract: Contract, filed: Sequence[Filing], policies: Policies, *, actor: Actor) -> ContractOut:
     """What a firm sees that filed as the buyer of a contract whose seller names another: its own words and no more."""
     own = next(filing for filing in filed if filing.enterprise_id == actor.enterprise_id)
     terms = own.terms
@@ -282,7 +300,7 @@ def _of_a_claimant(contract: Contract, filed: Sequence[Filing], *, actor: Actor)
         grade=terms.grade,
         valid_until=terms.valid_until,
         earmark=terms.earmark,
-        due_on=filings.contract_due(terms.signed_on),
+        due_on=filings.contract_due(terms.signed_on, policies),
         filings=[
             _side(contract, Party.SELLER, None, 0, actor=actor),
             _side(contract, Party.BUYER, own, 0, actor=actor),
@@ -294,7 +312,14 @@ def _of_a_claimant(contract: Contract, filed: Sequence[Filing], *, actor: Actor)
         proof=[],
         flags=[Flag.FILING_MISMATCH],
         closed_at=contract.closed_at,
+        policies=_policies(contract, policies),
     )
+
+
+def _policies(contract: Contract, policies: Policies) -> dict[str, object]:
+    """What the contract's deadline depends on."""
+    names = deadlines.POLICIES[deadlines.Duty.CONTRACT]
+    return stated(policies.on(contract.signed_on), *names)
 
 
 def _side(contract: Contract, party: Party, filing: Filing | None, late_so_far: int, *, actor: Actor) -> FilingOut:

@@ -11,6 +11,7 @@ from service.domain import quotas
 from service.domain.allotments import PROVINCE, HolderKind
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.places import Places
+from service.domain.policies import Policies
 from service.domain.quotas import Figures, Holding, Node, Overcommitment, Place, Pool, PoolOverdraw, chain
 from service.domain.refusals import NotFound
 from service.domain.units import Kilograms
@@ -132,7 +133,9 @@ async def pools_overdrawn(connection: Connection, jurisdictions: Collection[str]
     return quotas.pools_overdrawn({code: pools.get(code, Pool()) for code in codes}, out_kg, year)
 
 
-async def commitments(connection: Connection, mines: Collection[UUID], year: int) -> list[Overcommitment]:
+async def commitments(
+    connection: Connection, mines: Collection[UUID], year: int, policies: Policies
+) -> list[Overcommitment]:
     """What mines have let out and promised against all that they can still get in a year (O01)."""
     rows = await connection.fetch(SQL["ceilings"], list(mines), year)
     accounts = await _balances(connection, mines, year, None)
@@ -144,7 +147,7 @@ async def commitments(connection: Connection, mines: Collection[UUID], year: int
             jurisdiction=row["jurisdiction"],
             year=year,
             figures=_sum(accounts[row["id"]], contracted.get(row["id"], 0)),
-            room_kg=Kilograms(max(0, row["licence_scale_kg"] - row["ordinary_kg"])),
+            room_kg=quotas.room_kg(row["licence_scale_kg"], row["ordinary_kg"], policies),
         )
         for row in rows
     ]

@@ -132,6 +132,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "lot": _("Lot"),
             "station": _("Weighing station"),
             "allotment": _("Allotment"),
+            "report": _("Report"),
         },
         "flag": {
             "quota-overdrawn": _("Quota overdrawn"),
@@ -139,6 +140,8 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "quota-frozen": _("Quota is frozen"),
             "pool-overdrawn": _("Pool overdrawn"),
             "allotment-late": _("Allotment issued or published late"),
+            "deadline-near": _("Due soon"),
+            "report-late": _("Report overdue"),
             "earmark-misused": _("Earmarked quota misused"),
             "filing-overdue": _("Filing overdue"),
             "filing-late": _("Filed late"),
