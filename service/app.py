@@ -17,10 +17,13 @@ from service.keys import KeyRing
 from service.routes import (
     alerts,
     allotments,
+    amendments,
+    attachments,
     calendar,
     contracts,
     deadlines,
     enterprises,
+    grades,
     health,
     jurisdictions,
     lines,
@@ -28,15 +31,18 @@ from service.routes import (
     lots,
     mines,
     movements,
+    origins,
     pages,
     people,
     policies,
     projects,
     provenance,
     quotas,
+    runs,
     slips,
     stations,
     stocks,
+    stocktakes,
     tickets,
     token,
     weighings,
@@ -44,6 +50,7 @@ from service.routes import (
 from service.routes import problems as problem_pages
 from service.rulebook import Rulebook
 from service.settings import Settings
+from service.vault import Vault
 
 # A request is held against each in turn: the busiest come first.
 ROUTERS = (
@@ -63,7 +70,13 @@ ROUTERS = (
     allotments.router,
     quotas.router,
     contracts.router,
+    amendments.router,
+    grades.router,
+    origins.router,
+    *attachments.routers,
     slips.router,
+    runs.router,
+    stocktakes.router,
     lots.router,
     policies.router,
     calendar.router,
@@ -100,8 +113,12 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
     app = FastAPI(title="镁溯 Meisu", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.settings = settings
     app.state.clock = Clock(settings.clock)
+    app.state.vault = Vault(settings.data / "attachments")
     app.add_middleware(
-        Gate, body_limit_bytes=settings.body_limit_bytes, secure=settings.public_url.startswith("https://")
+        Gate,
+        body_limit_bytes=settings.body_limit_bytes,
+        upload_limit_bytes=settings.upload_limit_bytes,
+        secure=settings.public_url.startswith("https://"),
     )
     problems.install(app)
     for router in ROUTERS:

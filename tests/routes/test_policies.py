@@ -9,7 +9,17 @@ from fastapi import FastAPI
 
 from service.app import create_app
 from service.settings import Settings
-from tests.cast import ANSHAN, AUDITOR, BRIDGE_7_DEVICE, LI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE
+from tests.cast import (
+    ANSHAN,
+    AUDITOR,
+    BRIDGE_7,
+    BRIDGE_7_DEVICE,
+    LI,
+    PAIZHAI_CLERK,
+    PLANT_CLERK,
+    PLANT_TWO_GATE,
+    PROVINCE,
+)
 from tests.conftest import clients_of
 from tests.routes.by import By
 from tests.routes.filing import alerts, at, contract, slip
@@ -165,3 +175,32 @@ async def test_what_was_confirmed_counts_in_every_process(by: By, app: FastAPI, 
             await decide(by, "filing_days", days)
             shown = (await other(LI).get("/v1/policies/filing_days")).json()
             assert shown["value"] == days
+
+
+async def test_o03_a_pool_may_refuse_or_hold_new_tickets_while_others_only_flag(by: By, app: FastAPI) -> None:
+    """O03, R06: policy overdraw, per pool; a county's own value goes before its city's."""
+    at(app, "2026-03-03T09:00:00+08:00")
+    filed = (await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract())).json()
+    wish = {
+        "contract_id": filed["id"],
+        "plate": "辽C12345",
+        "planned_kg": 30_000,
+        "grade": "一级",
+        "source_station_id": str(BRIDGE_7),
+        "destination_station_id": str(PLANT_TWO_GATE),
+        "valid_from": "2026-03-03T09:00:00+08:00",
+        "valid_until": "2026-03-04T09:00:00+08:00",
+    }
+
+    async def issue() -> tuple[int, str]:
+        answer = await by(PAIZHAI_CLERK).post("/v1/tickets", json=wish)
+        return answer.status_code, answer.json().get("code") if answer.status_code != 201 else answer.json()["state"]
+
+    await decide(by, "overdraw", "block", scope="210800")
+    assert await issue() == (201, "issued")
+    await decide(by, "overdraw", "block", scope="210300")
+    assert await issue() == (409, "quota-is-used-up")
+    await decide(by, "overdraw", "hold", scope="210381")
+    assert await issue() == (201, "held")
+    await decide(by, "overdraw", None, scope="210381")
+    assert await issue() == (409, "quota-is-used-up")

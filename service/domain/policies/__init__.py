@@ -115,6 +115,10 @@ class Policies:
     )
     trader_files: bool = value(True, "R22", "商贸企业作为买方是否须备案", "a trader that buys files, too", Counts.EVENT)
     slip_days: int = value(15, "R24", "内部交接单备案期限（日）", "days to file a slip", Counts.EVENT)
+    listed_grades: bool = value(False, "R22", "备案是否只接受名录中的品级", "whether filing takes only listed grades")
+    stock_declared_until: date = value(
+        date(2026, 12, 31), "R01", "存量申报截止日", "last day on which stock is declared"
+    )
     reminder_days: int = value(3, "R22", "到期前提醒的天数", "days before a deadline that it is recalled")
 
     # The weighbridge
@@ -149,6 +153,9 @@ class Policies:
     yield_band_share: Fraction = value(
         Fraction(20, 100), "P02", "产出系数允许偏差", "how far a yield may differ", Counts.EVENT
     )
+    stocktake_cap_share: Fraction = value(
+        Fraction(2, 100), "P02", "盘点差异占入库量的上限", "stocktake cap, of what came in"
+    )
 
     history: History | None = field(default=None, repr=False, compare=False)
     day: date = field(default=date.min, repr=False, compare=False)
@@ -161,6 +168,10 @@ class Policies:
     def within(self, scope: str) -> "Policies":
         """The values for a pool, by its jurisdiction's code, or for a bridge, by its class: its own, or the general ones."""
         return self if self.history is None else _chosen(self.history, self.day, scope)
+
+    def is_scoped(self, name: str) -> bool:
+        """Whether any pool or class of bridges ever had a value of its own."""
+        return self.history is not None and self.history.is_scoped(name)
 
     @property
     def calendar(self) -> Calendar:

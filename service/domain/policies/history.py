@@ -37,6 +37,10 @@ class History:
         self._days = sorted({one.valid_from for told in self._by.values() for one in told})
         self.made: dict[tuple[int, str], Any] = {}
 
+    def is_scoped(self, name: str) -> bool:
+        """Whether a policy was ever decided for one scope alone."""
+        return any(known == name and scope for known, scope in self._by)
+
     def segment(self, day: date) -> int:
         """A number that all days share between which nothing changes."""
         return bisect_right(self._days, day)

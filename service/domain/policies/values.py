@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import Field, dataclass, field
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from service.domain.refusals import MalformedBody, NotFound
 from service.domain.units import Kilograms
@@ -174,6 +175,8 @@ def written(given: object) -> object:
         return {"share": _decimal(given.share), "kg": given.kg}
     if isinstance(given, MeritTable):
         return [[score, _decimal(share)] for score, share in given.points]
+    if isinstance(given, date):
+        return given.isoformat()
     return given.value if isinstance(given, StrEnum) else given
 
 
@@ -198,6 +201,17 @@ def _number(known: About, given: object) -> int:
     if not isinstance(given, int) or isinstance(given, bool) or not 0 <= given <= most:
         raise PolicyValueMalformed(policy=known.name, expected=f"0 … {most}")
     return given
+
+
+def _day(known: About, given: object) -> date:
+    try:
+        return date.fromisoformat(given) if isinstance(given, str) else _no_day(known)
+    except ValueError:
+        return _no_day(known)
+
+
+def _no_day(known: About) -> NoReturn:
+    raise PolicyValueMalformed(policy=known.name, expected="YYYY-MM-DD")
 
 
 def _share(known: About, given: object) -> Fraction:
@@ -242,6 +256,7 @@ _READERS: dict[type, Callable[[About, object], object]] = {
     bool: _flag,
     int: _number,
     Fraction: _share,
+    date: _day,
     Tolerance: _tolerance,
     MeritTable: _merit_table,
 }
