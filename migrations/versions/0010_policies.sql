@@ -11,7 +11,7 @@ CREATE TABLE policy (
     version bigint NOT NULL,            -- of the rulebook, from this decision on
     name text NOT NULL,
     scope text NOT NULL,                -- '' for all, a jurisdiction's code, or a class of bridges
-    value jsonb NOT NULL,               -- null: the scope has no value of its own any more
+    value jsonb,                        -- null: the scope has no value of its own any more
     valid_from date NOT NULL,
     document_no text NOT NULL,
     reason text NOT NULL,

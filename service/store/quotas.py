@@ -60,6 +60,7 @@ class MineQuota:
     accounts: Sequence[Account]
     tranches: Sequence[Tranche]
     overdraws: Sequence[Record]
+    jurisdiction: str
 
 
 async def moment(connection: Connection, at: datetime | None) -> Moment | None:
@@ -186,6 +187,7 @@ async def mine_quota(
     contracted = await _contracted(connection, [mine_id], year, past)
     ids = [account.id for account in accounts]
     return MineQuota(
+        jurisdiction=rows[0]["jurisdiction"],
         figures=_sum(accounts, contracted.get(mine_id, 0)),
         overdrawn_kg=sum(account.overdrawn_kg for account in accounts),
         suspense_kg=await _suspense(connection, mine_id, year, past),
