@@ -19,12 +19,15 @@ from service.routes import (
     allotments,
     amendments,
     attachments,
+    bulk,
     calendar,
     contracts,
     deadlines,
+    devices,
     enterprises,
     grades,
     health,
+    heartbeats,
     jurisdictions,
     lines,
     log,
@@ -48,6 +51,7 @@ from service.routes import (
     weighings,
 )
 from service.routes import problems as problem_pages
+from service.routes.exports import Exports
 from service.rulebook import Rulebook
 from service.settings import Settings
 from service.vault import Vault
@@ -64,6 +68,8 @@ ROUTERS = (
     enterprises.router,
     mines.router,
     stations.router,
+    devices.router,
+    heartbeats.router,
     lines.router,
     projects.router,
     stocks.router,
@@ -74,6 +80,7 @@ ROUTERS = (
     grades.router,
     origins.router,
     *attachments.routers,
+    bulk.router,
     slips.router,
     runs.router,
     stocktakes.router,
@@ -114,6 +121,7 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
     app.state.settings = settings
     app.state.clock = Clock(settings.clock)
     app.state.vault = Vault(settings.data / "attachments")
+    app.add_middleware(Exports)
     app.add_middleware(
         Gate,
         body_limit_bytes=settings.body_limit_bytes,

@@ -25,6 +25,7 @@ from service.routes import fields
 from service.routes.entries import PoliciesNow
 from service.routes.fields import Body, Day, DocumentNo, FenPerTonne, Grade, KilogramsIn, Name, UuidText, refused
 from service.routes.idempotency import Answer, OnceDep
+from service.routes.receipts import sign_receipts
 from service.store import amendments, contracts, pledges
 
 router = APIRouter(prefix="/v1/contracts", tags=["contracts"])
@@ -108,7 +109,8 @@ class TermsOut(BaseModel):
 
 
 class FilingOut(BaseModel):
-    """One side of a contract; `receipt` is the hash that stands for what was filed."""
+    """One side of a contract; `receipt` is the hash that stands for what was filed, `receipt_note` the service's signature
+    for it, as the log stands now: a signed note, null in lists."""
 
     party: Party
     enterprise_id: UUID | None
@@ -117,6 +119,7 @@ class FilingOut(BaseModel):
     version: int
     terms: TermsOut | None
     receipt: str | None
+    receipt_note: str | None = None
 
 
 class PledgeOut(BaseModel):
@@ -203,7 +206,8 @@ async def file_contract(
             policies=policies,
             actor=actor,
         )
-        return Answer(await _one(connection, contract_id, policies, at=at, actor=actor), 201 if is_new else 200)
+        shown = await _one(connection, contract_id, policies, at=at, actor=actor)
+        return Answer(await _stamped(request, connection, shown), 201 if is_new else 200)
 
     return await once(connection, actor, deed)
 
@@ -240,9 +244,10 @@ async def list_contracts(
 async def get_contract(
     contract_id: UUID, request: Request, connection: ReaderDep, actor: Annotated[Actor, Depends(may("contracts.read"))]
 ) -> ContractOut:
-    """One contract with both its sides."""
+    """One contract with both its sides, and a receipt for each that the actor may see."""
     at = request.app.state.clock.now()
-    return await _one(connection, contract_id, await request.app.state.rulebook.policies(at), at=at, actor=actor)
+    shown = await _one(connection, contract_id, await request.app.state.rulebook.policies(at), at=at, actor=actor)
+    return await _stamped(request, connection, shown)
 
 
 @router.get("/{contract_id}/versions")
@@ -289,6 +294,13 @@ async def _one(
     if not found:
         raise NotFound
     return (await _shown(connection, found, policies, at=at, actor=actor))[0]
+
+
+async def _stamped(request: Request, connection: Connection, shown: ContractOut) -> ContractOut:
+    hashes = {side.party: side.receipt for side in shown.filings if side.receipt}
+    notes = dict(zip(hashes, await sign_receipts(request, connection, list(hashes.values())), strict=True))
+    sides = [side.model_copy(update={"receipt_note": notes.get(side.party)}) for side in shown.filings]
+    return shown.model_copy(update={"filings": sides})
 
 
 async def _shown(

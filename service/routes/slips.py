@@ -23,6 +23,7 @@ from service.routes import fields
 from service.routes.entries import PoliciesNow
 from service.routes.fields import Body, Day, DocumentNo, Grade, KilogramsIn, Name, UuidText
 from service.routes.idempotency import Answer, OnceDep
+from service.routes.receipts import sign_receipts
 from service.store import slips
 
 router = APIRouter(prefix="/v1/slips", tags=["slips"])
@@ -45,7 +46,11 @@ class SlipIn(Body):
 
 
 class SlipOut(BaseModel):
-    """A slip; `over_kg` of its kilograms were beyond the quota when it was filed, `handed_kg` have been handed over."""
+    """A slip; `over_kg` of its kilograms were beyond the quota when it was filed, `handed_kg` have been handed over.
+
+    `receipt` is the hash that stands for it, `receipt_note` the service's signature for that, as the log stands now: a signed
+    note, null in lists. What the slip posts is bound to the hash by its leaf.
+    """
 
     id: UUID
     number: str
@@ -68,6 +73,7 @@ class SlipOut(BaseModel):
     movement_id: UUID | None
     receipt: str
     policies: dict[str, Any]
+    receipt_note: str | None = None
 
     @classmethod
     def of(cls, row: Record, policies: Policies) -> "SlipOut":
@@ -116,7 +122,7 @@ async def file_slip(
             policies=policies,
             actor=actor,
         )
-        return Answer(await _one(connection, slip_id, policies, actor=actor), 201 if is_new else 200)
+        return Answer(await _one(request, connection, slip_id, policies, actor=actor), 201 if is_new else 200)
 
     return await once(connection, actor, deed)
 
@@ -140,16 +146,19 @@ async def list_slips(
 @router.get("/{slip_id}")
 async def get_slip(
     slip_id: UUID,
+    request: Request,
     connection: ReaderDep,
     actor: Annotated[Actor, Depends(may("slips.read"))],
     policies: PoliciesNow,
 ) -> SlipOut:
-    """One slip."""
-    return await _one(connection, slip_id, policies, actor=actor)
+    """One slip, with its receipt."""
+    return await _one(request, connection, slip_id, policies, actor=actor)
 
 
-async def _one(connection: Connection, slip_id: UUID, policies: Policies, *, actor: Actor) -> SlipOut:
+async def _one(request: Request, connection: Connection, slip_id: UUID, policies: Policies, *, actor: Actor) -> SlipOut:
     rows = await slips.list_slips(connection, slip_id=slip_id, actor=actor)
     if not rows:
         raise NotFound
-    return SlipOut.of(rows[0], policies)
+    shown = SlipOut.of(rows[0], policies)
+    (note,) = await sign_receipts(request, connection, [shown.receipt])
+    return shown.model_copy(update={"receipt_note": note})

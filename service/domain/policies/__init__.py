@@ -149,6 +149,14 @@ class Policies:
     never_weighed_hours: int = value(24, "W07", "开单后未过磅的时限（小时）", "hours until an unused ticket ends")
     never_received_hours: int = value(72, "W07", "出矿后未到货的时限（小时）", "hours until a load is missed")
 
+    # Stations
+    station_late_minutes: int = value(
+        10, "W04", "无心跳视为延迟的分钟数", "minutes without a heartbeat: late", at_most=1440
+    )
+    station_down_minutes: int = value(
+        60, "W04", "无心跳视为中断的分钟数", "minutes without a heartbeat: silent", at_most=1440
+    )
+
     # Plants
     yield_band_share: Fraction = value(
         Fraction(20, 100), "P02", "产出系数允许偏差", "how far a yield may differ", Counts.EVENT

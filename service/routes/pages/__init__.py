@@ -14,13 +14,14 @@ from service.routes.pages import (
     overview,
     policies,
     sessions,
+    station,
     tickets,
 )
 from service.routes.pages.faces import Faces
 from service.routes.pages.rendering import STATIC
 
 YEAR_SECONDS = 365 * 24 * 3600
-SLICES = (sessions, overview, mines, contracts, tickets, lots, deadlines, policies, alerts, codes)
+SLICES = (sessions, overview, mines, contracts, tickets, lots, deadlines, policies, alerts, codes, station)
 
 
 class _Static(StaticFiles):
