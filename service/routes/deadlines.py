@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, model_validator
 
@@ -145,7 +145,9 @@ async def submit(
 
 @router.get("/submissions")
 async def list_submissions(
-    connection: ReaderDep, actor: Annotated[Actor, Depends(may("submissions.read"))], year: Year
+    connection: ReaderDep,
+    actor: Annotated[Actor, Depends(may("submissions.read"))],
+    year: Annotated[int, Query(ge=2000, le=2100)],
 ) -> SubmissionsOut:
     """The reports of a year that the counties of the office's area have sent."""
     rows = await deadlines.list_submissions(connection, year, actor=actor)
