@@ -33,11 +33,12 @@ FilesSlips = Annotated[Actor, Depends(may("slips.file"))]
 async def list_slips(
     request: Request,
     connection: ReaderDep,
+    policies: PoliciesNow,
     actor: Annotated[Actor, Depends(may("slips.read"))],
     after: UUID | None = None,
 ) -> Response:
     """Slips, newest first."""
-    page = await filed.list_slips(connection, actor, after=after, limit=PAGE)
+    page = await filed.list_slips(connection, policies, actor, after=after, limit=PAGE)
     names = await reads.names_of(connection, {key for slip in page.items for key in (slip.enterprise_id, slip.mine_id)})
     return await show(request, connection, actor, "slips.html", rows=page.items, names=names, following=page.next)
 
