@@ -96,7 +96,9 @@ class House:
         command = [sys.executable, "-m", "service", "serve", "--port", "0", "--data", str(self._data)]
         self._process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout
-        address = next((found for line in self._process.stdout if (found := re.search(r"http://\S+:(\d+)", line))), None)
+        address = next(
+            (found for line in self._process.stdout if (found := re.search(r"http://\S+:(\d+)", line))), None
+        )
         assert address, "the service has started"
         self.relay.target = int(address[1])
 
