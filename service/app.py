@@ -46,6 +46,7 @@ from service.routes import (
     stocktakes,
     tickets,
     token,
+    weighed,
     weighings,
 )
 from service.routes import problems as problem_pages
@@ -78,6 +79,7 @@ ROUTERS = (
     origins.router,
     *attachments.routers,
     bulk.router,
+    weighed.router,
     slips.router,
     runs.router,
     stocktakes.router,
