@@ -3,10 +3,12 @@
 from datetime import datetime, timedelta
 
 from service.actions.contracts import flag_overdue
+from service.actions.quotas import watch_pools
 from service.db import Connection, Record
 from service.domain.alerts import Alert, Flag
 from service.domain.policies import Policies
-from service.store import alerts, sweeps
+from service.store import alerts, quotas, sweeps
+from service.store.ledger import lock_head
 
 KEYS_KEPT = timedelta(days=30)
 
@@ -31,8 +33,19 @@ async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> 
     await alerts.settle_alerts(connection, undecided, at=at)
     # Contracts after tickets, as everywhere.
     await flag_overdue(connection, at=at)
+    await _watch_owing_places(connection, at=at)
     await sweeps.forget(connection, at - KEYS_KEPT, at=at)
     return True
+
+
+async def _watch_owing_places(connection: Connection, *, at: datetime) -> None:
+    """Look at the caps above quotas that owe: a load within one mine's quota may break the county's, and owes nothing itself."""
+    places = await quotas.places_that_owe(connection)
+    if not places:
+        return
+    await lock_head(connection, at=at)
+    for year, codes in sorted(places.items()):
+        await watch_pools(connection, codes, year, at=at)
 
 
 def _alert(code: Flag, ticket: Record, *, since: str) -> Alert:

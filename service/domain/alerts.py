@@ -32,6 +32,7 @@ class Flag(StrEnum):
     TICKET_REVOKED = "ticket-revoked"
     WRONG_STATION = "wrong-station"
     PLATE_MISMATCH = "plate-mismatch"
+    PLATE_DISOWNED = "plate-disowned"
     TWO_OPEN_TICKETS = "two-open-tickets"
     STATION_BYPASS = "station-bypass"
     NEVER_WEIGHED = "never-weighed"

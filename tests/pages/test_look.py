@@ -29,6 +29,8 @@ PAGES = {
     "bulk": (cast.PAIZHAI_CLERK, "/bulk/contracts"),
     "tickets": (cast.LI, "/tickets"),
     "ticket": (cast.PAIZHAI_CLERK, "/tickets/{delivered}"),
+    "ticket-waiting": (cast.PAIZHAI_CLERK, "/tickets/{waiting}"),
+    "tickets-new": (cast.PAIZHAI_CLERK, "/tickets/new?paper={contract}"),
     "ticket-overdrawn": (cast.LI, "/tickets/{overdrawn}"),
     "ticket-provenance": (cast.LI, "/tickets/{delivered}/provenance"),
     "label": (cast.PAIZHAI_CLERK, "/tickets/{waiting}/sheet"),

@@ -20,6 +20,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "station": _("Weighing station"),
         },
         "ticket_state": {
+            "held": _("Waits for the office"),
             "issued": _("Not weighed yet"),
             "out": _("On the road"),
             "delivered": _("Delivered"),
@@ -27,6 +28,19 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "cancelled": _("Cancelled"),
             "expired": _("Expired"),
             "lost": _("Lost"),
+        },
+        "ticket_act": {
+            "released": _("Released by the office"),
+            "turned-down": _("Turned down by the office"),
+            "cancelled": _("Cancelled"),
+            "lost": _("Reported lost"),
+            "written-off": _("Written off as lost on the road"),
+            "reissued": _("Printed anew, the old paper is void"),
+            "extended": _("Extended"),
+            "redirected": _("Redirected to another buyer"),
+            "split": _("Transferred to other trucks"),
+            "closed": _("Rest closed"),
+            "refused": _("Refused by the buyer"),
         },
         "contract_state": {
             "incomplete": _("One side missing"),
@@ -166,8 +180,11 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "unknown-ticket": _("Unknown ticket"),
             "ticket-reused": _("Ticket used again"),
             "ticket-expired": _("Ticket expired"),
+            "ticket-held": _("Ticket waits for the office"),
+            "ticket-revoked": _("Paper was reported lost"),
             "wrong-station": _("Weighed at another station"),
             "plate-mismatch": _("Another plate"),
+            "plate-disowned": _("The vehicle's owner knows nothing of it"),
             "two-open-tickets": _("Two open tickets on one plate"),
             "station-bypass": _("Source station bypassed"),
             "never-weighed": _("Issued and never weighed"),
@@ -199,6 +216,11 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "unknown-ticket": _("No such ticket is in the register"),
             "ticket-used": _("The ticket has been used"),
             "ticket-cancelled": _("The ticket was cancelled"),
+            "ticket-held": _("The ticket waits for the office and is no paper yet"),
+            "ticket-lost": _("The ticket was reported lost"),
+            "print-replaced": _(
+                "This paper was reported lost or damaged and printed anew: ask the driver for the new one"
+            ),
             "too-many-scans": _("Too many codes were checked from this address; try again in a minute"),
         },
     }

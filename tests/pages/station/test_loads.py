@@ -80,7 +80,6 @@ async def test_two_hundred_loads_outlive_everything(house: House, contract: str,
     pc = await computer()
     page = await pc.open(house.url)
     await enrol(page, house)
-    await until(page, "!(document.getElementById('strips').dataset.text ?? '').includes('等待')")
 
     # The line breaks. Weighed as people do it: a scanner that types, a hand on the mouse.
     await pc.context.set_offline(True)
