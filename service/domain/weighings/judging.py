@@ -26,6 +26,8 @@ _VOID = frozenset({TicketState.CANCELLED, TicketState.LOST})
 
 def weigh(record: Record, seen: Circumstances, policies: Policies = DEFAULTS) -> Outcome:
     """What follows from a possible record that was not told before."""
+    # What a scale may say, and how far two may differ, is that of the day of the weighing, however late it is sent.
+    policies = policies.on(shanghai_day(seen.occurred_at))
     flags = flags_of_the_scale(record, seen, policies)
     ticket = seen.ticket
     if ticket is None:
