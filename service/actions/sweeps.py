@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from service.actions.contracts import flag_overdue
+from service.actions.deadlines import move_waiting_contracts, tell
 from service.actions.quotas import watch_pools
 from service.db import Connection, Record
 from service.domain.alerts import Alert, Flag
@@ -14,7 +15,7 @@ KEYS_KEPT = timedelta(days=30)
 
 
 async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> bool:
-    """Flag overdue filings (R26), end tickets that no scale saw and flag loads that never arrived (W07).
+    """Recall and flag what is due (R14–R26), end tickets that no scale saw and flag loads that never arrived (W07).
 
     False when another process sweeps.
     """
@@ -32,8 +33,10 @@ async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> 
     undecided = [(Flag.TICKET_HELD, "ticket", str(ticket["id"])) for ticket in unseen if ticket["waited"]]
     await alerts.settle_alerts(connection, undecided, at=at)
     # Contracts after tickets, as everywhere.
+    await move_waiting_contracts(connection, policies, at=at)
     await flag_overdue(connection, at=at)
     await _watch_owing_places(connection, at=at)
+    await tell(connection, policies, at=at)
     await sweeps.forget(connection, at - KEYS_KEPT, at=at)
     return True
 

@@ -15,6 +15,8 @@ class Flag(StrEnum):
     QUOTA_FROZEN = "quota-frozen"
     POOL_OVERDRAWN = "pool-overdrawn"
     ALLOTMENT_LATE = "allotment-late"
+    DEADLINE_NEAR = "deadline-near"
+    REPORT_LATE = "report-late"
     EARMARK_MISUSED = "earmark-misused"
     FILING_OVERDUE = "filing-overdue"
     FILING_LATE = "filing-late"

@@ -135,6 +135,15 @@ PERMISSIONS = MappingProxyType(
         "alerts.read": _PARTIES_READ,
         "alerts.settle": _offices(),
         "log.read": _ALL_READ,
+        "policies.read": _ALL_READ,
+        "policies.decide": {Role.PROVINCE: Reach.ALL},
+        "calendar.read": _ALL_READ,
+        "calendar.enter": {Role.PROVINCE: Reach.ALL},
+        "outages.read": _ALL_READ,
+        "outages.declare": {Role.PROVINCE: Reach.ALL},
+        "deadlines.read": _PARTIES_READ,
+        "submissions.read": _READ,
+        "submissions.create": _offices(),
     }
 )
 

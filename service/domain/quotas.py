@@ -9,6 +9,7 @@ from service.domain.alerts import Alert, Flag
 from service.domain.allotments import PROVINCE, HolderKind
 from service.domain.permissions import area_of
 from service.domain.places import Places, Span
+from service.domain.policies import OvercommitBase, Policies
 from service.domain.units import Kilograms
 
 PACE_DAYS = 28
@@ -191,6 +192,13 @@ class Node:
 def beyond(out_kg: int, got_kg: int) -> int:
     """Kilograms that went out beyond what there was to give."""
     return max(0, out_kg - got_kg)
+
+
+def room_kg(scale_kg: int, ordinary_kg: int, policies: Policies) -> Kilograms:
+    """What a mine may still be issued this year, as far as contracts may count on it (O01, R13)."""
+    if policies.overcommit_base is OvercommitBase.ISSUED:
+        return Kilograms(0)
+    return Kilograms(max(0, scale_kg - ordinary_kg))
 
 
 def overcommitted_kg(figures: Figures, room_kg: Kilograms) -> int:

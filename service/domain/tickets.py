@@ -423,7 +423,7 @@ def check_onward(wish: Wish, paper: Paper, onward: Paper) -> None:
 
     Raises OnwardContractDoesNotFollow, ContractIsClosed and ContractHasEnded.
     """
-    if onward.seller_id != paper.buyer_id or onward.mine_id is not None or onward.buyer_id == paper.seller_id:
+    if onward.seller_id != paper.buyer_id or onward.source_id is not None or onward.buyer_id == paper.seller_id:
         raise OnwardContractDoesNotFollow
     if onward.is_closed:
         raise ContractIsClosed

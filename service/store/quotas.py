@@ -12,6 +12,7 @@ from service.domain.allotments import PROVINCE, HolderKind
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.permissions import area_of
 from service.domain.places import Places
+from service.domain.policies import Policies
 from service.domain.quotas import (
     Excess,
     Figures,
@@ -73,11 +74,18 @@ class MineQuota:
     accounts: Sequence[Account]
     tranches: Sequence[Tranche]
     overdraws: Sequence[Record]
+    jurisdiction: str
 
 
 async def moment(connection: Connection, at: datetime | None) -> Moment | None:
     """What was known at a time; None is now."""
     return None if at is None else Moment(at, await provenance.size_at(connection, at))
+
+
+async def places_of(connection: Connection, holders: Collection[UUID]) -> dict[UUID, str]:
+    """The jurisdiction in which each of some mines, projects and declared stocks lies."""
+    rows = await connection.fetch(SQL["holders"], None, None, list(holders))
+    return {row["id"]: row["jurisdiction"] for row in rows}
 
 
 async def tree(
@@ -191,7 +199,9 @@ async def places_that_owe(connection: Connection) -> dict[int, set[str]]:
     return found
 
 
-async def commitments(connection: Connection, mines: Collection[UUID], year: int) -> list[Overcommitment]:
+async def commitments(
+    connection: Connection, mines: Collection[UUID], year: int, policies: Policies
+) -> list[Overcommitment]:
     """What mines have let out and promised against all that they can still get in a year (O01)."""
     rows = await connection.fetch(SQL["ceilings"], list(mines), year)
     accounts = await _balances(connection, mines, year, None)
@@ -203,7 +213,7 @@ async def commitments(connection: Connection, mines: Collection[UUID], year: int
             jurisdiction=row["jurisdiction"],
             year=year,
             figures=_sum(accounts[row["id"]], contracted.get(row["id"], 0)),
-            room_kg=Kilograms(max(0, row["licence_scale_kg"] - row["ordinary_kg"])),
+            room_kg=quotas.room_kg(row["licence_scale_kg"], row["ordinary_kg"], policies),
         )
         for row in rows
     ]
@@ -228,6 +238,7 @@ async def mine_quota(
     contracted = await _contracted(connection, [mine_id], year, past)
     ids = [account.id for account in accounts]
     return MineQuota(
+        jurisdiction=rows[0]["jurisdiction"],
         figures=_sum(accounts, contracted.get(mine_id, 0)),
         overdrawn_kg=sum(account.overdrawn_kg for account in accounts),
         suspense_kg=await _suspense(connection, mine_id, year, past),

@@ -8,10 +8,12 @@ from service.routes.pages import (
     alerts,
     codes,
     contracts,
+    deadlines,
     filing,
     lots,
     mines,
     overview,
+    policies,
     sessions,
     station,
     ticket_deeds,
@@ -21,7 +23,9 @@ from service.routes.pages.faces import Faces
 from service.routes.pages.rendering import STATIC
 
 YEAR_SECONDS = 365 * 24 * 3600
-SLICES = (sessions, overview, mines, filing, contracts, ticket_deeds, tickets, lots, alerts, codes, station)
+SLICES = (
+    sessions, overview, mines, filing, contracts, ticket_deeds, tickets, lots, deadlines, policies, alerts, codes, station,
+)  # fmt: skip
 
 
 class _Static(StaticFiles):

@@ -57,7 +57,7 @@ SELECT id, name FROM mine WHERE id = ANY($1::uuid[])
 -- name: describe_subjects
 -- Locks nothing; leans on the primary keys: what alerts are about, in words, and the ticket where the subject has one.
 WITH subject AS (
-    SELECT kind, id, CASE WHEN kind <> 'jurisdiction' THEN id::uuid END AS key
+    SELECT kind, id, CASE WHEN kind NOT IN ('jurisdiction', 'report') THEN id::uuid END AS key
     FROM unnest($1::text[], $2::text[]) AS asked (kind, id)
 )
 SELECT
@@ -68,7 +68,7 @@ SELECT
     ) AS name,
     coalesce(ticket.id, weighing.ticket_id) AS ticket_id
 FROM subject
-LEFT JOIN jurisdiction AS place ON subject.kind = 'jurisdiction' AND place.code = subject.id
+LEFT JOIN jurisdiction AS place ON subject.kind IN ('jurisdiction', 'report') AND place.code = left(subject.id, 6)
 LEFT JOIN mine ON subject.kind = 'mine' AND mine.id = subject.key
 LEFT JOIN contract ON subject.kind = 'contract' AND contract.id = subject.key
 LEFT JOIN slip ON subject.kind = 'slip' AND slip.id = subject.key
@@ -128,7 +128,7 @@ ORDER BY weighing.occurred_at, weighing.id
 SELECT contract.id, contract.number, contract.buyer_id, contract.mine_id, contract.grade, buyer.name AS buyer
 FROM contract
 INNER JOIN enterprise AS buyer ON buyer.id = contract.buyer_id
-WHERE contract.seller_id = $1 AND contract.state <> 'closed'
+WHERE contract.seller_id = $1 AND contract.state <> 'closed' AND NOT contract.is_framework
 ORDER BY contract.id DESC
 LIMIT 200
 

@@ -17,6 +17,7 @@ from service.domain.sheets import COLUMNS, CellFault
 from service.keys import Purpose
 from service.routes import slips as filed
 from service.routes.bulk.reading import name_slips
+from service.routes.entries import PoliciesNow
 from service.routes.pages.filing.forms import entry_of, fields_of, model_of, show_form, tried
 from service.routes.pages.pages import show
 from service.routes.slips import SlipIn
@@ -33,11 +34,12 @@ FilesSlips = Annotated[Actor, Depends(may("slips.file"))]
 async def list_slips(
     request: Request,
     connection: ReaderDep,
+    policies: PoliciesNow,
     actor: Annotated[Actor, Depends(may("slips.read"))],
     after: UUID | None = None,
 ) -> Response:
     """Slips, newest first."""
-    page = await filed.list_slips(connection, actor, after=after, limit=PAGE)
+    page = await filed.list_slips(connection, actor, policies, after=after, limit=PAGE)
     names = await reads.names_of(connection, {key for slip in page.items for key in (slip.enterprise_id, slip.mine_id)})
     return await show(request, connection, actor, "slips.html", rows=page.items, names=names, following=page.next)
 
