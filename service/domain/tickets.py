@@ -427,6 +427,8 @@ def check_onward(wish: Wish, paper: Paper, onward: Paper) -> None:
         raise OnwardContractDoesNotFollow
     if onward.is_closed:
         raise ContractIsClosed
+    if onward.is_framework:
+        raise ContractIsAFramework
     if onward.valid_until is not None and shanghai_day(wish.valid_from) > onward.valid_until:
         raise ContractHasEnded(valid_until=onward.valid_until)
 

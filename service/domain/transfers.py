@@ -8,6 +8,7 @@ from typing import ClassVar
 from service.domain.policies import Policies
 from service.domain.refusals import Refusal
 from service.domain.tickets import (
+    ContractIsAFramework,
     ContractIsClosed,
     Journey,
     Paper,
@@ -86,6 +87,8 @@ def check_redirect(ticket: Ticket, journey: Journey, paper: Paper) -> None:
         raise RedirectNeedsTheBuyersContract
     if paper.is_closed:
         raise ContractIsClosed
+    if paper.is_framework:
+        raise ContractIsAFramework
 
 
 def split(journey: Journey, trucks: Sequence[Kilograms], *, at: datetime) -> Journey:
