@@ -87,7 +87,9 @@ async def test_a_camera_reads_a_ticket(
     """W03: from a stream, in a worker, with the reader that the page brought along."""
     film = filmed(photographed(tickets[1]["code"], tmp_path / "frame.png", (640, 480)), tmp_path / "film.y4m")
     pc = await computer(
-        "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={film}"
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={film}",
     )
     page = await pc.open(house.url)
     await enrol(page, house, cast.PLANT_TWO_DEVICE)
@@ -176,7 +178,9 @@ async def test_a_number_is_typed_and_asked_for_online(page: Page, tickets: list[
 async def test_a_cancelled_ticket_is_refused_without_a_network(page: Page, house: House, contract: str) -> None:
     """E4, U20: the list of revocations is learned while there is a network."""
     ticket, *_ = await asyncio.to_thread(issue, house, contract, 1, 60_000)
-    await asyncio.to_thread(house.post, cast.PAIZHAI_CLERK, f"/v1/tickets/{ticket['id']}/cancel", {"reason": "司机病了"})
+    await asyncio.to_thread(
+        house.post, cast.PAIZHAI_CLERK, f"/v1/tickets/{ticket['id']}/cancel", {"reason": "司机病了"}
+    )
     await page.reload()
     await page.wait_for_selector("#desk:not([hidden])")
     await until(
