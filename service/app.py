@@ -20,6 +20,7 @@ from service.routes import (
     allotments,
     amendments,
     attachments,
+    bulk,
     contracts,
     devices,
     enterprises,
@@ -48,6 +49,7 @@ from service.routes import (
     weighings,
 )
 from service.routes import problems as problem_pages
+from service.routes.exports import Exports
 from service.settings import Settings
 from service.vault import Vault
 
@@ -75,6 +77,7 @@ ROUTERS = (
     grades.router,
     origins.router,
     *attachments.routers,
+    bulk.router,
     slips.router,
     runs.router,
     stocktakes.router,
@@ -112,6 +115,7 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
     app.state.clock = Clock(settings.clock)
     app.state.policies = Policies()
     app.state.vault = Vault(settings.data / "attachments")
+    app.add_middleware(Exports)
     app.add_middleware(
         Gate,
         body_limit_bytes=settings.body_limit_bytes,

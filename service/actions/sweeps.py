@@ -23,10 +23,12 @@ async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> 
     astray = await sweeps.never_received(connection, at - timedelta(hours=policies.never_received_hours))
     await alerts.open_alerts(
         connection,
-        [_alert(Flag.NEVER_WEIGHED, ticket, since="valid_until") for ticket in unseen]
+        [_alert(Flag.NEVER_WEIGHED, ticket, since="valid_until") for ticket in unseen if not ticket["waited"]]
         + [_alert(Flag.NEVER_RECEIVED, ticket, since="out_at") for ticket in astray],
         at=at,
     )
+    undecided = [(Flag.TICKET_HELD, "ticket", str(ticket["id"])) for ticket in unseen if ticket["waited"]]
+    await alerts.settle_alerts(connection, undecided, at=at)
     # Contracts after tickets, as everywhere.
     await flag_overdue(connection, at=at)
     await sweeps.forget(connection, at - KEYS_KEPT, at=at)

@@ -23,6 +23,7 @@ from service.domain.refusals import NotFound
 from service.routes import fields
 from service.routes.fields import Body, Day, DocumentNo, FenPerTonne, Grade, KilogramsIn, Name, UuidText, refused
 from service.routes.idempotency import Answer, OnceDep
+from service.routes.receipts import sign_receipts
 from service.store import amendments, contracts, pledges
 
 router = APIRouter(prefix="/v1/contracts", tags=["contracts"])
@@ -106,7 +107,8 @@ class TermsOut(BaseModel):
 
 
 class FilingOut(BaseModel):
-    """One side of a contract; `receipt` is the hash that stands for what was filed."""
+    """One side of a contract; `receipt` is the hash that stands for what was filed, `receipt_note` the service's signature
+    for it, as the log stands now: a signed note, null in lists."""
 
     party: Party
     enterprise_id: UUID | None
@@ -115,6 +117,7 @@ class FilingOut(BaseModel):
     version: int
     terms: TermsOut | None
     receipt: str | None
+    receipt_note: str | None = None
 
 
 class PledgeOut(BaseModel):
@@ -199,7 +202,8 @@ async def file_contract(
             policies=state.policies,
             actor=actor,
         )
-        return Answer(await _one(connection, contract_id, at=at, actor=actor), 201 if is_new else 200)
+        shown = await _one(connection, contract_id, at=at, actor=actor)
+        return Answer(await _stamped(request, connection, shown), 201 if is_new else 200)
 
     return await once(connection, actor, deed)
 
@@ -235,8 +239,9 @@ async def list_contracts(
 async def get_contract(
     contract_id: UUID, request: Request, connection: ReaderDep, actor: Annotated[Actor, Depends(may("contracts.read"))]
 ) -> ContractOut:
-    """One contract with both its sides."""
-    return await _one(connection, contract_id, at=request.app.state.clock.now(), actor=actor)
+    """One contract with both its sides, and a receipt for each that the actor may see."""
+    shown = await _one(connection, contract_id, at=request.app.state.clock.now(), actor=actor)
+    return await _stamped(request, connection, shown)
 
 
 @router.get("/{contract_id}/versions")
@@ -280,6 +285,13 @@ async def _one(connection: Connection, contract_id: UUID, *, at: datetime, actor
     if not found:
         raise NotFound
     return (await _shown(connection, found, at=at, actor=actor))[0]
+
+
+async def _stamped(request: Request, connection: Connection, shown: ContractOut) -> ContractOut:
+    hashes = {side.party: side.receipt for side in shown.filings if side.receipt}
+    notes = dict(zip(hashes, await sign_receipts(request, connection, list(hashes.values())), strict=True))
+    sides = [side.model_copy(update={"receipt_note": notes.get(side.party)}) for side in shown.filings]
+    return shown.model_copy(update={"filings": sides})
 
 
 async def _shown(connection: Connection, found: Sequence[Contract], *, at: datetime, actor: Actor) -> list[ContractOut]:

@@ -153,7 +153,7 @@ async def product_provenance(
         raise NotFound
     account, kg = found
     fragments, steps = await _walk(connection, [account], await _size(connection, as_of))
-    answer = await _answer(connection, fragments, steps, limit, actor=actor)
+    answer = await answer_of(connection, fragments, steps, limit, actor=actor)
     return ProductProvenanceOut(**{**dict(answer), "kg": kg, "ore_kg": answer.kg})
 
 

@@ -19,6 +19,7 @@ from service.keys import Purpose
 from service.routes import fields
 from service.routes.fields import Body, Day, DocumentNo, Grade, KilogramsIn, Name, UuidText
 from service.routes.idempotency import Answer, OnceDep
+from service.routes.receipts import sign_receipts
 from service.store import slips
 
 router = APIRouter(prefix="/v1/slips", tags=["slips"])
@@ -41,7 +42,11 @@ class SlipIn(Body):
 
 
 class SlipOut(BaseModel):
-    """A slip; `over_kg` of its kilograms were beyond the quota when it was filed, `handed_kg` have been handed over."""
+    """A slip; `over_kg` of its kilograms were beyond the quota when it was filed, `handed_kg` have been handed over.
+
+    `receipt` is the hash that stands for it, `receipt_note` the service's signature for that, as the log stands now: a signed
+    note, null in lists. What the slip posts is bound to the hash by its leaf.
+    """
 
     id: UUID
     number: str
@@ -63,6 +68,7 @@ class SlipOut(BaseModel):
     handed_kg: int
     movement_id: UUID | None
     receipt: str
+    receipt_note: str | None = None
 
     @classmethod
     def of(cls, row: Record) -> "SlipOut":
@@ -99,7 +105,7 @@ async def file_slip(
             policies=state.policies,
             actor=actor,
         )
-        return Answer(await _one(connection, slip_id, actor=actor), 201 if is_new else 200)
+        return Answer(await _one(request, connection, slip_id, actor=actor), 201 if is_new else 200)
 
     return await once(connection, actor, deed)
 
@@ -121,14 +127,16 @@ async def list_slips(
 
 @router.get("/{slip_id}")
 async def get_slip(
-    slip_id: UUID, connection: ReaderDep, actor: Annotated[Actor, Depends(may("slips.read"))]
+    slip_id: UUID, request: Request, connection: ReaderDep, actor: Annotated[Actor, Depends(may("slips.read"))]
 ) -> SlipOut:
-    """One slip."""
-    return await _one(connection, slip_id, actor=actor)
+    """One slip, with its receipt."""
+    return await _one(request, connection, slip_id, actor=actor)
 
 
-async def _one(connection: Connection, slip_id: UUID, *, actor: Actor) -> SlipOut:
+async def _one(request: Request, connection: Connection, slip_id: UUID, *, actor: Actor) -> SlipOut:
     rows = await slips.list_slips(connection, slip_id=slip_id, actor=actor)
     if not rows:
         raise NotFound
-    return SlipOut.of(rows[0])
+    shown = SlipOut.of(rows[0])
+    (note,) = await sign_receipts(request, connection, [shown.receipt])
+    return shown.model_copy(update={"receipt_note": note})

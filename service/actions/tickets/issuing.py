@@ -189,24 +189,8 @@ async def _judge(
 
 async def _papers(connection: Connection, wishes: Sequence[Wish]) -> dict[UUID, Paper]:
     named = {key for wish in wishes for key in (wish.contract_id, wish.onward_contract_id) if key}
-    contracts = await tickets.share_contracts(connection, sorted(named))
+    sales = await papers_of(connection, sorted(named))
     slips = await tickets.find_slips(connection, sorted({wish.slip_id for wish in wishes if wish.slip_id}))
-    sales = {
-        row["id"]: Paper(
-            row["seller_id"],
-            row["buyer_id"],
-            row["mine_id"],
-            row["earmark"],
-            row["grade"],
-            valid_until=row["valid_until"],
-            is_closed=row["is_closed"],
-            project_id=row["project_id"],
-            stock_id=row["stock_id"],
-            exit_station_id=row["exit_station_id"],
-            is_framework=row["is_framework"],
-        )
-        for row in contracts.values()
-    }
     own = {
         row["id"]: Paper(
             row["enterprise_id"],
@@ -222,6 +206,27 @@ async def _papers(connection: Connection, wishes: Sequence[Wish]) -> dict[UUID, 
         for row in slips.values()
     }
     return sales | own
+
+
+async def papers_of(connection: Connection, contract_ids: Sequence[UUID]) -> dict[UUID, Paper]:
+    """What tickets need to know of contracts, which nobody closes before this transaction ends."""
+    contracts = await tickets.share_contracts(connection, contract_ids)
+    return {
+        row["id"]: Paper(
+            row["seller_id"],
+            row["buyer_id"],
+            row["mine_id"],
+            row["earmark"],
+            row["grade"],
+            valid_until=row["valid_until"],
+            is_closed=row["is_closed"],
+            project_id=row["project_id"],
+            stock_id=row["stock_id"],
+            exit_station_id=row["exit_station_id"],
+            is_framework=row["is_framework"],
+        )
+        for row in contracts.values()
+    }
 
 
 def _paper_of(wish: Wish, papers: dict[UUID, Paper]) -> Paper | None:

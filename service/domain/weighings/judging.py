@@ -47,8 +47,8 @@ def weigh(record: Record, seen: Circumstances, policies: Policies = DEFAULTS) ->
 def _why_void(record: Record, seen: Circumstances) -> Flag | None:
     """Why a ticket of ours is no paper for this load; what was weighed before it was void travels lawfully."""
     journey = seen.journey
-    if journey.state is TicketState.HELD:
-        return Flag.NO_TICKET
+    if seen.ticket is None or seen.ticket.code is None:
+        return Flag.NO_TICKET  # it waited for an officer, who did not release it (O03)
     never_left = journey.out_kg is None and journey.in_kg is None
     if journey.state in _VOID and never_left and _is_after(seen.occurred_at, journey.ended_at):
         return Flag.NO_TICKET
