@@ -62,7 +62,7 @@ class Desk:
         self._ids_by_number: dict[str, UUID] = {}
         self.journeys: dict[UUID, Journey] = {}
         self._told: dict[tuple[UUID, UUID], Told] = {}
-        self._firsts: dict[UUID, Told] = {}
+        self._lines: dict[tuple[UUID, UUID], Line] = {}
         self._near: dict[Place, list[Line]] = defaultdict(list)
         self.stories: dict[UUID, list[Line]] = defaultdict(list)
         self.terms: dict[UUID, Terms] = {}
@@ -205,10 +205,7 @@ class Desk:
             return Answer(record.id, Said(Status.REFUSED, None, (), ()), refusal)
         if known is not None:
             self._sign(sent, known)
-            again = answer_again(known)
-            if first := self._firsts.get(known.id):
-                again.said = replace(again.said, flags=tuple(first.flags), movement_ids=tuple(first.movement_ids))
-            return again
+            return answer_again(known, self._lines)
         told = Told(uuid7(), sent.station_id, record.id, body_hash, Status.ACCEPTED)
         self._told[sent.key] = told
         self.fresh_ids.add(told.id)
@@ -239,7 +236,6 @@ class Desk:
         changed = [other for other in together if other is not line and self._is_said_otherwise(other, firsts)]
         if first := firsts[told.id]:
             told.status, told.duplicate_of = Status.DUPLICATE, first.told.record_id
-            self._firsts[told.id] = first.told
         if changed:
             retell_event(self, line, seen, changed, firsts)
         elif first is None:
@@ -248,12 +244,9 @@ class Desk:
                 retell_story(self, line.ticket_id, line, seen)
             else:
                 self._weigh(line, seen)
-        if first is not None:
-            return Answer(
-                told.record_id,
-                Said(told.status, told.duplicate_of, tuple(first.told.flags), tuple(first.told.movement_ids)),
-            )
-        return Answer(told.record_id, told.said)
+        if first is None:
+            return Answer(told.record_id, told.said)
+        return Answer(told.record_id, replace(first.told.said, status=told.status, duplicate_of=told.duplicate_of))
 
     def _is_said_otherwise(self, line: Line, firsts: dict[UUID, Line | None]) -> bool:
         first = firsts[line.told.id]
@@ -337,6 +330,7 @@ class Desk:
 
     def _remember(self, line: Line, *, is_first: bool | None = None) -> None:
         record, station_id = line.record, line.told.station_id
+        self._lines[station_id, record.id] = line
         self._near[station_id, record.direction, record.plate].append(line)
         if line.ticket_id is None:
             return

@@ -145,6 +145,8 @@ def _tell(desk: "Desk", telling: _Telling, line: Line, ticket: Ticket | None, ca
     asked = desk.circumstances_of(line, ticket)
     if line is cause:
         asked = replace(seen, terms=asked.terms, onward_terms=asked.onward_terms)
+    elif Flag.TICKET_REVOKED in line.told.flags:
+        asked.revoked_at = line.occurred_at
     asked.journey = telling.journey
     outcome = weigh(line.record, asked, desk.policies)
     flags = telling.flags[line.told.id] = _flags(outcome, line, line.told.said, is_new=line is cause)
