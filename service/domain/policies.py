@@ -59,8 +59,16 @@ class Policies:
     transit_tolerance_share: Fraction = Fraction(5, 1000)  # W02
     transit_tolerance_kg: Kilograms = Kilograms(200)  # W02
     gross_limit_kg: Kilograms = Kilograms(49_000)  # W05: over it a load is flagged
+    gross_limit_2_axles_kg: Kilograms = Kilograms(18_000)  # W05, E16: of a truck whose axles were told (GB 1589)
+    gross_limit_3_axles_kg: Kilograms = Kilograms(27_000)
+    gross_limit_4_axles_kg: Kilograms = Kilograms(36_000)
+    gross_limit_5_axles_kg: Kilograms = Kilograms(43_000)
+    payload_limit_kg: Kilograms = Kilograms(40_000)  # W05, E16: of any truck; over it a load is flagged
     gross_impossible_kg: Kilograms = Kilograms(100_000)  # W05: over it a record is refused
     tare_drift_share: Fraction = Fraction(10, 100)  # W05
+    stored_tare_days: int = 30  # W05, E15: how long after a plate's last fresh tare a stored one is good
+    fastest_kmh: int = 100  # W05, E40: between two stations, as the crow flies
+    mgo_tolerance_per_mille: int = 5  # E46: how far an analysis may lie outside of the grade's band
     double_scan_seconds: int = 60  # W06
     double_scan_kg: Kilograms = Kilograms(20)  # W06
     clock_skew_seconds: int = 120  # W04
@@ -74,6 +82,16 @@ class Policies:
     # Plants
     yield_band_share: Fraction = Fraction(20, 100)  # P02
     stocktake_cap_share: Fraction = Fraction(2, 100)  # P02, E31: of what a lot received
+
+    def gross_limit(self, axles: int | None) -> Kilograms:
+        """The legal gross weight of a truck with so many axles; six and more, or not told, have the widest limit."""
+        by_axles = {
+            2: self.gross_limit_2_axles_kg,
+            3: self.gross_limit_3_axles_kg,
+            4: self.gross_limit_4_axles_kg,
+            5: self.gross_limit_5_axles_kg,
+        }
+        return by_axles.get(axles or 0, self.gross_limit_kg)
 
     def transit_tolerance(self, net_kg: Kilograms) -> Kilograms:
         """How far the two scales of a load may differ: a share of the source's net or a fixed weight, the larger."""

@@ -63,11 +63,15 @@ async def lock_stations(connection: Connection, station_ids: Collection[UUID]) -
         rows = await connection.fetch(SQL["lock_stations"], station_ids)
     return {
         row["id"]: (
-            Station(row["id"], row["jurisdiction"], row["mine_id"], row["enterprise_id"]),
+            Station(row["id"], row["jurisdiction"], row["mine_id"], row["enterprise_id"], _where(row)),
             Sequences([(span.lower, span.upper) for span in row["seen"]], row["repeated"]),
         )
         for row in rows
     }
+
+
+def _where(row: Row) -> tuple[float, float] | None:
+    return None if row["latitude"] is None else (row["latitude"], row["longitude"])
 
 
 async def find_told(connection: Connection, keys: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Told]:
@@ -239,6 +243,7 @@ class Tare:
     is_fresh: bool
     jurisdiction: str
     enterprise_id: UUID
+    where: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,12 +265,14 @@ class Road:
 
 
 async def find_plates(
-    connection: Connection, since: Mapping[str, datetime], of_tickets: Collection[str]
+    connection: Connection, since: Mapping[str, datetime], of_tickets: Collection[str], before: timedelta
 ) -> tuple[list[Tare], list[Road]]:
     """Of each plate the last fresh tares before a moment and all from then on; its loads that were on the road then."""
     begin = min(since.values())
     plates = list(since.keys() | set(of_tickets))
-    rows = await connection.fetch(SQL["find_plates"], plates, array_of(since.get(plate, begin) for plate in plates))
+    rows = await connection.fetch(
+        SQL["find_plates"], plates, array_of(since.get(plate, begin) for plate in plates), before
+    )
     tares, roads = [], []
     for row in rows:
         if row["is_road"]:
@@ -294,9 +301,18 @@ async def find_plates(
                     row["is_fresh"],
                     row["jurisdiction"],
                     row["owner_id"],
+                    _where(row),
                 )
             )
     return tares, roads
+
+
+async def find_readings(connection: Connection, readings: Collection[tuple[UUID, int]]) -> set[tuple[UUID, int]]:
+    """Those of the stations' indicator numbers that were told before (E17)."""
+    rows = await connection.fetch(
+        SQL["find_readings"], [station for station, _ in readings], [number for _, number in readings]
+    )
+    return {(row["station_id"], row["reading"]) for row in rows}
 
 
 async def still_said(connection: Connection, subjects: Collection[tuple[Flag, str, str]]) -> set[tuple[Flag, str, str]]:

@@ -69,6 +69,7 @@ class Desk:
         self._overshipped: set[UUID] = set()
         self.sources: dict[tuple[UUID, int], Source] = {}
         self.plates = Plates(policies)
+        self._readings: set[tuple[UUID, int]] = set()
         self._write_offs: dict[UUID, list[tuple[UUID, Kilograms]]] = {}
         self.flows: dict[UUID, list[Flow]] = {}
         self.account_ids: dict[AccountKey, int] = {}
@@ -129,6 +130,9 @@ class Desk:
         self.sources = await weighings.find_sources(
             connection, {(ticket.mine_id, shanghai_year(at)) for ticket, at in left if ticket and ticket.mine_id}
         )
+        if read := {(one.station_id, one.record.reading) for one, _ in self._fresh if one.record.reading is not None}:
+            self._readings = await weighings.find_readings(connection, read)
+        self.plates = Plates(self.policies, has_places=any(station.where for station in self.stations.values()))
         since: dict[str, datetime] = {}
         for one, at, _ in named:
             since[one.record.plate] = min(at, since.get(one.record.plate, at))
@@ -297,8 +301,11 @@ class Desk:
             bool(sent.offset) and shanghai_year(occurred_at) != shanghai_year(record.weighed_at)
         )
         plain.sequence_is_broken = is_broken
-        plain.usual_tare_kg = self.plates.usual_tare(line)
-        self.plates.note_tare(line, plain.station, self.watch)
+        self.plates.note(line, plain, self.watch)
+        if record.reading is not None:
+            reading = (line.told.station_id, record.reading)
+            plain.reading_is_repeated = reading in self._readings
+            self._readings.add(reading)
         plain.another_is_on_the_road = ticket is not None and self.plates.is_another_open(ticket, occurred_at)
         plain.revoked_at = self._revoked_at(record, ticket)
         return plain

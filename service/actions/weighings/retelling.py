@@ -31,7 +31,10 @@ _OF_THE_RECORD = frozenset(
         Flag.SEQUENCE_GAP,
         Flag.OVERWEIGHT,
         Flag.TARE_DRIFT,
+        Flag.TARE_STALE,
         Flag.TOO_FAST,
+        Flag.READING_UNSTABLE,
+        Flag.READING_REPEATED,
         Flag.WRONG_STATION,
         Flag.PLATE_MISMATCH,
         Flag.GRADE_MISMATCH,
@@ -51,7 +54,9 @@ _OF_THE_DAY = frozenset(
     }
 )
 """What was true when a load's record came: it stays said of the record for as long as that is the ticket's load."""
-_BY_THEMSELVES = frozenset({Flag.TWO_OPEN_TICKETS, Flag.CONTRACT_OVERSHIPPED, Flag.TARE_DRIFT})
+_BY_THEMSELVES = frozenset(
+    {Flag.TWO_OPEN_TICKETS, Flag.CONTRACT_OVERSHIPPED, Flag.TARE_DRIFT, Flag.TARE_STALE, Flag.TOO_FAST}
+)
 """Settled by what they are about, not by what is said of one record."""
 _NO_LOAD = frozenset({Flag.TICKET_REUSED, Flag.NO_TICKET, Flag.TICKET_REVOKED})
 _NEVER_WEIGHED = frozenset({TicketState.CANCELLED, TicketState.EXPIRED, TicketState.HELD})
@@ -288,8 +293,8 @@ def _say(desk: "Desk", line: Line, said: Said, cause: Line) -> None:
 def _settle(desk: "Desk", line: Line, old: Iterable[str]) -> None:
     ticket = desk.tickets.get(line.ticket_id) if line.ticket_id else None
     if ticket is None:
-        for flag in old:
-            desk.watch.settle(subject_of(Flag(flag), line.told.id, line.told.station_id, None))
+        for flag in set(map(Flag, old)) - _BY_THEMSELVES:
+            desk.watch.settle(subject_of(flag, line.told.id, line.told.station_id, None))
 
 
 def _leave(desk: "Desk", line: Line) -> None:

@@ -3,7 +3,7 @@
 SELECT
     b.station_id AS id, s.jurisdiction, s.mine_id,
     coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id,
-    b.seen, b.repeated
+    b.seen, b.repeated, s.latitude, s.longitude
 FROM station_book AS b
 INNER JOIN station AS s ON s.id = b.station_id
 LEFT JOIN mine AS m ON m.id = s.mine_id
@@ -165,23 +165,25 @@ INNER JOIN stock AS s ON s.id = y.source_id
 SELECT
     FALSE AS is_road, p.plate, w.id, w.station_id, w.record_id AS other_id, w.occurred_at AS begun_at, NULL::timestamptz AS ended_at,
     NULL AS number, w.tare_kg, w.gross_kg, w.tare_source = 'fresh' AS is_fresh, s.jurisdiction,
-    coalesce(s.enterprise_id, m.enterprise_id) AS owner_id
+    coalesce(s.enterprise_id, m.enterprise_id) AS owner_id, s.latitude, s.longitude
 FROM unnest($1::text[], $2::text::timestamptz[]) AS p (plate, since)
 CROSS JOIN LATERAL (
+    SELECT * FROM weighing
+    WHERE plate = p.plate AND occurred_at >= p.since - $3::interval AND status <> 'refused'
+    UNION ALL
     (
         SELECT * FROM weighing
-        WHERE plate = p.plate AND occurred_at < p.since AND status <> 'refused' AND tare_source = 'fresh'
+        WHERE
+            plate = p.plate AND occurred_at < p.since - $3::interval AND status <> 'refused' AND tare_source = 'fresh'
         ORDER BY occurred_at DESC LIMIT 7
     )
-    UNION ALL
-    SELECT * FROM weighing WHERE plate = p.plate AND occurred_at >= p.since AND status <> 'refused'
 ) AS w
 INNER JOIN station AS s ON s.id = w.station_id
 LEFT JOIN mine AS m ON m.id = s.mine_id
 UNION ALL
 SELECT
     TRUE, p.plate, t.id, t.source_station_id, t.buyer_id, t.out_at, coalesce(t.in_at, t.back_at, t.ended_at), t.number, NULL, NULL, NULL,
-    s.jurisdiction, t.seller_id
+    s.jurisdiction, t.seller_id, NULL, NULL
 FROM unnest($1::text[], $2::text::timestamptz[]) AS p (plate, since)
 CROSS JOIN LATERAL (
     SELECT * FROM ticket WHERE plate = p.plate AND out_at >= p.since - interval '7 days'
@@ -189,6 +191,12 @@ CROSS JOIN LATERAL (
     SELECT * FROM ticket WHERE plate = p.plate AND state = 'out' AND out_at < p.since - interval '7 days'
 ) AS t
 INNER JOIN station AS s ON s.id = t.source_station_id
+
+-- name: find_readings
+-- Locks nothing; leans on weighing_by_reading.
+SELECT DISTINCT w.station_id, w.reading
+FROM unnest($1::uuid[], $2::bigint[]) AS r (station_id, reading)
+INNER JOIN weighing AS w ON w.station_id = r.station_id AND w.reading = r.reading
 
 -- name: still_said
 -- Locks nothing; leans on ticket_by_contract and weighing_by_ticket. Whether a record says a flag of its contract, mine or station now.
