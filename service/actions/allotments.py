@@ -24,13 +24,14 @@ from service.domain.allotments import (
     State,
     Step,
 )
+from service.domain.assessments import Reported
 from service.domain.deadlines import county_deadline
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.permissions import Actor, Role
 from service.domain.policies import Policies
 from service.domain.refusals import NotAllowed
 from service.domain.units import Kilograms, shanghai_day, start_of
-from service.store import alerts, allotments, audits, ledger, provenance, quotas
+from service.store import alerts, allotments, assessments, audits, ledger, provenance, quotas
 from service.store.accounts import open_accounts
 from service.store.ledger import Posted, Signer
 
@@ -124,6 +125,9 @@ async def _issue(
     """
     allotment = draft.allotment(allotment_id, found.holder)
     earlier = await allotments.in_force(connection, draft, found.holder)
+    reported = Reported()
+    if draft.mine_id is not None:
+        reported = await assessments.reported(connection, draft.mine_id, draft.year, draft.quarter, policies, at=at)
     standing = Standing(
         today=shanghai_day(at),
         right=found.right,
@@ -132,6 +136,7 @@ async def _issue(
         needs_approval=actor.role is Role.COUNTY,
         approval=await allotments.find_approval(connection, draft.approved_by or allotment_id, allotment_id),
         pool_kg=None if draft.source is None else await quotas.pool_kg(connection, draft.source, draft.year),
+        reported=reported,
     )
     rules.check_issue(allotment, standing, policies)
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from uuid import UUID
 
+from service.domain.assessments import Reported, check_reported, suggested_kg
 from service.domain.permissions import Actor, Role, area_of
 from service.domain.policies import Policies, YearCeiling
 from service.domain.refusals import Refusal
@@ -202,6 +203,7 @@ class Standing:
     needs_approval: bool = False
     approval: Approval | None = None
     pool_kg: Kilograms | None = None  # left in the pool that it comes from; None: the province's own act
+    reported: Reported = Reported()  # of a mine's scoring sheets
 
 
 class HolderNotAMine(Refusal):
@@ -247,9 +249,9 @@ class TrancheExceedsShare(Refusal):
 
 
 class ReasonMissing(Refusal):
-    """A reward and an adjustment downwards need a reason."""
+    """A reward, a merit beyond what the score suggests, and an adjustment downwards need a reason."""
 
-    title = "奖励指标和调减指标须说明理由"
+    title = "奖励指标、超出测评得分建议数的差异化指标和调减指标须说明理由"
     rule = "R12"
 
 
@@ -323,10 +325,13 @@ def check_issue(allotment: Allotment, standing: Standing, policies: Policies) ->
             raise ReasonMissing(rule="R05")
         return
     if standing.right is not None:
-        if faults := standing.right.faults({standing.today, allotment.issued_on}):
+        faults = standing.right.faults({standing.today, allotment.issued_on})
+        if faults := [*faults, *standing.reported.faults(standing.today)]:
             raise MineNotEligible(faults=faults)
         check_ceiling(allotment, standing.earlier, standing.right.scale_kg, policies)
         check_share(allotment, standing.earlier, standing.right.scale_kg, policies)
+        check_merit(allotment, standing.earlier, standing.reported.score, standing.right.scale_kg, policies)
+        check_reported(allotment.kind, standing.reported, policies)
     if standing.declared_kg is not None:
         possible_kg = standing.declared_kg - _sum(standing.earlier)
         if allotment.kg > possible_kg:
@@ -377,6 +382,18 @@ def check_share(allotment: Allotment, earlier: Sequence[Allotment], scale_kg: Ki
         raise TrancheExceedsShare(rule=rule, scale_kg=scale_kg, most_kg=most_kg, possible_kg=max(0, most_kg - given_kg))
     if allotment.kind is Kind.REWARD and not allotment.reason:
         raise ReasonMissing(rule="R12")
+
+
+def check_merit(
+    allotment: Allotment, earlier: Sequence[Allotment], score: int | None, scale_kg: Kilograms, policies: Policies
+) -> None:
+    """Refuse a merit beyond what last quarter's score suggests without a reason; a quarter without a score suggests none (R11)."""
+    if allotment.kind is not Kind.MERIT or allotment.reason or score is None:
+        return
+    suggested = suggested_kg(score, scale_kg, policies)
+    given_kg = _sum([tranche for tranche in earlier if _same_period(tranche, allotment)])
+    if given_kg + allotment.kg > suggested:
+        raise ReasonMissing(rule="R11", score=score, suggested_kg=suggested)
 
 
 def _same_period(tranche: Allotment, other: Allotment) -> bool:

@@ -144,6 +144,10 @@ PERMISSIONS = MappingProxyType(
         "deadlines.read": _PARTIES_READ,
         "submissions.read": _READ,
         "submissions.create": _offices(),
+        "assessments.read": _PARTIES_READ,
+        "assessments.fill": _offices(),
+        "assessments.sign": _offices(),
+        "assessments.veto": {Role.PROVINCE: Reach.ALL},
     }
 )
 
