@@ -289,7 +289,9 @@ async def test_whose_a_sheet_is(by: By, app: FastAPI) -> None:
     assert (await by(DASHIQIAO).post("/v1/assessments", json=Q1)).status_code == 404
     await sign(by, sheet)
     assert (await by(PAIZHAI_CLERK).get(path)).status_code == 200
-    listed = (await by(PAIZHAI_CLERK).get("/v1/assessments", params=Q1)).json()["items"]
+    listed = (await by(PAIZHAI_CLERK).get("/v1/assessments", params=f"mine_id={MINE}&year=2026&quarter=1")).json()[
+        "items"
+    ]
     assert [one["id"] for one in listed] == [sheet["id"]]
     for person in (DASHIQIAO, STRANGER_CLERK):
         assert (await by(person).get(path)).status_code == 404
