@@ -145,7 +145,7 @@ PERMISSIONS = MappingProxyType(
         "submissions.read": _READ,
         "submissions.create": _offices(),
         "reports.read": _PARTIES_READ,
-        "reports.count": _READ,
+        "statistics.read": _READ,
         "reports.fill": {Role.ENTERPRISE: Reach.PARTY},
         "forms.read": _PARTIES_READ,
         "forms.fill": {Role.ENTERPRISE: Reach.PARTY},

@@ -44,13 +44,6 @@ class SampleIsClosed(Refusal):
     rule = "R17"
 
 
-class FiguresMissing(MalformedBody):
-    """A year's report says how much is expected by the year's end and what is proposed for the next, in kilograms."""
-
-    title = "年度报告须填写本年度预计完成量和下一年度分配建议（千克）"
-    rule = "R15"
-
-
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What a report was made of: the ledger up to a seq, papers up to a time. The same one gives the same figures (E53)."""

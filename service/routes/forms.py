@@ -6,32 +6,20 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
-from pydantic import BaseModel, PlainValidator
+from pydantic import BaseModel
 
 from service.actions import reports as deeds
 from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep, Record
 from service.domain.permissions import Actor
-from service.domain.units import MAX_KILOGRAMS
 from service.routes.entries import After, Limit, Now
-from service.routes.fields import Body, Quarter, Reason, UuidText, Year, refused
+from service.routes.fields import Body, Quarter, Reason, SomeKilograms, UuidText, Year
 from service.routes.idempotency import Answer, OnceDep
 from service.store import reports
 
 router = APIRouter(prefix="/v1/forms", tags=["reports"])
 
 FillsForms = Annotated[Actor, Depends(may("forms.fill"))]
-
-
-def _whole_kilograms(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_KILOGRAMS:
-        raise refused(
-            "whole-number-required", f"须为 0 至 {MAX_KILOGRAMS} 的整数（千克）", "must be whole kilograms, 0 or more"
-        )
-    return value
-
-
-SomeKilograms = Annotated[int, PlainValidator(_whole_kilograms)]
 
 
 class FormIn(Body):

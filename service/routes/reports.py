@@ -259,7 +259,7 @@ async def show_sales(
 async def show_quarter(
     code: str,
     connection: ReaderDep,
-    actor: Annotated[Actor, Depends(may("reports.count"))],
+    actor: Annotated[Actor, Depends(may("statistics.read"))],
     policies: PoliciesNow,
     at: Now,
     year: QuotaYear,

@@ -168,3 +168,15 @@ async def test_r17_the_city_looks_into_a_mine_s_quarter(by: By, app: FastAPI) ->
     assert refused(await by(ANSHAN).post(f"{path}/finding", json=finding), 409, "sample-is-closed")
     assert [one["id"] for one in (await read(by, "/v1/samples", LI))["items"]] == [sample["id"]]
     assert (await by(DASHIQIAO).get(path)).status_code == 404
+
+
+async def test_r15_a_county_reports_its_year_with_what_it_expects_and_proposes(by: By, app: FastAPI) -> None:
+    """R15: in time until 20 November; what it expects by the year's end and proposes for the next is kept with it."""
+    at(app, "2026-11-20T23:59:59+08:00")
+    bare = {"duty": "year-report", "jurisdiction": "210381", "year": 2026, "document_no": "海镁报〔2026〕8号"}
+    assert refused(await by(LI).post("/v1/submissions", json=bare), 422, "figures-missing")
+    figures = {"expected_kg": 880_000_000, "proposed_kg": 900_000_000, "proposal": "按证载规模安排"}
+    sent = await by(LI).post("/v1/submissions", json={**bare, **figures})
+    assert (sent.status_code, sent.json()["days_late"], sent.json()["figures"]) == (201, 0, figures)
+    at(app, "2026-11-21T00:00:00+08:00")
+    assert (await by(LI).post("/v1/submissions", json={**bare, **figures})).json()["days_late"] == 1

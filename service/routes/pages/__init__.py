@@ -6,6 +6,7 @@ from starlette.types import Scope
 
 from service.routes.pages import (
     alerts,
+    assessments,
     codes,
     contracts,
     deadlines,
@@ -24,7 +25,7 @@ from service.routes.pages.rendering import STATIC
 
 YEAR_SECONDS = 365 * 24 * 3600
 SLICES = (
-    sessions, overview, mines, filing, contracts, ticket_deeds, tickets, lots, deadlines, policies, alerts, codes, station,
+    sessions, overview, mines, filing, contracts, ticket_deeds, tickets, lots, deadlines, assessments, policies, alerts, codes, station,
 )  # fmt: skip
 
 
