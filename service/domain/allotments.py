@@ -330,8 +330,8 @@ def check_issue(allotment: Allotment, standing: Standing, policies: Policies) ->
             raise MineNotEligible(faults=faults)
         check_ceiling(allotment, standing.earlier, standing.right.scale_kg, policies)
         check_share(allotment, standing.earlier, standing.right.scale_kg, policies)
-        check_merit(allotment, standing.earlier, standing.reported.score, standing.right.scale_kg, policies)
         check_reported(allotment.kind, standing.reported, policies)
+        check_merit(allotment, standing.earlier, standing.reported.score, standing.right.scale_kg, policies)
     if standing.declared_kg is not None:
         possible_kg = standing.declared_kg - _sum(standing.earlier)
         if allotment.kg > possible_kg:

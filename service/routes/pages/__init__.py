@@ -25,7 +25,8 @@ from service.routes.pages.rendering import STATIC
 
 YEAR_SECONDS = 365 * 24 * 3600
 SLICES = (
-    sessions, overview, mines, filing, contracts, ticket_deeds, tickets, lots, deadlines, assessments, policies, alerts, codes, station,
+    sessions, overview, mines, filing, contracts, ticket_deeds, tickets, lots, deadlines, assessments, policies, alerts, codes,
+    station,
 )  # fmt: skip
 
 

@@ -122,7 +122,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "sheet_state": {"draft": _("Draft"), "signed": _("Signed and reported")},
         "sheet_side": {"plus": _("Plus items"), "minus": _("Minus items"), "veto": _("Vetoes")},
-        "fact": {
+        "evidence": {
             "camera": _("Camera"),
             "silence": _("Station silent"),
             "contract": _("Contract"),
