@@ -46,6 +46,7 @@ from service.routes import (
     stocktakes,
     tickets,
     token,
+    weighed,
     weighings,
 )
 from service.routes import problems as problem_pages
@@ -56,6 +57,7 @@ from service.vault import Vault
 # A request is held against each in turn: the busiest come first.
 ROUTERS = (
     weighings.router,
+    weighed.router,
     tickets.router,
     health.router,
     problem_pages.router,

@@ -119,6 +119,7 @@ PERMISSIONS = MappingProxyType(
         "tickets.decide": _offices(),
         "tickets.check": _ALL_READ,
         "weighings.read": _ALL_READ,
+        "weighings.correct": {Role.STATION: Reach.NAMED, **_offices()},
         "weighings.record": {Role.STATION: Reach.NAMED},
         "devices.read": _ALL_READ,
         "devices.register": {Role.STATION: Reach.NAMED},

@@ -14,6 +14,7 @@ from service.db import Connection
 from service.db import Record as Row
 from service.domain.alerts import Flag
 from service.domain.ledger import AccountKey, AccountKind
+from service.domain.permissions import Actor
 from service.domain.policies import Policies
 from service.domain.tickets import Journey
 from service.domain.units import Kilograms
@@ -119,6 +120,54 @@ async def find_lines(
 async def find_lines_of(connection: Connection, ticket_ids: Collection[UUID]) -> list[Line]:
     """All that was told of these tickets."""
     return [_line(row) for row in await connection.fetch(SQL["find_lines_of"], list(ticket_ids))]
+
+
+async def lock_line(connection: Connection, weighing_id: UUID, *, actor: Actor) -> tuple[Line, Station, str] | None:
+    """A weighing of the actor's station or area, and how it stands; its station's book is locked."""
+    row = await connection.fetchrow(SQL["lock_line"], weighing_id, actor.area, actor.station_id)
+    if row is None:
+        return None
+    station = Station(row["station_id"], row["jurisdiction"], row["mine_id"], row["enterprise_id"], _where(row))
+    return _line(row), station, row["status"]
+
+
+async def list_weighings(
+    connection: Connection,
+    *,
+    ids: Collection[UUID] | None = None,
+    status: str | None = None,
+    station_id: UUID | None = None,
+    ticket_id: UUID | None = None,
+    plate: str | None = None,
+    after: UUID | None = None,
+    limit: int = 50,
+    actor: Actor,
+) -> list[Row]:
+    """The weighings that the actor may know of as they stand now, the refused among them, newest first."""
+    return await connection.fetch(
+        SQL["list"],
+        actor.reads_all,
+        actor.area,
+        actor.enterprise_id,
+        actor.station_id,
+        after,
+        None if ids is None else list(ids),
+        status,
+        station_id,
+        ticket_id,
+        plate,
+        limit,
+    )
+
+
+async def versions_of(connection: Connection, weighing_id: UUID) -> list[Row]:
+    """What was said of a weighing after it was recorded, first to last."""
+    return await connection.fetch(SQL["versions"], weighing_id)
+
+
+async def signature_of(connection: Connection, weighing_id: UUID) -> Row | None:
+    """What the device has signed, if it has."""
+    return await connection.fetchrow(SQL["signature"], weighing_id)
 
 
 def _line(row: Row) -> Line:
