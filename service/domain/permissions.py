@@ -118,6 +118,10 @@ PERMISSIONS = MappingProxyType(
         "tickets.split": {Role.ENTERPRISE: Reach.PARTY, **_offices()},
         "tickets.decide": _offices(),
         "tickets.check": _ALL_READ,
+        "plates.read": _PARTIES_READ,
+        "plates.watch": {Role.ENTERPRISE: Reach.PARTY},
+        "plates.confirm": _offices(),
+        "plates.end": {Role.ENTERPRISE: Reach.PARTY, **_offices()},
         "weighings.read": _ALL_READ,
         "weighings.correct": {Role.STATION: Reach.NAMED, **_offices()},
         "weighings.record": {Role.STATION: Reach.NAMED},
@@ -132,6 +136,15 @@ PERMISSIONS = MappingProxyType(
         "alerts.read": _PARTIES_READ,
         "alerts.settle": _offices(),
         "log.read": _ALL_READ,
+        "policies.read": _ALL_READ,
+        "policies.decide": {Role.PROVINCE: Reach.ALL},
+        "calendar.read": _ALL_READ,
+        "calendar.enter": {Role.PROVINCE: Reach.ALL},
+        "outages.read": _ALL_READ,
+        "outages.declare": {Role.PROVINCE: Reach.ALL},
+        "deadlines.read": _PARTIES_READ,
+        "submissions.read": _READ,
+        "submissions.create": _offices(),
     }
 )
 

@@ -178,7 +178,7 @@ def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
                 batch,
                 at=state.clock.now(),
                 sign=state.keys.current(Purpose.LEDGER),
-                policies=state.policies,
+                policies=await state.rulebook.policies(state.clock.now()),
             )
 
     return Weighings(
@@ -210,7 +210,7 @@ async def record_weighings(
                 sent,
                 at=state.clock.now(),
                 sign=state.keys.current(Purpose.LEDGER),
-                policies=state.policies,
+                policies=await state.rulebook.policies(state.clock.now()),
             )
             return ResultsOut.model_validate({"results": [_result(one) for one in weighed]})
 

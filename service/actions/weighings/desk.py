@@ -72,6 +72,7 @@ class Desk:
         self.sources: dict[tuple[UUID, int], Source] = {}
         self.plates = Plates(policies)
         self._readings: set[tuple[UUID, int]] = set()
+        self._came_anew: dict[UUID, Kilograms] = {}
         self._write_offs: dict[UUID, list[tuple[UUID, Kilograms]]] = {}
         self.flows: dict[UUID, list[Flow]] = {}
         self.account_ids: dict[AccountKey, int] = {}
@@ -130,7 +131,7 @@ class Desk:
             if line.ticket_id and line.record.direction is Direction.OUT
         ]
         self.sources = await weighings.find_sources(
-            connection, {(ticket.mine_id, shanghai_year(at)) for ticket, at in left if ticket and ticket.mine_id}
+            connection, {(ticket.source_id, shanghai_year(at)) for ticket, at in left if ticket and ticket.source_id}
         )
         if read := {(one.station_id, one.record.reading) for one, _ in self._fresh if one.record.reading is not None}:
             self._readings = await weighings.find_readings(connection, read)
@@ -139,6 +140,8 @@ class Desk:
         for one, at, _ in named:
             since[one.record.plate] = min(at, since.get(one.record.plate, at))
         await self.plates.read(connection, since, {ticket.plate for ticket in found})
+        if refused := {ticket.id for ticket in found if self.journeys[ticket.id].refused_kg}:
+            self._came_anew = await ticket_acts.find_came_anew(connection, refused)
         if lost := {ticket.id for ticket in found if self.journeys[ticket.id].state is TicketState.LOST}:
             self._write_offs = await ticket_acts.find_write_offs(connection, lost)
         if retold := self._retold(asked, known):
@@ -185,7 +188,7 @@ class Desk:
         over_kg = await post_steps(connection, self.steps, at=at, sign=sign)
         await self.watch.tell(connection, at=at)
         for year, mines in self.overshipped.items():
-            await watch_commitments(connection, mines, year, at=at)
+            await watch_commitments(connection, mines, year, self.policies, at=at)
         return {movement_id for movement_id in self.charged if over_kg.get(movement_id)}
 
     async def _read_lines(
@@ -366,7 +369,8 @@ class Desk:
             ticket=ticket,
             journey=self.journeys[ticket.id] if ticket else Journey(),
             terms=self.terms[ticket.contract_id] if ticket and ticket.contract_id else None,
-            source=self.sources.get((ticket.mine_id, year)) if ticket and ticket.mine_id else None,
+            source=self.sources.get((ticket.source_id, year)) if ticket and ticket.source_id else None,
+            came_anew_kg=self._came_anew.get(ticket.id, Kilograms(0)) if ticket else Kilograms(0),
             onward_terms=self.terms[ticket.onward_contract_id] if ticket and ticket.onward_contract_id else None,
         )
 

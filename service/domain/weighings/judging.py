@@ -26,6 +26,8 @@ _VOID = frozenset({TicketState.CANCELLED, TicketState.LOST})
 
 def weigh(record: Record, seen: Circumstances, policies: Policies = DEFAULTS) -> Outcome:
     """What follows from a possible record that was not told before."""
+    # What a scale may say, and how far two may differ, is that of the day of the weighing, however late it is sent.
+    policies = policies.on(shanghai_day(seen.occurred_at))
     flags = flags_of_the_scale(record, seen, policies)
     ticket = seen.ticket
     if ticket is None:
@@ -61,7 +63,7 @@ def _why_void(record: Record, seen: Circumstances) -> Flag | None:
 def _weigh_out(record: Record, ticket: Ticket, seen: Circumstances, flags: list[Flag], policies: Policies) -> Outcome:
     journey, terms = seen.journey, seen.terms
     net_kg = Kilograms(record.net_kg)
-    if ticket.parent_id is not None and seen.station.mine_id != ticket.mine_id:
+    if ticket.parent_id is not None and seen.station.enterprise_id != ticket.seller_id:
         # What another truck took over was weighed when it left the mine; a yard's scale on the way only checks it.
         if abs(net_kg - journey.on_board_kg) > policies.transit_tolerance(journey.on_board_kg):
             flags.append(Flag.WEIGHT_GAP)
@@ -149,15 +151,17 @@ def _weigh_back(record: Record, ticket: Ticket, seen: Circumstances, flags: list
     # What the buyer kept makes it a delivery; only the refused part has come back (E33).
     kept_a_part = (journey.in_kg or 0) > journey.refused_kg
     legs = legs_of_the_gap(ticket, journey.on_board_kg, returned, journey.out_at)
-    if ticket.parent_id is not None and ticket.mine_id is not None:
-        # It came out of another truck's load, which has ended: an ordinary movement credits the quota.
-        legs = (*legs, Leg(ticket.account, quota_of(ticket, shanghai_year(journey.out_at)), returned))
+    # What came out of another truck's load, or had left the lot before it was refused, is of no movement that could be
+    # cut: an ordinary one credits the quota.
+    anew_kg = returned if ticket.parent_id is not None else Kilograms(min(returned, seen.came_anew_kg))
+    if anew_kg and ticket.source_id is not None:
+        legs = (*legs, Leg(ticket.account, quota_of(ticket, shanghai_year(journey.out_at)), anew_kg))
     state = TicketState.DELIVERED if kept_a_part else TicketState.RETURNED
     return Outcome(
         tuple(flags),
         legs,
         replace(journey, state=state, back_kg=net_kg, back_at=seen.occurred_at, ended_at=seen.recorded_at),
-        give_back_kg=Kilograms(0) if ticket.parent_id is not None else returned,
+        give_back_kg=Kilograms(returned - anew_kg),
         shipped_kg=Kilograms(-min(journey.refused_kg, journey.counted_kg) if kept_a_part else -journey.counted_kg),
         recovers=_was_written_off(journey),
         settled=(Flag.NEVER_RECEIVED,),

@@ -198,7 +198,7 @@ async def _contracts(
                 body.terms(),
                 for_both=body.for_both,
                 at=at,
-                policies=state.policies,
+                policies=await state.rulebook.policies(state.clock.now()),
                 actor=actor,
             )
             return contract_id, await _newest_version(connection, body, firm) != before
@@ -228,7 +228,12 @@ async def _slips(
     def deed(body: SlipIn) -> Callable[[Connection], Awaitable[tuple[UUID, bool]]]:
         async def file(connection: Connection) -> tuple[UUID, bool]:
             return await file_slip(
-                connection, Slip(**body.model_dump()), at=at, sign=sign, policies=state.policies, actor=actor
+                connection,
+                Slip(**body.model_dump()),
+                at=at,
+                sign=sign,
+                policies=await state.rulebook.policies(state.clock.now()),
+                actor=actor,
             )
 
         return file
@@ -253,7 +258,7 @@ async def _tickets(
         dry_run=dry_run,
         at=state.clock.now(),
         keys=state.keys,
-        policies=state.policies,
+        policies=await state.rulebook.policies(state.clock.now()),
         actor=actor,
     )
 

@@ -254,7 +254,7 @@ async def close_ticket(
             ticket_id,
             body.reason,
             at=state.clock.now(),
-            policies=state.policies,
+            policies=await state.rulebook.policies(state.clock.now()),
             keys=state.keys,
             actor=actor,
         )
