@@ -49,6 +49,7 @@ from service.routes import (
     stocktakes,
     tickets,
     token,
+    watch,
     weighed,
     weighings,
 )
@@ -70,6 +71,7 @@ ROUTERS = (
     jurisdictions.router,
     enterprises.router,
     mines.router,
+    watch.router,
     stations.router,
     devices.router,
     heartbeats.router,
