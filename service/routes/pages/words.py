@@ -234,6 +234,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "weight-gap": _("Weights differ beyond tolerance"),
             "overweight": _("Overweight"),
             "tare-drift": _("Unusual tare"),
+            "suspense-settled": _("Suspense settled"),
             "tare-stale": _("Stored tare out of date"),
             "reading-unstable": _("Scale not standing still"),
             "reading-repeated": _("Scale reading told twice"),
