@@ -207,12 +207,13 @@ async def close_ticket(
 ) -> Response:
     """Close the rest of a load whose parts went on by other trucks."""
     state = request.app.state
+    at = state.clock.now()
     await deeds.close_ticket(
         connection,
         ticket_id,
         reason,
-        at=state.clock.now(),
-        policies=state.policies,
+        at=at,
+        policies=await state.rulebook.policies(at),
         keys=state.keys,
         actor=actor,
     )

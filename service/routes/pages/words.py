@@ -199,6 +199,8 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "run": _("Run"),
             "station": _("Weighing station"),
             "allotment": _("Allotment"),
+            "project": _("Project"),
+            "stock": _("Declared stock"),
             "report": _("Report"),
         },
         "flag": {
