@@ -207,13 +207,12 @@ async def close_ticket(
 ) -> Response:
     """Close the rest of a load whose parts went on by other trucks."""
     state = request.app.state
-    at = state.clock.now()
     await deeds.close_ticket(
         connection,
         ticket_id,
         reason,
-        at=at,
-        policies=await state.rulebook.policies(at),
+        at=state.clock.now(),
+        policies=await state.rulebook.policies(state.clock.now()),
         keys=state.keys,
         actor=actor,
     )
