@@ -11,6 +11,8 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from service.db import Connection
+from service.db import Record as DbRecord
+from service.domain.permissions import Actor
 from service.domain.policies import Policies
 from service.domain.tickets import Journey
 from service.domain.units import Kilograms
@@ -315,3 +317,18 @@ def _row(line: Line, recorded_at: int) -> bytes:
             ),
         )
     )
+
+
+async def list_weighings(
+    connection: Connection,
+    actor: Actor,
+    *,
+    station: UUID | None = None,
+    ticket: UUID | None = None,
+    status: str | None = None,
+    after: UUID | None = None,
+    limit: int = 50,
+) -> Sequence[DbRecord]:
+    """What the scales said, newest first: of an office's area, of a firm's stations and tickets, of a station itself."""
+    scope = (actor.reads_all, actor.area, actor.enterprise_id, actor.station_id)
+    return await connection.fetch(SQL["list"], *scope, station, ticket, status, after, limit)

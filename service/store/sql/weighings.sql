@@ -170,3 +170,27 @@ SELECT id, station_id, record_id, sha256(convert_to(sent, 'UTF8')), sent, proble
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[])
     AS r (id, station_id, record_id, sent, problem, person_id)
 ON CONFLICT DO NOTHING
+
+-- name: list
+-- Locks nothing; leans on the primary key (ids are in order of recording). $1 all, $2 the area of an office, $3 an enterprise, $4 a
+-- station. Newest first.
+SELECT
+    w.id, w.station_id, s.name AS station, w.record_id, w.sequence, w.direction, w.ticket_id, t.number AS ticket, w.plate, w.gross_kg,
+    w.tare_kg, w.net_kg, w.grade, w.manual, w.weighed_at, w.occurred_at, w.recorded_at, w.status, w.flags
+FROM weighing AS w
+INNER JOIN station AS s ON s.id = w.station_id
+LEFT JOIN mine AS m ON m.id = s.mine_id
+LEFT JOIN ticket AS t ON t.id = w.ticket_id
+WHERE
+    (
+        $1::boolean
+        OR starts_with(s.jurisdiction, $2::text)
+        OR $3::uuid IN (s.enterprise_id, m.enterprise_id, t.seller_id, t.buyer_id)
+        OR w.station_id = $4::uuid
+    )
+    AND ($5::uuid IS NULL OR w.station_id = $5)
+    AND ($6::uuid IS NULL OR w.ticket_id = $6)
+    AND ($7::text IS NULL OR w.status = $7)
+    AND ($8::uuid IS NULL OR w.id < $8)
+ORDER BY w.id DESC
+LIMIT $9
