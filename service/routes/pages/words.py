@@ -41,6 +41,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "split": _("Transferred to other trucks"),
             "closed": _("Rest closed"),
             "refused": _("Refused by the buyer"),
+            "apportioned": _("Weighing shared with other tickets"),
         },
         "contract_state": {
             "incomplete": _("One side missing"),
@@ -234,6 +235,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "never-weighed": _("Issued and never weighed"),
             "never-received": _("Weighed out and never received"),
             "weight-gap": _("Weights differ beyond tolerance"),
+            "load-apportioned": _("One weighing shared by several tickets"),
             "overweight": _("Overweight"),
             "tare-drift": _("Unusual tare"),
             "tare-stale": _("Stored tare out of date"),
