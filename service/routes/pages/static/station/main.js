@@ -292,7 +292,8 @@ function onSender(event) {
   } else {
     if (event.answers.some(([, answer]) => answer.status === "refused")) {
       play("bad");
-      setStrip("refused-record", { level: "bad", words: SAID["refused-record"] });
+      const understood = { words: SAID.understood, deed: () => setStrip("refused-record", null) };
+      setStrip("refused-record", { level: "bad", words: SAID["refused-record"], action: understood });
     }
     keep("clock", clock.offsetMs);
     showLists();
