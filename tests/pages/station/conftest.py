@@ -78,7 +78,14 @@ class Computer:
         told = self._profile / "DevToolsActivePort"
         told.unlink(missing_ok=True)
         size = f"--window-size={PC['width']},{PC['height']}"
-        command = [found, *ARGUMENTS, size, "--hide-scrollbars", "--remote-debugging-port=0", f"--user-data-dir={self._profile}"]
+        command = [
+            found,
+            *ARGUMENTS,
+            size,
+            "--hide-scrollbars",
+            "--remote-debugging-port=0",
+            f"--user-data-dir={self._profile}",
+        ]
         self._process = subprocess.Popen(  # noqa: ASYNC220 it returns at once
             [*command, *self._arguments, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

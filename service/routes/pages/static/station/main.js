@@ -303,7 +303,7 @@ function onSender(event) {
 
 /** Whether a problem is about this device's standing, which has a strip of its own. */
 function isStanding(problem) {
-  return problem.code === "device-not-approved" || problem.code === "device-revoked";
+  return ["device-not-approved", "device-revoked", "device-unknown"].includes(problem.code);
 }
 
 function say(level, words, more, next) {
