@@ -135,6 +135,11 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "outage": _("Outage"),
             "calendar": _("Notice of holidays"),
         },
+        "device_state": {
+            "asked": _("Waits for approval"),
+            "approved": _("Approved"),
+            "revoked": _("Revoked"),
+        },
         "alert_state": {"open": _("Open"), "settled": _("Settled")},
         "holder": {"mine": _("Mine"), "project": _("Project"), "stock": _("Declared stock")},
         "operating": {"lawful": _("Lawful"), "suspended": _("Suspended")},
