@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.domain import assessments, rights
-from service.domain.assessments import Scored, Sheets, SheetMissing
-from service.domain.policies import DEFAULTS, Changes, History, Policies
+from service.domain.assessments import Scored, SheetMissing, Sheets
+from service.domain.policies import DEFAULTS, Changes, History, Policies, ScoreFormula
 from service.domain.units import Kilograms
 
 
@@ -22,7 +22,7 @@ def test_what_is_shared_out_adds_up_and_nobody_gets_a_kilogram_too_many(kg: int,
 
 def test_a_score_is_plus_less_minus_and_never_below_nothing() -> None:
     """R11, R18, policy score_formula."""
-    other = Policies(history=History([Changes("score_formula", "", "from_hundred", date(2026, 1, 1))])).on(
+    other = Policies(history=History([Changes("score_formula", "", ScoreFormula.FROM_HUNDRED, date(2026, 1, 1))])).on(
         date(2026, 1, 1)
     )
     assert assessments.score(60, 15, has_veto=False, policies=DEFAULTS) == 45

@@ -6,6 +6,7 @@ from starlette.types import Scope
 
 from service.routes.pages import (
     alerts,
+    allotments,
     codes,
     contracts,
     deadlines,
@@ -21,7 +22,7 @@ from service.routes.pages.faces import Faces
 from service.routes.pages.rendering import STATIC
 
 YEAR_SECONDS = 365 * 24 * 3600
-SLICES = (sessions, overview, mines, contracts, tickets, lots, deadlines, policies, alerts, codes, station)
+SLICES = (sessions, overview, mines, allotments, contracts, tickets, lots, deadlines, policies, alerts, codes, station)
 
 
 class _Static(StaticFiles):
