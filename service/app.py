@@ -39,6 +39,7 @@ from service.routes import (
     origins,
     pages,
     people,
+    plates,
     policies,
     projects,
     provenance,
@@ -51,6 +52,7 @@ from service.routes import (
     stocktakes,
     tickets,
     token,
+    weighed,
     weighings,
 )
 from service.routes import problems as problem_pages
@@ -87,10 +89,12 @@ ROUTERS = (
     origins.router,
     *attachments.routers,
     bulk.router,
+    weighed.router,
     slips.router,
     runs.router,
     stocktakes.router,
     lots.router,
+    plates.router,
     policies.router,
     calendar.router,
     deadlines.router,

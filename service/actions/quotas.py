@@ -12,8 +12,12 @@ from service.store import alerts, quotas
 
 
 async def watch_pools(connection: Connection, jurisdictions: Collection[str], year: int, *, at: datetime) -> None:
-    """Open an alert for each of these places, and of those above them, whose cap is broken; settle the others' (R06)."""
+    """Open an alert for each of these places, and of those above them, whose cap is broken; settle the others' (R06).
+
+    To be called under the head's lock: what breaks a cap is kept with the last entry of the book.
+    """
     broken = await quotas.pools_overdrawn(connection, jurisdictions, year)
+    await quotas.keep_excess(connection, jurisdictions, broken, year, at=at)
     codes = {above for code in jurisdictions for above in chain(code)} - {pool.jurisdiction for pool in broken}
     await alerts.settle_alerts(
         connection, [(Flag.POOL_OVERDRAWN, "jurisdiction", code) for code in sorted(codes)], at=at

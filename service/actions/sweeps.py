@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 
 from service.actions.contracts import flag_overdue
 from service.actions.deadlines import move_waiting_contracts, tell
+from service.actions.quotas import watch_pools
 from service.db import Connection, Record
 from service.domain.alerts import Alert, Flag
 from service.domain.policies import Policies
-from service.store import alerts, sweeps
+from service.store import alerts, quotas, sweeps
+from service.store.ledger import lock_head
 
 KEYS_KEPT = timedelta(days=30)
 
@@ -33,9 +35,20 @@ async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> 
     # Contracts after tickets, as everywhere.
     await move_waiting_contracts(connection, policies, at=at)
     await flag_overdue(connection, at=at)
+    await _watch_owing_places(connection, at=at)
     await tell(connection, policies, at=at)
     await sweeps.forget(connection, at - KEYS_KEPT, at=at)
     return True
+
+
+async def _watch_owing_places(connection: Connection, *, at: datetime) -> None:
+    """Look at the caps above quotas that owe: a load within one mine's quota may break the county's, and owes nothing itself."""
+    places = await quotas.places_that_owe(connection)
+    if not places:
+        return
+    await lock_head(connection, at=at)
+    for year, codes in sorted(places.items()):
+        await watch_pools(connection, codes, year, at=at)
 
 
 def _alert(code: Flag, ticket: Record, *, since: str) -> Alert:

@@ -28,7 +28,7 @@ class UnknownPaper(NotFound):
     rule = "W01"
 
 
-class StationNotNamed(NotFound):
+class StationUnclear(NotFound):
     """No station of that firm has this name, or two have; correct the name, or send JSON with the station's id."""
 
     title = "该企业没有此名称的计量站，或有多个同名；请更正名称，或以 JSON 填写计量站标识"

@@ -1,5 +1,6 @@
 """The quota tree, one mine's quota, and the public table of what was allotted."""
 
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -12,7 +13,7 @@ from service.db import ReaderDep
 from service.domain.allotments import HolderKind, Kind
 from service.domain.permissions import Actor
 from service.domain.policies import stated
-from service.domain.quotas import Figures, Holding, Node, Window
+from service.domain.quotas import Figures, Holding, Node, PoolEpisode, Window
 from service.domain.units import shanghai_day, shanghai_year
 from service.routes.entries import After, Limit, Now, PoliciesNow
 from service.routes.fields import Instant
@@ -87,6 +88,7 @@ class NodeOut(FiguresOut):
     name_en: str
     level: Literal["province", "city", "county"]
     allotted_kg: int | None
+    overdraws: list["PoolOverdrawOut"]
     holders: list[HoldingOut]
     children: list["NodeOut"]
 
@@ -99,10 +101,31 @@ class NodeOut(FiguresOut):
             name_en=node.place.name_en,
             level=node.place.level,
             allotted_kg=node.pool and node.pool.allotted_kg,
+            overdraws=[PoolOverdrawOut.of(episode) for episode in node.episodes],
             holders=[HoldingOut.of(holding, window) for holding in node.holdings],
             children=[NodeOut.of(child, window) for child in node.children],
             **cls.figures(node.figures, node.overdrawn_kg, window),
         )
+
+
+class PoolOverdrawOut(BaseModel):
+    """An episode in which more went out below a jurisdiction than it got: opened by the load that broke the cap (or by what
+    was taken back), `covered_by` the movement after which it held again."""
+
+    opened_by: UUID
+    opened_at: datetime
+    occurred_at: datetime
+    discovered_at: datetime
+    cause: str
+    over_kg: int
+    peak_kg: int
+    closed_at: datetime | None
+    covered_by: UUID | None
+
+    @classmethod
+    def of(cls, episode: PoolEpisode) -> Self:
+        """An episode as clients see it."""
+        return cls(opened_at=episode.discovered_at, **asdict(episode))
 
 
 class TreeOut(BaseModel):

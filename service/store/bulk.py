@@ -1,6 +1,6 @@
 """What people write in sheets in place of ids: codes, licences, numbers and names, looked up for a whole sheet at once."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from service.db import Connection, Record
@@ -62,3 +62,19 @@ async def stations_by_name(
     for row in await connection.fetch(SQL["stations_by_name"], list(firms), list(names)):
         found.setdefault((row["enterprise_id"], row["name"]), []).append(row["id"])
     return found
+
+
+async def words_of(connection: Connection, ids: Collection[UUID | None]) -> dict[UUID, str]:
+    """What people write in place of ids: credit codes, licences, documents and numbers."""
+    rows = await connection.fetch(SQL["words"], [key for key in ids if key])
+    return {row["id"]: row["word"] for row in rows}
+
+
+async def own_sources(connection: Connection, firm: UUID) -> Sequence[Record]:
+    """What ore a firm has of its own: kind, what it is called by in papers, and its name."""
+    return await connection.fetch(SQL["own_sources"], firm)
+
+
+async def own_lines(connection: Connection, firm: UUID) -> list[str]:
+    """The names of a firm's lines."""
+    return [row["name"] for row in await connection.fetch(SQL["own_lines"], firm)]

@@ -49,6 +49,12 @@ async def find_write_offs(
     return found
 
 
+async def find_came_anew(connection: Connection, ticket_ids: Collection[UUID]) -> dict[UUID, Kilograms]:
+    """What of refused loads had left its lot before, and came back into the load as a new movement, by ticket."""
+    rows = await connection.fetch(SQL["find_came_anew"], list(ticket_ids))
+    return {row["ticket_id"]: Kilograms(row["kg"]) for row in rows}
+
+
 async def reprint(connection: Connection, ticket: Ticket, key_id: int) -> None:
     """Write a ticket's new code and window, and the prints before it."""
     earlier = [asdict(one) for one in ticket.earlier_prints]

@@ -17,6 +17,7 @@ from tests import cast, yard
 pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
 WHY = {"reason": "车辆故障，途中换车"}
+_counted: dict[cast.Person, int] = {}
 
 
 @pytest.fixture
@@ -60,7 +61,10 @@ async def weigh(
     by: By, paper: dict[str, Any], direction: str, kg: int, at: datetime, person: cast.Person | None = None
 ) -> dict[str, Any]:
     usual = cast.PLANT_TWO_DEVICE if direction == "in" else cast.BRIDGE_7_DEVICE
-    answer = await by(person or usual).post("/v1/weighings", json=yard.record(paper, direction, kg, at))
+    # Each station counts its own records.
+    sequence = _counted[person or usual] = _counted.get(person or usual, 0) + 1
+    body = yard.record(paper, direction, kg, at, sequence=sequence)
+    answer = await by(person or usual).post("/v1/weighings", json=body)
     assert answer.status_code == 200, answer.text
     result: dict[str, Any] = answer.json()["results"][0]
     assert result["status"] == "accepted", result
@@ -350,10 +354,13 @@ async def test_w10_what_is_no_longer_in_stock_comes_back_as_an_ordinary_movement
     sold = (await by(cast.TRADER_CLERK).post("/v1/contracts", json=sale)).json()
     wish = yard.ticket_in(UUID(sold["id"]), now, plate="辽C88888", source_station_id=str(yard_id))
     onward = (await by(cast.TRADER_CLERK).post("/v1/tickets", json=wish)).json()
+    out_of_stock = await by(cast.PROVINCE).get(f"/v1/tickets/{onward['id']}")
+    assert out_of_stock.status_code == 200
     await weigh(by, onward, "out", 25_000, now + timedelta(minutes=20))
+    assert await lots(by, cast.TRADER.id) == [(31_000, 25_000)]
 
     assert (await do(by, cast.TRADER_CLERK, out, "refuse-part", refused_kg=10_000)).status_code == 200
-    alerts = (await by(cast.LI).get("/v1/alerts", params={"code": "weight-gap"})).json()["items"]
+    alerts = (await by(cast.PROVINCE).get("/v1/alerts", params={"code": "weight-gap"})).json()["items"]
     assert [(alert["subject_id"], alert["facts"]["kg"]) for alert in alerts] == [(out["id"], 4_000)]
     await weigh(by, out, "back", 10_000, now + timedelta(minutes=40))
     assert (await look(by, out))["state"] == "delivered"

@@ -33,7 +33,7 @@ def weigh(record: Record, seen: Circumstances, policies: Policies = DEFAULTS) ->
     if ticket is None:
         flags.append(Flag.UNKNOWN_TICKET if record.ticket else Flag.NO_TICKET)
         return Outcome(tuple(flags), unlawful_legs(record, seen) if record.direction is Direction.OUT else ())
-    flags += flags_of_the_ticket(record, ticket, seen)
+    flags += flags_of_the_ticket(record, ticket, seen, policies)
     if void := _why_void(record, seen):
         flags.append(void)
         return Outcome(tuple(flags), unlawful_legs(record, seen) if record.direction is Direction.OUT else ())
@@ -63,7 +63,7 @@ def _why_void(record: Record, seen: Circumstances) -> Flag | None:
 def _weigh_out(record: Record, ticket: Ticket, seen: Circumstances, flags: list[Flag], policies: Policies) -> Outcome:
     journey, terms = seen.journey, seen.terms
     net_kg = Kilograms(record.net_kg)
-    if ticket.parent_id is not None and seen.station.mine_id != ticket.mine_id:
+    if ticket.parent_id is not None and seen.station.enterprise_id != ticket.seller_id:
         # What another truck took over was weighed when it left the mine; a yard's scale on the way only checks it.
         if abs(net_kg - journey.on_board_kg) > policies.transit_tolerance(journey.on_board_kg):
             flags.append(Flag.WEIGHT_GAP)
@@ -151,15 +151,17 @@ def _weigh_back(record: Record, ticket: Ticket, seen: Circumstances, flags: list
     # What the buyer kept makes it a delivery; only the refused part has come back (E33).
     kept_a_part = (journey.in_kg or 0) > journey.refused_kg
     legs = legs_of_the_gap(ticket, journey.on_board_kg, returned, journey.out_at)
-    if ticket.parent_id is not None and ticket.mine_id is not None:
-        # It came out of another truck's load, which has ended: an ordinary movement credits the quota.
-        legs = (*legs, Leg(ticket.account, quota_of(ticket, shanghai_year(journey.out_at)), returned))
+    # What came out of another truck's load, or had left the lot before it was refused, is of no movement that could be
+    # cut: an ordinary one credits the quota.
+    anew_kg = returned if ticket.parent_id is not None else Kilograms(min(returned, seen.came_anew_kg))
+    if anew_kg and ticket.source_id is not None:
+        legs = (*legs, Leg(ticket.account, quota_of(ticket, shanghai_year(journey.out_at)), anew_kg))
     state = TicketState.DELIVERED if kept_a_part else TicketState.RETURNED
     return Outcome(
         tuple(flags),
         legs,
         replace(journey, state=state, back_kg=net_kg, back_at=seen.occurred_at, ended_at=seen.recorded_at),
-        give_back_kg=Kilograms(0) if ticket.parent_id is not None else returned,
+        give_back_kg=Kilograms(returned - anew_kg),
         shipped_kg=Kilograms(-min(journey.refused_kg, journey.counted_kg) if kept_a_part else -journey.counted_kg),
         recovers=_was_written_off(journey),
         settled=(Flag.NEVER_RECEIVED,),

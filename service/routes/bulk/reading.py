@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from service.db import Connection
 from service.domain import filings
-from service.domain.bulk import StationNotNamed, UnknownPaper
+from service.domain.bulk import StationUnclear, UnknownPaper
 from service.domain.codes.credit_codes import normalise_credit_code
 from service.domain.codes.texts import Malformed
 from service.domain.refusals import Refusal
@@ -217,7 +217,7 @@ async def name_tickets(connection: Connection, sent: Sent, firm: UUID) -> None:
             if name in entry.said:
                 found = stations.get((owner, entry.said[name]), [])
                 one = found[0] if len(found) == 1 else None
-                words.put(entry, name, f"{name}_id", one, StationNotNamed())
+                words.put(entry, name, f"{name}_id", one, StationUnclear())
 
 
 async def _name_sources(connection: Connection, sent: Sent, words: _Words, firms: set[UUID]) -> None:

@@ -10,19 +10,24 @@ from service.routes.pages import (
     codes,
     contracts,
     deadlines,
+    filing,
     lots,
     mines,
     overview,
     policies,
     sessions,
     station,
+    ticket_deeds,
     tickets,
 )
 from service.routes.pages.faces import Faces
 from service.routes.pages.rendering import STATIC
 
 YEAR_SECONDS = 365 * 24 * 3600
-SLICES = (sessions, overview, mines, allotments, contracts, tickets, lots, deadlines, policies, alerts, codes, station)
+SLICES = (
+    sessions, overview, mines, allotments, filing, contracts, ticket_deeds, tickets, lots, deadlines, policies, alerts, codes,
+    station,
+)  # fmt: skip
 
 
 class _Static(StaticFiles):

@@ -104,6 +104,7 @@ def environment(language: Language) -> Environment:
         "moment": moment,
         "word": lambda code, family: catalogue.gettext(word(code, family)),
         "name": isolated,
+        "zip": zip,
         "policy": lambda value: policy_value(value, catalogue.gettext),
         "policy_name": lambda name: ABOUT[name].zh if language == "zh" else ABOUT[name].en,
     }

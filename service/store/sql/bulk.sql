@@ -32,3 +32,27 @@ SELECT s.name, s.id, coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id
 FROM station AS s
 LEFT JOIN mine AS m ON m.id = s.mine_id
 WHERE coalesce(s.enterprise_id, m.enterprise_id) = ANY($1) AND s.name = ANY($2)
+
+-- name: words
+-- Locks nothing; leans on the primary keys. What people call firms, mines, projects, stocks and frameworks, by their ids.
+SELECT id, credit_code AS word FROM enterprise WHERE id = ANY($1)
+UNION ALL
+SELECT id, licence_number FROM mine WHERE id = ANY($1)
+UNION ALL
+SELECT id, document_no FROM project WHERE id = ANY($1)
+UNION ALL
+SELECT id, document_no FROM stock WHERE id = ANY($1)
+UNION ALL
+SELECT id, number FROM contract WHERE id = ANY($1)
+
+-- name: own_sources
+-- Locks nothing; leans on mine_by_enterprise. What ore a firm has of its own: mines, projects and declared stocks by what they are called.
+SELECT 'mine' AS kind, licence_number AS word, name FROM mine WHERE enterprise_id = $1
+UNION ALL
+SELECT 'project', document_no, name FROM project WHERE operator_id = $1
+UNION ALL
+SELECT 'stock', document_no, grade FROM stock WHERE enterprise_id = $1
+
+-- name: own_lines
+-- Locks nothing; leans on line_by_enterprise.
+SELECT name FROM line WHERE enterprise_id = $1 ORDER BY name

@@ -103,10 +103,13 @@ SELECT id FROM ticket WHERE number = $1
 SELECT
     ticket.number, ticket.plate, ticket.planned_kg, ticket.grade, ticket.state, ticket.valid_from, ticket.valid_until,
     seller.name AS seller, buyer.name AS buyer, mine.name AS mine, mine.licence_number AS licence,
-    source.name AS source_station, destination.name AS destination_station
+    source.name AS source_station, destination.name AS destination_station, ticket.out_kg, onward.name AS onward_buyer,
+    parent.number AS parent_number
 FROM ticket
 INNER JOIN enterprise AS seller ON seller.id = ticket.seller_id
 INNER JOIN enterprise AS buyer ON buyer.id = ticket.buyer_id
+LEFT JOIN enterprise AS onward ON onward.id = ticket.onward_buyer_id
+LEFT JOIN ticket AS parent ON parent.id = ticket.parent_id
 INNER JOIN station AS source ON source.id = ticket.source_station_id
 INNER JOIN station AS destination ON destination.id = ticket.destination_station_id
 LEFT JOIN mine ON mine.id = ticket.mine_id
@@ -123,3 +126,21 @@ FROM weighing
 INNER JOIN station ON station.id = weighing.station_id
 WHERE weighing.ticket_id = $1
 ORDER BY weighing.occurred_at, weighing.id
+
+-- name: contracts_of_seller
+-- Locks nothing; leans on a_contract_has_one_number_per_seller: what a firm ($1) sells under, newest first.
+SELECT contract.id, contract.number, contract.buyer_id, contract.mine_id, contract.grade, buyer.name AS buyer
+FROM contract
+INNER JOIN enterprise AS buyer ON buyer.id = contract.buyer_id
+WHERE contract.seller_id = $1 AND contract.state <> 'closed' AND NOT contract.is_framework
+ORDER BY contract.id DESC
+LIMIT 200
+
+-- name: stations_of
+-- Locks nothing; reads the stations: those of firms ($1), at their mines or in their yards.
+SELECT station.id, station.name, holder.name AS holder
+FROM station
+LEFT JOIN mine ON mine.id = station.mine_id
+INNER JOIN enterprise AS holder ON holder.id = coalesce(station.enterprise_id, mine.enterprise_id)
+WHERE holder.id = ANY($1::uuid[])
+ORDER BY holder.name, station.name

@@ -25,7 +25,7 @@ SELECT
 
 -- name: trace_back
 -- Walks intervals ($1 account, $2 lo, $3 hi) backwards as of seq $4: to the tranches, or to the province's act when $5;
--- gives every step when $6, else only where the walk ended and where a conversion changed kilograms. Locks nothing; leans
+-- gives every step when $6, with what is a tranche and what lies above one, else only where the walk ended and where a conversion changed kilograms. Locks nothing; leans
 -- on a_target_line_comes_once with both ends of the range bounded, and on hole_by_length: where a range has no hole the
 -- legs that are not behind tell all. Elsewhere a leg stands where no later hole or leg behind speaks of its place; those
 -- are sought no further down than the longest of the account's reaches (hole_by_place, leg_behind_its_target).
@@ -45,7 +45,9 @@ WITH RECURSIVE walk AS (
         asked.lo AS source_lo,
         asked.hi AS source_hi,
         account.kind AS source_kind,
-        NULL::text AS ending
+        NULL::text AS ending,
+        FALSE AS is_tranche,
+        FALSE AS is_above
     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS asked (account, lo, hi, ordinal)
     INNER JOIN account ON asked.account = account.id
     UNION ALL
@@ -74,12 +76,14 @@ WITH RECURSIVE walk AS (
             WHEN
                 piece.source = walk.first_account AND piece.source_lo = walk.start + piece.lo - walk.source_lo
                 THEN 'circle'
-        END
+        END,
+        account.kind = 'pool' AND walk.source_kind = 'quota',
+        walk.is_above OR walk.is_tranche
     FROM walk
     CROSS JOIN LATERAL (
         SELECT (
             SELECT hole.hi - hole.lo FROM hole
-            WHERE hole.account = walk.source AND hole.side = 'in'
+            WHERE -hole.account = -walk.source AND hole.side = 'in'
             ORDER BY hole.hi - hole.lo DESC
             LIMIT 1
         ) AS kg
@@ -134,7 +138,7 @@ WITH RECURSIVE walk AS (
                 place.is_holed AND leg.target = walk.source AND leg.target_behind AND leg.target_lo < walk.source_hi
                 AND leg.target_lo > walk.source_lo - (
                     SELECT heaviest.target_kg FROM leg AS heaviest
-                    WHERE heaviest.target = walk.source AND heaviest.target_behind
+                    WHERE -heaviest.target = -walk.source AND heaviest.target_behind
                     ORDER BY heaviest.target_kg DESC
                     LIMIT 1
                 )
@@ -210,7 +214,7 @@ ORDER BY ordinal, start, depth
 
 -- name: trace_forward
 -- Walks intervals ($1 account, $2 lo, $3 hi) forwards as of seq $4 to where each kilogram rests, or was made into
--- product; gives every step when $5, else only where the walk ended. Locks nothing; leans on a_source_line_leaves_once
+-- product, or $6 steps further; gives every step when $5, else only where the walk ended. Locks nothing; leans on a_source_line_leaves_once
 -- and hole_by_length, as trace_back does on the other side.
 WITH RECURSIVE walk AS (
     SELECT
@@ -255,7 +259,7 @@ WITH RECURSIVE walk AS (
     CROSS JOIN LATERAL (
         SELECT (
             SELECT hole.hi - hole.lo FROM hole
-            WHERE hole.account = walk.target AND hole.side = 'out'
+            WHERE -hole.account = -walk.target AND hole.side = 'out'
             ORDER BY hole.hi - hole.lo DESC
             LIMIT 1
         ) AS kg
@@ -310,7 +314,7 @@ WITH RECURSIVE walk AS (
                 place.is_holed AND leg.source = walk.target AND leg.source_behind AND leg.source_lo < walk.target_hi
                 AND leg.source_lo > walk.target_lo - (
                     SELECT heaviest.source_kg FROM leg AS heaviest
-                    WHERE heaviest.source = walk.target AND heaviest.source_behind
+                    WHERE -heaviest.source = -walk.target AND heaviest.source_behind
                     ORDER BY heaviest.source_kg DESC
                     LIMIT 1
                 )
@@ -380,7 +384,7 @@ WITH RECURSIVE walk AS (
         ) AS rest
         WHERE (SELECT coalesce(sum(live.hi - live.lo), 0) FROM live) < walk.target_hi - walk.target_lo
     ) AS piece
-    WHERE walk.ending IS NULL AND walk.depth < 10000
+    WHERE walk.ending IS NULL AND walk.depth < $6
 )
 
 SELECT * FROM walk
@@ -418,7 +422,7 @@ CROSS JOIN LATERAL (
                 hole.side = 'in' AND leg.target = asked.account AND leg.target_behind
                 AND leg.target_lo > hole.lo - (
                     SELECT heaviest.target_kg FROM leg AS heaviest
-                    WHERE heaviest.target = asked.account AND heaviest.target_behind
+                    WHERE -heaviest.target = -asked.account AND heaviest.target_behind
                     ORDER BY heaviest.target_kg DESC
                     LIMIT 1
                 )
@@ -430,7 +434,7 @@ CROSS JOIN LATERAL (
                 hole.side = 'out' AND leg.source = asked.account AND leg.source_behind
                 AND leg.source_lo > hole.lo - (
                     SELECT heaviest.source_kg FROM leg AS heaviest
-                    WHERE heaviest.source = asked.account AND heaviest.source_behind
+                    WHERE -heaviest.source = -asked.account AND heaviest.source_behind
                     ORDER BY heaviest.source_kg DESC
                     LIMIT 1
                 )
@@ -459,7 +463,7 @@ CROSS JOIN LATERAL unnest(
             hole.account = leg.target AND hole.side = 'in' AND hole.lo < leg.target_lo + leg.target_kg
             AND hole.lo > leg.target_lo - (
                 SELECT longest.hi - longest.lo FROM hole AS longest
-                WHERE longest.account = leg.target AND longest.side = 'in'
+                WHERE -longest.account = -leg.target AND longest.side = 'in'
                 ORDER BY longest.hi - longest.lo DESC
                 LIMIT 1
             )

@@ -108,24 +108,30 @@ FROM (
 GROUP BY mine_id
 
 -- name: contracted_at
--- Locks nothing; as contracted, by what was filed and weighed by $3. The first side's newest version tells a contract's kilograms.
+-- Locks nothing; leans on contract_by_seller and a_side_files_a_version_once. As contracted, by what was filed and weighed by $3: the
+-- seller's newest version then, or the buyer's until the seller files, tells a contract's mine, kilograms and years.
 SELECT mine_id, sum(greatest(kg - shipped_kg, 0))::bigint AS kg
 FROM (
     SELECT
-        contract.mine_id,
-        (
-            SELECT (terms ->> 'kg')::bigint FROM filing
-            WHERE filing.contract_id = contract.id AND filed_at <= $3
-            ORDER BY first_filed_at, version DESC LIMIT 1
-        ) AS kg,
+        (said.terms ->> 'mine_id')::uuid AS mine_id,
+        (said.terms ->> 'kg')::bigint AS kg,
         coalesce((
             SELECT sum(weighing.net_kg) FROM ticket JOIN weighing ON weighing.ticket_id = ticket.id
             WHERE ticket.contract_id = contract.id AND weighing.direction = 'out' AND weighing.status = 'accepted'
                 AND weighing.recorded_at <= $3
         ), 0) AS shipped_kg
     FROM contract
-    WHERE contract.mine_id = ANY($1::uuid[]) AND NOT is_framework AND contract.created_at <= $3 AND (contract.closed_at IS NULL OR contract.closed_at > $3)
-        AND $2::integer BETWEEN extract(YEAR FROM contract.signed_on) AND extract(YEAR FROM contract.valid_until)
+    CROSS JOIN LATERAL (
+        SELECT terms FROM filing
+        WHERE filing.contract_id = contract.id AND filed_at <= $3
+        ORDER BY (filing.enterprise_id = contract.seller_id) DESC, first_filed_at, version DESC LIMIT 1
+    ) AS said
+    WHERE contract.seller_id IN (SELECT mine.enterprise_id FROM mine WHERE mine.id = ANY($1::uuid[]))
+        AND contract.created_at <= $3 AND (contract.closed_at IS NULL OR contract.closed_at > $3)
+        AND (said.terms ->> 'mine_id')::uuid = ANY($1::uuid[])
+        AND NOT coalesce((said.terms ->> 'is_framework')::boolean, FALSE)
+        AND $2::integer BETWEEN
+        extract(YEAR FROM (said.terms ->> 'signed_on')::date) AND extract(YEAR FROM (said.terms ->> 'valid_until')::date)
     UNION ALL
     SELECT
         slip.mine_id,
@@ -186,6 +192,94 @@ CROSS JOIN LATERAL (
 ) AS peak
 WHERE account = ANY($1::bigint[]) AND discovered_at <= $2
 ORDER BY opened_seq
+
+-- name: last_excess
+-- Under the head's lock; leans on an_excess_is_told_once: by how much the caps of places ($1) were broken in a year ($2) when that
+-- was last told.
+SELECT code AS jurisdiction, coalesce(last.over_kg, 0) AS over_kg
+FROM unnest($1::text[]) AS code
+LEFT JOIN LATERAL (
+    SELECT over_kg FROM pool_excess WHERE jurisdiction = code AND year = $2 ORDER BY seq DESC LIMIT 1
+) AS last ON TRUE
+
+-- name: newest_word
+-- Under the head's lock; leans on the ends of the unique indexes of legs and on hole_by_place: the newest entry that speaks of
+-- quotas ($1), or of what came to a pool ($2) or was taken back from it.
+SELECT word.movement, word.occurred_at, word.cause
+FROM unnest($1::bigint[] || $2::bigint[]) AS asked (account)
+CROSS JOIN LATERAL (
+    (
+        SELECT seq, movement, occurred_at, 'load' AS cause FROM leg
+        WHERE source = asked.account AND NOT source_behind AND asked.account = ANY($1) ORDER BY source_lo DESC LIMIT 1
+    )
+    UNION ALL
+    (
+        SELECT seq, movement, occurred_at, 'load' FROM leg
+        WHERE source = asked.account AND source_behind AND asked.account = ANY($1) ORDER BY seq DESC LIMIT 1
+    )
+    UNION ALL
+    (
+        SELECT seq, movement, occurred_at, 'cover' FROM leg
+        WHERE target = asked.account AND NOT target_behind ORDER BY target_lo DESC LIMIT 1
+    )
+    UNION ALL
+    (
+        SELECT seq, movement, occurred_at, 'cover' FROM leg
+        WHERE target = asked.account AND target_behind ORDER BY seq DESC LIMIT 1
+    )
+    UNION ALL
+    (
+        SELECT seq, movement, occurred_at, CASE side WHEN 'in' THEN 'claw-back' ELSE 'return' END FROM hole
+        WHERE account = asked.account AND kind = 'cut' ORDER BY seq DESC LIMIT 1
+    )
+) AS word
+ORDER BY word.seq DESC
+LIMIT 1
+
+-- name: breaking_load
+-- Under the head's lock; leans on the end of a_source_line_leaves_once: of what left quotas ($1) last, the load that took the sum over
+-- the cap, which is broken by $2 kilograms now.
+SELECT gone.movement, gone.occurred_at, CASE target.kind WHEN 'lot' THEN 'slip' ELSE 'load' END AS cause
+FROM (
+    SELECT late.*, sum(late.source_kg) OVER (ORDER BY late.seq DESC) AS with_newer_kg
+    FROM unnest($1::bigint[]) AS asked (account)
+    CROSS JOIN LATERAL (
+        (
+            SELECT seq, movement, occurred_at, target, source_kg FROM leg
+            WHERE source = asked.account AND NOT source_behind ORDER BY source_lo DESC LIMIT 1000
+        )
+        UNION ALL
+        SELECT seq, movement, occurred_at, target, source_kg FROM leg WHERE source = asked.account AND source_behind
+    ) AS late
+) AS gone
+INNER JOIN account AS target ON target.id = gone.target
+WHERE gone.with_newer_kg >= $2
+ORDER BY gone.seq DESC
+LIMIT 1
+
+-- name: keep_excess
+-- Under the head's lock: by how much the cap of a place ($1) is broken in a year ($2) from the book's last entry on.
+INSERT INTO pool_excess (jurisdiction, year, seq, over_kg, movement, cause, occurred_at, recorded_at)
+SELECT $1, $2, seq, $3, $4, $5, $6, $7 FROM head
+ON CONFLICT DO NOTHING
+
+-- name: excesses
+-- Locks nothing; leans on an_excess_is_told_once: all changes of a year ($1) that were told by $2 (null: by now).
+SELECT jurisdiction, over_kg, movement, cause, occurred_at, recorded_at
+FROM pool_excess
+WHERE year = $1 AND ($2::timestamptz IS NULL OR recorded_at <= $2)
+ORDER BY jurisdiction, seq
+
+-- name: places_that_owe
+-- Locks nothing; leans on an_account_is_overdrawn_once_at_a_time: where a quota owes, by year.
+SELECT DISTINCT coalesce(mine.jurisdiction, project.jurisdiction, enterprise.jurisdiction) AS jurisdiction, account.year
+FROM overdraw
+INNER JOIN account ON account.id = overdraw.account
+LEFT JOIN mine ON mine.id = account.owner_id
+LEFT JOIN project ON project.id = account.owner_id
+LEFT JOIN stock ON stock.id = account.owner_id
+LEFT JOIN enterprise ON enterprise.id = stock.enterprise_id
+WHERE overdraw.closed_at IS NULL
 
 -- name: ceilings
 -- Locks nothing; leans on allotment_by_mine: mines with their licensed scale and what was issued to them for a year.

@@ -85,3 +85,11 @@ WHERE
     AND source.kind = 'load' AND source.document_id = $1 AND target.kind IN ('lot', 'load')
 GROUP BY leg.movement
 ORDER BY max(leg.seq) DESC
+
+-- name: find_came_anew
+-- Locks nothing; leans on act_by_ticket and leg_by_movement.
+SELECT act.ticket_id, sum(leg.target_kg)::bigint AS kg
+FROM ticket_act AS act
+INNER JOIN leg ON leg.movement = ANY(act.movement_ids)
+WHERE act.ticket_id = ANY($1) AND act.kind = 'refused'
+GROUP BY act.ticket_id

@@ -161,6 +161,7 @@ async def enrol(page: Page, house: House, device: cast.Person = cast.BRIDGE_7_DE
     if approved:
         await asyncio.to_thread(house.approve_all)
         await page.click("#send")
+        await until(page, "!(document.getElementById('strips').dataset.text ?? '等待').includes('等待')")
 
 
 async def reading(page: Page, script: str, given: Any = None) -> Any:

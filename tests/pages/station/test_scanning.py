@@ -62,6 +62,12 @@ async def scan(page: Page, text: str, *, ends: str | None = "Enter", into: str =
         await page.keyboard.press(ends)
 
 
+async def clear(page: Page) -> None:
+    """The next truck."""
+    await page.click("#clear")
+    await page.wait_for_selector("#verdict", state="hidden")
+
+
 async def test_a_photograph_of_a_ticket_is_read(page: Page, tickets: list[dict[str, Any]], tmp_path: Path) -> None:
     """W03: without a network, too."""
     await page.context.set_offline(True)
@@ -101,12 +107,12 @@ async def test_scanners_type_into_any_field_in_any_state(page: Page, tickets: li
     await scan(page, first["code"].swapcase(), ends=None)
     await page.wait_for_selector("#verdict.good")
     assert await page.evaluate(PLATE) == first["plate"]
-    await page.click("#clear")
+    await clear(page)
     await page.fill("#plate", second["plate"])
     await scan(page, second["code"], into="#plate")
     await page.wait_for_selector("#verdict.good")
     assert await page.evaluate(PLATE) == second["plate"]
-    await page.click("#clear")
+    await clear(page)
     await page.fill("#plate", "辽C99999")
     await scan(page, third["code"], ends="Tab", into="#plate")
     await page.wait_for_selector("#verdict.warn")
@@ -143,7 +149,7 @@ async def test_what_is_not_one_whole_code_is_refused_with_its_reason(page: Page,
         await until(page, "(words) => document.getElementById('verdict').textContent.includes(words)", words)
         assert await page.locator("#verdict.bad").count() == 1
         assert await page.evaluate(PLATE) == ""
-        await page.click("#clear")
+        await clear(page)
 
 
 async def test_a_number_is_typed_and_asked_for_online(page: Page, tickets: list[dict[str, Any]], house: House) -> None:
@@ -153,17 +159,17 @@ async def test_a_number_is_typed_and_asked_for_online(page: Page, tickets: list[
     await page.press("#scan", "Enter")
     await page.wait_for_selector("#verdict.good")
     assert await page.evaluate(PLATE) == tickets[2]["plate"]
-    await page.click("#clear")
+    await clear(page)
     await page.fill("#scan", make_number(7))
     await page.press("#scan", "Enter")
     await page.wait_for_selector("#verdict.bad")
-    await page.click("#clear")
+    await clear(page)
     await page.context.set_offline(True)
     await page.fill("#scan", number)
     await page.press("#scan", "Enter")
     await page.wait_for_selector("#verdict.warn")
     assert "只有号码" in await page.locator("#verdict").inner_text()
-    await page.click("#clear")
+    await clear(page)
     await page.fill("#scan", number[:-1] + str((int(number[-1]) + 1) % 10))
     await page.press("#scan", "Enter")
     await page.wait_for_selector("#verdict.bad")

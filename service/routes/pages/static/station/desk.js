@@ -46,36 +46,43 @@ export class Desk {
     return !verdict && !plate && !gross && !tare;
   }
 
-  /** The readings of one scan: the first that proves itself counts; one that proves nothing is shown with its reason. */
+  /**
+   * The readings of one scan: the first that proves itself counts; one that proves nothing is shown with its reason.
+   * Whether a ticket was taken.
+   */
   async scanned(texts) {
-    const found = await Promise.all([...new Set(texts)].map((text) => this.#judge(text)));
+    // While we look, the truck may be recorded or sent away: what is found belongs to this visit alone.
+    const { visit } = this;
+    const found = await Promise.all([...new Set(texts)].map((text) => this.#judge(text, visit.plate)));
     found.sort((one, other) => LEVELS.indexOf(other.level) - LEVELS.indexOf(one.level));
     // Two tickets in one scan: which of them lies on the table cannot be known.
     const numbers = new Set(found.filter(({ code }) => code).map(({ number }) => number));
-    const verdict = numbers.size > 1 ? await this.#judge(texts.join("")) : found[0];
-    const { gross, tare, verdict: before } = this.visit;
+    let verdict = numbers.size > 1 ? await this.#judge(texts.join(""), visit.plate) : found[0];
+    const { gross, tare, verdict: before } = visit;
     if ((gross || tare) && before && before.number && verdict.number !== before.number) {
       this.#told({ kind: "said", level: "bad", code: "one-at-a-time" });
       return false;
     }
-    this.visit.verdict = verdict;
-    if (verdict.code) {
-      if (!this.visit.plate) this.visit.plate = verdict.code.plate;
-      this.visit.direction = likelyDirection(verdict.code, this.#device.station.id, this.#seen);
-      this.visit.verdict = await this.#judge(verdict.text);
+    if (verdict.code && !visit.plate) {
+      visit.plate = verdict.code.plate;
+      verdict = await this.#judge(verdict.text, visit.plate);
     }
+    if (this.visit !== visit) return false;
+    if (verdict.code) visit.direction = likelyDirection(verdict.code, this.#device.station.id, this.#seen);
+    visit.verdict = verdict;
     await this.#changed();
-    this.#told({ kind: "verdict", level: this.visit.verdict.level });
-    this.#askOnline(this.visit);
+    this.#told({ kind: "verdict", level: verdict.level });
+    this.#askOnline(visit);
     return Boolean(verdict.number);
   }
 
   async setPlate(text) {
-    this.visit.plate = plateAsSeen(text);
-    const { verdict } = this.visit;
-    if (verdict && verdict.code) this.visit.verdict = { ...(await this.#judge(verdict.text)), online: verdict.online };
+    const { visit } = this;
+    visit.plate = plateAsSeen(text);
+    const { verdict } = visit;
+    if (verdict && verdict.code) visit.verdict = { ...(await this.#judge(verdict.text, visit.plate)), online: verdict.online };
     await this.#changed();
-    if (verdict) this.#askOnline(this.visit);
+    if (verdict) this.#askOnline(visit);
   }
 
   setDirection(direction) {
@@ -140,12 +147,12 @@ export class Desk {
     await this.#changed();
   }
 
-  #judge(text) {
+  #judge(text, plate) {
     return judge(text, {
       knowledge: this.#knowledge,
       stationId: this.#device.station.id,
       atMs: this.#clock.now(),
-      plate: this.visit.plate,
+      plate,
       seen: this.#seen,
     });
   }

@@ -2,6 +2,7 @@
 import { Api, Problem, Unreachable } from "./api.js";
 import { Camera, hasCamera, readFile } from "./camera.js";
 import { Clock, stamp } from "./clock.js";
+import { plateAsSeen } from "./codes.js";
 import { Desk } from "./desk.js";
 import { enrol, enrolled } from "./device.js";
 import { DRIVERS } from "./drivers.js";
@@ -140,7 +141,10 @@ function listenToPeople() {
   on("record", "click", () => desk.record());
   on("park", "click", () => desk.park());
   on("clear", "click", () => desk.clear());
-  on("send", "click", () => sender.kick());
+  on("send", "click", () => {
+    sender.kick();
+    beat();
+  });
   on("hand-form", "submit", onHand);
   on("hand-cancel", "click", () => element("hand").close());
   on("settings-open", "click", () => element("settings").showModal());
@@ -164,6 +168,9 @@ function listenToPeople() {
 
 async function onScan(texts) {
   screen.hideSaid();
+  // The cursor may still stand in the plate that was typed.
+  const plate = plateAsSeen(element("plate").value);
+  if (plate !== desk.visit.plate) await desk.setPlate(plate);
   return desk.scanned(texts);
 }
 

@@ -48,7 +48,7 @@ export class Wedge {
   #key(event) {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const now = event.timeStamp;
-    if (now - this.#lastMs > (this.#isScan ? LOST_MS : GAP_MS)) this.#begin();
+    if (!this.#keys || now - this.#lastMs > (this.#isScan ? LOST_MS : GAP_MS)) this.#begin();
     this.#lastMs = now;
     clearTimeout(this.#timer);
 
