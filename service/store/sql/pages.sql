@@ -22,6 +22,10 @@ WHERE CASE WHEN $2::uuid IS NULL THEN starts_with(mine.jurisdiction, $1) ELSE mi
     AND ($3::uuid IS NULL OR mine.id = $3)
 ORDER BY mine.jurisdiction, mine.id
 
+-- name: places
+-- Locks nothing.
+SELECT code, name, name_en, level FROM jurisdiction ORDER BY code
+
 -- name: quota_years
 -- Locks nothing; leans on account_by_jurisdiction.
 SELECT DISTINCT year FROM account WHERE jurisdiction IS NOT NULL AND year IS NOT NULL ORDER BY year DESC
