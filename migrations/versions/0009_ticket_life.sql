@@ -1,8 +1,8 @@
 -- Tickets that wait, are reprinted, redirected, split or passed on; the list of revoked codes; who watches a plate.
 
 -- Two columns more for each print but the first: none of them is written when a ticket is issued the usual way.
--- squawk-ignore ban-drop-not-null
 ALTER TABLE ticket
+    -- squawk-ignore ban-drop-not-null
     ALTER COLUMN code DROP NOT NULL,                    -- a ticket that waits for an officer has no code yet
     ADD COLUMN reissue smallint NOT NULL DEFAULT 0,     -- which print stands in code
     ADD COLUMN key_id smallint,                         -- which key signed it
