@@ -6,7 +6,7 @@ import random
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -24,11 +24,12 @@ from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.units import Kilograms
 from service.keys import Purpose
 from service.store.accounts import open_accounts
-from service.store.ledger import Posted, append
+from service.store.ledger import Memory, Posted, append
 
 CALLERS = 64
 BATCH = 1_000
 LOTS = 128
+AT_ONCE = int(__import__("os").environ.get("AT", "2"))
 
 
 async def measure(grounds: Grounds) -> list[Row]:
@@ -131,6 +132,7 @@ class Engine:
     database: Database
     quotas: Sequence[int] = ()
     lots: Sequence[int] = ()
+    memory: Memory = field(default_factory=Memory)
 
     async def open(self) -> None:
         """Accounts to post between."""
@@ -156,16 +158,16 @@ class Engine:
         ]
 
     async def post(self, movements: Sequence[Movement]) -> Posted:
-        async with self.database.transaction() as connection:
+        async with self.database.steady_transaction() as connection:
             sign = self.grounds.keys.current(Purpose.LEDGER)
-            return await append(connection, movements, at=datetime.now(UTC), sign=sign)
+            return await append(connection, movements, at=datetime.now(UTC), sign=sign, memory=self.memory)
 
     async def rate(self, seconds: float, *, hot: bool = False) -> float:
         async def run(batch: list[Movement]) -> list[None]:
             await self.post(batch)
             return [None] * len(batch)
 
-        async with Batcher[Movement, None]("bench", run).running() as batcher:
+        async with Batcher[Movement, None]("bench", run, at_once=AT_ONCE).running() as batcher:
 
             async def call() -> None:
                 await batcher.submit(self.movements(1, hot=hot))

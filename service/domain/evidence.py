@@ -51,28 +51,35 @@ class LegEntry:
     @property
     def leaf(self) -> bytes:
         """The leaf hash, version 1."""
-        return leaf_of_leg(
-            self.seq,
-            self.act,
-            self.movement.bytes,
-            self.source_mark,
-            self.source_lo,
-            self.source_kg,
-            self.target_mark,
-            self.target_lo,
-            self.target_kg,
-            self.over_kg,
-            self.cover_kg,
-            self.source_behind | self.target_behind << 1,
-            microseconds(self.occurred_at),
-            self.fact,
+        return leaf(
+            bound_by_leg(
+                self.seq,
+                self.act,
+                self.movement.bytes,
+                self.source_mark,
+                self.source_lo,
+                self.source_kg,
+                self.target_mark,
+                self.target_lo,
+                self.target_kg,
+                self.over_kg,
+                self.cover_kg,
+                self.source_behind | self.target_behind << 1,
+                microseconds(self.occurred_at),
+                self.fact,
+            )
         )
 
 
-def leaf_of_leg(*bound: int | bytes) -> bytes:
-    """The leaf hash of a leg, version 1, from what a LegEntry holds, in its order: the movement as bytes, the flags as one
-    byte (1 source behind, 2 target behind), the time in microseconds."""
-    return hashlib.sha256(_LEG.pack(_VERSION_1, b"L", *bound)).digest()
+def bound_by_leg(*bound: int | bytes) -> bytes:
+    """The bytes that the leaf of a leg binds, version 1, from what a LegEntry holds, in its order: the movement as bytes, the
+    flags as one byte (1 source behind, 2 target behind), the time in microseconds."""
+    return _LEG.pack(_VERSION_1, b"L", *bound)
+
+
+def leaf(bound: bytes) -> bytes:
+    """The leaf hash over the bytes that it binds."""
+    return hashlib.sha256(bound).digest()
 
 
 @dataclass(frozen=True, slots=True)
