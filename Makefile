@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format lock soak load bench
+.PHONY: help demo serve test check format lock soak mutants load bench
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ format: $(VENV)/installed  ## put code and imports in order
 
 soak: $(VENV)/installed  ## ten thousand random histories of the ledger against its oracle, and a hundred crashes
 	$(BIN)/python -m pytest tests/ledger tests/test_crash.py --soak
+
+mutants: $(VENV)/installed  ## break the ledger's rules one by one, and see which law catches each
+	$(BIN)/python -m tests.ledger.mutants
 
 load: $(VENV)/installed  ## visitors for half a minute, then the audit; SCENARIO=weighbridges (load/README.md), SECONDS=30
 	$(BIN)/python -m load $(or $(SCENARIO),weighbridges) --seconds $(or $(SECONDS),30)

@@ -135,7 +135,7 @@ def _database(data: Path, stack: ExitStack) -> str:
 
 def _verify(url: str, data: Path) -> None:
     public_keys = KeyRing.open(data, Clock().now()).public_keys(Purpose.LEDGER)
-    findings = book.run(url, public_keys, typer.echo)
+    findings = book.run(url, public_keys, typer.echo, data / "attachments")
     for finding in findings:
         typer.echo(finding)
     if findings:

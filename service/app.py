@@ -18,8 +18,11 @@ from service.keys import KeyRing
 from service.routes import (
     alerts,
     allotments,
+    amendments,
+    attachments,
     contracts,
     enterprises,
+    grades,
     health,
     jurisdictions,
     lines,
@@ -27,20 +30,24 @@ from service.routes import (
     lots,
     mines,
     movements,
+    origins,
     pages,
     people,
     projects,
     provenance,
     quotas,
+    runs,
     slips,
     stations,
     stocks,
+    stocktakes,
     tickets,
     token,
     weighings,
 )
 from service.routes import problems as problem_pages
 from service.settings import Settings
+from service.vault import Vault
 
 # A request is held against each in turn: the busiest come first.
 ROUTERS = (
@@ -60,7 +67,13 @@ ROUTERS = (
     allotments.router,
     quotas.router,
     contracts.router,
+    amendments.router,
+    grades.router,
+    origins.router,
+    *attachments.routers,
     slips.router,
+    runs.router,
+    stocktakes.router,
     lots.router,
     movements.router,
     provenance.router,
@@ -94,8 +107,12 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
     app.state.settings = settings
     app.state.clock = Clock(settings.clock)
     app.state.policies = Policies()
+    app.state.vault = Vault(settings.data / "attachments")
     app.add_middleware(
-        Gate, body_limit_bytes=settings.body_limit_bytes, secure=settings.public_url.startswith("https://")
+        Gate,
+        body_limit_bytes=settings.body_limit_bytes,
+        upload_limit_bytes=settings.upload_limit_bytes,
+        secure=settings.public_url.startswith("https://"),
     )
     problems.install(app)
     for router in ROUTERS:

@@ -33,15 +33,17 @@ SAFE_HEADERS = (
 )
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 LARGE_BYTES = 64 * 1024
+UPLOADS = re.compile(r"/attachments$|/bulk/[a-z]+$")
 NOT_STORED = (b"cache-control", b"no-store")
 
 
 class Gate:
     """Pure ASGI, since it is on the way of every request."""
 
-    def __init__(self, app: ASGIApp, body_limit_bytes: int, secure: bool) -> None:
+    def __init__(self, app: ASGIApp, body_limit_bytes: int, upload_limit_bytes: int, secure: bool) -> None:
         self._app = app
         self._limit = body_limit_bytes
+        self._upload_limit = upload_limit_bytes
         self._headers = SAFE_HEADERS + (((b"strict-transport-security", b"max-age=31536000"),) if secure else ())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,11 +74,13 @@ class Gate:
             await send(message)
 
         try:
+            limit = self._upload_limit if UPLOADS.search(scope["path"]) else self._limit
+            state["limit_bytes"] = limit
             declared = headers.get(b"content-length", b"")
-            if declared.isdigit() and int(declared) > self._limit:
-                await problems.answer(refusals.TooLarge(limit_bytes=self._limit), request_id)(scope, receive, answer)
+            if declared.isdigit() and int(declared) > limit:
+                await problems.answer(refusals.TooLarge(limit_bytes=limit), request_id)(scope, receive, answer)
             else:
-                await self._app(scope, Body(scope, receive, headers, self._limit).receive, answer)
+                await self._app(scope, Body(scope, receive, headers, limit).receive, answer)
         except Exception:
             log.exception(
                 f"{scope['method']} {scope['path']} failed", **{"http.path": scope["path"]}, person_id=_person(state)

@@ -158,7 +158,7 @@ def install(app: FastAPI) -> None:
             case HTTPStatus.NOT_FOUND:
                 return answer(refusals.NotFound(), request_id)
             case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-                return answer(refusals.TooLarge(limit_bytes=request.app.state.settings.body_limit_bytes), request_id)
+                return answer(refusals.TooLarge(limit_bytes=request.state.limit_bytes), request_id)
             case HTTPStatus.UNPROCESSABLE_ENTITY:
                 return answer(refusals.MalformedBody(errors=[error.detail]), request_id)
             case HTTPStatus.BAD_REQUEST:

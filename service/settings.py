@@ -19,4 +19,5 @@ class Settings(BaseSettings):
     admin_password: str | None = Field(None, repr=False)
     clock: str | None = None
     body_limit_bytes: int = 4 * 1024 * 1024
+    upload_limit_bytes: int = 20 * 1024 * 1024
     pool_size: int = 16

@@ -1,6 +1,6 @@
 """What the parties of a contract, and the offices over them, do about it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -11,13 +11,13 @@ from service.db import Connection
 from service.domain import filings, proofs
 from service.domain.alerts import Alert, Flag
 from service.domain.calendar import Deadline
-from service.domain.filings import Assessment, Contract, ContractState, Terms
+from service.domain.filings import Assessment, Contract, ContractState, Filing, Terms
 from service.domain.permissions import Actor
 from service.domain.policies import DEFAULTS, Policies
 from service.domain.proofs import Pledge
 from service.domain.refusals import NotFound
 from service.domain.units import Kilograms, shanghai_day, start_of
-from service.store import alerts, audits, contracts, ledger, lots, pledges
+from service.store import alerts, amendments, audits, contracts, ledger, lots, pledges
 from service.store.contracts import Firm
 
 
@@ -26,34 +26,41 @@ async def file_contract(
     number: str,
     terms: Terms,
     *,
+    for_both: bool = False,
     at: datetime,
     policies: Policies = DEFAULTS,
     actor: Actor,
 ) -> tuple[UUID, bool]:
     """File the actor's side of a contract; gives the contract and whether this filing has begun it (R22, R23).
 
-    1. The contract is known by its seller and number; it is held until the end.
+    1. The contract is known by its seller and number; it is held until the end, and before it its framework.
     2. The same terms again say nothing new; other terms are a new version until both sides agree.
     3. A new proof is pledged under the head's lock, so that of two pledges of one lot the later bears the excess.
     4. What the filings come to is kept; its alerts are opened, and those that are put right are settled.
+
+    `for_both` files the other side too, where the registry knows both firms as one group (U9).
     """
     own = actor.enterprise_id
     if own is None or own not in (terms.seller_id, terms.buyer_id):
         raise NotFound
-    filings.check(terms, at)
+    filings.check(terms, at, policies)
     firms = await contracts.find_firms(connection, {terms.seller_id, terms.buyer_id})
     if unknown := {terms.seller_id, terms.buyer_id} - firms.keys():
         raise filings.UnknownEnterprise(enterprise_id=str(unknown.pop()))
+    if for_both and len({firm.group_code for firm in firms.values()}) > 1:
+        raise filings.NotOneGroup
+    sides = (own, *({terms.seller_id, terms.buyer_id} - {own} if for_both else ()))
 
+    framework = await contracts.find_and_lock(connection, terms.framework_id) if terms.framework_id else None
     contract = await contracts.lock_by_number(connection, terms.seller_id, number)
     known = (await contracts.newest_filings(connection, [contract.id]))[contract.id] if contract else []
-    if contract and any(filing.enterprise_id == own and terms.restates(filing.terms) for filing in known):
+    if contract and not _unsaid(sides, terms, known):
         return contract.id, False
-    mines = await contracts.mines_of(connection, terms.seller_id)
-    terms = filings.sourced(terms, mines, is_mining_firm="mine" in firms[terms.seller_id].kinds)
-    if terms.proof:
-        named = [line.lot_id for line in terms.proof]
-        proofs.check_lots(named, await lots.held_by(connection, named, terms.seller_id))
+    terms = await check_sources(connection, terms, firms)
+    if terms.framework_id:
+        if framework is None:
+            raise filings.UnknownFramework(framework_id=terms.framework_id)
+        filings.check_instalment(terms, framework)
 
     if contract is None:
         due_on = filings.contract_due(terms.signed_on, policies)
@@ -61,22 +68,91 @@ async def file_contract(
         contract = await contracts.lock_by_number(connection, terms.seller_id, number)
         assert contract is not None, "it was opened here or by the other side"
         known = (await contracts.newest_filings(connection, [contract.id]))[contract.id]
-    standing = next((filing for filing in known if filing.enterprise_id == own), None)
-    if standing and terms.restates(standing.terms):
+    unsaid = _unsaid(sides, terms, known)
+    if not unsaid:
         return contract.id, False
     _check_open(contract)
 
-    filing = filings.next_version(standing, terms, filing_id=uuid7(), enterprise_id=own, at=at, policies=policies)
-    fact = filings.fact_of(number, filing)
-    await contracts.add_filing(connection, contract.id, filing, fact, person_id=actor.person_id)
-    assessment = filings.assess([filing, *(other for other in known if other is not standing)], policies)
-    in_force = await _pledge(connection, contract, assessment, at=at)
-    await _keep(connection, contract, assessment, in_force, at=at)
-    if assessment.terms.mine_id:
-        await watch_commitments(connection, [assessment.terms.mine_id], assessment.terms.signed_on.year, at=at)
-    facts = {"party": filing.party, "version": filing.version, "state": assessment.state}
+    assessment = await file_versions(connection, contract, unsaid, terms, known, at=at, policies=policies, actor=actor)
+    facts = {"sides": unsaid, "kg": terms.kg, "state": assessment.state}
     await audits.note(connection, "contracts.file", contract.id, facts, at=at, actor=actor)
     return contract.id, not known
+
+
+async def check_sources(connection: Connection, terms: Terms, firms: Mapping[UUID, Firm]) -> Terms:
+    """The terms with the mine that the ore comes from; refused when it, or a lot of the proof, is not the seller's."""
+    mines = await contracts.mines_of(connection, terms.seller_id)
+    others = await contracts.sources_of(connection, terms.seller_id)
+    terms = filings.sourced(terms, mines, others, is_mining_firm="mine" in firms[terms.seller_id].kinds)
+    if terms.proof:
+        named = [line.lot_id for line in terms.proof]
+        proofs.check_lots(named, await lots.held_by(connection, named, terms.seller_id))
+    return terms
+
+
+async def file_versions(
+    connection: Connection,
+    contract: Contract,
+    sides: Sequence[UUID],
+    terms: Terms,
+    known: Sequence[Filing],
+    *,
+    at: datetime,
+    policies: Policies,
+    actor: Actor,
+) -> Assessment:
+    """Write the next version of some sides, and all that follows from it; the contract is held."""
+    filed = list(known)
+    for side in sides:
+        standing = next((filing for filing in filed if filing.enterprise_id == side), None)
+        filing = filings.next_version(standing, terms, filing_id=uuid7(), enterprise_id=side, at=at, policies=policies)
+        fact = filings.fact_of(contract.number, filing)
+        await contracts.add_filing(connection, contract.id, filing, fact, person_id=actor.person_id)
+        filed = [*(other for other in filed if other is not standing), filing]
+    assessment = filings.assess(filed, policies)
+    in_force = await _pledge(connection, contract, assessment, at=at)
+    await _keep(connection, contract, assessment, in_force, at=at)
+    after = assessment.terms
+    # A mine that is no longer named has promised less, and is seen again as well (O01).
+    if mines := {mine_id for mine_id in (contract.mine_id, after.mine_id) if mine_id}:
+        for year in sorted({contract.signed_on.year, after.signed_on.year}):
+            await watch_commitments(connection, mines, year, at=at)
+    named = (contract.framework_id, after.framework_id, contract.id if after.is_framework else None)
+    for framework_id in sorted({framework_id for framework_id in named if framework_id}):
+        await watch_framework(connection, framework_id, at=at)
+    return assessment
+
+
+async def watch_framework(connection: Connection, framework_id: UUID, *, at: datetime) -> None:
+    """Flag a framework whose instalments exceed what it names, or settle that; its paper bears no more than it says.
+
+    The framework is held already, as the first of the contracts that are.
+    """
+    framework = await contracts.lock(connection, framework_id)
+    promised_kg = (await contracts.instalments_kg(connection, [framework_id]))[framework_id]
+    over_kg = promised_kg - framework.kg
+    others = [flag for flag in framework.flags if flag != Flag.FRAMEWORK_EXCEEDED]
+    await contracts.reflag(connection, framework_id, [*others, Flag.FRAMEWORK_EXCEEDED] if over_kg > 0 else others)
+    if over_kg <= 0:
+        await alerts.settle_alerts(connection, [_subject(Flag.FRAMEWORK_EXCEEDED, framework_id)], at=at)
+        return
+    firms = await contracts.find_firms(connection, [framework.seller_id])
+    alert = Alert(
+        code=Flag.FRAMEWORK_EXCEEDED,
+        subject_kind="contract",
+        subject_id=str(framework_id),
+        jurisdiction=firms[framework.seller_id].jurisdiction,
+        parties=(framework.seller_id, framework.buyer_id),
+        occurred_at=at,
+        facts={"number": framework.number, "contracted_kg": promised_kg, "over_kg": over_kg},
+    )
+    await alerts.open_alerts(connection, [alert], at=at)
+
+
+def _unsaid(sides: Sequence[UUID], terms: Terms, known: Sequence[Filing]) -> list[UUID]:
+    """Those of the sides that have not filed these very terms."""
+    said = {filing.enterprise_id for filing in known if terms.restates(filing.terms)}
+    return [side for side in sides if side not in said]
 
 
 async def close_contract(connection: Connection, contract_id: UUID, *, at: datetime, actor: Actor) -> None:
@@ -85,8 +161,11 @@ async def close_contract(connection: Connection, contract_id: UUID, *, at: datet
     Loads on the road arrive as usual. Raises TicketsStillOpen while a ticket could still be weighed out, and
     SellerHasNotFiled for a buyer, who could otherwise spend a number that is the seller's.
     """
-    if await contracts.find_contract(connection, contract_id, actor=actor) is None:
+    found = await contracts.find_contract(connection, contract_id, actor=actor)
+    if found is None:
         raise NotFound
+    if found.framework_id:
+        await contracts.lock(connection, found.framework_id)
     contract = await contracts.lock(connection, contract_id)
     if contract.state is ContractState.CLOSED:
         return
@@ -105,33 +184,38 @@ async def close_contract(connection: Connection, contract_id: UUID, *, at: datet
     await contracts.close_contract(connection, contract_id, flags, at=at)
     if contract.mine_id:
         await watch_commitments(connection, [contract.mine_id], contract.signed_on.year, at=at)
+    if contract.framework_id:
+        await watch_framework(connection, contract.framework_id, at=at)
     await alerts.settle_alerts(connection, [_subject(flag, contract_id) for flag in settled], at=at)
     facts = {"kg": contract.kg, "shipped_kg": contract.shipped_kg}
     await audits.note(connection, "contracts.close", contract_id, facts, at=at, actor=actor)
 
 
 async def flag_overdue(connection: Connection, *, at: datetime) -> int:
-    """Flag the contracts, and by them the loads, whose filing is not complete on day 16; gives how many (R26)."""
+    """Flag the contracts, and by them the loads, whose filing is not complete on day 16; gives how many (R26).
+
+    An amendment that nobody has answered by then is flagged on its contract in the same way.
+    """
     overdue = await contracts.flag_overdue(connection, shanghai_day(at))
+    amended = await amendments.overdue(connection, shanghai_day(at))
+    facts = [
+        (row["id"], row, {"state": row["state"], "shipped_kg": row["shipped_kg"], "loads": row["loads"]})
+        for row in overdue
+    ]
+    facts += [(row["contract_id"], row, {"amendment": row["amendment"]}) for row in amended]
     await alerts.open_alerts(
         connection,
         [
             Alert(
                 code=Flag.FILING_OVERDUE,
                 subject_kind="contract",
-                subject_id=str(row["id"]),
+                subject_id=str(contract_id),
                 jurisdiction=row["jurisdiction"],
                 parties=(row["seller_id"], row["buyer_id"]),
                 occurred_at=Deadline(row["due_on"]).ends_at,
-                facts={
-                    "number": row["number"],
-                    "due_on": row["due_on"],
-                    "state": row["state"],
-                    "shipped_kg": row["shipped_kg"],
-                    "loads": row["loads"],
-                },
+                facts={"number": row["number"], "due_on": row["due_on"], **more},
             )
-            for row in overdue
+            for contract_id, row, more in facts
         ],
         at=at,
     )
@@ -176,7 +260,7 @@ async def _keep(
     """Write what the filings have come to, and open and settle the alerts that follow from it."""
     terms = assessment.terms
     excess_kg = Kilograms(sum(pledge.excess_kg for pledge in in_force))
-    has_quota = terms.mine_id is None or await contracts.has_tranche(connection, terms.mine_id, terms.signed_on)
+    has_quota = terms.source_id is None or await contracts.has_tranche(connection, terms.source_id, terms.signed_on)
     found = assessment.flags(at, excess_kg=excess_kg, seller_has_quota=has_quota)
     flags = [*found, *(flag for flag in contract.flags if flag not in filings.FILING_FLAGS)]
     await contracts.keep_assessment(connection, contract.id, assessment, flags)
@@ -188,7 +272,7 @@ async def _keep(
         Flag.FILING_MISMATCH: {"differences": assessment.differences},
         Flag.ORIGIN_UNPROVEN: {"unproven_kg": assessment.unproven_kg},
         Flag.ORIGIN_OVERPLEDGED: {"excess_kg": excess_kg},
-        Flag.SELLER_WITHOUT_QUOTA: {"mine_id": terms.mine_id, "signed_on": terms.signed_on},
+        Flag.SELLER_WITHOUT_QUOTA: {"mine_id": terms.source_id, "signed_on": terms.signed_on},
     }
     occurred = {
         Flag.FILING_OVERDUE: Deadline(assessment.due_on).ends_at,

@@ -8,10 +8,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.db import SessionDoor
 from service.domain.permissions import Actor
+from service.domain.policies import Policies
 from service.domain.refusals import NotAllowed, VersionOutdated
-from service.domain.registry import MineHasQuota
+from service.domain.registry import MineHasQuota, check_declaration
+from service.domain.units import shanghai_day
 from service.store import audits, registry
-from service.store.tables import Entry, MineRow, RevisionRow
+from service.store.tables import Entry, MineRow, RevisionRow, StockRow
 
 Row = TypeVar("Row", bound=Entry)
 
@@ -34,6 +36,50 @@ async def revise_mine(
     if place != mine.jurisdiction and await registry.has_quota(session, mine.id):
         raise MineHasQuota
     return await revise(session, mine, changes, version=version, place=place, at=at, actor=actor)
+
+
+async def register_stock(
+    session: AsyncSession, stock: StockRow, *, place: str, at: datetime, policies: Policies, actor: Actor
+) -> StockRow:
+    """Enter a declared stock, once for each firm and grade, until the cut-off (R01b, E30)."""
+    if not actor.covers(place):
+        raise NotAllowed
+    others = await registry.other_stocks(session, stock.enterprise_id, stock.id)
+    check_declaration(
+        stock.grade,
+        stock.kg,
+        None,
+        stock.surveyed_on,
+        [other.grade for other in others],
+        today=shanghai_day(at),
+        until=policies.stock_declared_until,
+    )
+    return await register(session, stock, place=place, at=at, actor=actor)
+
+
+async def revise_stock(
+    session: AsyncSession,
+    stock: StockRow,
+    changes: Mapping[str, Any],
+    *,
+    version: int,
+    place: str,
+    at: datetime,
+    policies: Policies,
+    actor: Actor,
+) -> StockRow:
+    """Edit a declared stock; after the cut-off it can only become less (R01b, E30)."""
+    others = await registry.other_stocks(session, changes["enterprise_id"], stock.id)
+    check_declaration(
+        changes["grade"],
+        changes["kg"],
+        stock.kg if changes["enterprise_id"] == stock.enterprise_id else None,
+        changes["surveyed_on"],
+        [other.grade for other in others],
+        today=shanghai_day(at),
+        until=policies.stock_declared_until,
+    )
+    return await revise(session, stock, changes, version=version, place=place, at=at, actor=actor)
 
 
 async def revise(

@@ -16,7 +16,7 @@ from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.permissions import Actor
 from service.domain.policies import DEFAULTS, ExpiredLicencePolicy, Policies
 from service.domain.refusals import NotFound
-from service.domain.units import shanghai_day, start_of
+from service.domain.units import start_of
 from service.store import alerts, audits, contracts, ledger, lots, slips
 from service.store.accounts import open_accounts
 from service.store.ledger import Signer
@@ -38,10 +38,11 @@ async def file_slip(
     """
     if actor.enterprise_id is None or actor.enterprise_id != slip.enterprise_id:
         raise NotFound
-    if slip.handed_on > shanghai_day(at):
-        raise filings.DayInFuture(handed_on=slip.handed_on)
-    if slip.mine_id not in await contracts.mines_of(connection, slip.enterprise_id):
+    filings.check_slip(slip, at, policies)
+    if slip.mine_id and slip.mine_id not in await contracts.mines_of(connection, slip.enterprise_id):
         raise filings.UnknownMine(mine_id=str(slip.mine_id))
+    if not slip.mine_id and slip.source_id not in await contracts.sources_of(connection, slip.enterprise_id):
+        raise filings.UnknownSource(source_id=str(slip.source_id))
     if slip.line_id and slip.line_id not in await contracts.lines_of(connection, slip.enterprise_id):
         raise filings.UnknownLine(line_id=str(slip.line_id))
 
@@ -49,7 +50,7 @@ async def file_slip(
     due_on = filings.slip_due(slip.handed_on, policies)
     late = days_late(due_on, at)
     freezes = policies.expired_licence is ExpiredLicencePolicy.FREEZE
-    frozen = freezes and await slips.is_frozen(connection, slip.mine_id, slip.handed_on)
+    frozen = freezes and await slips.is_frozen(connection, slip.source_id, slip.handed_on)
     flags = [flag for flag, is_found in ((Flag.FILING_LATE, late), (Flag.QUOTA_FROZEN, frozen)) if is_found]
     movement_id = None if slip.by_tickets else uuid7()
     fact = filings.fact_of_slip(slip, at)
@@ -73,7 +74,8 @@ async def file_slip(
     await audits.note(connection, "slips.file", slip_id, facts, at=at, actor=actor)
     if movement_id:
         await _hand_over(connection, slip_id, slip, movement_id, fact, at=at, sign=sign)
-    await watch_commitments(connection, [slip.mine_id], slip.handed_on.year, at=at)
+    if slip.mine_id:
+        await watch_commitments(connection, [slip.mine_id], slip.handed_on.year, at=at)
     return slip_id, True
 
 
@@ -92,7 +94,7 @@ async def _alert(
     firms = await contracts.find_firms(connection, [slip.enterprise_id])
     facts: dict[Flag, dict[str, object]] = {
         Flag.FILING_LATE: {"days_late": {"seller": days_late}},
-        Flag.QUOTA_FROZEN: {"mine_id": slip.mine_id, "kg": slip.kg},
+        Flag.QUOTA_FROZEN: {"mine_id": slip.source_id, "kg": slip.kg},
     }
     await alerts.open_alerts(
         connection,
@@ -115,9 +117,9 @@ async def _alert(
 async def _hand_over(
     connection: Connection, slip_id: UUID, slip: Slip, movement_id: UUID, fact: bytes, *, at: datetime, sign: Signer
 ) -> None:
-    """Move a slip's kilograms from the mine's quota of that year into a lot of the firm's."""
+    """Move a slip's kilograms from its source's quota of that year into a lot of the firm's."""
     year = slip.handed_on.year
-    quota = AccountKey(AccountKind.QUOTA, owner_id=slip.mine_id, year=year, earmark=slip.earmark)
+    quota = AccountKey(AccountKind.QUOTA, owner_id=slip.source_id, year=year, earmark=slip.earmark)
     lot = AccountKey(AccountKind.LOT, owner_id=slip.enterprise_id, document_id=slip_id, grade=slip.grade, year=year)
     opened = await lots.open_lots(connection, [lot], at)
     accounts = await open_accounts(connection, [quota])

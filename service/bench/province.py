@@ -110,6 +110,7 @@ class Province:
                 ),
                 scales[n].person_id,
                 (),
+                key_id=None,
             )
             for n, place in enumerate(places)
         ]

@@ -11,6 +11,7 @@ import orjson
 
 from service.domain.alerts import Flag
 from service.domain.calendar import days_late, filing_due
+from service.domain.grades import check_grade, is_same_grade
 from service.domain.policies import DEFAULTS, Policies
 from service.domain.proofs import Named, ProofState
 from service.domain.refusals import NotFound, Refusal
@@ -49,6 +50,55 @@ class UnknownMine(NotFound):
     """This mine is not one of the firm that supplies the ore."""
 
     title = "该矿山不属于供矿企业"
+    rule = "R22"
+
+
+class UnknownSource(NotFound):
+    """This project or declared stock is not one of the firm that supplies the ore; GET /v1/projects and /v1/stocks list yours."""
+
+    title = "该项目或申报存量不属于供矿企业；请在 GET /v1/projects、/v1/stocks 中查询"
+    rule = "R01"
+
+
+class SeveralSources(Refusal):
+    """Name one source of the ore: a mine, a project, a declared stock, or the lots of a proof; file one paper for each."""
+
+    title = "矿石来源只能填一种：矿山、项目、申报存量或合法来源证明；多种来源请分别填报"
+    rule = "R01"
+
+
+class SourceNotNamed(Refusal):
+    """A slip names where its ore comes from: a mine, a project or a declared stock of the firm's own."""
+
+    title = "交接单须注明矿石来源：本企业的矿山、项目或申报存量"
+    rule = "R24"
+
+
+class UnknownFramework(NotFound):
+    """There is no such framework between these two firms; name one that both are parties of, or leave it out."""
+
+    title = "买卖双方之间没有该框架合同；请填双方共同的框架合同，或不填"
+    rule = "R22"
+
+
+class OutsideFramework(Refusal):
+    """An instalment is signed within its framework's period; file this contract by itself, or amend the framework."""
+
+    title = "分批合同的签订日期须在框架合同期限内；请单独备案，或先变更框架合同"
+    rule = "R22"
+
+
+class FrameworkInFramework(Refusal):
+    """A framework is not an instalment of another one; leave out one of the two."""
+
+    title = "框架合同不能再作为其他框架合同的分批合同；二者只填其一"
+    rule = "R22"
+
+
+class NotOneGroup(Refusal):
+    """These firms are not of one group in the registry, so each files its own side; have the county enter the group."""
+
+    title = "双方未登记为同一集团，须各自备案；如属同一集团，请先由县区登记集团代码"
     rule = "R22"
 
 
@@ -95,9 +145,9 @@ class SellerHasNotFiled(Refusal):
 
 
 class TicketsStillOpen(Refusal):
-    """Tickets of this contract were issued and not yet weighed; cancel them or let them be used, then close it."""
+    """Tickets of this contract were issued and not yet weighed; cancel them or let them be used first."""
 
-    title = "该合同尚有已开出而未过磅的运单；请先作废或用完后再终止"
+    title = "该合同尚有已开出而未过磅的运单；请先作废或用完"
     rule = "W01"
 
 
@@ -124,7 +174,18 @@ class ContractState(StrEnum):
     CLOSED = "closed"
 
 
-MUST_AGREE = ("buyer_id", "signed_on", "kg", "grade", "mine_id", "earmark")
+MUST_AGREE = (
+    "buyer_id",
+    "signed_on",
+    "kg",
+    "grade",
+    "mine_id",
+    "project_id",
+    "stock_id",
+    "earmark",
+    "is_framework",
+    "framework_id",
+)
 """The terms that both sides must file alike; seller and number are the contract's name and agree by it (R22c)."""
 
 
@@ -142,11 +203,23 @@ class Terms:
     proof: tuple[Named, ...] | None = None
     earmark: str | None = None
     price_fen_per_t: int | None = None
+    project_id: UUID | None = None
+    stock_id: UUID | None = None
+    is_framework: bool = False
+    framework_id: UUID | None = None
+
+    @property
+    def source_id(self) -> UUID | None:
+        """The mine, project or declared stock whose quota the ore draws on (R01); None for what was received before."""
+        return self.mine_id or self.project_id or self.stock_id
 
     @property
     def is_from_stock(self) -> bool:
-        """Whether the seller sells what it received before: then it owes a proof of lawful origin (R23)."""
-        return self.mine_id is None
+        """Whether the seller sells what it received before: then it owes a proof of lawful origin (R23).
+
+        Under a framework nothing is loaded: its instalments have proofs of their own.
+        """
+        return self.source_id is None and not self.is_framework
 
     @property
     def proven_kg(self) -> Kilograms:
@@ -155,7 +228,7 @@ class Terms:
 
     def restates(self, standing: "Terms") -> bool:
         """Whether this says nothing new; a mine that was left out, and found by the service, is the same mine."""
-        found = standing.mine_id if self.mine_id is None and self.proof is None else self.mine_id
+        found = standing.mine_id if self.source_id is None and self.proof is None else self.mine_id
         return replace(self, mine_id=found) == standing
 
 
@@ -170,6 +243,7 @@ class Filing:
     filed_at: datetime
     first_filed_at: datetime
     days_late: int
+    fact: bytes = b""  # the hash that was kept with it: its receipt
 
     @property
     def party(self) -> Party:
@@ -199,6 +273,10 @@ class Contract:
     received_kg: Kilograms
     created_at: datetime
     closed_at: datetime | None
+    project_id: UUID | None = None
+    stock_id: UUID | None = None
+    is_framework: bool = False
+    framework_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,13 +285,22 @@ class Slip:
 
     enterprise_id: UUID
     number: str
-    mine_id: UUID
+    mine_id: UUID | None
     handed_on: date
     kg: Kilograms
     grade: str
     line_id: UUID | None = None
     earmark: str | None = None
     by_tickets: bool = False
+    project_id: UUID | None = None
+    stock_id: UUID | None = None
+
+    @property
+    def source_id(self) -> UUID:
+        """The mine, project or declared stock whose quota it draws on (R01)."""
+        source_id = self.mine_id or self.project_id or self.stock_id
+        assert source_id is not None, "check_slip refuses a slip without a source"
+        return source_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,27 +373,58 @@ def slip_due(handed_on: date, policies: Policies = DEFAULTS) -> date:
     return filing_due(handed_on, policies.slip_days, rolls_over_holidays=rolls).due_on
 
 
-def check(terms: Terms, at: datetime) -> None:
-    """Refuse what no contract can say: SellerIsBuyer, DayInFuture, EndsBeforeSigning, MineWithProof."""
+def check_slip(slip: Slip, at: datetime, policies: Policies = DEFAULTS) -> None:
+    """Refuse what no slip can say: DayInFuture, SourceNotNamed, SeveralSources."""
+    if slip.handed_on > shanghai_day(at):
+        raise DayInFuture(handed_on=slip.handed_on)
+    sources = sum(source is not None for source in (slip.mine_id, slip.project_id, slip.stock_id))
+    if sources != 1:
+        raise SeveralSources if sources else SourceNotNamed
+    check_grade(slip.grade, listed_only=policies.listed_grades)
+
+
+def check_instalment(terms: Terms, framework: Contract) -> None:
+    """Refuse an instalment that is not one of this framework's: other firms, or signed outside its period."""
+    if not framework.is_framework or (framework.seller_id, framework.buyer_id) != (terms.seller_id, terms.buyer_id):
+        raise UnknownFramework(framework_id=framework.id)
+    if framework.state is ContractState.CLOSED:
+        raise ContractClosed(contract_id=framework.id)
+    if not framework.signed_on <= terms.signed_on <= framework.valid_until:
+        raise OutsideFramework(signed_on=framework.signed_on, valid_until=framework.valid_until)
+
+
+def check(terms: Terms, at: datetime, policies: Policies = DEFAULTS) -> None:
+    """Refuse what no contract can say: SellerIsBuyer, DayInFuture, EndsBeforeSigning, MineWithProof, SeveralSources …"""
     if terms.seller_id == terms.buyer_id:
         raise SellerIsBuyer
     if terms.signed_on > shanghai_day(at):
         raise DayInFuture(signed_on=terms.signed_on)
     if terms.valid_until < terms.signed_on:
         raise EndsBeforeSigning(signed_on=terms.signed_on, valid_until=terms.valid_until)
-    if terms.mine_id and terms.proof:
+    if terms.source_id and terms.proof:
         raise MineWithProof
+    if sum(source is not None for source in (terms.mine_id, terms.project_id, terms.stock_id)) > 1:
+        raise SeveralSources
+    if terms.is_framework and terms.framework_id:
+        raise FrameworkInFramework
+    check_grade(terms.grade, listed_only=policies.listed_grades)
 
 
-def sourced(terms: Terms, mines: Collection[UUID], *, is_mining_firm: bool = True) -> Terms:
-    """The terms with the mine that the ore comes from, which must be one of the seller's.
+def sourced(
+    terms: Terms, mines: Collection[UUID], others: Collection[UUID] = (), *, is_mining_firm: bool = True
+) -> Terms:
+    """The terms with the mine, project or declared stock that the ore comes from, which must be one of the seller's.
 
-    Left out it is a mining firm's only mine, unless a proof says that the ore comes from stock. Raises UnknownMine, and
-    MineNotNamed where there are several.
+    Left out it is a mining firm's only mine, unless a proof says that the ore comes from stock. Raises UnknownMine,
+    UnknownSource, and MineNotNamed where there are several.
     """
     if terms.mine_id:
         if terms.mine_id not in mines:
             raise UnknownMine(mine_id=terms.mine_id)
+        return terms
+    if terms.source_id:
+        if terms.source_id not in others:
+            raise UnknownSource(source_id=terms.source_id)
         return terms
     if terms.proof or not (is_mining_firm and mines):
         return terms
@@ -378,6 +496,8 @@ def assess(filings: Sequence[Filing], policies: Policies = DEFAULTS) -> Assessme
 
 def _differences(one: Terms, other: Terms) -> tuple[str, ...]:
     names = [name for name in MUST_AGREE if getattr(one, name) != getattr(other, name)]
+    if "grade" in names and is_same_grade(one.grade, other.grade):
+        names.remove("grade")
     # One proof is enough, whoever files it; two that differ leave open which lots are pledged.
     if one.proof and other.proof and one.proof != other.proof:
         names.append("proof")

@@ -1,6 +1,7 @@
 """The policy values: what the offices have decided where the notice is silent or ambiguous."""
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from fractions import Fraction
 
@@ -51,6 +52,8 @@ class Policies:
     filing_rolls_over_holidays: bool = False  # R22
     trader_files: bool = True  # R22
     slip_days: int = 15  # R24
+    listed_grades: bool = False  # E46: whether filing takes only grades of the list
+    stock_declared_until: date = date(2026, 12, 31)  # R01b: the last day on which stock is declared (E30)
 
     # The weighbridge
     transit_tolerance_share: Fraction = Fraction(5, 1000)  # W02
@@ -66,6 +69,7 @@ class Policies:
 
     # Plants
     yield_band_share: Fraction = Fraction(20, 100)  # P02
+    stocktake_cap_share: Fraction = Fraction(2, 100)  # P02, E31: of what a lot received
 
     def transit_tolerance(self, net_kg: Kilograms) -> Kilograms:
         """How far the two scales of a load may differ: a share of the source's net or a fixed weight, the larger."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from service.domain.alerts import Alert, Flag
@@ -11,15 +11,53 @@ from service.domain.permissions import area_of
 from service.domain.places import Places, Span
 from service.domain.units import Kilograms
 
+PACE_DAYS = 28
+"""Over so many days a pace is measured: whole weeks, so that every day of the week counts alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The days over which a pace is measured, both included; the last is today, or the day that is asked about."""
+
+    first: date
+    last: date
+
+    @classmethod
+    def of(cls, year: int, today: date) -> "Window | None":
+        """The last four weeks of a quota year that is running; in any other year nothing is used up any more (R16)."""
+        return cls(max(today - timedelta(PACE_DAYS - 1), date(year, 1, 1)), today) if today.year == year else None
+
+    @property
+    def days(self) -> int:
+        """How many days that is."""
+        return (self.last - self.first).days + 1
+
+    def pace_kg(self, lately_kg: int) -> int:
+        """Kilograms a day, floored."""
+        return max(0, lately_kg) // self.days
+
+    def ends_on(self, left_kg: int, lately_kg: int) -> date | None:
+        """The day on which kilograms are used up if as much goes on leaving as did in these days.
+
+        Today where none are left; None where they last beyond the year, since what is unspent then lapses.
+        """
+        if left_kg <= 0:
+            return self.last
+        year_end = date(self.last.year, 12, 31)
+        if left_kg * self.days > lately_kg * (year_end - self.last).days:
+            return None
+        return self.last - timedelta(-left_kg * self.days // lately_kg)
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was issued, has left, is held by open tickets and is promised by contracts (O01)."""
+    """What was issued, has left, is held by open tickets and is promised by contracts (O01); what of it left lately."""
 
     issued_kg: int = 0
     out_kg: int = 0
     held_kg: int = 0
     contracted_kg: int = 0
+    lately_kg: int = 0
 
     def __add__(self, other: "Figures") -> "Figures":
         return Figures(
@@ -27,7 +65,18 @@ class Figures:
             self.out_kg + other.out_kg,
             self.held_kg + other.held_kg,
             self.contracted_kg + other.contracted_kg,
+            self.lately_kg + other.lately_kg,
         )
+
+    def pace_kg(self, window: Window | None) -> int | None:
+        """Kilograms a day that left lately; None in a year that is not running."""
+        return None if window is None else window.pace_kg(self.lately_kg)
+
+    def exhausted_on(self, window: Window | None) -> date | None:
+        """The day on which what is available is used up at the pace of the window (O01); None where that is never."""
+        if window is None or not (self.issued_kg or self.out_kg):
+            return None
+        return window.ends_on(self.available_kg, self.lately_kg)
 
     @property
     def available_kg(self) -> int:
@@ -80,7 +129,7 @@ class Node:
         """The node's own figures: what its pool got against all that went out below it (R06)."""
         below = self.held_below
         got_kg = below.issued_kg if self.pool is None else self.pool.got_kg
-        return Figures(got_kg, below.out_kg, below.held_kg, below.contracted_kg)
+        return Figures(got_kg, below.out_kg, below.held_kg, below.contracted_kg, below.lately_kg)
 
     @property
     def overdrawn_kg(self) -> int:
@@ -104,6 +153,19 @@ def overcommitted_kg(figures: Figures, room_kg: Kilograms) -> int:
 def spent_kg(places: Iterable[Span], stock: Places) -> int:
     """How many of a tranche's places are no longer in stock: the ore that was weighed out under it (R16)."""
     return sum(hi - lo - sum(b - a for a, b in stock.within(lo, hi)) for lo, hi in places)
+
+
+def ends_of(unspent_kg: Iterable[int], figures: Figures, window: Window | None) -> list[date | None]:
+    """The day on which each tranche of an account is used up, in their order; None where it was, or will not be.
+
+    What open tickets hold goes first, as it will from the scale.
+    """
+    ends: list[date | None] = []
+    left_kg = -figures.held_kg
+    for kg in unspent_kg:
+        left_kg += kg
+        ends.append(window.ends_on(left_kg, figures.lately_kg) if window and kg else None)
+    return ends
 
 
 def chain(code: str) -> list[str]:

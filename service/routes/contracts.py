@@ -14,14 +14,16 @@ from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep
 from service.domain import filings
 from service.domain.alerts import Flag
+from service.domain.amendments import AmendmentState
 from service.domain.calendar import days_late
 from service.domain.filings import Contract, ContractState, Filing, Party, Terms
 from service.domain.permissions import Actor, Role
 from service.domain.proofs import Named, Pledge, ProofState, undrawn
 from service.domain.refusals import NotFound
+from service.routes import fields
 from service.routes.fields import Body, Day, DocumentNo, FenPerTonne, Grade, KilogramsIn, Name, UuidText, refused
 from service.routes.idempotency import Answer, OnceDep
-from service.store import contracts, pledges
+from service.store import amendments, contracts, pledges
 
 router = APIRouter(prefix="/v1/contracts", tags=["contracts"])
 
@@ -35,7 +37,8 @@ class ProofLine(Body):
     kg: KilogramsIn
 
 
-def _each_lot_once(lines: list[ProofLine]) -> list[ProofLine]:
+def each_lot_once(lines: list[ProofLine]) -> list[ProofLine]:
+    """A proof names each lot once, and not too many."""
     if len(lines) > MOST_LOTS_OF_A_PROOF:
         raise refused(
             "too-many-lots", f"最多列 {MOST_LOTS_OF_A_PROOF} 个批次", f"name at most {MOST_LOTS_OF_A_PROOF} lots"
@@ -56,15 +59,24 @@ class ContractIn(Body):
     grade: Grade
     valid_until: Day
     mine_id: UuidText | None = None
-    proof: Annotated[list[ProofLine], AfterValidator(_each_lot_once)] | None = None
+    proof: Annotated[list[ProofLine], AfterValidator(each_lot_once)] | None = None
     earmark: Name | None = None
     price_fen_per_t: FenPerTonne | None = None
+    project_id: UuidText | None = None
+    stock_id: UuidText | None = None
+    is_framework: fields.Flag = False
+    framework_id: UuidText | None = None
+    for_both: fields.Flag = False
 
     def terms(self) -> Terms:
         """The contract's terms; a proof without lots is none."""
-        proof = tuple(Named(line.lot_id, line.kg) for line in self.proof or ())
-        said = self.model_dump(exclude={"number", "proof"})
-        return Terms(**said, proof=proof or None)
+        said = self.model_dump(exclude={"number", "proof", "for_both"})
+        return Terms(**said, proof=named_lots(self.proof))
+
+
+def named_lots(lines: list[ProofLine] | None) -> tuple[Named, ...] | None:
+    """A proof as the rules see it; one without lots is none."""
+    return tuple(Named(line.lot_id, line.kg) for line in lines or ()) or None
 
 
 class ProofLineOut(BaseModel):
@@ -87,6 +99,10 @@ class TermsOut(BaseModel):
     proof: list[ProofLineOut] | None
     earmark: str | None
     price_fen_per_t: int | None
+    project_id: UUID | None
+    stock_id: UUID | None
+    is_framework: bool
+    framework_id: UUID | None
 
 
 class FilingOut(BaseModel):
@@ -111,7 +127,10 @@ class PledgeOut(BaseModel):
 
 
 class ContractOut(BaseModel):
-    """A contract, both its sides, and what they come to."""
+    """A contract, both its sides, and what they come to.
+
+    `instalments_kg` is what the contracts under a framework promise; `amending` is the amendment that waits for an answer.
+    """
 
     id: UUID
     number: str
@@ -133,6 +152,19 @@ class ContractOut(BaseModel):
     proof: list[PledgeOut]
     flags: list[str]
     closed_at: datetime | None
+    project_id: UUID | None
+    stock_id: UUID | None
+    is_framework: bool
+    framework_id: UUID | None
+    instalments_kg: int | None
+    amending: UUID | None
+
+
+class VersionsOut(BaseModel):
+    """All versions of both sides, oldest first."""
+
+    items: list[FilingOut]
+    next: None = None
 
 
 class ContractsOut(BaseModel):
@@ -150,13 +182,22 @@ async def file_contract(
     once: OnceDep,
     actor: Annotated[Actor, Depends(may("contracts.file"))],
 ) -> Response:
-    """File the caller's own side of a contract: 201 when it begins the contract, 200 otherwise."""
+    """File the caller's own side of a contract: 201 when it begins the contract, 200 otherwise.
+
+    `for_both` files the other side too where both firms are registered as one group.
+    """
     state = request.app.state
     at = state.clock.now()
 
     async def deed() -> Answer:
         contract_id, is_new = await deeds.file_contract(
-            connection, body.number, body.terms(), at=at, policies=state.policies, actor=actor
+            connection,
+            body.number,
+            body.terms(),
+            for_both=body.for_both,
+            at=at,
+            policies=state.policies,
+            actor=actor,
         )
         return Answer(await _one(connection, contract_id, at=at, actor=actor), 201 if is_new else 200)
 
@@ -171,12 +212,20 @@ async def list_contracts(
     state: ContractState | None = None,
     party: UUID | None = None,
     number: str | None = None,
+    framework: UUID | None = None,
     after: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> ContractsOut:
     """The contracts of the office's area or of the enterprise, newest first."""
     found = await contracts.list_contracts(
-        connection, state=state, party=party, number=number, after=after, limit=limit, actor=actor
+        connection,
+        state=state,
+        party=party,
+        number=number,
+        framework=framework,
+        after=after,
+        limit=limit,
+        actor=actor,
     )
     items = await _shown(connection, found, at=request.app.state.clock.now(), actor=actor)
     return ContractsOut(items=items, next=items[-1].id if len(items) == limit else None)
@@ -188,6 +237,24 @@ async def get_contract(
 ) -> ContractOut:
     """One contract with both its sides."""
     return await _one(connection, contract_id, at=request.app.state.clock.now(), actor=actor)
+
+
+@router.get("/{contract_id}/versions")
+async def list_versions(
+    contract_id: UUID, connection: ReaderDep, actor: Annotated[Actor, Depends(may("contracts.read"))]
+) -> VersionsOut:
+    """All that was ever filed of a contract: a firm sees its own versions and those that name it."""
+    found = await contracts.list_contracts(connection, ids=[contract_id], actor=actor)
+    if not found:
+        raise NotFound
+    filed = await contracts.versions(connection, contract_id)
+    seen = [
+        filing
+        for filing in filed
+        if actor.enterprise_id in (None, filing.enterprise_id, filing.terms.seller_id, filing.terms.buyer_id)
+        and (actor.enterprise_id in (None, found[0].seller_id, found[0].buyer_id, filing.enterprise_id))
+    ]
+    return VersionsOut(items=[_side(found[0], filing.party, filing, 0, actor=actor) for filing in seen])
 
 
 @router.post("/{contract_id}/close", status_code=200, response_model=ContractOut)
@@ -219,8 +286,19 @@ async def _shown(connection: Connection, found: Sequence[Contract], *, at: datet
     ids = [contract.id for contract in found]
     filed = await contracts.newest_filings(connection, ids)
     pledged = await pledges.pledges_of(connection, ids)
+    changed = await amendments.amendments_of(connection, ids)
+    promised = await contracts.instalments_kg(connection, [contract.id for contract in found if contract.is_framework])
+    waiting = {one.contract_id: one.id for of in changed.values() for one in of if one.state is AmendmentState.PROPOSED}
     return [
-        _of(contract, filed[contract.id], pledged[contract.id], at=at, actor=actor)
+        _of(
+            contract,
+            filed[contract.id],
+            pledged[contract.id],
+            promised.get(contract.id),
+            waiting.get(contract.id),
+            at=at,
+            actor=actor,
+        )
         if actor.enterprise_id in (None, contract.seller_id, contract.buyer_id)
         else _of_a_claimant(contract, filed[contract.id], actor=actor)
         for contract in found
@@ -228,13 +306,22 @@ async def _shown(connection: Connection, found: Sequence[Contract], *, at: datet
 
 
 def _of(
-    contract: Contract, filed: Sequence[Filing], pledged: Sequence[Pledge], *, at: datetime, actor: Actor
+    contract: Contract,
+    filed: Sequence[Filing],
+    pledged: Sequence[Pledge],
+    instalments_kg: int | None,
+    amending: UUID | None,
+    *,
+    at: datetime,
+    actor: Actor,
 ) -> ContractOut:
     assessment = filings.assess(filed)
     flags = list(contract.flags)
     # The sweeper writes it down; who reads before it comes by sees it all the same.
     if filings.is_overdue(contract.state, contract.due_on, at) and Flag.FILING_OVERDUE not in flags:
         flags.append(Flag.FILING_OVERDUE)
+    if contract.shipped_kg > contract.kg and Flag.CONTRACT_OVERSHIPPED not in flags:
+        flags.append(Flag.CONTRACT_OVERSHIPPED)
     sides = {party: assessment.side(party) for party in Party}
     return ContractOut(
         id=contract.id,
@@ -263,6 +350,12 @@ def _of(
         ],
         flags=flags,
         closed_at=contract.closed_at,
+        project_id=contract.project_id,
+        stock_id=contract.stock_id,
+        is_framework=contract.is_framework,
+        framework_id=contract.framework_id,
+        instalments_kg=instalments_kg,
+        amending=amending,
     )
 
 
@@ -294,6 +387,12 @@ def _of_a_claimant(contract: Contract, filed: Sequence[Filing], *, actor: Actor)
         proof=[],
         flags=[Flag.FILING_MISMATCH],
         closed_at=contract.closed_at,
+        project_id=terms.project_id,
+        stock_id=terms.stock_id,
+        is_framework=terms.is_framework,
+        framework_id=terms.framework_id,
+        instalments_kg=None,
+        amending=None,
     )
 
 
@@ -311,12 +410,13 @@ def _side(contract: Contract, party: Party, filing: Filing | None, late_so_far: 
         filed_at=filing.first_filed_at,
         days_late=filing.days_late,
         version=filing.version,
-        terms=_terms(filing.terms, actor=actor) if is_shown else None,
-        receipt=filings.fact_of(contract.number, filing).hex() if is_shown else None,
+        terms=terms_out(filing.terms, actor=actor) if is_shown else None,
+        receipt=filing.fact.hex() if is_shown else None,
     )
 
 
-def _terms(terms: Terms, *, actor: Actor) -> TermsOut:
+def terms_out(terms: Terms, *, actor: Actor) -> TermsOut:
+    """Terms as far as a reader may see them: prices are the parties' and the province's."""
     sees_prices = actor.role in (Role.PROVINCE, Role.AUDITOR, Role.ENTERPRISE)
     return TermsOut(
         seller_id=terms.seller_id,
@@ -329,4 +429,8 @@ def _terms(terms: Terms, *, actor: Actor) -> TermsOut:
         proof=[ProofLineOut(lot_id=line.lot_id, kg=line.kg) for line in terms.proof or ()] or None,
         earmark=terms.earmark,
         price_fen_per_t=terms.price_fen_per_t if sees_prices else None,
+        project_id=terms.project_id,
+        stock_id=terms.stock_id,
+        is_framework=terms.is_framework,
+        framework_id=terms.framework_id,
     )

@@ -48,12 +48,13 @@ Kinds = Annotated[
 
 
 class EnterpriseIn(Body):
-    """An enterprise as an office registers it."""
+    """An enterprise as an office registers it; `group_code` is the credit code of the head of its group."""
 
     credit_code: CreditCode
     name: Name
     kinds: Kinds
     jurisdiction: JurisdictionCode
+    group_code: CreditCode | None = None
 
 
 class EnterpriseOut(EntryOut):
@@ -63,6 +64,7 @@ class EnterpriseOut(EntryOut):
     name: str
     kinds: list[EnterpriseKind]
     jurisdiction: str
+    group_code: str | None
 
 
 class EnterprisesOut(BaseModel):

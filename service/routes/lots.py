@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1/lots", tags=["lots"])
 
 
 class DocumentOut(BaseModel):
-    """The paper under which a lot arrived."""
+    """The paper under which a lot arrived, or the run that made it."""
 
     kind: str
     id: UUID
@@ -79,8 +79,8 @@ async def _shown(connection: Connection, rows: Sequence[Record]) -> list[LotOut]
     for row in rows:
         balance, pledged_kg = balances[row["account"]], pledged[row["id"]]
         document = DocumentOut(
-            kind="contract" if row["contract_id"] else "slip",
-            id=row["contract_id"] or row["slip_id"],
+            kind=next(kind for kind in ("contract", "slip", "run") if row[f"{kind}_id"]),
+            id=row["contract_id"] or row["slip_id"] or row["run_id"],
             number=row["document_no"],
         )
         shown.append(

@@ -28,13 +28,13 @@ from service.routes.entries import (
 from service.routes.fields import Body, Day, DocumentNo, JurisdictionCode, KilogramsIn, Name, UuidText, refused
 from service.routes.idempotency import OnceDep
 from service.store import registry
-from service.store.tables import EnterpriseRow, ProjectRow
+from service.store.tables import EnterpriseRow, ProjectRow, StationRow
 
 router = APIRouter(prefix="/v1/projects", tags=["registry"])
 
 
 class ProjectIn(Body):
-    """A project as an office registers it."""
+    """A project as an office registers it; `exit_station_id` is the one weighing station through which its ore leaves."""
 
     name: Name
     jurisdiction: JurisdictionCode
@@ -43,6 +43,7 @@ class ProjectIn(Body):
     valid_from: Day
     valid_until: Day
     document_no: DocumentNo
+    exit_station_id: UuidText | None = None
 
     @model_validator(mode="after")
     def lasts(self) -> Self:
@@ -62,6 +63,7 @@ class ProjectOut(EntryOut):
     valid_from: date
     valid_until: date
     document_no: str
+    exit_station_id: UUID | None
 
 
 class ProjectsOut(BaseModel):
@@ -135,4 +137,6 @@ async def show_history(project_id: UUID, session: SessionDep, actor: ReaderActor
 
 async def _place(session: AsyncSession, body: ProjectIn) -> str:
     await registry.named(session, EnterpriseRow, body.operator_id)
+    if body.exit_station_id:
+        await registry.named(session, StationRow, body.exit_station_id)
     return body.jurisdiction

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, computed_field
 
 from service.auth import may
 from service.db import Connection, ReaderDep, Record
@@ -16,7 +16,7 @@ from service.domain.provenance import Ending, Flow, Fragment, Step, bounded, flo
 from service.domain.refusals import NotFound
 from service.domain.units import Kilograms
 from service.routes.fields import Instant
-from service.store import documents, provenance
+from service.store import documents, provenance, runs
 
 router = APIRouter(prefix="/v1/provenance", tags=["provenance"])
 
@@ -24,6 +24,7 @@ ReadsProvenance = Annotated[Actor, Depends(may("provenance.read"))]
 AsOf = Annotated[Instant | None, Query(description="what was known then")]
 Limit = Annotated[int, Query(ge=1, le=5_000, description="how many origins and steps are named; the rest is summed")]
 MOST_NAMED = 500
+LEGACY = "LEGACY"
 
 
 class OriginOut(BaseModel):
@@ -37,6 +38,13 @@ class OriginOut(BaseModel):
     tranche_id: UUID
     document_no: str
     kg: int
+    source: str = "mine"
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def tag(self) -> str | None:
+        """LEGACY stays on every kilogram of declared stock, whatever it is mixed with and made into (R01b, E30)."""
+        return LEGACY if self.source == "stock" else None
 
 
 class UnprovenOut(BaseModel):
@@ -82,6 +90,12 @@ class ProvenanceOut(BaseModel):
     steps_left_out: int
 
 
+class ProductProvenanceOut(ProvenanceOut):
+    """A product's own mass, and that of the ore that it was made of: Σ origins + unproven = ore_kg."""
+
+    ore_kg: int
+
+
 class HolderOut(BaseModel):
     """Kilograms that rest in one account, whoever holds it."""
 
@@ -114,7 +128,7 @@ async def ticket_provenance(
     gone = (await provenance.let_out(connection, [account], size))[account]
     _, onward = await provenance.steps_forward(connection, gone, size)
     onward = [step for step in onward if step.source.account == account]
-    return await _answer(connection, answer, [*steps, *onward], limit, actor=actor)
+    return await answer_of(connection, answer, [*steps, *onward], limit, actor=actor)
 
 
 @router.get("/lots/{lot_id}")
@@ -126,7 +140,21 @@ async def lot_provenance(
     if account is None:
         raise NotFound
     answer, steps = await _walk(connection, [account], await _size(connection, as_of))
-    return await _answer(connection, answer, steps, limit, actor=actor)
+    return await answer_of(connection, answer, steps, limit, actor=actor)
+
+
+@router.get("/products/{product_id}")
+async def product_provenance(
+    product_id: UUID, connection: ReaderDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
+) -> ProductProvenanceOut:
+    """Where the ore of a product came from; products are lots that a run made."""
+    found = await runs.product_account(connection, product_id, actor=actor)
+    if found is None:
+        raise NotFound
+    account, kg = found
+    fragments, steps = await _walk(connection, [account], await _size(connection, as_of))
+    answer = await _answer(connection, fragments, steps, limit, actor=actor)
+    return ProductProvenanceOut(**{**dict(answer), "kg": kg, "ore_kg": answer.kg})
 
 
 @router.get("/contracts/{contract_id}")
@@ -138,7 +166,7 @@ async def contract_provenance(
     if accounts is None:
         raise NotFound
     answer, steps = await _walk(connection, accounts, await _size(connection, as_of))
-    return await _answer(connection, answer, steps, limit, actor=actor)
+    return await answer_of(connection, answer, steps, limit, actor=actor)
 
 
 @router.get("/mines/{mine_id}")
@@ -189,9 +217,10 @@ async def _walk(
     return [fragment for trace in traces for fragment in trace.fragments], steps
 
 
-async def _answer(
+async def answer_of(
     connection: Connection, fragments: Sequence[Fragment], steps: Sequence[Step], limit: int, *, actor: Actor
 ) -> ProvenanceOut:
+    """What a walk has found, in words, as far as the reader may know them."""
     found = shares(fragments)
     named, rest = bounded(found, limit)
     carried = flows(steps)

@@ -1,7 +1,7 @@
 """The quota tree, one mine's quota, and the public table of what was allotted."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
@@ -11,8 +11,8 @@ from service.auth import may
 from service.db import ReaderDep
 from service.domain.allotments import HolderKind, Kind
 from service.domain.permissions import Actor
-from service.domain.quotas import Figures, Holding, Node
-from service.domain.units import shanghai_year
+from service.domain.quotas import Figures, Holding, Node, Window
+from service.domain.units import shanghai_day, shanghai_year
 from service.routes.entries import After, Limit, Now
 from service.routes.fields import Instant
 from service.store import allotments, quotas
@@ -30,7 +30,11 @@ ReaderActor = Annotated[Actor, Depends(may("quotas.read"))]
 
 
 class FiguresOut(BaseModel):
-    """What was issued, has left, is held by open tickets, is promised by contracts, and may still leave."""
+    """What was issued, has left, is held by open tickets, is promised by contracts, and may still leave.
+
+    `pace_kg_per_day` is what left on a day of the last four weeks of the year, by the time of the event; `exhausted_on` the day on
+    which what is available is used up at that pace: not after today where nothing is left, null where it lasts the year.
+    """
 
     issued_kg: int
     out_kg: int
@@ -38,9 +42,11 @@ class FiguresOut(BaseModel):
     contracted_kg: int
     available_kg: int
     overdrawn_kg: int
+    pace_kg_per_day: int | None
+    exhausted_on: date | None
 
     @staticmethod
-    def figures(figures: Figures, overdrawn_kg: int) -> dict[str, int]:
+    def figures(figures: Figures, overdrawn_kg: int, window: Window | None) -> dict[str, Any]:
         """Figures as clients see them."""
         return {
             "issued_kg": figures.issued_kg,
@@ -49,6 +55,8 @@ class FiguresOut(BaseModel):
             "contracted_kg": figures.contracted_kg,
             "available_kg": figures.available_kg,
             "overdrawn_kg": overdrawn_kg,
+            "pace_kg_per_day": figures.pace_kg(window),
+            "exhausted_on": figures.exhausted_on(window),
         }
 
 
@@ -60,9 +68,9 @@ class HoldingOut(FiguresOut):
     name: str
 
     @classmethod
-    def of(cls, holding: Holding) -> Self:
+    def of(cls, holding: Holding, window: Window | None) -> Self:
         """A holder as clients see it."""
-        figures = cls.figures(holding.figures, holding.overdrawn_kg)
+        figures = cls.figures(holding.figures, holding.overdrawn_kg, window)
         return cls(kind=holding.kind, id=holding.id, name=holding.name, **figures)
 
 
@@ -78,7 +86,7 @@ class NodeOut(FiguresOut):
     children: list["NodeOut"]
 
     @classmethod
-    def of(cls, node: Node) -> Self:
+    def of(cls, node: Node, window: Window | None) -> Self:
         """A node as clients see it."""
         return cls(
             code=node.place.code,
@@ -86,9 +94,9 @@ class NodeOut(FiguresOut):
             name_en=node.place.name_en,
             level=node.place.level,
             allotted_kg=node.pool and node.pool.allotted_kg,
-            holders=[HoldingOut.of(holding) for holding in node.holdings],
-            children=[NodeOut.of(child) for child in node.children],
-            **cls.figures(node.figures, node.overdrawn_kg),
+            holders=[HoldingOut.of(holding, window) for holding in node.holdings],
+            children=[NodeOut.of(child, window) for child in node.children],
+            **cls.figures(node.figures, node.overdrawn_kg, window),
         )
 
 
@@ -107,7 +115,10 @@ class AccountOut(FiguresOut):
 
 
 class TrancheOut(BaseModel):
-    """An allotment that a mine holds; `standing_kg` is what was not taken back, `spent_kg` what of it was weighed out."""
+    """An allotment that a mine holds; `standing_kg` is what was not taken back, `spent_kg` what of it was weighed out.
+
+    `exhausted_on` is the day on which the rest of it is used up at the mine's pace.
+    """
 
     id: UUID
     kind: Kind
@@ -119,6 +130,7 @@ class TrancheOut(BaseModel):
     reason: str | None
     earmark: str | None
     issued_on: date
+    exhausted_on: date | None
 
 
 class OverdrawOut(BaseModel):
@@ -172,12 +184,15 @@ class PublishedTableOut(BaseModel):
 
 @router.get("/v1/quotas")
 async def show_tree(
-    connection: ReaderDep, actor: ReaderActor, year: QuotaYear, as_of: Instant | None = None
+    connection: ReaderDep, actor: ReaderActor, at: Now, year: QuotaYear, as_of: Instant | None = None
 ) -> TreeOut:
     """Province, cities, counties and holders: an office sees its area and the chain above it, an enterprise its own."""
     past = await quotas.moment(connection, as_of)
-    found = await quotas.tree(connection, year, area=actor.area, enterprise_id=actor.enterprise_id, past=past)
-    return TreeOut(year=year, as_of=as_of, province=NodeOut.of(found))
+    window = Window.of(year, shanghai_day(as_of or at))
+    found = await quotas.tree(
+        connection, year, window, area=actor.area, enterprise_id=actor.enterprise_id, past=past, at=at
+    )
+    return TreeOut(year=year, as_of=as_of, province=NodeOut.of(found, window))
 
 
 @router.get("/v1/quotas/published")
@@ -192,12 +207,13 @@ async def show_published(
 
 @router.get("/v1/mines/{mine_id}/quota")
 async def show_mine_quota(
-    mine_id: UUID, connection: ReaderDep, actor: ReaderActor, year: QuotaYear, as_of: Instant | None = None
+    mine_id: UUID, connection: ReaderDep, actor: ReaderActor, at: Now, year: QuotaYear, as_of: Instant | None = None
 ) -> MineQuotaOut:
     """One mine's quota: what it got, what left, and by which tranches."""
     past = await quotas.moment(connection, as_of)
+    window = Window.of(year, shanghai_day(as_of or at))
     found = await quotas.mine_quota(
-        connection, mine_id, year, area=actor.area, enterprise_id=actor.enterprise_id, past=past
+        connection, mine_id, year, window, area=actor.area, enterprise_id=actor.enterprise_id, past=past, at=at
     )
     return MineQuotaOut(
         mine_id=mine_id,
@@ -205,13 +221,18 @@ async def show_mine_quota(
         as_of=as_of,
         suspense_kg=found.suspense_kg,
         accounts=[
-            AccountOut(earmark=account.earmark, **FiguresOut.figures(account.figures, account.overdrawn_kg))
+            AccountOut(earmark=account.earmark, **FiguresOut.figures(account.figures, account.overdrawn_kg, window))
             for account in found.accounts
         ],
         tranches=[
-            TrancheOut(**dict(tranche.row), standing_kg=tranche.standing_kg, spent_kg=tranche.spent_kg)
+            TrancheOut(
+                **dict(tranche.row),
+                standing_kg=tranche.standing_kg,
+                spent_kg=tranche.spent_kg,
+                exhausted_on=tranche.exhausted_on,
+            )
             for tranche in found.tranches
         ],
         overdraws=[OverdrawOut(**dict(row)) for row in found.overdraws],
-        **FiguresOut.figures(found.figures, found.overdrawn_kg),
+        **FiguresOut.figures(found.figures, found.overdrawn_kg, window),
     )

@@ -29,22 +29,26 @@ class SlipIn(Body):
 
     number: DocumentNo
     enterprise_id: UuidText
-    mine_id: UuidText
+    mine_id: UuidText | None = None
     handed_on: Day
     kg: KilogramsIn
     grade: Grade
     line_id: UuidText | None = None
     earmark: Name | None = None
     by_tickets: fields.Flag = False
+    project_id: UuidText | None = None
+    stock_id: UuidText | None = None
 
 
 class SlipOut(BaseModel):
-    """A slip; `over_kg` of its kilograms were beyond the quota when it was filed."""
+    """A slip; `over_kg` of its kilograms were beyond the quota when it was filed, `handed_kg` have been handed over."""
 
     id: UUID
     number: str
     enterprise_id: UUID
-    mine_id: UUID
+    mine_id: UUID | None
+    project_id: UUID | None
+    stock_id: UUID | None
     handed_on: date
     kg: int
     grade: str
@@ -56,6 +60,7 @@ class SlipOut(BaseModel):
     days_late: int
     flags: list[str]
     over_kg: int
+    handed_kg: int
     movement_id: UUID | None
     receipt: str
 

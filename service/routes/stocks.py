@@ -3,12 +3,12 @@
 from datetime import date
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 from uuid_utils.compat import uuid7
 
-from service.actions.registry import register, revise
+from service.actions import registry as deeds
 from service.db import SessionDep
 from service.routes.entries import (
     After,
@@ -60,13 +60,18 @@ class StocksOut(BaseModel):
 
 
 @router.post("", status_code=201, response_model=StockOut)
-async def register_stock(body: StockIn, session: SessionDep, actor: WriterActor, once: OnceDep, at: Now) -> Response:
-    """Register a declared stock of an enterprise in the office's area."""
+async def register_stock(
+    body: StockIn, request: Request, session: SessionDep, actor: WriterActor, once: OnceDep, at: Now
+) -> Response:
+    """Register a declared stock of an enterprise in the office's area, once for each grade and until the cut-off."""
 
     async def deed() -> StockOut:
         place = await _place(session, body)
         entry = StockRow(id=uuid7(), created_at=at, **body.model_dump())
-        return StockOut.model_validate(await register(session, entry, place=place, at=at, actor=actor))
+        policies = request.app.state.policies
+        return StockOut.model_validate(
+            await deeds.register_stock(session, entry, place=place, at=at, policies=policies, actor=actor)
+        )
 
     return await created(once, session, actor, deed)
 
@@ -97,6 +102,7 @@ async def show_stock(stock_id: UUID, session: SessionDep, actor: ReaderActor, re
 async def revise_stock(
     stock_id: UUID,
     patch: Patch,
+    request: Request,
     session: SessionDep,
     actor: WriterActor,
     version: Version,
@@ -107,7 +113,16 @@ async def revise_stock(
     entry = await registry.find(session, StockRow, stock_id, actor=actor, lock=True)
     body = patched(StockIn, StockOut.model_validate(entry), patch)
     place = await _place(session, body)
-    entry = await revise(session, entry, body.model_dump(), version=version, place=place, at=at, actor=actor)
+    entry = await deeds.revise_stock(
+        session,
+        entry,
+        body.model_dump(),
+        version=version,
+        place=place,
+        at=at,
+        policies=request.app.state.policies,
+        actor=actor,
+    )
     tag(response, entry)
     return StockOut.model_validate(entry)
 

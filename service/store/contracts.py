@@ -23,12 +23,13 @@ class Firm:
     id: UUID
     kinds: tuple[str, ...]
     jurisdiction: str
+    group_code: str  # of the group's head; its own where it belongs to none
 
 
 async def find_firms(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Firm]:
     """Those of the enterprises that are registered."""
     rows = await connection.fetch(SQL["firms"], list(ids))
-    return {row["id"]: Firm(row["id"], tuple(row["kinds"]), row["jurisdiction"]) for row in rows}
+    return {row["id"]: Firm(row["id"], tuple(row["kinds"]), row["jurisdiction"], row["group_code"]) for row in rows}
 
 
 async def mines_of(connection: Connection, enterprise_id: UUID) -> list[UUID]:
@@ -37,14 +38,19 @@ async def mines_of(connection: Connection, enterprise_id: UUID) -> list[UUID]:
     return [UUID(bytes=row["id"].bytes) for row in await connection.fetch(SQL["mines_of"], enterprise_id)]
 
 
+async def sources_of(connection: Connection, enterprise_id: UUID) -> list[UUID]:
+    """The projects that an enterprise operates and the stocks that it has declared (R01)."""
+    return [UUID(bytes=row["id"].bytes) for row in await connection.fetch(SQL["sources_of"], enterprise_id)]
+
+
 async def lines_of(connection: Connection, enterprise_id: UUID) -> list[UUID]:
     """The production lines of an enterprise."""
     return [row["id"] for row in await connection.fetch(SQL["lines_of"], enterprise_id)]
 
 
-async def has_tranche(connection: Connection, mine_id: UUID, on: date) -> bool:
-    """Whether a mine has an issued tranche in force on a day (R22d)."""
-    return bool(await connection.fetchval(SQL["has_tranche"], mine_id, on.year, on))
+async def has_tranche(connection: Connection, source_id: UUID, on: date) -> bool:
+    """Whether a mine, project or declared stock has an issued tranche in force on a day (R22d)."""
+    return bool(await connection.fetchval(SQL["has_tranche"], source_id, on.year, on))
 
 
 async def open_contract(
@@ -64,6 +70,10 @@ async def open_contract(
         terms.valid_until,
         terms.earmark,
         due_on,
+        terms.project_id,
+        terms.stock_id,
+        terms.is_framework,
+        terms.framework_id,
         at,
     )
 
@@ -81,6 +91,12 @@ async def lock(connection: Connection, contract_id: UUID) -> Contract:
     return _contract(row)
 
 
+async def find_and_lock(connection: Connection, contract_id: UUID) -> Contract | None:
+    """A contract that may exist, held until the transaction ends."""
+    row = await connection.fetchrow(SQL["lock"], contract_id)
+    return _contract(row) if row else None
+
+
 async def list_contracts(
     connection: Connection,
     *,
@@ -88,6 +104,7 @@ async def list_contracts(
     state: str | None = None,
     party: UUID | None = None,
     number: str | None = None,
+    framework: UUID | None = None,
     after: UUID | None = None,
     limit: int = 50,
     actor: Actor,
@@ -95,7 +112,9 @@ async def list_contracts(
     """The contracts that the actor may know of, newest first."""
     chosen = None if ids is None else list(ids)
     area = None if actor.reads_all else actor.area
-    rows = await connection.fetch(SQL["list"], chosen, area, actor.enterprise_id, state, party, number, after, limit)
+    rows = await connection.fetch(
+        SQL["list"], chosen, area, actor.enterprise_id, state, party, number, after, limit, framework
+    )
     return [_contract(row) for row in rows]
 
 
@@ -108,18 +127,30 @@ async def newest_filings(connection: Connection, contract_ids: Collection[UUID])
     """What each firm has last filed of each contract."""
     filings: dict[UUID, list[Filing]] = {contract_id: [] for contract_id in contract_ids}
     for row in await connection.fetch(SQL["newest_filings"], list(contract_ids)):
-        filings[row["contract_id"]].append(
-            Filing(
-                id=row["id"],
-                enterprise_id=row["enterprise_id"],
-                version=row["version"],
-                terms=_terms(row["terms"]),
-                filed_at=row["filed_at"],
-                first_filed_at=row["first_filed_at"],
-                days_late=row["days_late"],
-            )
-        )
+        filings[row["contract_id"]].append(_filing(row))
     return filings
+
+
+async def versions(connection: Connection, contract_id: UUID) -> list[Filing]:
+    """All that was ever filed of a contract, oldest first."""
+    return [_filing(row) for row in await connection.fetch(SQL["versions"], contract_id)]
+
+
+async def instalments_kg(connection: Connection, framework_ids: Collection[UUID]) -> dict[UUID, Kilograms]:
+    """What the instalments of each framework promise; a closed one counts with what it shipped."""
+    rows = await connection.fetch(SQL["instalments_kg"], list(framework_ids))
+    return dict.fromkeys(framework_ids, Kilograms(0)) | {row["framework_id"]: Kilograms(row["kg"]) for row in rows}
+
+
+async def last_load_at(connection: Connection, contract_id: UUID) -> datetime | None:
+    """When the last load of a contract left."""
+    found: datetime | None = await connection.fetchval(SQL["last_loads"], contract_id)
+    return found
+
+
+async def reflag(connection: Connection, contract_id: UUID, flags: Sequence[str]) -> None:
+    """Write what is wrong with a contract."""
+    await connection.execute(SQL["reflag"], contract_id, flags)
 
 
 async def add_filing(
@@ -161,6 +192,10 @@ async def keep_assessment(
         assessment.state,
         assessment.proof_state,
         flags,
+        terms.project_id,
+        terms.stock_id,
+        terms.is_framework,
+        terms.framework_id,
     )
 
 
@@ -190,7 +225,26 @@ def _contract(row: Record) -> Contract:
     )
 
 
-def _terms(stored: dict[str, Any]) -> Terms:
+def _filing(row: Record) -> Filing:
+    return Filing(
+        id=row["id"],
+        enterprise_id=row["enterprise_id"],
+        version=row["version"],
+        terms=terms_of(row["terms"]),
+        filed_at=row["filed_at"],
+        first_filed_at=row["first_filed_at"],
+        days_late=row["days_late"],
+        fact=row["fact"],
+    )
+
+
+def _id(stored: dict[str, Any], name: str) -> UUID | None:
+    # Terms that were filed before there was such a term do not say it.
+    return UUID(stored[name]) if stored.get(name) else None
+
+
+def terms_of(stored: dict[str, Any]) -> Terms:
+    """Terms as they were written down."""
     proof = stored["proof"]
     return Terms(
         seller_id=UUID(stored["seller_id"]),
@@ -199,8 +253,12 @@ def _terms(stored: dict[str, Any]) -> Terms:
         kg=Kilograms(stored["kg"]),
         grade=stored["grade"],
         valid_until=date.fromisoformat(stored["valid_until"]),
-        mine_id=UUID(stored["mine_id"]) if stored["mine_id"] else None,
+        mine_id=_id(stored, "mine_id"),
         proof=tuple(Named(UUID(line["lot_id"]), Kilograms(line["kg"])) for line in proof) if proof else None,
         earmark=stored["earmark"],
         price_fen_per_t=stored["price_fen_per_t"],
+        project_id=_id(stored, "project_id"),
+        stock_id=_id(stored, "stock_id"),
+        is_framework=stored.get("is_framework", False),
+        framework_id=_id(stored, "framework_id"),
     )

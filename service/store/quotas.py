@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from service.db import Connection, Record
@@ -11,9 +11,9 @@ from service.domain import quotas
 from service.domain.allotments import PROVINCE, HolderKind
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.places import Places
-from service.domain.quotas import Figures, Holding, Node, Overcommitment, Place, Pool, PoolOverdraw, chain
+from service.domain.quotas import Figures, Holding, Node, Overcommitment, Place, Pool, PoolOverdraw, Window, chain
 from service.domain.refusals import NotFound
-from service.domain.units import Kilograms
+from service.domain.units import Kilograms, shanghai_year, start_of
 from service.store import ledger, provenance
 from service.store.accounts import find_accounts
 from service.store.sentences import sentences
@@ -41,11 +41,12 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Tranche:
-    """An allotment that a mine holds, with what of it has been weighed out and what still stands of it."""
+    """An allotment that a mine holds, with what of it has been weighed out, what still stands of it, and when it ends."""
 
     row: Record
     standing_kg: int
     spent_kg: int
+    exhausted_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,18 @@ async def moment(connection: Connection, at: datetime | None) -> Moment | None:
 
 
 async def tree(
-    connection: Connection, year: int, *, area: str | None, enterprise_id: UUID | None, past: Moment | None
+    connection: Connection,
+    year: int,
+    window: Window | None,
+    *,
+    area: str | None,
+    enterprise_id: UUID | None,
+    past: Moment | None,
+    at: datetime,
 ) -> Node:
     """The quota tree as an office of an area sees it, with the chain above it, or an enterprise: its own holders only."""
     rows = await connection.fetch(SQL["holders"], None, enterprise_id, None)
-    accounts = await _accounts(connection, [row["id"] for row in rows], year, past)
+    accounts = await _accounts(connection, [row["id"] for row in rows], year, window, past, at=at)
     contracted = await _contracted(connection, [row["id"] for row in rows], year, past)
     places = {row["code"]: Place(**row) for row in await connection.fetch(SQL["places"])}
     holdings = [
@@ -154,16 +162,18 @@ async def mine_quota(
     connection: Connection,
     mine_id: UUID,
     year: int,
+    window: Window | None,
     *,
     area: str | None,
     enterprise_id: UUID | None,
     past: Moment | None,
+    at: datetime,
 ) -> MineQuota:
     """A mine's quota of a year, if it lies in the area or belongs to the enterprise; raises NotFound (O01, O04)."""
     rows = await connection.fetch(SQL["holders"], area, enterprise_id, [mine_id])
     if [row["kind"] for row in rows] != [HolderKind.MINE]:
         raise NotFound
-    accounts = (await _accounts(connection, [mine_id], year, past))[mine_id]
+    accounts = (await _accounts(connection, [mine_id], year, window, past, at=at))[mine_id]
     contracted = await _contracted(connection, [mine_id], year, past)
     ids = [account.id for account in accounts]
     return MineQuota(
@@ -171,7 +181,7 @@ async def mine_quota(
         overdrawn_kg=sum(account.overdrawn_kg for account in accounts),
         suspense_kg=await _suspense(connection, mine_id, year, past),
         accounts=accounts,
-        tranches=await _tranches(connection, mine_id, year, ids, past),
+        tranches=await _tranches(connection, mine_id, year, accounts, window, past),
         overdraws=await (
             connection.fetch(SQL["overdraws_at"], ids, past.at, past.size)
             if past
@@ -194,25 +204,50 @@ async def _balances(
 
 
 async def _accounts(
-    connection: Connection, owners: Collection[UUID], year: int, past: Moment | None
+    connection: Connection,
+    owners: Collection[UUID],
+    year: int,
+    window: Window | None,
+    past: Moment | None,
+    *,
+    at: datetime,
 ) -> dict[UUID, list[Account]]:
-    """The quota accounts of holders, with what open tickets hold of each."""
+    """The quota accounts of holders, with what open tickets hold of each, and what left each lately."""
     accounts = await _balances(connection, owners, year, past)
     ids = [account.id for own in accounts.values() for account in own]
-    rows = await (connection.fetch(SQL["held_at"], ids, past.at) if past else connection.fetch(SQL["held"], ids))
+    this_year = shanghai_year(past.at if past else at)
+    rows = await (
+        connection.fetch(SQL["held_at"], ids, past.at, this_year)
+        if past
+        else connection.fetch(SQL["held"], ids, this_year)
+    )
     held = {row["account"]: row["kg"] for row in rows}
+    lately = await _lately(connection, ids, window, past)
     return {
         owner: [
             Account(
                 account.id,
                 account.earmark,
-                account.figures + Figures(held_kg=held.get(account.id, 0)),
+                account.figures + Figures(held_kg=held.get(account.id, 0), lately_kg=lately.get(account.id, 0)),
                 account.overdrawn_kg,
             )
             for account in own
         ]
         for owner, own in accounts.items()
     }
+
+
+async def _lately(
+    connection: Connection, accounts: Collection[int], window: Window | None, past: Moment | None
+) -> Mapping[int, int]:
+    if window is None:
+        return {}
+    since = start_of(window.first)
+    size = provenance.NOW if past is None else past.size
+    rows = await connection.fetch(
+        SQL["lately"], list(accounts), since, await provenance.size_at(connection, since), size
+    )
+    return {row["account"]: row["kg"] for row in rows}
 
 
 async def _contracted(
@@ -233,22 +268,32 @@ async def _suspense(connection: Connection, owner_id: UUID, year: int, past: Mom
 
 
 async def _tranches(
-    connection: Connection, mine_id: UUID, year: int, accounts: Collection[int], past: Moment | None
+    connection: Connection,
+    mine_id: UUID,
+    year: int,
+    accounts: Sequence[Account],
+    window: Window | None,
+    past: Moment | None,
 ) -> list[Tranche]:
     rows = await connection.fetch(SQL["tranches"], mine_id, year, past and past.at)
     size = _size(past)
     came = await provenance.deliveries(connection, [row["id"] for row in rows], size)
-    lies = await provenance.in_stock(connection, accounts, size)
+    lies = await provenance.in_stock(connection, [account.id for account in accounts], size)
     stock = {account: Places((span.lo, span.hi) for span in spans) for account, spans in lies.items()}
-    return [
-        Tranche(
-            row,
-            standing_kg=sum(part.kg for part in came[row["id"]]),
-            spent_kg=sum(
-                quotas.spent_kg([(part.lo, part.hi)], stock.get(part.account, Places())) for part in came[row["id"]]
-            ),
-        )
+    standing = [sum(part.kg for part in came[row["id"]]) for row in rows]
+    spent = [
+        sum(quotas.spent_kg([(part.lo, part.hi)], stock.get(part.account, Places())) for part in came[row["id"]])
         for row in rows
+    ]
+    ends: dict[UUID, date | None] = {}
+    for account in accounts:
+        own = [number for number, row in enumerate(rows) if row["earmark"] == account.earmark]
+        unspent = [standing[number] - spent[number] for number in own]
+        days = quotas.ends_of(unspent, account.figures, window)
+        ends |= {rows[number]["id"]: day for number, day in zip(own, days, strict=True)}
+    return [
+        Tranche(row, standing_kg, spent_kg, ends.get(row["id"]))
+        for row, standing_kg, spent_kg in zip(rows, standing, spent, strict=True)
     ]
 
 

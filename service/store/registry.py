@@ -161,6 +161,14 @@ async def has_quota(session: AsyncSession, mine_id: UUID) -> bool:
     return bool(await session.scalar(select(exists().where(_ALLOTMENT.c.mine_id == mine_id))))
 
 
+async def other_stocks(session: AsyncSession, enterprise_id: UUID, stock_id: UUID) -> Sequence[StockRow]:
+    """The stocks that a firm has declared beside this one; the firm is held, so that it declares no other meanwhile."""
+    await session.exec(select(EnterpriseRow.id).where(EnterpriseRow.id == enterprise_id).with_for_update())
+    return (
+        await session.exec(select(StockRow).where(StockRow.enterprise_id == enterprise_id, StockRow.id != stock_id))
+    ).all()
+
+
 async def jurisdictions(session: AsyncSession) -> Sequence[JurisdictionRow]:
     """All jurisdictions, by their codes."""
     return (await session.exec(select(JurisdictionRow).order_by(col(JurisdictionRow.code)))).all()

@@ -28,6 +28,8 @@ async def find_by_number(connection: Connection, enterprise_id: UUID, number: st
         line_id=row["line_id"],
         earmark=row["earmark"],
         by_tickets=row["by_tickets"],
+        project_id=row["project_id"],
+        stock_id=row["stock_id"],
     )
     return row["id"], slip
 
@@ -65,13 +67,15 @@ async def add_slip(
         movement_id,
         person_id,
         fact,
+        slip.project_id,
+        slip.stock_id,
     )
     return made is not None
 
 
-async def is_frozen(connection: Connection, mine_id: UUID, on: date) -> bool:
-    """Whether a mine is not consolidated or its right is not valid on a day (R07)."""
-    return bool(await connection.fetchval(SQL["is_frozen"], mine_id, on))
+async def is_frozen(connection: Connection, source_id: UUID, on: date) -> bool:
+    """Whether a mine is not consolidated or its right not valid on a day (R07), or a project's period does not hold it."""
+    return bool(await connection.fetchval(SQL["is_frozen"], source_id, on))
 
 
 async def list_slips(

@@ -87,6 +87,7 @@ class EnterpriseRow(Entry, table=True):
     name: str
     kinds: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     jurisdiction: str
+    group_code: str | None = None
 
 
 class MineRow(Entry, table=True):
@@ -148,6 +149,7 @@ class ProjectRow(Entry, table=True):
     valid_from: date
     valid_until: date
     document_no: str
+    exit_station_id: UUID | None = None
 
 
 class StockRow(Entry, table=True):

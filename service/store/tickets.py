@@ -7,14 +7,16 @@ from typing import Any
 from uuid import UUID
 
 from service.db import Connection, Door, Record
+from service.domain.alerts import Flag
 from service.domain.permissions import Actor
-from service.domain.tickets import Journey, Ticket, TicketState
-from service.domain.units import Kilograms
+from service.domain.tickets import Journey, Print, ReplacedBecause, Ticket, TicketState
+from service.domain.units import Kilograms, shanghai_year
 from service.domain.weighings import Naming, Station
 from service.store.copying import array_of
 from service.store.sentences import sentences
 
 SQL = sentences("tickets")
+NOT_BEGUN = Journey()
 
 
 def _ticket(row: Record | Mapping[str, Any]) -> Ticket:
@@ -37,6 +39,23 @@ def _ticket(row: Record | Mapping[str, Any]) -> Ticket:
         row["valid_until"],
         row["account"],
         row["source_account"],
+        row["reissue"],
+        tuple(_print(one) for one in row["earlier_prints"]),
+        row["parent_id"],
+        row["onward_contract_id"],
+        row["onward_buyer_id"],
+        row["project_id"],
+        row["stock_id"],
+    )
+
+
+def _print(kept: Mapping[str, Any]) -> Print:
+    revoked_at = kept["revoked_at"]
+    return Print(
+        kept["code"],
+        ReplacedBecause(kept["because"]),
+        datetime.fromisoformat(kept["replaced_at"]),
+        revoked_at and datetime.fromisoformat(revoked_at),
     )
 
 
@@ -49,6 +68,9 @@ def _journey(row: Record | Mapping[str, Any]) -> Journey:
         row["in_at"],
         row["back_kg"],
         row["ended_at"],
+        Kilograms(row["split_kg"]),
+        Kilograms(row["closed_kg"]),
+        Kilograms(row["refused_kg"]),
     )
 
 
@@ -102,19 +124,21 @@ async def open_on_plates(connection: Connection, plates: Collection[str]) -> dic
     return times
 
 
-async def held(connection: Connection, accounts: Collection[int]) -> dict[int, Kilograms]:
-    """What open tickets hold on quota accounts: planned kilograms that have not left yet (O01)."""
-    rows = await connection.fetch(SQL["held"], list(accounts))
+async def held(connection: Connection, accounts: Collection[int], *, at: datetime) -> dict[int, Kilograms]:
+    """What open tickets hold on quota accounts: planned kilograms that have not left yet (O01, E28)."""
+    rows = await connection.fetch(SQL["held"], list(accounts), shanghai_year(at))
     return {row["source_account"]: Kilograms(row["held_kg"]) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """A ticket to be written, with who issues it and what is flagged."""
+    """A ticket to be written, with who issues it, which key signed it and what is flagged; without a key it waits."""
 
     ticket: Ticket
     issued_by: UUID
-    flags: Sequence[str]
+    flags: Sequence[Flag]
+    key_id: int | None
+    journey: Journey = NOT_BEGUN
 
 
 async def issue(connection: Connection, issues: Sequence[Issue], *, at: datetime) -> None:
@@ -143,6 +167,15 @@ async def issue(connection: Connection, issues: Sequence[Issue], *, at: datetime
         [ticket.account for ticket in tickets],
         [ticket.source_account for ticket in tickets],
         [",".join(issue.flags) for issue in issues],
+        [issue.key_id for issue in issues],
+        [issue.journey.state.value for issue in issues],
+        [issue.journey.out_kg for issue in issues],
+        [issue.journey.out_at for issue in issues],
+        [ticket.parent_id for ticket in tickets],
+        [ticket.onward_contract_id for ticket in tickets],
+        [ticket.onward_buyer_id for ticket in tickets],
+        [ticket.project_id for ticket in tickets],
+        [ticket.stock_id for ticket in tickets],
     )
 
 
@@ -154,11 +187,6 @@ async def lock_visible(connection: Connection, ticket_id: UUID, actor: Actor) ->
     """A ticket that the actor may know of, locked."""
     row = await connection.fetchrow(SQL["lock_visible"], ticket_id, *_scope(actor))
     return None if row is None else (_ticket(row), _journey(row))
-
-
-async def cancel(connection: Connection, ticket_id: UUID, *, at: datetime) -> None:
-    """End a ticket before its journey."""
-    await connection.execute(SQL["cancel"], ticket_id, at)
 
 
 async def list_tickets(
@@ -176,8 +204,3 @@ async def list_tickets(
     scope = (True, None, None, None) if actor is None else _scope(actor)
     wanted = None if ids is None else list(ids)
     return await door.fetch(SQL["list"], *scope, after, wanted, contract_id, state, plate, limit)
-
-
-async def cancelled(door: Door, *, at: datetime) -> Sequence[Mapping[str, Any]]:
-    """The tickets that were cancelled and whose codes would still be valid."""
-    return await door.fetch(SQL["cancelled"], at)

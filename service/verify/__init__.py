@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 
+from service.verify.attachments import files_are_what_was_attached
 from service.verify.checks import CHECKS
 from service.verify.database import read_book
 from service.verify.files import read_export, write_export
@@ -19,28 +20,37 @@ __all__ = ["Finding", "export", "run", "run_export", "verify"]
 Say = Callable[[str], None]
 
 
-async def verify(connection: asyncpg.Connection, public_keys: Mapping[int, bytes], say: Say = print) -> list[Finding]:
+async def verify(
+    connection: asyncpg.Connection,
+    public_keys: Mapping[int, bytes],
+    say: Say = print,
+    attachments: Path | None = None,
+) -> list[Finding]:
     """Every difference between the book and what its entries come to, in one snapshot; the last line said sums it up.
 
     `public_keys` are the ledger's, 32 bytes each, by id. Memory grows with accounts (some 30 bytes each) and with what
-    was cut, not with entries.
+    was cut, not with entries. With the folder of attachments every file in it that the book names is read, too.
     """
     findings = Findings()
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         books = await read_book(connection, public_keys, findings)
         for check in CHECKS:
             await check(connection, books, findings)
+        if attachments is not None:
+            await files_are_what_was_attached(connection, attachments, findings)
     say(books.summary(findings.total))
     return findings.all()
 
 
-def run(database_url: str, public_keys: Mapping[int, bytes], say: Say = print) -> list[Finding]:
+def run(
+    database_url: str, public_keys: Mapping[int, bytes], say: Say = print, attachments: Path | None = None
+) -> list[Finding]:
     """`verify` of a database by its URL."""
 
     async def attached() -> list[Finding]:
         connection = await asyncpg.connect(database_url)
         try:
-            return await verify(connection, public_keys, say)
+            return await verify(connection, public_keys, say, attachments)
         finally:
             await connection.close()
 

@@ -1,8 +1,11 @@
 """All that the entries come to, as the auditor gathers it."""
 
+import struct
+from base64 import b64encode
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID
 
@@ -10,11 +13,48 @@ from service.verify.columns import Columns
 from service.verify.findings import Findings
 
 BOUNDARY, QUOTA = 1, 2  # sorts of account; 0 is any other
-SORTS = {"=issue": BOUNDARY, "=gained": BOUNDARY, "=suspense": BOUNDARY, "=quota": QUOTA}
+SORTS = {"issue": BOUNDARY, "gained": BOUNDARY, "suspense": BOUNDARY, "quota": QUOTA}
 
-# One entry as it is streamed: seq, act, movement, then a leg's source, lo, kg, target, lo, kg, over, cover, flags, or
-# a hole's account, lo, hi, 0, column, kind, debt, 0, 0; then the time in PostgreSQL's microseconds, fact and leaf.
-Row = tuple[int, int, bytes, int, int, int, int, int, int, int, int, int, int, bytes, bytes]
+# What the replay reads of an entry: seq, act, movement, then a leg's source, lo, kg, target, lo, kg, over, cover, flags,
+# or a hole's account, lo, hi, 0, column, kind, debt, 0, 0.
+Row = tuple[int, int, bytes, int, int, int, int, int, int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How entries lie side by side in a stream."""
+
+    entry: str  # a Row, then the time in microseconds, the fact and the leaf
+    row: struct.Struct  # the same with nothing but the Row read
+    epoch: int  # from where times count, in microseconds from 1970
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A checkpoint: a signed root over the first `size` entries."""
+
+    size: int
+    act: int
+    recorded_at: datetime
+    root: bytes
+    key_id: int
+    signature: bytes
+
+    @property
+    def body(self) -> bytes:
+        """What the signature is over."""
+        at = self.recorded_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return f"meisu/ledger\n{self.size}\n{b64encode(self.root).decode()}\n{at}\n".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Neighbouring entries behind the first `lo`, how many of them there must be, and the checkpoints over them."""
+
+    lo: int
+    due: int
+    entries: bytes | memoryview
+    signed: Sequence[Signed]
 
 
 @dataclass(slots=True)
@@ -61,7 +101,7 @@ class Books:
         if sha256(b"meisu account 1\n" + text.encode()).digest()[:16] != mark:
             findings.add("account", None, f"account {account} is not what its mark says")
         self.marks[16 * account : 16 * account + 16] = mark
-        self.sorts[account] = SORTS.get(text.partition("\n")[0], 0)
+        self.sorts[account] = SORTS.get(text.partition("\n")[0].removeprefix("="), 0)
         self.accounts += 1
 
     def summary(self, differences: int) -> str:

@@ -8,6 +8,7 @@ from service.verify.books import Books
 from service.verify.findings import Findings
 from service.verify.papers import (
     contracts_count_their_loads,
+    runs_stand_behind_their_entries,
     tickets_are_what_their_loads_hold,
     weighings_stand_behind_their_entries,
 )
@@ -79,4 +80,5 @@ CHECKS: tuple[Check, ...] = (
     weighings_stand_behind_their_entries,
     tickets_are_what_their_loads_hold,
     contracts_count_their_loads,
+    runs_stand_behind_their_entries,
 )

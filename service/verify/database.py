@@ -2,21 +2,25 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Iterator, Mapping
-from io import BytesIO
+from collections.abc import AsyncIterator, Mapping
 
 import asyncpg
 
-from service.verify.books import Books, Row
-from service.verify.checkpoints import Checkpoints, Signed
+from service.verify.books import BOUNDARY, QUOTA, Books, Layout, Signed, Window
 from service.verify.findings import Findings
 from service.verify.places import Places
-from service.verify.replay import read_entries
+from service.verify.readers import Readers
+from service.verify.replay import Replay
 
-WINDOW = 50_000  # entries that are in memory at once
+WINDOW = 2**14  # entries that are read at once: a perfect subtree, of at most 2**15
 
 # COPY's binary rows have a fixed width here, so that a window is read by one structure; each 4x is a field's length.
-ROW = struct.Struct(">2x 4xq4xq4x16s 4xq4xq4xq 4xq4xq4xq 4xq4xq4xi 4xq4x32s4x32s")
+LAYOUT = Layout(
+    ">2x 4xq4xq4x16s 4xq4xq4xq 4xq4xq4xq 4xq4xq4xi 4xq4x32s4x32s",
+    struct.Struct(">2x 4xq4xq4x16s 4xq4xq4xq 4xq4xq4xq 4xq4xq4xi 12x36x36x"),
+    946_684_800_000_000,
+)
+ACCOUNT = struct.Struct(">2x 4xq4x16s4xi")
 COPY_HEAD, COPY_TAIL = 19, 2
 
 ENTRIES = """
@@ -31,51 +35,74 @@ SELECT
 FROM hole WHERE seq > $1 AND seq <= $2
 ORDER BY seq
 """
-LAST_SEQ = "SELECT greatest(seq, (SELECT max(seq) FROM leg), (SELECT max(seq) FROM hole)) FROM head"
+LEGS = """
+SELECT
+    seq, act, movement, source, source_lo, source_kg, target, target_lo, target_kg, over_kg, cover_kg,
+    source_behind::int + 2 * target_behind::int, occurred_at, fact, leaf
+FROM leg WHERE seq > $1 AND seq <= $2
+ORDER BY seq
+"""
+HAS_HOLES = "SELECT EXISTS (SELECT FROM hole WHERE seq > $1 AND seq <= $2)"
+LAST_SEQ = "SELECT greatest((SELECT max(seq) FROM leg), (SELECT max(seq) FROM hole), 0)"
 CUT_MOVEMENTS = "SELECT DISTINCT movement FROM hole WHERE kind = 'cut'"
 CHECKPOINTS = "SELECT size, act, recorded_at, root, key_id, signature FROM checkpoint WHERE size > $1 AND size <= $2 ORDER BY size"
-ACCOUNTS = """
+ACCOUNT_TEXT = """concat_ws(
+    E'\\n', '=' || kind, coalesce('=' || jurisdiction, '-'), coalesce('=' || owner_id, '-'),
+    coalesce('=' || document_id, '-'), coalesce('=' || grade, '-'), coalesce('=' || year, '-'),
+    coalesce('=' || earmark, '-')
+)"""
+ACCOUNTS = f"""
 SELECT
-    id,
-    mark,
-    concat_ws(
-        E'\\n', '=' || kind, coalesce('=' || jurisdiction, '-'), coalesce('=' || owner_id, '-'),
-        coalesce('=' || document_id, '-'), coalesce('=' || grade, '-'), coalesce('=' || year, '-'),
-        coalesce('=' || earmark, '-')
-    ) AS text
+    id, mark, CASE WHEN kind IN ('issue', 'gained', 'suspense') THEN {BOUNDARY} WHEN kind = 'quota' THEN {QUOTA} ELSE 0 END
 FROM account
-"""
+"""  # noqa: S608
+MISMARKED = f"""
+SELECT array_agg(id) FROM account
+WHERE substr(sha256(convert_to(E'meisu account 1\\n' || {ACCOUNT_TEXT}, 'UTF8')), 1, 16) <> mark
+"""  # noqa: S608 - put together of our own words
 
 
 async def read_book(connection: asyncpg.Connection, public_keys: Mapping[int, bytes], findings: Findings) -> Books:
     """Read the book once, and note where an entry is not what those before it allow."""
     books = await read_accounts(connection, findings)
     places = Places(books, findings, await cut_movements(connection))
-    checkpoints = Checkpoints(books, findings, public_keys)
-    async for rows, signed in windows(connection):
-        checkpoints.expect(signed)
-        await asyncio.to_thread(read_entries, rows, books, findings, places, checkpoints)
-    checkpoints.expect([])
-    places.end_book()
+    last = await connection.fetchval(LAST_SEQ)
+    with Readers(-(-last // WINDOW), LAYOUT, bytes(books.marks), public_keys) as readers:
+        replay = Replay(books, findings, places, LAYOUT, readers)
+        async for window in windows(connection, last):
+            await asyncio.to_thread(replay.read, window)
+        await asyncio.to_thread(replay.end)
     return books
 
 
-async def windows(connection: asyncpg.Connection) -> AsyncIterator[tuple[Iterator[Row], list[Signed]]]:
-    """All entries in order, and the checkpoints that fall among them; the next window comes while one is read."""
-    ends = range(0, await connection.fetchval(LAST_SEQ), WINDOW)
-    coming = asyncio.create_task(_window(connection, 0))
-    for lo in ends:
-        window, signed = await coming
-        coming = asyncio.create_task(_window(connection, lo + WINDOW))
-        yield ROW.iter_unpack(window), signed
-    await coming
+async def windows(connection: asyncpg.Connection, last: int) -> AsyncIterator[Window]:
+    """All entries up to the last in order, and the checkpoints among and behind them; the next window comes while one is
+    read."""
+    coming = asyncio.create_task(_window(connection, 0, last))
+    for lo in range(WINDOW, last, WINDOW):
+        window = await coming
+        coming = asyncio.create_task(_window(connection, lo, last))
+        yield window
+    yield await coming
 
 
-async def _window(connection: asyncpg.Connection, lo: int) -> tuple[memoryview, list[Signed]]:
-    signed = [Signed(*row) for row in await connection.fetch(CHECKPOINTS, lo, lo + WINDOW)]
-    copied = BytesIO()
-    await connection.copy_from_query(ENTRIES, lo, lo + WINDOW, output=copied, format="binary")
-    return copied.getbuffer()[COPY_HEAD:-COPY_TAIL], signed
+async def _window(connection: asyncpg.Connection, lo: int, last: int) -> Window:
+    hi = lo + WINDOW
+    known = await connection.fetch(CHECKPOINTS, lo, hi if hi < last else 2**63 - 1)
+    sentence = ENTRIES if await connection.fetchval(HAS_HOLES, lo, hi) else LEGS
+    entries = await _copied(connection, sentence, lo, hi)
+    return Window(lo, min(WINDOW, last - lo), entries, [Signed(*row) for row in known])
+
+
+async def _copied(connection: asyncpg.Connection, sentence: str, *values: object) -> memoryview:
+    parts: list[bytes] = []
+
+    # Taken as it comes: into a file, asyncpg would write from another thread.
+    async def take(part: bytes) -> None:
+        parts.append(part)
+
+    await connection.copy_from_query(sentence, *values, output=take, format="binary")
+    return memoryview(b"".join(parts))[COPY_HEAD:-COPY_TAIL]
 
 
 async def cut_movements(connection: asyncpg.Connection) -> set[bytes]:
@@ -86,6 +113,11 @@ async def cut_movements(connection: asyncpg.Connection) -> set[bytes]:
 async def read_accounts(connection: asyncpg.Connection, findings: Findings) -> Books:
     """Books with nothing in them but the accounts."""
     books = Books.of(await connection.fetchval("SELECT coalesce(max(id), 0) FROM account"))
-    async for account, mark, text in connection.cursor(ACCOUNTS, prefetch=5_000):
-        books.open(account, mark, text, findings)
+    marks, sorts = books.marks, books.sorts
+    for account, mark, sort in ACCOUNT.iter_unpack(await _copied(connection, ACCOUNTS)):
+        marks[16 * account : 16 * account + 16] = mark
+        sorts[account] = sort
+        books.accounts += 1
+    for account in sorted(await connection.fetchval(MISMARKED) or []):
+        findings.add("account", None, f"account {account} is not what its mark says")
     return books

@@ -12,24 +12,26 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
-from service.verify.books import Books, Row
-from service.verify.checkpoints import Checkpoints, Signed
-from service.verify.database import ACCOUNTS, windows
+from service.verify.books import Books, Layout, Signed, Window
+from service.verify.database import ACCOUNT_TEXT, LAST_SEQ, windows
+from service.verify.database import LAYOUT as DATABASE
 from service.verify.findings import Findings
 from service.verify.places import CUT, Places
-from service.verify.replay import SINCE_1970, read_entries
+from service.verify.readers import Readers
+from service.verify.replay import Replay
 
-WINDOW = 50_000
+WINDOW = 2**14  # entries that are read at once: a perfect subtree, of at most 2**15
 
 # seq, act, movement, source, lo, kg, target, lo, kg, over, cover, flags, occurred_at in microseconds since 1970, fact, leaf;
 # of a hole: seq, act, movement, account, lo, hi, 0, side (1 out), kind (1 jump), debt, 0, 0, occurred_at, fact, leaf.
 ENTRY = struct.Struct(">qq16s qqq qqq qq Bq 32s32s")
+LAYOUT = Layout(ENTRY.format, struct.Struct(">qq16s qqq qqq qq B8x32x32x"), 0)
+TEXTS = f"SELECT id, mark, {ACCOUNT_TEXT} AS text FROM account ORDER BY id"  # noqa: S608 - our own words
 
 
 async def write_export(connection: asyncpg.Connection, public_keys: Mapping[int, bytes], folder: Path) -> None:
@@ -37,7 +39,7 @@ async def write_export(connection: asyncpg.Connection, public_keys: Mapping[int,
     numbers = array("q", bytes(8 * (await connection.fetchval("SELECT coalesce(max(id), 0) FROM account") + 1)))
     with (folder / "accounts.jsonl").open("w", encoding="utf-8") as file:
         number = 0
-        async for account, mark, text in connection.cursor(f"{ACCOUNTS} ORDER BY id", prefetch=5_000):
+        async for account, mark, text in connection.cursor(TEXTS, prefetch=5_000):
             number += 1
             numbers[account] = number
             file.write(_line(_account(mark, text)))
@@ -45,11 +47,12 @@ async def write_export(connection: asyncpg.Connection, public_keys: Mapping[int,
         (folder / "entries.bin").open("wb") as entries,
         (folder / "checkpoints.jsonl").open("w", encoding="utf-8") as checkpoints,
     ):
-        async for rows, signed in windows(connection):
+        async for window in windows(connection, await connection.fetchval(LAST_SEQ)):
+            rows = struct.iter_unpack(DATABASE.entry, window.entries)
             for seq, act, movement, source, lo, kg, target, *rest, at, fact, leaf in rows:
                 ends = numbers[source], lo, kg, numbers[target]
-                entries.write(ENTRY.pack(seq, act, movement, *ends, *rest, at + SINCE_1970, fact, leaf))
-            checkpoints.writelines(_line(_note(each, _key_hash(public_keys, each.key_id))) for each in signed)
+                entries.write(ENTRY.pack(seq, act, movement, *ends, *rest, at + DATABASE.epoch, fact, leaf))
+            checkpoints.writelines(_line(_note(each, _key_hash(public_keys, each.key_id))) for each in window.signed)
     (folder / "keys.json").write_text(_line(_written_keys(public_keys)), encoding="utf-8")
 
 
@@ -66,15 +69,16 @@ def read_export(folder: Path, public_keys: Mapping[int, bytes] | None, findings:
             findings.add("account", None, f"line {number} of accounts.jsonl cannot be read")
     if public_keys is None:
         public_keys = _keys(folder / "keys.json", findings)
-    places = Places(books, findings, {row[2] for row in _entries(folder) if row[6] == 0 and row[8] == CUT})
-    checkpoints = Checkpoints(books, findings, public_keys)
+    places = Places(books, findings, _cut_movements(folder))
+    entries = folder / "entries.bin"
+    count = entries.stat().st_size // ENTRY.size
     signed = _signed(folder / "checkpoints.jsonl", public_keys, findings)
-    for rows, known in _windows(folder, signed):
-        checkpoints.expect(known)
-        read_entries(rows, books, findings, places, checkpoints)
-    checkpoints.expect(list(signed))
-    places.end_book()
-    if (folder / "entries.bin").stat().st_size % ENTRY.size:
+    with Readers(-(-count // WINDOW), LAYOUT, bytes(books.marks), public_keys) as readers:
+        replay = Replay(books, findings, places, LAYOUT, readers)
+        for window in _windows(entries, count, signed):
+            replay.read(window)
+        replay.end()
+    if entries.stat().st_size % ENTRY.size:
         findings.add("gap", books.seq + 1, "the last entry is not whole")
     return books
 
@@ -144,20 +148,23 @@ def _keys(path: Path, findings: Findings) -> dict[int, bytes]:
     return found
 
 
-def _entries(folder: Path) -> Iterator[Row]:
+def _cut_movements(folder: Path) -> set[bytes]:
+    found = set()
     with (folder / "entries.bin").open("rb") as file:
-        while window := file.read(WINDOW * ENTRY.size):
-            yield from ENTRY.iter_unpack(window[: len(window) - len(window) % ENTRY.size])
+        while entries := file.read(WINDOW * ENTRY.size):
+            whole = entries[: len(entries) - len(entries) % ENTRY.size]
+            found |= {row[2] for row in LAYOUT.row.iter_unpack(whole) if row[6] == 0 and row[8] == CUT}
+    return found
 
 
-def _windows(folder: Path, signed: Iterator[Signed]) -> Iterator[tuple[list[Row], list[Signed]]]:
+def _windows(path: Path, count: int, signed: Iterator[Signed]) -> Iterator[Window]:
+    """The whole entries of a file, and the checkpoints among and behind them."""
     waiting = next(signed, None)
-    entries = _entries(folder)
-    while rows := [(*row[:12], row[12] - SINCE_1970, *row[13:]) for row in islice(entries, WINDOW)]:
-        known = []
-        while waiting and waiting.size <= rows[-1][0]:
-            known.append(waiting)
-            waiting = next(signed, None)
-        yield rows, known
-    if waiting:
-        yield [], [waiting]
+    with path.open("rb") as file:
+        for lo in range(0, max(count, 1), WINDOW):
+            due = min(WINDOW, count - lo)
+            known = []
+            while waiting and (waiting.size <= lo + WINDOW or lo + WINDOW >= count):
+                known.append(waiting)
+                waiting = next(signed, None)
+            yield Window(lo, due, file.read(due * ENTRY.size), known)

@@ -38,10 +38,14 @@ class Findings:
             self._kept.append(Finding(check, seq, message))
 
     def all(self) -> list[Finding]:
-        """The first differences of each check in order of seq, and how many more there are."""
+        """The first differences of each check in order of seq, at each the leaf first, and how many more there are."""
         more = [
             Finding(check, None, f"{count - SHOWN} more differences of this sort")
             for check, count in self._counts.items()
             if count > SHOWN
         ]
-        return sorted(self._kept, key=lambda finding: (finding.seq is None, finding.seq or 0)) + more
+
+        def place(finding: Finding) -> tuple[bool, int, bool]:
+            return finding.seq is None, finding.seq or 0, finding.check != "leaf"
+
+        return sorted(self._kept, key=place) + more

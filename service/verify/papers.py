@@ -1,4 +1,4 @@
-"""Weighings, tickets and contracts against the entries that were posted for them."""
+"""Weighings, tickets, contracts and runs against the entries that were posted for them."""
 
 import asyncpg
 
@@ -49,6 +49,33 @@ CROSS JOIN LATERAL (
 WHERE contract.shipped_kg <> loads.shipped_kg OR contract.received_kg <> loads.received_kg
 """
 
+RUN_OTHERWISE = """
+SELECT
+    run.number, run.in_kg, run.lost_kg, posted.in_kg AS posted_in, posted.lost_kg AS posted_lost, made.kg, made.posted_kg
+FROM run
+CROSS JOIN LATERAL (
+    SELECT
+        coalesce(sum(leg.source_kg) FILTER (WHERE leg.target = run.account), 0) AS in_kg,
+        coalesce(sum(leg.source_kg) FILTER (WHERE target.kind = 'lost'), 0) AS lost_kg
+    FROM leg
+    INNER JOIN account AS target ON target.id = leg.target
+    WHERE leg.movement = ANY(run.movement_ids) AND leg.fact = run.fact
+) AS posted
+CROSS JOIN LATERAL (
+    SELECT
+        sum(run_output.kg) AS kg,
+        sum((
+            SELECT sum(leg.target_kg) FROM leg
+            WHERE leg.movement = ANY(run.movement_ids) AND leg.fact = run.fact AND leg.target = lot.account
+        )) AS posted_kg
+    FROM run_output
+    INNER JOIN lot ON lot.output_id = run_output.id
+    WHERE run_output.run_id = run.id
+) AS made
+WHERE
+    (run.in_kg, run.lost_kg, made.kg) IS DISTINCT FROM (posted.in_kg, posted.lost_kg, made.posted_kg)
+"""
+
 
 async def weighings_stand_behind_their_entries(
     connection: asyncpg.Connection, books: Books, findings: Findings
@@ -79,3 +106,11 @@ async def contracts_count_their_loads(connection: asyncpg.Connection, books: Boo
     async for row in connection.cursor(COUNTED_OTHERWISE):
         message = f"contract {row['number']} counts {row['shipped_kg']} kg shipped and {row['received_kg']} kg received"
         findings.add("contract", None, f"{message}, its tickets {row['shipped']} and {row['received']}")
+
+
+async def runs_stand_behind_their_entries(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
+    """What a plant has filed of a run is what was posted for it, and the leaves bind it."""
+    async for row in connection.cursor(RUN_OTHERWISE):
+        message = f"run {row['number']} says {row['in_kg']} kg in, {row['kg']} kg out and {row['lost_kg']} kg lost"
+        posted = f"{row['posted_in']}, {row['posted_kg']} and {row['posted_lost']}"
+        findings.add("run", None, f"{message}; its entries say {posted}")

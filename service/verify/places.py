@@ -19,6 +19,7 @@ class Places:
 
     def __init__(self, books: Books, findings: Findings, cut: set[bytes]) -> None:
         self.act = 0
+        self.is_quiet = True  # nothing of the act has to be looked at when it ends
         self.followed: dict[bytes, list[Row]] = {movement: [] for movement in cut}
         self._books = books
         self._columns = books.columns
@@ -35,7 +36,6 @@ class Places:
         if act != self.act + 1:
             self._findings.add("act", seq, f"act {act} follows act {self.act}")
         self.act = act
-        self._books.acts += 1
 
     def end_act(self) -> None:
         """Between acts nothing hangs in the air, and the overdraws are what is owed."""
@@ -48,6 +48,7 @@ class Places:
         for account, causes in self._causes.items():
             self._move_episode(account, causes)
         self._causes.clear()
+        self.is_quiet = True
 
     def note_evidence(self, seq: int, over: int, cover: int, short: int, paid: int) -> None:
         """A leg says otherwise than the places how much was short and how much a debt was paid."""
@@ -56,9 +57,10 @@ class Places:
     def end_book(self) -> None:
         """Close the last act: over less cover, with what cuts made and ended, is what went out and did not come in."""
         self.end_act()
-        columns, sorts, debts = self._columns, self._books.sorts, self._books.debts
-        for account in range(1, len(sorts)):
-            if sorts[account] == BOUNDARY:
+        columns, debts = self._columns, self._books.debts
+        uneven = {id_ for id_, (come, gone) in enumerate(zip(columns.ins, columns.outs, strict=True)) if come < gone}
+        for account in sorted(uneven | columns.struck.keys() | debts.keys()):
+            if self._books.sorts[account] == BOUNDARY:
                 continue
             if account in columns.struck:
                 owed = sum(hi - lo for lo, hi in columns.stock_and_debt(account)[1])
@@ -74,6 +76,7 @@ class Places:
             self._books.debts[account] += kg
             if self._books.sorts[account] == QUOTA:
                 self._causes.setdefault(account, []).append((seq, movement, kg))
+                self.is_quiet = False
 
     def _move_episode(self, account: int, causes: Sequence[tuple[int, bytes, int]]) -> None:
         debt_kg, episode = self._books.debts[account], self._open.get(account)
@@ -91,9 +94,11 @@ class Places:
                 del self._open[account]
 
     def leg(self, row: Row) -> None:
-        """A leg that stands in places left free, or whose account has such."""
-        seq, _, _, source, lo, kg, target, target_lo, target_kg, over, cover, flags, *_ = row
+        """A leg that stands in places left free, or whose account has such, or that is none that the service writes."""
+        seq, _, _, source, lo, kg, target, target_lo, target_kg, over, cover, flags = row
         columns, sorts = self._columns, self._books.sorts
+        if not 0 < target_kg <= kg:
+            self._findings.add("mass", seq, f"{target_kg} kg come of {kg} kg")
         short = 0 if sorts[source] == BOUNDARY else kg - columns.has_come(source, lo, lo + kg)
         paid = 0 if sorts[target] == BOUNDARY else columns.has_gone(target, target_lo, target_lo + target_kg)
         if over != short or cover != paid:
@@ -129,8 +134,9 @@ class Places:
 
     def hole(self, row: Row) -> None:
         """A jump over dead places, or one side of a cut."""
-        seq, _, movement, account, lo, hi, _, column, kind, debt_kg, *_ = row
+        seq, _, movement, account, lo, hi, _, column, kind, debt_kg, _, _ = row
         columns = self._columns
+        self.is_quiet = False
         if kind == JUMP:
             self._jumps[account, column, lo] = hi, seq
             if debt_kg:
@@ -155,7 +161,7 @@ class Places:
     def _pair(self, seq: int, movement: bytes, account: int, lo: int, hi: int) -> None:
         """A cut strikes the same kilograms of a leg on both its ends."""
         for leg in reversed(self.followed[movement]):
-            _, _, _, source, source_lo, source_kg, target, target_lo, target_kg, *_ = leg
+            _, _, _, source, source_lo, source_kg, target, target_lo, target_kg, _, _, _ = leg
             if target != account or not target_lo <= lo < hi <= target_lo + target_kg:
                 continue
             if source_kg == target_kg:

@@ -1,14 +1,16 @@
 """What quota there is and what became of it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.domain import quotas
 from service.domain.allotments import HolderKind
 from service.domain.places import Places
-from service.domain.quotas import Figures, Holding, Overcommitment, Place, Pool
+from service.domain.quotas import Figures, Holding, Overcommitment, Place, Pool, Window, ends_of
 from service.domain.units import Kilograms
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -134,3 +136,63 @@ def test_consumption_breaks_the_cap_of_each_level_by_itself() -> None:
     assert (city.jurisdiction, city.got_kg, city.out_kg) == ("210300", 300, 320)
     alert = city.alert(NOW)
     assert (alert.code, alert.jurisdiction, alert.facts["over_kg"]) == ("pool-overdrawn", "210300", 20)
+
+
+WINDOW = Window(date(2026, 8, 6), date(2026, 9, 2))
+
+
+@pytest.mark.parametrize(
+    ("year", "today", "first", "days"),
+    [
+        (2026, date(2026, 9, 2), date(2026, 8, 6), 28),
+        (2026, date(2026, 1, 1), date(2026, 1, 1), 1),
+        (2026, date(2026, 1, 28), date(2026, 1, 1), 28),
+        (2026, date(2026, 12, 31), date(2026, 12, 4), 28),
+    ],
+)
+def test_a_pace_is_that_of_the_last_four_weeks_of_the_running_year(
+    year: int, today: date, first: date, days: int
+) -> None:
+    window = Window.of(year, today)
+    assert window == Window(first, today)
+    assert window.days == days
+    assert Window.of(year - 1, today) is None
+
+
+@pytest.mark.parametrize(
+    ("figures", "ends_on"),
+    [
+        (Figures(issued_kg=1000, out_kg=0, lately_kg=2800), date(2026, 9, 12)),  # 100 kg a day: ten days
+        (Figures(issued_kg=1001, out_kg=0, lately_kg=2800), date(2026, 9, 13)),
+        (Figures(issued_kg=999, out_kg=0, lately_kg=2800), date(2026, 9, 12)),
+        (Figures(issued_kg=1500, out_kg=400, held_kg=100, lately_kg=2800), date(2026, 9, 12)),  # held ore goes first
+        (Figures(issued_kg=1, out_kg=0, lately_kg=10**12), date(2026, 9, 3)),
+        (Figures(issued_kg=500, out_kg=500, lately_kg=2800), date(2026, 9, 2)),  # nothing is left
+        (Figures(issued_kg=500, out_kg=900, lately_kg=0), date(2026, 9, 2)),
+        (Figures(issued_kg=1000, out_kg=0, lately_kg=0), None),
+        (Figures(issued_kg=12_000, out_kg=0, lately_kg=2800), date(2026, 12, 31)),
+        (Figures(issued_kg=12_001, out_kg=0, lately_kg=2800), None),  # what is unspent then lapses (R16)
+        (Figures(issued_kg=10**15, out_kg=0, lately_kg=1), None),
+        (Figures(), None),
+    ],
+)
+def test_a_quota_is_used_up_when_as_much_goes_on_leaving(figures: Figures, ends_on: date | None) -> None:
+    assert figures.exhausted_on(WINDOW) == ends_on
+    assert figures.exhausted_on(None) is None
+
+
+def test_tranches_are_used_up_one_after_the_other() -> None:
+    figures = Figures(issued_kg=5000, out_kg=2000, held_kg=200, lately_kg=2800)
+    ends = ends_of([0, 1200, 0, 1000, 800, 100_000], figures, WINDOW)
+    assert ends == [None, date(2026, 9, 12), None, date(2026, 9, 22), date(2026, 9, 30), None]
+    assert ends_of([5], figures, None) == [None]
+
+
+@given(left=st.integers(1, 10**9), lately=st.integers(1, 10**7))
+def test_the_day_before_something_is_left_and_on_the_day_nothing(left: int, lately: int) -> None:
+    day = WINDOW.ends_on(left, lately)
+    if day is None:
+        assert left * 28 > lately * (date(2026, 12, 31) - WINDOW.last).days
+    else:
+        ahead = (day - WINDOW.last).days
+        assert (ahead - 1) * lately < left * 28 <= ahead * lately

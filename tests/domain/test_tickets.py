@@ -85,7 +85,8 @@ OUT = Journey(TicketState.OUT, Kilograms(31_200), NOON)
         (Journey(TicketState.CANCELLED), NOON, None, [CheckReason.TICKET_CANCELLED]),
         (Journey(TicketState.DELIVERED), NOON, None, [CheckReason.TICKET_USED]),
         (Journey(TicketState.RETURNED), NOON, None, [CheckReason.TICKET_USED]),
-        (Journey(TicketState.LOST), NOON, None, [CheckReason.TICKET_USED]),
+        (Journey(TicketState.LOST), NOON, None, [CheckReason.TICKET_LOST]),
+        (Journey(TicketState.HELD), NOON, None, [CheckReason.TICKET_HELD]),
         (Journey(), NOON, "辽C54321", [CheckReason.PLATE_MISMATCH]),
         (
             Journey(TicketState.CANCELLED),

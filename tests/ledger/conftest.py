@@ -1,4 +1,4 @@
-"""How many histories: three hundred in every run, ten thousand with --soak."""
+"""How many histories: three hundred in every run, ten thousand with --soak; and what was in them."""
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,3 +13,11 @@ def pytest_configure(config: pytest.Config) -> None:
         deadline=None,
         suppress_health_check=QUIET,
     )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    from tests.ledger.laws import SEEN
+
+    if SEEN:
+        terminalreporter.write_sep("-", "histories of the ledger")
+        terminalreporter.write_line(", ".join(f"{seen:,} {what}" for what, seen in SEEN.items()))

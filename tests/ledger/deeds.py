@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -10,31 +10,50 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from service.db import Connection
-from service.domain.ledger import AccountKey, AccountKind, Movement, NothingToVoid, NotReplaceable, TooMuchTakenBack
+from service.domain.ledger import (
+    AccountKey,
+    AccountKind,
+    ConversionIsWhole,
+    Movement,
+    NothingToVoid,
+    NotReplaceable,
+    TooMuchTakenBack,
+)
+from service.domain.units import Kilograms
 from service.store import ledger
 from service.store.accounts import open_accounts
 from tests.ledger.books import KEY, MORNING, account, movement
-from tests.ledger.oracle import Answer, Episode, Line, Oracle
+from tests.ledger.oracle import Answer, Drawn, Episode, Line, Link, Oracle
 
 CAST: dict[str, AccountKey] = {
     "issue": account(AccountKind.ISSUE),
     "suspense": account(AccountKind.SUSPENSE),
+    "gained": account(AccountKind.GAINED),
+    "pool": account(AccountKind.POOL),
     "quota 1": account(AccountKind.QUOTA, 1),
     "quota 2": account(AccountKind.QUOTA, 2),
     "lot 1": account(AccountKind.LOT, 1),
     "lot 2": account(AccountKind.LOT, 2),
     "load 1": account(AccountKind.LOAD, 1),
+    "lost": account(AccountKind.LOST),
+    "sold": account(AccountKind.PRODUCT),
+    **{f"own {number}": account(AccountKind.LOAD, 10 + number) for number in range(1, 4)},
+    **{f"run {number}": account(AccountKind.RUN, number) for number in range(1, 5)},
+    **{f"product {number}": account(AccountKind.PRODUCT, number) for number in range(1, 5)},
 }
-BOUNDARIES = {"issue", "suspense"}
+BOUNDARIES = {"issue", "suspense", "gained"}
 QUOTAS = {"quota 1", "quota 2"}
 ORDINARY = [name for name in CAST if name not in BOUNDARIES]
+SOURCES = ["issue", "suspense", "gained", "pool", "pool", "quota 1", "quota 2", "lot 1", "lot 2", "load 1"]
+TARGETS = ["pool", "quota 1", "quota 1", "quota 2", "lot 1", "lot 2", "load 1", "lost"]
+OF_ORE = ["lot 1", "lot 2", "load 1", "quota 1"]
 
 
 @dataclass(frozen=True)
 class Move:
-    """One act: movement, source, target, kilograms each."""
+    """One act."""
 
-    movements: list[tuple[int, str, str, int]]
+    movements: list[Drawn]
 
 
 @dataclass(frozen=True)
@@ -57,62 +76,167 @@ class ClawBack:
 @dataclass(frozen=True)
 class Replace:
     old: int
-    movement: int
-    source: str
-    target: str
-    kg: int
+    new: Drawn
 
 
 Deed = Move | Void | GiveBack | ClawBack | Replace
 
 kilograms = st.integers(1, 16)
-moves = st.lists(
-    st.tuples(st.sampled_from(list(CAST)), st.sampled_from(ORDINARY), kilograms).filter(
-        lambda move: move[0] != move[1]
-    ),
-    min_size=1,
-    max_size=3,
-)
 some = st.integers(0, 40)
+pairs = st.tuples(st.sampled_from(SOURCES), st.sampled_from(TARGETS)).filter(lambda pair: pair[0] != pair[1])
 
 
 @dataclass(frozen=True)
 class History:
-    """Deeds in order, after which of them a batch ends, and whether every batch takes the general way."""
+    """Deeds in order, after which of them a batch ends, whether every batch takes the general way, and after how many of a
+    hundred parts of its acts it is looked back on."""
 
     deeds: list[Deed]
     cuts: list[bool]
     all_loose: bool
+    looked_at: int
+
+    @property
+    def made(self) -> set[int]:
+        """The conversions."""
+        drawn = [deed.new for deed in self.deeds if isinstance(deed, Replace)]
+        drawn += [each for deed in self.deeds if isinstance(deed, Move) for each in deed.movements]
+        return {number for number, _, _, kg, made in drawn if made is not None and made < kg}
+
+
+@dataclass
+class _Pen:
+    """Writes a history: what is taken back was moved before, though it may not stand any more."""
+
+    draw: st.DrawFn
+    deeds: list[Deed] = field(default_factory=list)
+    acts: list[list[int]] = field(default_factory=list)
+    drawn: dict[int, Drawn] = field(default_factory=dict)
+    opened: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def number(self) -> int:
+        return len(self.drawn) + 1
+
+    def fresh(self, kind: str) -> str | None:
+        """An account that nothing has touched, as long as the cast has one."""
+        self.opened[kind] += 1
+        name = f"{kind} {self.opened[kind]}"
+        return name if name in CAST else None
+
+    def known(self, kind: str) -> list[str]:
+        return [name for number in range(self.opened[kind]) if (name := f"{kind} {number + 1}") in CAST]
+
+    def act(self, *moves: tuple[str, str, int, int | None]) -> None:
+        drawn = []
+        for move in moves:
+            drawn.append((self.number(), *move))
+            self.drawn[self.number()] = drawn[-1]
+        self.acts.append([number for number, *_ in drawn])
+        self.deeds.append(Move(drawn))
+
+    # Moves of every sort
+
+    def move(self) -> None:
+        wanted = [(*self.draw(pairs), self.draw(kilograms), None) for _ in range(self.draw(st.integers(1, 3)))]
+        if self.draw(some) < 8:  # product is sold, and named kilograms leave the account that they have of their own
+            sold = [(product, "sold", self.draw(kilograms), None) for product in self.known("product")[-1:]]
+            named = [
+                (own, self.draw(st.sampled_from(OF_ORE)), self.draw(kilograms), None) for own in self.known("own")[-1:]
+            ]
+            wanted += [*sold, *named]
+        self.act(*wanted)
+
+    def pass_through(self) -> None:
+        """Kilograms that pass through an account of their own, at once or not yet all of them (W12)."""
+        own, (source, target), kg = self.fresh("own"), self.draw(pairs), self.draw(kilograms)
+        if own is None:
+            return
+        further = self.draw(st.sampled_from([kg, kg, kg - 1]))
+        self.act((source, own, kg, None), *([(own, target, further, None)] if further else []))
+
+    def feed(self, run: str) -> list[tuple[str, str, int, int | None]]:
+        return [
+            (self.draw(st.sampled_from(OF_ORE)), run, self.draw(kilograms), None)
+            for _ in range(self.draw(st.integers(1, 3)))
+        ]
+
+    def convert(self) -> None:
+        """A run eats ore of one to three accounts and makes one or two products of it; the rest is lost (P02)."""
+        run = self.fresh("run")
+        if run is None:
+            return
+        fed = self.feed(run)
+        left = sum(kg for *_, kg, _ in fed)
+        made: list[tuple[str, str, int, int | None]] = []
+        for _ in range(self.draw(st.integers(1, 2))):
+            product = self.fresh("product")
+            if product is None or not left:
+                continue
+            kg = self.draw(st.integers(1, left))
+            left -= kg
+            made.append((run, product, kg, self.draw(st.integers(1, kg))))
+            if self.draw(some) == 0:
+                made.append(("gained", product, self.draw(kilograms), None))
+        if left:
+            made.append((run, "lost", left, None))
+        if self.draw(st.booleans()):
+            self.act(*fed, *made)
+        else:
+            self.act(*fed)
+            self.act(*made)
+
+    # What is taken back
+
+    def any(self) -> int:
+        return 1 + self.draw(some) % len(self.drawn)
+
+    def void(self) -> None:
+        whole = self.draw(st.booleans())
+        last = self.draw(some) < 10  # at once: the books must be as before
+        act = self.acts[-1] if last else self.acts[self.draw(some) % len(self.acts)]
+        self.deeds.append(Void(act if whole or last else [self.any()]))
+
+    def replace(self) -> None:
+        """By any source and any size; a conversion by another run into the same product."""
+        old, number = self.any(), self.number()
+        _, _, target, kg, made = self.drawn[old]
+        if made is None:
+            new: Drawn = (number, self.draw(st.sampled_from([*SOURCES, target])), target, self.draw(kilograms), None)
+        else:
+            run = self.fresh("run")
+            if run is None:
+                return
+            fed = self.feed(run)
+            self.act(*fed)
+            kg, number = sum(kg for *_, kg, _ in fed), self.number()
+            new = (number, run, target, kg, self.draw(st.integers(1, min(kg, made + 1))))
+        self.drawn[number] = new
+        self.deeds.append(Replace(old, new))
 
 
 @st.composite
-def histories(draw: st.DrawFn, size: int = 20) -> History:
-    """What is taken back was moved before, though it may not stand any more."""
-    acts: list[list[int]] = []
-    targets: dict[int, str] = {}
-    deeds: list[Deed] = []
+def histories(draw: st.DrawFn, size: int = 30) -> History:
+    """Acts of every sort."""
+    pen = _Pen(draw)
     for _ in range(draw(st.integers(1, size))):
-        kind = draw(st.sampled_from("mmmmmvvrcp")) if targets else "m"
-        if kind == "m":
-            drawn = [(len(targets) + number, *move) for number, move in enumerate(draw(moves), 1)]
-            acts.append([number for number, *_ in drawn])
-            targets |= {number: target for number, _, target, _ in drawn}
-            deeds.append(Move(drawn))
-            continue
-        number = 1 + draw(some) % len(targets)
-        kg = draw(kilograms)
-        if kind == "v":
-            deeds.append(Void([number] if draw(st.booleans()) else acts[draw(some) % len(acts)]))
-        elif kind == "r":
-            deeds.append(GiveBack(number, kg))
-        elif kind == "c":
-            deeds.append(ClawBack(number, kg))
-        else:
-            source = draw(st.sampled_from(list(CAST)))
-            deeds.append(Replace(number, len(targets) + 1, source, targets[number], kg))
-            targets[len(targets) + 1] = targets[number]
-    cuts = draw(st.lists(st.booleans(), min_size=len(deeds), max_size=len(deeds)))
-    return History(deeds, cuts, all_loose=draw(st.booleans()))
+        kind = draw(st.sampled_from("mmmmmmvvrcpptkk")) if pen.drawn else "m"
+        match kind:
+            case "m":
+                pen.move()
+            case "t":
+                pen.pass_through()
+            case "k":
+                pen.convert()
+            case "v":
+                pen.void()
+            case "r":
+                pen.deeds.append(GiveBack(pen.any(), draw(kilograms)))
+            case "c":
+                pen.deeds.append(ClawBack(pen.any(), draw(kilograms)))
+            case _:
+                pen.replace()
+    cuts = draw(st.lists(st.booleans(), min_size=len(pen.deeds), max_size=len(pen.deeds)))
+    return History(pen.deeds, cuts, draw(st.booleans()), draw(st.integers(0, 99)))
 
 
 @dataclass
@@ -120,24 +244,28 @@ class Told:
     """What the oracle says of a history: an answer for each deed, and after each act all that stands."""
 
     answers: list[Any] = field(default_factory=list)
-    links: list[dict[Line, tuple[int, Line]]] = field(default_factory=list)
-    stocks: list[dict[str, tuple[int, int]]] = field(default_factory=list)
+    links: list[dict[Line, Link]] = field(default_factory=list)
+    places: list[dict[str, tuple[list[int], list[int]]]] = field(default_factory=list)
     totals: list[dict[str, tuple[int, int]]] = field(default_factory=list)
+    tops: list[dict[str, int]] = field(default_factory=list)
     episodes: list[Episode] = field(default_factory=list)
 
 
 def tell(deeds: Sequence[Deed]) -> Told:
-    """Tell a history to the oracle."""
+    """Tell a history to the oracle, which holds itself to the law that a void at once undoes all."""
     oracle, told = Oracle(BOUNDARIES, QUOTAS), Told()
-    for deed in deeds:
-        before = oracle.act
+    for before, deed in zip([None, *deeds], deeds, strict=False):
+        act = oracle.act
         told.answers.append(_tell(oracle, deed))
-        if oracle.act > before:
-            told.links.append({left: (kg.movement, oracle.reached[kg]) for kg, left in oracle.left.items()})
-            told.stocks.append(
-                {name: (len(oracle.books[name].stock()), len(oracle.books[name].debt())) for name in CAST}
-            )
-            told.totals.append({name: (len(oracle.books[name].came), len(oracle.books[name].went)) for name in CAST})
+        if oracle.act == act:
+            continue
+        told.links.append(oracle.links())
+        told.places.append({name: (oracle.books[name].stock(), oracle.books[name].debt()) for name in CAST})
+        told.totals.append({name: (len(oracle.books[name].came), len(oracle.books[name].went)) for name in CAST})
+        told.tops.append({name: oracle.books[name].lines_in for name in CAST})
+        match before, deed:
+            case Move(posted), Void(voided) if voided == [number for number, *_ in posted] and len(told.places) > 2:
+                assert told.places[-1] == told.places[-3], "a void at once undoes all"
     told.episodes = oracle.episodes
     return told
 
@@ -152,8 +280,8 @@ def _tell(oracle: Oracle, deed: Deed) -> list[Answer] | Answer | bool | None:
             return oracle.give_back(number, kg)
         case ClawBack(number, kg):
             return oracle.claw_back(number, kg)
-        case Replace(old, number, source, _, kg):
-            return oracle.replace(old, number, source, kg) if source != deed.target else None
+        case Replace(old, new):
+            return oracle.replace(old, new)
 
 
 @dataclass
@@ -207,16 +335,18 @@ async def play(
 
 
 async def _move(connection: Connection, accounts: dict[str, int], acts: list[Move]) -> list[list[Answer]]:
-    movements: list[Movement] = [
-        movement(number, accounts[source], accounts[target], kg, act=act.movements[0][0])
-        for act in acts
-        for number, source, target, kg in act.movements
-    ]
+    movements = [_movement(accounts, drawn, act.movements[0][0]) for act in acts for drawn in act.movements]
     posted = await ledger.append(connection, movements, at=MORNING, sign=KEY)
     return [
         [Answer(posted.over_kg[UUID(int=number)], posted.cover_kg[UUID(int=number)]) for number, *_ in act.movements]
         for act in acts
     ]
+
+
+def _movement(accounts: dict[str, int], drawn: Drawn, act: int) -> Movement:
+    number, source, target, kg, made = drawn
+    plain = movement(number, accounts[source], accounts[target], kg, act=act)
+    return plain if made is None else replace(plain, made_kg=Kilograms(made))
 
 
 async def _take_back(connection: Connection, accounts: dict[str, int], deed: Deed) -> Answer | bool | None:
@@ -230,16 +360,14 @@ async def _take_back(connection: Connection, accounts: dict[str, int], deed: Dee
                 await ledger.give_back(connection, UUID(int=number), kg, **why)
             case ClawBack(number, kg):
                 await ledger.claw_back(connection, UUID(int=number), kg, **why)
-            case Replace(old, number, source, target, kg):
+            case Replace(old, (number, source, target, *_) as drawn):
                 if source == target:
                     return None
-                new = movement(number, accounts[source], accounts[target], kg)
+                new = _movement(accounts, drawn, number)
                 posted = await ledger.replace_movement(connection, UUID(int=old), new, **words)
                 return Answer(posted.over_kg[new.id], posted.cover_kg[new.id])
-    except NotReplaceable:
-        return None
-    except (NothingToVoid, TooMuchTakenBack):
-        return False
+    except (NothingToVoid, TooMuchTakenBack, NotReplaceable, ConversionIsWhole):
+        return None if isinstance(deed, Replace) else False
     return True
 
 
@@ -261,23 +389,26 @@ async def read(connection: Connection) -> Rows:
 class Painted:
     """The rows read kilogram by kilogram: the last word on each place of each column."""
 
-    out: dict[Line, tuple[int, Line] | None] = field(default_factory=dict)
-    come: dict[Line, tuple[int, Line] | None] = field(default_factory=dict)
+    out: dict[Line, Link | None] = field(default_factory=dict)
+    come: dict[Line, list[Link] | None] = field(default_factory=dict)
     ends: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     debts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
+    covered: bool = False
+
     @property
-    def links(self) -> dict[Line, tuple[int, Line]]:
+    def links(self) -> dict[Line, Link]:
         return {line: link for line, link in self.out.items() if link}
 
 
 def paint(rows: Rows, names: dict[int, str]) -> Iterator[Painted]:
-    """The picture after each act; asserts what must hold of each row as it comes."""
+    """The picture after each act, and whether one of its legs paid a debt; asserts what must hold of each row as it comes."""
     painted = Painted()
     ordered = sorted([*rows.legs, *rows.holes], key=lambda row: row["seq"])
     assert [row["seq"] for row in ordered] == list(range(1, len(ordered) + 1)), "no gap in seq"
     for number, (act, of_act) in enumerate(groupby(ordered, key=lambda row: row["act"]), 1):
         assert act == number, "no gap in act"
+        painted.covered = False
         for row in of_act:
             if "source" in row:
                 _paint_leg(painted, row, names)
@@ -287,21 +418,29 @@ def paint(rows: Rows, names: dict[int, str]) -> Iterator[Painted]:
 
 
 def _paint_leg(painted: Painted, row: dict[str, Any], names: dict[int, str]) -> None:
-    source, target, kg = names[row["source"]], names[row["target"]], row["source_kg"]
-    for name, side, lo, behind in (
-        (source, "out", row["source_lo"], row["source_behind"]),
-        (target, "in", row["target_lo"], row["target_behind"]),
+    source, target = names[row["source"]], names[row["target"]]
+    ore_kg, product_kg, movement = row["source_kg"], row["target_kg"], row["movement"].int
+    for name, side, lo, kg, behind in (
+        (source, "out", row["source_lo"], ore_kg, row["source_behind"]),
+        (target, "in", row["target_lo"], product_kg, row["target_behind"]),
     ):
         end = painted.ends[name, side]
         assert lo + kg <= end if behind else lo == end, "a leg stands behind the end, or exactly at it"
         painted.ends[name, side] = max(end, lo + kg)
-    for number in range(kg):
-        left, reached = (source, row["source_lo"] + number), (target, row["target_lo"] + number)
-        assert not painted.out.get(left), "a kilogram leaves once"
+    for number in range(product_kg):
+        reached = (target, row["target_lo"] + number)
         assert not painted.come.get(reached), "a kilogram comes once"
-        painted.out[left], painted.come[reached] = (row["movement"].int, reached), (row["movement"].int, left)
+        painted.come[reached] = []
+    for number in range(ore_kg):
+        left = (source, row["source_lo"] + number)
+        made = ((number + 1) * product_kg + ore_kg - 1) // ore_kg - 1
+        reached = (target, row["target_lo"] + made)
+        assert not painted.out.get(left), "a kilogram leaves once"
+        painted.out[left] = (movement, reached)
+        painted.come[reached] = [*(painted.come[reached] or []), (movement, left)]
     painted.debts[source] += row["over_kg"]
     painted.debts[target] -= row["cover_kg"]
+    painted.covered |= row["cover_kg"] > 0
 
 
 def _paint_hole(painted: Painted, row: dict[str, Any], names: dict[int, str]) -> None:

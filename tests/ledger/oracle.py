@@ -5,11 +5,20 @@ new line; a cut strikes both ends. It shares nothing with the code that it judge
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import NamedTuple
 
 Line = tuple[str, int]
 """An account and the number of a line in its book."""
+
+
+Link = tuple[int, Line]
+"""A movement, and the line at its other end."""
+
+Drawn = tuple[int, str, str, int, int | None]
+"""A movement: its number, source, target, the kilograms that leave, and those that a conversion makes of them."""
 
 
 class Kilogram(NamedTuple):
@@ -71,20 +80,18 @@ class Oracle:
         self.quotas = quotas
         self.left: dict[Kilogram, Line] = {}
         self.reached: dict[Kilogram, Line] = {}
+        self.made: dict[int, tuple[int, int]] = {}
         self.act = 0
         self.episodes: list[Episode] = []
 
     # Acts
 
-    def move(self, movements: list[tuple[int, str, str, int]]) -> list[Answer]:
-        """One act: movement, source, target, kilograms each."""
-        answers = [
-            self._move([Kilogram(movement, number) for number in range(kg)], source, target, [])
-            for movement, source, target, kg in movements
-        ]
+    def move(self, movements: list[Drawn]) -> list[Answer]:
+        """One act."""
+        answers = [self._move(drawn, []) for drawn in movements]
         causes = [
             (source, "slip" if target.startswith("lot") else "load")
-            for (_, source, target, _), answer in zip(movements, answers, strict=True)
+            for (_, source, target, *_), answer in zip(movements, answers, strict=True)
             if answer.over_kg
         ]
         self._end_act(dict(reversed(causes)))
@@ -98,8 +105,8 @@ class Oracle:
         return bool(standing)
 
     def give_back(self, movement: int, kg: int) -> bool:
-        lying, _ = self._by_rest(movement)
-        if len(lying) < kg:
+        lying, gone = self._by_rest(movement)
+        if len(lying) < kg or (movement in self.made and (gone or kg < len(lying))):
             return False
         self._strike(lying[-kg:])
         self._end_act({})
@@ -109,18 +116,22 @@ class Oracle:
         lying, gone = self._by_rest(movement)
         if len(lying) + len(gone) < kg:
             return False
+        if movement in self.made and ((lying and gone) or kg < len(lying) + len(gone)):
+            return False
         self._strike([*gone, *lying][-kg:])
         self._end_act(defaultdict(lambda: "claw-back"))
         return True
 
-    def replace(self, old: int, movement: int, source: str, kg: int) -> Answer | None:
+    def replace(self, old: int, new: Drawn) -> Answer | None:
         standing = self.standing(old)
-        if not standing or self.reached[standing[0]][0] == source:
+        _, source, target, kg, made = new
+        if not standing or source == target:
             return None
-        target = self.reached[standing[0]][0]
+        if made is not None and made < kg and made > len(standing):
+            return None  # a conversion is one row: more product than before is a lot of its own
         free = [self.reached[kilogram][1] for kilogram in standing]
         self._strike(standing)
-        answer = self._move([Kilogram(movement, number) for number in range(kg)], source, target, free)
+        answer = self._move(new, free)
         self._end_act(defaultdict(lambda: "correction"))
         return answer
 
@@ -133,24 +144,36 @@ class Oracle:
     def debts(self) -> dict[str, int]:
         return {name: len(book.debt()) for name, book in self.books.items()}
 
-    def picture(self) -> tuple[dict[Line, Kilogram], dict[Line, Kilogram]]:
-        """Both columns of all books."""
-        came = {(name, line): kg for name, book in self.books.items() for line, kg in book.came.items()}
-        went = {(name, line): kg for name, book in self.books.items() for line, kg in book.went.items()}
-        return came, went
+    def links(self) -> dict[Line, Link]:
+        """From each line that kilograms left by, the movement and the line that they reached."""
+        return {line: (kg.movement, self.reached[self._becomes(kg)]) for kg, line in self.left.items()}
 
     # One kilogram at a time
 
-    def _move(self, kilograms: list[Kilogram], source: str, target: str, free: list[int]) -> Answer:
+    def _becomes(self, ore: Kilogram) -> Kilogram:
+        """The product kilogram that an ore kilogram ends in: the first whose share of the run ends no earlier."""
+        if ore.movement not in self.made:
+            return ore
+        ore_kg, product_kg = self.made[ore.movement]
+        end = Fraction(ore.number + 1, ore_kg)
+        return Kilogram(
+            ore.movement, next(number for number in range(product_kg) if Fraction(number + 1, product_kg) >= end)
+        )
+
+    def _move(self, drawn: Drawn, free: list[int]) -> Answer:
+        movement, source, target, kg, made = drawn
+        arriving = kg if made is None else made
+        if arriving < kg:
+            self.made[movement] = (kg, arriving)
         answer = Answer()
         giver, taker = self.books[source], self.books[target]
-        for kilogram in kilograms:
+        for number in range(kg):
             stock = giver.stock()
             line = stock[0] if stock else giver.new_line("out")
             answer.over_kg += not stock and not giver.is_boundary
-            giver.went[line] = kilogram
-            self.left[kilogram] = (source, line)
-
+            giver.went[line] = Kilogram(movement, number)
+            self.left[Kilogram(movement, number)] = (source, line)
+        for number in range(arriving):
             if free:
                 line = free.pop(0)
                 answer.cover_kg += line in taker.went
@@ -158,16 +181,19 @@ class Oracle:
                 debt = taker.debt()
                 line = debt[0] if debt else taker.new_line("in")
                 answer.cover_kg += bool(debt)
-            taker.came[line] = kilogram
-            self.reached[kilogram] = (target, line)
+            taker.came[line] = Kilogram(movement, number)
+            self.reached[Kilogram(movement, number)] = (target, line)
         return answer
 
     def _strike(self, kilograms: list[Kilogram]) -> None:
         for kilogram in kilograms:
-            source, line = self.left.pop(kilogram)
-            del self.books[source].went[line]
             target, line = self.reached.pop(kilogram)
             del self.books[target].came[line]
+        whole = {kilogram.movement for kilogram in kilograms} & set(self.made)
+        for kilogram in [*kilograms, *(ore for ore in self.left if ore.movement in whole)]:
+            if kilogram in self.left:
+                source, line = self.left.pop(kilogram)
+                del self.books[source].went[line]
 
     def _by_rest(self, movement: int) -> tuple[list[Kilogram], list[Kilogram]]:
         lying, gone = [], []
@@ -187,3 +213,47 @@ class Oracle:
                     found[0].closed_act = self.act
             elif debt_kg:
                 self.episodes.append(Episode(name, causes[name], self.act, debt_kg, debt_kg))
+
+
+class Walks:
+    """Where every kilogram came from and where it rests, by the links that stood after an act."""
+
+    def __init__(self, links: Mapping[Line, Link], boundaries: set[str], quotas: set[str], made: set[int]) -> None:
+        self.links, self.boundaries, self.quotas, self.made = links, boundaries, quotas, made
+        self.came: dict[Line, list[Link]] = defaultdict(list)
+        for line, (movement, reached) in links.items():
+            self.came[reached].append((movement, line))
+
+    def origins(self, start: Line) -> list[tuple[bool, str, Line, int | None]]:
+        """Of each kilogram of ore behind a line: whether product was made of it, how the walk ended, where, and by which
+        movement."""
+        found = []
+        waiting = [(start, False)]
+        while waiting:
+            at, is_ore = waiting.pop()
+            words = self.came.get(at)
+            if words is None:
+                found.append((is_ore, "debt", at, None))
+                continue
+            for movement, source in words:
+                if source[0] in self.boundaries:
+                    found.append((is_ore, source[0], source, movement))
+                elif source[0] == "pool" and at[0] in self.quotas:
+                    found.append((is_ore, "tranche", at, movement))
+                elif source == start and not is_ore:
+                    found.append((is_ore, "circle", source, movement))
+                else:
+                    waiting.append((source, is_ore or movement in self.made))
+        return found
+
+    def rest(self, start: Line) -> tuple[str, Line, int | None]:
+        """Where a kilogram lies now, or the line of a run on which it became product."""
+        at = start
+        while at in self.links:
+            movement, reached = self.links[at]
+            if movement in self.made:
+                return "made", at, movement
+            if reached == start:
+                return "circle", reached, movement
+            at = reached
+        return "rest", at, None

@@ -91,7 +91,7 @@ async def test_the_kilograms_that_leave_are_those_that_came_first(committed: Dat
     *_, last = paint(rows, names)
     came_to_yard = dict(sorted((line, link) for (name, line), link in last.come.items() if name == "lot1"))
     left = [line for (name, line), link in last.out.items() if name == "lot1" and link and link[1][0] == "lot2"]
-    origins = [came_to_yard[line][1][0] for line in sorted(left) if came_to_yard[line]]
+    origins = [source for line in sorted(left) for _, (source, _) in came_to_yard[line] or ()]
     assert origins == ["quota1"] * 100 + ["quota2"] * 20
 
 

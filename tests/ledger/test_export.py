@@ -26,8 +26,8 @@ def silent(_: str) -> None:
 @pytest.fixture
 async def folder(committed: Database, endpoints: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An export of a book with voids, claw-backs and replaces."""
-    monkeypatch.setattr("service.verify.files.WINDOW", 23)
-    monkeypatch.setattr("service.verify.database.WINDOW", 31)
+    monkeypatch.setattr("service.verify.files.WINDOW", 16)
+    monkeypatch.setattr("service.verify.database.WINDOW", 32)
     async with committed.transaction() as connection:
         by_key = await open_accounts(connection, CAST)
         await history(connection, random.Random(11), [by_key[key] for key in CAST], 60)

@@ -38,7 +38,7 @@ async def findings(endpoints: Endpoints, keys: dict[int, bytes] = KEYS) -> list[
 async def test_nothing_is_found_in_what_the_service_wrote(
     committed: Database, endpoints: Endpoints, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.verify.database.WINDOW", 37)
+    monkeypatch.setattr("service.verify.database.WINDOW", 32)
     await fill(committed, seed, acts=150)
 
     assert await findings(endpoints) == []

@@ -3,10 +3,14 @@
 import asyncio
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import httpx
 from fastapi import FastAPI
 
+from service.keys import Purpose
+from service.store.ledger import void
+from tests import yard
 from tests.cast import (
     ANSHAN,
     AUDITOR,
@@ -178,6 +182,48 @@ async def test_what_was_known_then_stays_what_it_was(by: By, app: FastAPI) -> No
     tops = [await province(by, PROVINCE, f"year=2026&as_of={moment}") for moment in moments]
     assert [(top["issued_kg"], top["out_kg"]) for top in tops] == [(0, 0), (1000, 0), (1000, 130)]
     assert (await by(LI).get(f"{PATH}&as_of=yesterday")).status_code == 422
+
+
+async def test_a_mine_and_its_county_are_told_when_the_quota_will_be_used_up(by: By, app: FastAPI) -> None:
+    at(app, "2026-08-20T12:00:00+08:00")
+    await fill_pools(by, 10_000)
+    await allot(by(ANSHAN), base(4000, issued_on="2026-07-02"))
+    await file(by(PAIZHAI_CLERK), "/v1/slips", slip(number="JJ-0", kg=600, handed_on="2026-08-05"))
+    await file(by(PAIZHAI_CLERK), "/v1/slips", slip(number="JJ-1", kg=1400, handed_on="2026-08-06"))
+    at(app, "2026-09-02T12:00:00+08:00")
+    await allot(by(ANSHAN), base(500, quarter=2, issued_on="2026-09-02"))
+    await file(by(PAIZHAI_CLERK), "/v1/slips", slip(number="JJ-2", kg=1400, handed_on="2026-09-01"))
+
+    quota = (await by(LI).get(PATH)).json()
+
+    # 2800 kg in the 28 days to 2 September: 100 kg a day; 1100 kg are left, of them 600 of the first tranche.
+    told = ("pace_kg_per_day", "exhausted_on")
+    assert [quota[name] for name in told] == [100, "2026-09-13"]
+    assert [account["exhausted_on"] for account in quota["accounts"]] == ["2026-09-13"]
+    assert [tranche["exhausted_on"] for tranche in quota["tranches"]] == ["2026-09-08", "2026-09-13"]
+    top = await province(by, PROVINCE)
+    assert [top[name] for name in told] == [100, "2026-11-07"], "of 10 t, 3.4 t left below it"
+    assert [top["children"][0]["children"][0]["holders"][0][name] for name in told] == [100, "2026-09-13"]
+    # As of a day before, the later slip and tranche were not known, and the window ended then.
+    then = (await by(LI).get(f"{PATH}&as_of={quote('2026-08-20T13:00:00+08:00')}")).json()
+    assert [then[name] for name in told] == [2000 // 28, "2026-09-17"]
+    past = (await by(LI).get(PATH.replace("2026", "2025"))).json()
+    assert [past[name] for name in told] == [None, None]
+
+
+async def test_what_was_taken_back_is_no_pace(by: By, app: FastAPI) -> None:
+    now = at(app, "2026-09-02T12:00:00+08:00")
+    sign = app.state.keys.current(Purpose.LEDGER)
+    async with app.state.database.transaction() as connection:
+        await yard.grant(connection, 1000, at=now, sign=sign)
+    for number, kg in (("JJ-1", 280), ("JJ-2", 560)):
+        filed = await file(by(PAIZHAI_CLERK), "/v1/slips", slip(number=number, kg=kg, handed_on="2026-09-02"))
+    async with app.state.database.transaction() as connection:
+        await void(connection, [UUID(filed["movement_id"])], occurred_at=now, fact=bytes(32), at=now, sign=sign)
+
+    quota = (await by(LI).get(PATH)).json()
+
+    assert (quota["available_kg"], quota["pace_kg_per_day"], quota["exhausted_on"]) == (720, 10, "2026-11-13")
 
 
 async def test_consumption_beyond_a_pool_is_told_at_each_level_that_it_breaks(by: By) -> None:

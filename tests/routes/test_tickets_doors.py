@@ -149,7 +149,7 @@ async def test_a_cancelled_ticket_holds_nothing_and_is_good_for_nothing(
     checked = (await by(cast.BRIDGE_7_DEVICE).post("/v1/tickets/check", json={"code": ticket["code"]})).json()
     assert (checked["valid"], checked["reasons"]) == (False, ["ticket-cancelled"])
     keys = (await by(cast.BRIDGE_7_DEVICE).get("/v1/tickets/keys")).json()
-    assert [revoked["number"] for revoked in keys["revocations"]] == [ticket["number"]]
+    assert [revoked["number"] for revoked in keys["revocations"]["items"]] == [ticket["number"]]
     assert [len(b64decode(key["public_key"])) for key in keys["keys"]] == [32]
 
 

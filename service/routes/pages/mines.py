@@ -34,7 +34,8 @@ async def show_mine(
     rows = await reads.list_mines(connection, mine_id, actor=actor)
     if not rows:
         raise NotFound
-    present = shanghai_year(request.app.state.clock.now())
+    at = request.app.state.clock.now()
+    present = shanghai_year(at)
     asked = year or present
     return await show(
         request,
@@ -44,7 +45,7 @@ async def show_mine(
         mine=rows[0],
         year=asked,
         years=sorted({present, asked, *(await reads.quota_years(connection))}, reverse=True)[:YEARS_SHOWN],
-        quota=await quotas.show_mine_quota(mine_id, connection, actor, asked),
+        quota=await quotas.show_mine_quota(mine_id, connection, actor, at, asked),
         beyond=await reads.loads_beyond(connection, mine_id, asked, LOADS_NAMED),
         held=await provenance.mine_holders(mine_id, connection, actor, asked, limit=HOLDERS_NAMED),
     )

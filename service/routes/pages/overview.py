@@ -47,9 +47,10 @@ async def overview(
     """The tree of a year beside the open alerts; a firm sees its mines, contracts and lots; a station its tickets."""
     if reach(actor, "quotas.read") is None:
         return RedirectResponse("/tickets", 303)
-    present = shanghai_year(request.app.state.clock.now())
+    at = request.app.state.clock.now()
+    present = shanghai_year(at)
     asked = year or present
-    tree = await quotas.show_tree(connection, actor, asked)
+    tree = await quotas.show_tree(connection, actor, at, asked)
     own = own_node(tree.province, actor)
     firm = {}
     if actor.role is Role.ENTERPRISE:

@@ -117,9 +117,10 @@ async def _find(connection: Connection, ticket_id: UUID, request: Request, *, ac
     if not rows:
         raise NotFound
     papers = await reads.ticket_papers(connection, [ticket_id])
-    code = qr_svg(code_text(request.app.state.settings.public_url, rows[0]["code"]))
+    code = rows[0]["code"]
     # A drawing of ours: squares, and nothing of the code's text.
-    return {**rows[0], **papers[ticket_id], "qr": Markup(code)}  # noqa: S704
+    qr = Markup(qr_svg(code_text(request.app.state.settings.public_url, code))) if code else None  # noqa: S704
+    return {**rows[0], **papers[ticket_id], "qr": qr}
 
 
 def _overdrawn(weighings: Sequence[Record]) -> set[str]:

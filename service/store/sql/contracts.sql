@@ -1,10 +1,16 @@
 -- name: firms
 -- Locks nothing; leans on the primary key.
-SELECT id, kinds, jurisdiction FROM enterprise WHERE id = ANY($1)
+SELECT id, kinds, jurisdiction, coalesce(group_code, credit_code) AS group_code FROM enterprise WHERE id = ANY($1)
 
 -- name: mines_of
 -- Locks nothing; leans on mine_by_enterprise.
 SELECT id FROM mine WHERE enterprise_id = $1 ORDER BY id
+
+-- name: sources_of
+-- Locks nothing. The projects that an enterprise operates and the stocks that it has declared (R01).
+SELECT id FROM project WHERE operator_id = $1
+UNION ALL
+SELECT id FROM stock WHERE enterprise_id = $1
 
 -- name: lines_of
 -- Locks nothing; leans on line_by_enterprise.
@@ -14,15 +20,18 @@ SELECT id FROM line WHERE enterprise_id = $1
 -- Locks nothing; leans on allotment_by_mine. A tranche counts from its issue until the end of its year (R16).
 SELECT exists(
     SELECT FROM allotment
-    WHERE mine_id = $1 AND year = $2 AND state IN ('issued', 'published') AND kg > 0 AND issued_on <= $3
+    WHERE
+        $1 IN (mine_id, project_id, stock_id)
+        AND year = $2 AND state IN ('issued', 'published') AND kg > 0 AND issued_on <= $3
 ) AS has_tranche
 
 -- name: open_contract
 -- A second writer of the same number waits at a_seller_numbers_a_contract_once and then does nothing.
 INSERT INTO contract (
-    id, number, seller_id, buyer_id, mine_id, signed_on, kg, grade, valid_until, earmark, due_on, state, proof_state, created_at
+    id, number, seller_id, buyer_id, mine_id, signed_on, kg, grade, valid_until, earmark, due_on, project_id, stock_id,
+    is_framework, framework_id, state, proof_state, created_at
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'incomplete', 'none', $12)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'incomplete', 'none', $16)
 ON CONFLICT ON CONSTRAINT a_seller_numbers_a_contract_once DO NOTHING
 
 -- name: lock_by_number
@@ -53,8 +62,31 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 UPDATE contract
 SET
     buyer_id = $2, mine_id = $3, signed_on = $4, kg = $5, grade = $6, valid_until = $7, earmark = $8,
-    due_on = $9, state = $10, proof_state = $11, flags = $12
+    due_on = $9, state = $10, proof_state = $11, flags = $12, project_id = $13, stock_id = $14, is_framework = $15,
+    framework_id = $16
 WHERE id = $1
+
+-- name: reflag
+-- Under the contract's lock.
+UPDATE contract SET flags = $2 WHERE id = $1
+
+-- name: instalments_kg
+-- Locks nothing; leans on contract_by_framework. What the instalments of frameworks promise; a closed one what it shipped.
+SELECT framework_id, sum(CASE WHEN state = 'closed' THEN shipped_kg ELSE kg END)::bigint AS kg
+FROM contract
+WHERE framework_id = ANY($1)
+GROUP BY framework_id
+
+-- name: last_loads
+-- Locks nothing; leans on ticket_by_contract. When the last load of a contract left.
+SELECT max(out_at) AS out_at FROM ticket WHERE contract_id = $1
+
+-- name: versions
+-- Locks nothing; leans on a_side_files_a_version_once. All that was ever filed of a contract, oldest first.
+SELECT id, contract_id, enterprise_id, version, terms, filed_at, first_filed_at, days_late, fact
+FROM filing
+WHERE contract_id = $1
+ORDER BY filed_at, id
 
 -- name: close
 -- Under the contract's lock.
@@ -73,6 +105,7 @@ WHERE
         $2::text IS NULL
         OR EXISTS (SELECT FROM enterprise AS e WHERE e.id IN (c.seller_id, c.buyer_id) AND starts_with(e.jurisdiction, $2))
         OR EXISTS (SELECT FROM mine AS m WHERE m.id = c.mine_id AND starts_with(m.jurisdiction, $2))
+        OR EXISTS (SELECT FROM project AS p WHERE p.id = c.project_id AND starts_with(p.jurisdiction, $2))
     )
     AND (
         $3::uuid IS NULL
@@ -83,6 +116,7 @@ WHERE
     AND ($5::uuid IS NULL OR $5 IN (c.seller_id, c.buyer_id))
     AND ($6::text IS NULL OR c.number = $6)
     AND ($7::uuid IS NULL OR c.id < $7)
+    AND ($9::uuid IS NULL OR c.framework_id = $9)
 ORDER BY c.id DESC
 LIMIT $8
 

@@ -46,7 +46,7 @@ SELECT
     account.id AS account, account.kind::text, account.year, account.grade, account.earmark, account.jurisdiction,
     coalesce(mine.enterprise_id, project.operator_id, stock.enterprise_id, owner.id) AS holder_id,
     coalesce(mine.name, project.name, owner.name, place.name) AS holder,
-    coalesce(ticket.number, contract.number, slip.number, stock.document_no, project.document_no) AS document,
+    coalesce(ticket.number, contract.number, slip.number, run.number, stock.document_no, project.document_no) AS document,
     array_remove(
         ARRAY[
             mine.enterprise_id, project.operator_id, stock.enterprise_id, owner.id,
@@ -63,13 +63,16 @@ LEFT JOIN enterprise AS owner ON owner.id = coalesce(stock.enterprise_id, accoun
 LEFT JOIN ticket ON ticket.id = account.document_id
 LEFT JOIN contract ON contract.id = account.document_id
 LEFT JOIN slip ON slip.id = account.document_id
+LEFT JOIN run_output AS output ON output.id = account.document_id
+LEFT JOIN run ON run.id = coalesce(output.run_id, account.document_id)
 WHERE account.id = ANY($1::bigint[])
 
 -- name: describe_tranches
 -- Locks nothing; leans on the primary keys.
 SELECT
     allotment.id AS tranche_id, allotment.year, allotment.quarter, allotment.kind, allotment.document_no,
-    mine.id AS mine_id, coalesce(mine.name, project.name, holder.name) AS mine, mine.licence_number AS licence
+    mine.id AS mine_id, coalesce(mine.name, project.name, holder.name) AS mine, mine.licence_number AS licence,
+    CASE WHEN allotment.project_id IS NOT NULL THEN 'project' WHEN allotment.stock_id IS NOT NULL THEN 'stock' ELSE 'mine' END AS source
 FROM allotment
 LEFT JOIN mine ON mine.id = allotment.mine_id
 LEFT JOIN project ON project.id = allotment.project_id

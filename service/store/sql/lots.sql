@@ -22,12 +22,14 @@ SELECT id, account FROM lot WHERE id = ANY($1) AND holder_id = $2
 -- name: list
 -- Locks nothing; leans on lot_by_holder. $1 is the area of an office, $2 an enterprise.
 SELECT
-    l.id, l.account, l.holder_id, h.name AS holder, l.contract_id, l.slip_id, l.grade, l.year, l.created_at,
-    coalesce(c.number, s.number) AS document_no
+    l.id, l.account, l.holder_id, h.name AS holder, l.contract_id, l.slip_id, r.id AS run_id, l.grade, l.year,
+    l.created_at, coalesce(c.number, s.number, r.number) AS document_no
 FROM lot AS l
 INNER JOIN enterprise AS h ON h.id = l.holder_id
 LEFT JOIN contract AS c ON c.id = l.contract_id
 LEFT JOIN slip AS s ON s.id = l.slip_id
+LEFT JOIN run_output AS o ON o.id = l.output_id
+LEFT JOIN run AS r ON r.id = o.run_id
 WHERE
     ($1::text IS NULL OR starts_with(h.jurisdiction, $1))
     AND ($2::uuid IS NULL OR l.holder_id = $2)

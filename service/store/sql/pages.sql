@@ -64,7 +64,7 @@ SELECT
     subject.kind, subject.id, coalesce(place.name_en, '') AS name_en,
     coalesce(
         place.name, mine.name, contract.number, slip.number, ticket.number, station.name, of_lot.number, allotment.document_no,
-        weighed_at.name, ''
+        run.number, weighed_at.name, ''
     ) AS name,
     coalesce(ticket.id, weighing.ticket_id) AS ticket_id
 FROM subject
@@ -77,6 +77,7 @@ LEFT JOIN station ON subject.kind = 'station' AND station.id = subject.key
 LEFT JOIN lot ON subject.kind = 'lot' AND lot.id = subject.key
 LEFT JOIN contract AS of_lot ON of_lot.id = lot.contract_id
 LEFT JOIN allotment ON subject.kind = 'allotment' AND allotment.id = subject.key
+LEFT JOIN run ON subject.kind = 'run' AND run.id = subject.key
 LEFT JOIN weighing ON subject.kind = 'weighing' AND weighing.id = subject.key
 LEFT JOIN station AS weighed_at ON weighed_at.id = weighing.station_id
 

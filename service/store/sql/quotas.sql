@@ -23,23 +23,71 @@ SELECT code, name, name_en, level FROM jurisdiction
 -- Locks nothing; leans on account_by_owner.
 SELECT id, owner_id, earmark FROM account WHERE owner_id = ANY($1::uuid[]) AND kind = 'quota' AND year = $2
 
+-- name: lately
+-- Locks nothing; leans on a_source_line_leaves_once from where the columns of accounts ($1) ended at seq $3, when the window began:
+-- what left since the time $2, as of seq $4, less what of it was taken back.
+SELECT asked.account, went.kg
+FROM unnest($1::bigint[]) AS asked (account)
+CROSS JOIN LATERAL (
+    WITH gone AS (
+        SELECT movement, source_kg, seq, occurred_at FROM leg
+        WHERE
+            source = asked.account AND NOT source_behind AND source_lo >= coalesce((
+                SELECT source_lo + source_kg FROM leg AS earlier
+                WHERE earlier.source = asked.account AND NOT earlier.source_behind AND earlier.seq <= $3
+                ORDER BY source_lo DESC
+                LIMIT 1
+            ), 0)
+        UNION ALL
+        SELECT movement, source_kg, seq, occurred_at FROM leg WHERE source = asked.account AND source_behind AND seq > $3
+    ),
+
+    lately AS MATERIALIZED (
+        SELECT movement, source_kg FROM gone
+        WHERE occurred_at >= $2 AND seq <= $4
+    )
+
+    SELECT coalesce(sum(source_kg), 0)::bigint - coalesce((
+        SELECT sum(hi - lo) FROM hole
+        WHERE
+            account = asked.account AND side = 'out' AND kind = 'cut' AND seq > $3 AND seq <= $4
+            AND movement IN (SELECT movement FROM lately)
+    ), 0)::bigint AS kg
+    FROM lately
+) AS went
+
 -- name: held
--- Locks nothing; leans on ticket_held: what open tickets plan to draw on each account.
-SELECT source_account AS account, sum(planned_kg)::bigint AS kg
-FROM ticket
-WHERE source_account = ANY($1::bigint[]) AND state = 'issued'
-GROUP BY source_account
+-- Locks nothing; leans on account_by_owner and ticket_held: what open tickets plan to draw on each account; those still open at New
+-- Year draw on the new year's (E28): $2 is this year.
+SELECT wanted.id AS account, sum(ticket.planned_kg)::bigint AS kg
+FROM account AS wanted
+JOIN account AS own
+    ON own.kind = 'quota' AND own.owner_id = wanted.owner_id AND own.earmark IS NOT DISTINCT FROM wanted.earmark
+    AND greatest(own.year, $2) = wanted.year
+JOIN ticket ON ticket.source_account = own.id AND ticket.state = 'issued'
+WHERE wanted.id = ANY($1::bigint[])
+GROUP BY wanted.id
 
 -- name: held_at
--- Locks nothing; reads all tickets: for questions about the past. What was open at $2 and had not been weighed by then.
-SELECT source_account AS account, sum(planned_kg)::bigint AS kg
-FROM ticket
-WHERE source_account = ANY($1::bigint[]) AND issued_at <= $2 AND (ended_at IS NULL OR ended_at > $2)
+-- Locks nothing; reads all tickets: for questions about the past. What was open at $2, in the year $3, and had not been weighed by
+-- then; a ticket that waits for an officer, or whose load came from another truck, holds nothing.
+SELECT wanted.id AS account, sum(ticket.planned_kg)::bigint AS kg
+FROM account AS wanted
+JOIN account AS own
+    ON own.kind = 'quota' AND own.owner_id = wanted.owner_id AND own.earmark IS NOT DISTINCT FROM wanted.earmark
+    AND greatest(own.year, $3) = wanted.year
+JOIN ticket ON ticket.source_account = own.id
+WHERE wanted.id = ANY($1::bigint[]) AND ticket.issued_at <= $2 AND (ticket.ended_at IS NULL OR ticket.ended_at > $2)
+    AND ticket.state <> 'held' AND ticket.parent_id IS NULL
+    AND NOT EXISTS (
+        SELECT FROM ticket_act
+        WHERE ticket_act.ticket_id = ticket.id AND ticket_act.kind IN ('released', 'turned-down') AND ticket_act.done_at > $2
+    )
     AND NOT EXISTS (
         SELECT FROM weighing
         WHERE weighing.ticket_id = ticket.id AND direction = 'out' AND status = 'accepted' AND recorded_at <= $2
     )
-GROUP BY source_account
+GROUP BY wanted.id
 
 -- name: contracted
 -- Locks nothing; leans on contract_by_mine and slip_by_mine: filed and not yet shipped, of contracts that run in the year and
@@ -48,7 +96,7 @@ SELECT mine_id, sum(kg)::bigint AS kg
 FROM (
     SELECT mine_id, greatest(kg - shipped_kg, 0) AS kg
     FROM contract
-    WHERE mine_id = ANY($1::uuid[]) AND state <> 'closed'
+    WHERE mine_id = ANY($1::uuid[]) AND state <> 'closed' AND NOT is_framework
         AND $2::integer BETWEEN extract(YEAR FROM signed_on) AND extract(YEAR FROM valid_until)
     UNION ALL
     SELECT
@@ -76,7 +124,7 @@ FROM (
                 AND weighing.recorded_at <= $3
         ), 0) AS shipped_kg
     FROM contract
-    WHERE contract.mine_id = ANY($1::uuid[]) AND contract.created_at <= $3 AND (contract.closed_at IS NULL OR contract.closed_at > $3)
+    WHERE contract.mine_id = ANY($1::uuid[]) AND NOT is_framework AND contract.created_at <= $3 AND (contract.closed_at IS NULL OR contract.closed_at > $3)
         AND $2::integer BETWEEN extract(YEAR FROM contract.signed_on) AND extract(YEAR FROM contract.valid_until)
     UNION ALL
     SELECT

@@ -16,15 +16,21 @@ SELECT number FROM ticket WHERE number = ANY($1)
 
 -- name: share_papers
 -- Locks the contracts in the order of their ids against being closed meanwhile.
-SELECT id, seller_id, buyer_id, mine_id, earmark, grade, valid_until, state = 'closed' AS is_closed
-FROM contract
-WHERE id = ANY($1)
-ORDER BY id
-FOR SHARE
+SELECT
+    c.id, c.seller_id, c.buyer_id, c.mine_id, c.project_id, c.stock_id, c.earmark, c.grade, c.valid_until, c.is_framework,
+    c.state = 'closed' AS is_closed, p.exit_station_id
+FROM contract AS c
+LEFT JOIN project AS p ON p.id = c.project_id
+WHERE c.id = ANY($1)
+ORDER BY c.id
+FOR SHARE OF c
 
 -- name: find_slips
 -- Locks nothing; leans on the primary key.
-SELECT id, enterprise_id, mine_id, earmark, grade, by_tickets FROM slip WHERE id = ANY($1)
+SELECT s.id, s.enterprise_id, s.mine_id, s.project_id, s.stock_id, s.earmark, s.grade, s.by_tickets, p.exit_station_id
+FROM slip AS s
+LEFT JOIN project AS p ON p.id = s.project_id
+WHERE s.id = ANY($1)
 
 -- name: find_stations
 -- Locks nothing; leans on the primary key.
@@ -38,27 +44,37 @@ WHERE s.id = ANY($1)
 SELECT plate, valid_from, valid_until FROM ticket WHERE plate = ANY($1) AND state IN ('issued', 'out')
 
 -- name: held
--- Locks nothing; leans on ticket_held.
-SELECT source_account, sum(planned_kg)::bigint AS held_kg FROM ticket
-WHERE source_account = ANY($1) AND state = 'issued'
-GROUP BY source_account
+-- Locks nothing; leans on account_by_owner and ticket_held. A hold counts in the year of its window, or in this year ($2) when that
+-- is later: what is still open at New Year draws on the new year's quota (E28).
+SELECT wanted.id AS source_account, sum(t.planned_kg)::bigint AS held_kg
+FROM account AS wanted
+INNER JOIN account AS a
+    ON a.kind = 'quota' AND a.owner_id = wanted.owner_id AND a.earmark IS NOT DISTINCT FROM wanted.earmark
+    AND greatest(a.year, $2) = wanted.year
+INNER JOIN ticket AS t ON t.source_account = a.id AND t.state = 'issued'
+WHERE wanted.id = ANY($1) AND wanted.kind = 'quota'
+GROUP BY wanted.id
 
 -- name: issue
 -- Locks nothing.
 INSERT INTO ticket (
     id, number, code, contract_id, slip_id, seller_id, buyer_id, mine_id, earmark, plate, planned_kg, grade, source_station_id,
-    destination_station_id, valid_from, valid_until, issued_at, issued_by, account, source_account, state, flags
+    destination_station_id, valid_from, valid_until, issued_at, issued_by, account, source_account, flags, key_id, state, out_kg,
+    out_at, parent_id, onward_contract_id, onward_buyer_id, project_id, stock_id
 )
 SELECT
     id, number, code, contract_id, slip_id, seller_id, buyer_id, mine_id, earmark, plate, planned_kg, grade, source_station_id,
-    destination_station_id, valid_from, valid_until, $1, issued_by, account, source_account, 'issued', string_to_array(flags, ',')
+    destination_station_id, valid_from, valid_until, $1, issued_by, account, source_account, string_to_array(flags, ','), key_id,
+    state, out_kg, out_at, parent_id, onward_contract_id, onward_buyer_id, project_id, stock_id
 FROM unnest(
     $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::text[], $11::text[],
     $12::bigint[], $13::text[], $14::uuid[], $15::uuid[], $16::timestamptz[], $17::timestamptz[], $18::uuid[], $19::bigint[],
-    $20::bigint[], $21::text[]
+    $20::bigint[], $21::text[], $22::smallint[], $23::text[], $24::bigint[], $25::timestamptz[], $26::uuid[], $27::uuid[],
+    $28::uuid[], $29::uuid[], $30::uuid[]
 ) AS t (
     id, number, code, contract_id, slip_id, seller_id, buyer_id, mine_id, earmark, plate, planned_kg, grade, source_station_id,
-    destination_station_id, valid_from, valid_until, issued_by, account, source_account, flags
+    destination_station_id, valid_from, valid_until, issued_by, account, source_account, flags, key_id, state, out_kg, out_at,
+    parent_id, onward_contract_id, onward_buyer_id, project_id, stock_id
 )
 
 -- name: lock_visible
@@ -67,45 +83,41 @@ SELECT t.*
 FROM ticket AS t
 WHERE t.id = $1 AND (
     $2
-    OR $4 IN (t.seller_id, t.buyer_id)
+    OR $4 IN (t.seller_id, t.buyer_id, t.onward_buyer_id)
     OR $5 IN (t.source_station_id, t.destination_station_id)
     OR EXISTS (
-        SELECT FROM enterprise AS e WHERE e.id IN (t.seller_id, t.buyer_id) AND starts_with(e.jurisdiction, $3::text)
+        SELECT FROM enterprise AS e WHERE e.id IN (t.seller_id, t.buyer_id, t.onward_buyer_id) AND starts_with(e.jurisdiction, $3::text)
     )
     OR EXISTS (SELECT FROM mine AS m WHERE m.id = t.mine_id AND starts_with(m.jurisdiction, $3::text))
 )
 FOR UPDATE OF t
 
--- name: cancel
--- Under the ticket's lock.
-UPDATE ticket SET state = 'cancelled', ended_at = $2 WHERE id = $1
-
 -- name: list
 -- Locks nothing; leans on the primary key, ticket_by_contract or ticket_by_plate. Whose it is: as in lock_visible. Newest first.
-SELECT t.*, seller.name AS seller, buyer.name AS buyer, mine.name AS mine, s.name AS source_station, d.name AS destination_station
+SELECT t.*, seller.name AS seller, buyer.name AS buyer, mine.name AS mine, s.name AS source_station, d.name AS destination_station,
+    onward.name AS onward_buyer, parent.number AS parent_number
 FROM ticket AS t
 INNER JOIN enterprise AS seller ON seller.id = t.seller_id
 INNER JOIN enterprise AS buyer ON buyer.id = t.buyer_id
 INNER JOIN station AS s ON s.id = t.source_station_id
 INNER JOIN station AS d ON d.id = t.destination_station_id
 LEFT JOIN mine ON mine.id = t.mine_id
+LEFT JOIN enterprise AS onward ON onward.id = t.onward_buyer_id
+LEFT JOIN ticket AS parent ON parent.id = t.parent_id
 WHERE
     ($6::uuid[] IS NULL OR t.id = ANY($6))
     AND (
         $1::boolean
-        OR $3::uuid IN (t.seller_id, t.buyer_id)
+        OR $3::uuid IN (t.seller_id, t.buyer_id, t.onward_buyer_id)
         OR $4::uuid IN (t.source_station_id, t.destination_station_id)
         OR starts_with(seller.jurisdiction, $2::text)
         OR starts_with(buyer.jurisdiction, $2::text)
         OR starts_with(mine.jurisdiction, $2::text)
+        OR starts_with(onward.jurisdiction, $2::text)
     )
     AND ($5::uuid IS NULL OR t.id < $5)
-    AND ($7::uuid IS NULL OR t.contract_id = $7)
+    AND ($7::uuid IS NULL OR $7 IN (t.contract_id, t.onward_contract_id))
     AND ($8::text IS NULL OR t.state = $8)
     AND ($9::text IS NULL OR t.plate = $9)
 ORDER BY t.id DESC
 LIMIT $10
-
--- name: cancelled
--- Locks nothing. What a station without a network must refuse: cancelled, and else still valid.
-SELECT id, number, ended_at FROM ticket WHERE state = 'cancelled' AND valid_until > $1 ORDER BY ended_at, id

@@ -71,15 +71,34 @@ ORDER BY id
 FOR UPDATE
 
 -- name: find_sources
--- Locks nothing; leans on allotment_by_mine. Each mine with each year that a load is charged to (R07, R22d).
+-- Locks nothing; leans on allotment_by_mine, allotment_by_project and allotment_by_stock. Each mine, project or declared stock with
+-- each year that a load is charged to (R01, R07, R22d).
 SELECT
     m.id, y.year, m.licence_valid_until, m.consolidated,
     EXISTS (
         SELECT FROM allotment AS a
         WHERE a.mine_id = m.id AND a.year = y.year AND a.state IN ('issued', 'published') AND a.kg > 0
     ) AS has_tranche
-FROM unnest($1::uuid[], $2::integer[]) AS y (mine_id, year)
-INNER JOIN mine AS m ON m.id = y.mine_id
+FROM unnest($1::uuid[], $2::integer[]) AS y (source_id, year)
+INNER JOIN mine AS m ON m.id = y.source_id
+UNION ALL
+SELECT
+    p.id, y.year, p.valid_until, TRUE,
+    EXISTS (
+        SELECT FROM allotment AS a
+        WHERE a.project_id = p.id AND a.year = y.year AND a.state IN ('issued', 'published') AND a.kg > 0
+    )
+FROM unnest($1::uuid[], $2::integer[]) AS y (source_id, year)
+INNER JOIN project AS p ON p.id = y.source_id
+UNION ALL
+SELECT
+    s.id, y.year, '9999-12-31'::date, TRUE,
+    EXISTS (
+        SELECT FROM allotment AS a
+        WHERE a.stock_id = s.id AND a.year = y.year AND a.state IN ('issued', 'published') AND a.kg > 0
+    )
+FROM unnest($1::uuid[], $2::integer[]) AS y (source_id, year)
+INNER JOIN stock AS s ON s.id = y.source_id
 
 -- name: find_tares
 -- Locks nothing; leans on weighing_by_plate. The last fresh tares of each plate, newest first.

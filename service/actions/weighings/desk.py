@@ -1,21 +1,20 @@
-"""What happens when stations tell what their scales said: a whole batch in one transaction, the same however it is cut."""
+"""All that a batch knows, kept up to date from record to record."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from statistics import median_low
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from service.actions.overdraws import report_overdraws
-from service.actions.quotas import watch_commitments
+from service.actions.weighings.posting import GiveBack, Move
+from service.actions.weighings.sent import Answer, Sent
+from service.actions.weighings.watching import alerts_of
 from service.db import Connection
 from service.domain.alerts import Alert, Flag
-from service.domain.ledger import AccountKey, AccountKind, Movement
-from service.domain.policies import DEFAULTS, Policies
-from service.domain.refusals import Refusal
+from service.domain.policies import Policies
 from service.domain.tickets import Journey, Ticket, TicketState
 from service.domain.units import Kilograms, shanghai_year
 from service.domain.weighings import (
@@ -23,8 +22,6 @@ from service.domain.weighings import (
     Direction,
     Event,
     IdReused,
-    ImpossibleWeight,
-    Leg,
     Naming,
     Outcome,
     Record,
@@ -39,170 +36,14 @@ from service.domain.weighings import (
     named_ticket,
     weigh,
 )
-from service.store import alerts, tickets, weighings
-from service.store.accounts import open_accounts
-from service.store.ledger import Posted, Signer, append, give_back
-from service.store.lots import open_lots
+from service.store import tickets, weighings
 from service.store.weighings import Line, Told
 
-TARES_KNOWN = 3
+_TARES_KNOWN = 3
 """From so many fresh tares on, a plate has a usual one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A record as it arrived: from which station, by whom, and how far the device's clock was behind ours."""
-
-    station_id: UUID
-    person_id: UUID
-    offset: timedelta
-    record: Record
-
-    @property
-    def key(self) -> tuple[UUID, UUID]:
-        """What names the record for ever."""
-        return (self.station_id, self.record.id)
-
-
-@dataclass(frozen=True, slots=True)
-class Weighed:
-    """What the station hears about a record."""
-
-    id: UUID
-    status: Status
-    movement_ids: Sequence[UUID] = ()
-    flags: Sequence[str] = ()
-    duplicate_of: UUID | None = None
-    refusal: Refusal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _GiveBack:
-    """Kilograms of a movement that the source's scale has weighed back in."""
-
-    movement_id: UUID
-    kg: Kilograms
-    occurred_at: datetime
-    fact: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Move:
-    """A leg of a record's, before its accounts are known."""
-
-    movement_id: UUID
-    act: UUID
-    leg: Leg
-    occurred_at: datetime
-    fact: bytes
-
-
-async def weigh_all(
-    connection: Connection, sent: Sequence[Sent], *, at: datetime, sign: Signer, policies: Policies = DEFAULTS
-) -> list[Weighed]:
-    """Keep what the scales said, judge it record by record, and post what moved.
-
-    1. Lock the stations, then the tickets; set aside what was told before.
-    2. Read what the rules ask, in one query each; contracts are locked here, after the tickets.
-    3. Judge each record in order; what one changes the next one sees.
-    4. Write the records and what they changed; last, post their legs under the head's lock.
-    5. Complete the flags by what the posting found, and open the alerts.
-    """
-    desk = _Desk(at, policies)
-    await desk.lock(connection, sent)
-    await desk.read(connection)
-
-    answers = [desk.judge(one) for one in sent]
-
-    await weighings.write(connection, desk.lines, desk.moved, desk.shipped, desk.books_used, at=at)
-    over_kg = await _post(connection, desk.steps, at=at, sign=sign)
-    for told, movement_ids in desk.charged:
-        told.is_over = any(over_kg.get(movement_id) for movement_id in movement_ids)
-    # Opened first: what one record of the batch told amiss another may have put right.
-    await alerts.open_alerts(connection, desk.alerts, at=at)
-    await alerts.settle_alerts(connection, desk.settled, at=at)
-    for year, mines in desk.overshipped.items():
-        await watch_commitments(connection, mines, year, at=at)
-    return [answer() for answer in answers]
-
-
-async def _post(
-    connection: Connection, steps: Sequence[_Move | _GiveBack], *, at: datetime, sign: Signer
-) -> dict[UUID, Kilograms]:
-    """Post the steps in order, and report the overdraws that they open and close; what lay beyond, by movement."""
-    keys = {account for step in steps if isinstance(step, _Move) for account in (step.leg.source, step.leg.target)}
-    wanted = {key for key in keys if isinstance(key, AccountKey)}
-    lots = {key for key in wanted if key.kind is AccountKind.LOT}
-    accounts = await open_accounts(connection, wanted - lots) if wanted - lots else {}
-    if lots:
-        accounts |= {key: account for key, (_, account) in (await open_lots(connection, lots, at)).items()}
-
-    over_kg: dict[UUID, Kilograms] = {}
-    waiting: list[Movement] = []
-
-    async def keep(posted: Posted) -> None:
-        over_kg.update(posted.over_kg)
-        await report_overdraws(connection, posted, at=at)
-
-    async def flush() -> None:
-        if waiting:
-            await keep(await append(connection, waiting, at=at, sign=sign))
-            waiting.clear()
-
-    for step in steps:
-        if isinstance(step, _Move):
-            source, target = (
-                accounts[account] if isinstance(account, AccountKey) else account
-                for account in (step.leg.source, step.leg.target)
-            )
-            waiting.append(
-                Movement(step.movement_id, step.act, source, target, step.leg.kg, step.occurred_at, step.fact)
-            )
-        else:
-            await flush()
-            posted = await give_back(
-                connection,
-                step.movement_id,
-                step.kg,
-                occurred_at=step.occurred_at,
-                fact=step.fact,
-                at=at,
-                sign=sign,
-            )
-            await keep(posted)
-    await flush()
-    return over_kg
-
-
-class _Answer:
-    """What is said about a record once the posting is done."""
-
-    __slots__ = ("_first", "_is_repeated", "_refusal", "_told")
-
-    def __init__(
-        self, told: Told, *, first: Told | None = None, is_repeated: bool = False, refusal: Refusal | None = None
-    ) -> None:
-        self._told = told
-        self._first = first or told
-        self._is_repeated = is_repeated
-        self._refusal = refusal
-
-    def __call__(self) -> Weighed:
-        told, first = self._told, self._first
-        if self._refusal is not None:
-            return Weighed(told.record_id, Status.REFUSED, refusal=self._refusal)
-        if told.problem is not None:
-            return Weighed(
-                told.record_id, Status.REFUSED, flags=told.flags, refusal=ImpossibleWeight(**told.problem["facts"])
-            )
-        status, duplicate_of = told.status, told.duplicate_of
-        if self._is_repeated and status is Status.ACCEPTED:
-            status, duplicate_of = Status.DUPLICATE, told.record_id
-        flags = [*first.flags, Flag.QUOTA_OVERDRAWN] if first.is_over else first.flags
-        return Weighed(told.record_id, status, first.movement_ids, flags, duplicate_of)
-
-
-class _Desk:
+class Desk:
     """All that a batch knows, kept up to date from record to record."""
 
     def __init__(self, at: datetime, policies: Policies) -> None:
@@ -227,7 +68,7 @@ class _Desk:
         self._gaps: set[UUID] = set()
         self.lines: list[Line] = []
         self.moved: dict[UUID, Journey] = {}
-        self.steps: list[_Move | _GiveBack] = []
+        self.steps: list[Move | GiveBack] = []
         self.charged: list[tuple[Told, list[UUID]]] = []
         self.alerts: list[Alert] = []
         self.overshipped: dict[int, set[UUID]] = defaultdict(set)
@@ -270,9 +111,9 @@ class _Desk:
         self._sources = await weighings.find_sources(
             connection,
             {
-                (ticket.mine_id, shanghai_year(at))
+                (ticket.source_id, shanghai_year(at))
                 for record, at, ticket in found
-                if ticket.mine_id and record.direction is Direction.OUT
+                if ticket.source_id and record.direction is Direction.OUT
             },
         )
         self._tares = await weighings.find_tares(connection, {one.record.plate for one, _ in self._fresh})
@@ -281,13 +122,13 @@ class _Desk:
         if returning := {ticket.id for record, _, ticket in found if record.direction is Direction.BACK}:
             self._shipments = await weighings.find_shipments(connection, returning)
 
-    def judge(self, sent: Sent) -> _Answer:
+    def judge(self, sent: Sent) -> Answer:
         """What becomes of one record."""
         record, body_hash = sent.record, sent.record.body_hash
         if known := self._told.get(sent.key):
             if known.body_hash != body_hash:
-                return _Answer(known, refusal=IdReused())
-            return _Answer(known, first=self._firsts.get(known.id), is_repeated=True)
+                return Answer(known, refusal=IdReused())
+            return Answer(known, first=self._firsts.get(known.id), is_repeated=True)
         told = Told(uuid7(), sent.station_id, record.id, body_hash, Status.ACCEPTED)
         self._told[sent.key] = told
         book = self.books_used[sent.station_id] = self._books[sent.station_id]
@@ -299,14 +140,14 @@ class _Desk:
         self.lines.append(line)
         if refusal := impossible(record, self._policies):
             told.status, told.problem = Status.REFUSED, {"code": refusal.code, "facts": refusal.facts}
-            return _Answer(told)
+            return Answer(told)
         if first := self._event_told(line):
             told.status, told.duplicate_of = Status.DUPLICATE, first.record_id
             self._firsts[told.id] = first
-            return _Answer(told, first=first)
+            return Answer(told, first=first)
 
         self._weigh(sent, line, ticket, is_broken)
-        return _Answer(told)
+        return Answer(told)
 
     @property
     def shipped(self) -> list[Terms]:
@@ -347,6 +188,7 @@ class _Desk:
 
     def _weigh(self, sent: Sent, line: Line, ticket: Ticket | None, is_broken: bool) -> None:
         record, told, occurred_at = sent.record, line.told, line.occurred_at
+        station = self._stations[sent.station_id]
         usual_tare_kg = self._usual_tare(record, occurred_at)
         on_the_road = self._on_the_road.get(ticket.plate) if ticket else None
         outcome = weigh(
@@ -358,11 +200,13 @@ class _Desk:
                 abs(sent.offset.total_seconds()) > self._policies.clock_skew_seconds
                 or (bool(sent.offset) and shanghai_year(occurred_at) != shanghai_year(record.weighed_at)),
                 is_broken,
-                self._stations[sent.station_id],
+                station,
                 ticket,
                 self._journeys[ticket.id] if ticket else Journey(),
                 self._terms[ticket.contract_id] if ticket and ticket.contract_id else None,
-                self._sources.get((ticket.mine_id, shanghai_year(occurred_at))) if ticket and ticket.mine_id else None,
+                self._sources.get((ticket.source_id, shanghai_year(occurred_at)))
+                if ticket and ticket.source_id
+                else None,
                 usual_tare_kg,
                 bool(on_the_road and ticket and on_the_road - {ticket.id}),
             ),
@@ -373,11 +217,11 @@ class _Desk:
             self._advance(ticket, outcome, occurred_at)
         self._plan(line, ticket, outcome)
         if outcome.flags:
-            self.alerts += self._alerts_of(line, ticket, outcome)
+            self.alerts += alerts_of(line, station, ticket, outcome, has_gap=self._books[station.id].has_gap)
 
     def _usual_tare(self, record: Record, occurred_at: datetime) -> int | None:
         known = self._tares[record.plate]
-        usual = median_low(tare_kg for _, tare_kg in known) if len(known) >= TARES_KNOWN else None
+        usual = median_low(tare_kg for _, tare_kg in known) if len(known) >= _TARES_KNOWN else None
         if record.tare_source == "fresh":
             self._tares[record.plate] = sorted([*known, (occurred_at, record.tare_kg)])[-5:]
         return usual
@@ -414,14 +258,14 @@ class _Desk:
             for movement_id, kg in self._shipments[ticket.id]:
                 if taken := Kilograms(min(kg, left_kg)):
                     told.movement_ids.append(movement_id)
-                    self.steps.append(_GiveBack(movement_id, taken, occurred_at, fact))
+                    self.steps.append(GiveBack(movement_id, taken, occurred_at, fact))
                     left_kg = Kilograms(left_kg - taken)
         own: list[tuple[UUID, Kilograms]] = []
         charged = []
         for leg in outcome.legs:
             movement_id = uuid7()
             told.movement_ids.append(movement_id)
-            self.steps.append(_Move(movement_id, told.id, leg, occurred_at, fact))
+            self.steps.append(Move(movement_id, told.id, leg, occurred_at, fact))
             if ticket is not None and leg.target == ticket.account:
                 own.insert(0, (movement_id, leg.kg))
             if leg.draws_on_quota:
@@ -430,40 +274,3 @@ class _Desk:
             self.charged.append((told, charged))
         if ticket is not None and ticket.id in self._shipments and own:
             self._shipments[ticket.id] = own
-
-    def _alerts_of(self, line: Line, ticket: Ticket | None, outcome: Outcome) -> Iterable[Alert]:
-        told, record = line.told, line.record
-        station = self._stations[told.station_id]
-        parties = (ticket.seller_id, ticket.buyer_id) if ticket else (station.enterprise_id,)
-        facts: dict[str, object] = {
-            "weighing": told.id,
-            "station": station.id,
-            "plate": record.plate,
-            "kg": record.net_kg,
-        }
-        if ticket is not None:
-            facts["ticket"] = ticket.number
-        for flag in outcome.flags:
-            kind, subject_id = _subject(flag, told, station, ticket, has_gap=self._books[station.id].has_gap)
-            beyond = {"over_kg": outcome.beyond_contract_kg} if flag is Flag.CONTRACT_OVERSHIPPED else {}
-            yield Alert(
-                flag, kind, str(subject_id), station.jurisdiction, parties, line.occurred_at, {**facts, **beyond}
-            )
-
-
-_OF_THE_WEIGHING = frozenset({Flag.OVERWEIGHT, Flag.TARE_DRIFT})
-_OF_THE_CONTRACT = frozenset({Flag.CONTRACT_OVERSHIPPED, Flag.CONTRACT_EXPIRED, Flag.FILING_OVERDUE})
-_OF_THE_MINE = frozenset({Flag.QUOTA_FROZEN, Flag.SELLER_WITHOUT_QUOTA})
-
-
-def _subject(flag: Flag, told: Told, station: Station, ticket: Ticket | None, *, has_gap: bool) -> tuple[str, UUID]:
-    """What an alert is about, so that one trouble is one alert whichever record tells of it."""
-    if flag is Flag.CLOCK_SKEW or (flag is Flag.SEQUENCE_GAP and has_gap):
-        return ("station", station.id)
-    if ticket is None or flag in _OF_THE_WEIGHING or flag is Flag.SEQUENCE_GAP:
-        return ("weighing", told.id)
-    if flag in _OF_THE_CONTRACT and ticket.contract_id:
-        return ("contract", ticket.contract_id)
-    if flag in _OF_THE_MINE and ticket.mine_id:
-        return ("mine", ticket.mine_id)
-    return ("ticket", ticket.id)

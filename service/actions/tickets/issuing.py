@@ -1,36 +1,35 @@
-"""What sellers and offices do about tickets."""
+"""Issuing tickets: what papers bear, in one batch of set-based sentences."""
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from service.db import Connection, Door
+from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.domain.codes.numbers import NUMBER_SPACE, make_number
-from service.domain.codes.tickets import CodeFault, TicketCode, encode, read
+from service.domain.codes.tickets import TicketCode, encode
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.permissions import Actor
 from service.domain.policies import DEFAULTS, OverdrawPolicy, Policies
 from service.domain.refusals import NotAllowed, NotFound, Refusal
 from service.domain.tickets import (
-    CheckReason,
     Journey,
     Paper,
     QuotaIsUsedUp,
     Ticket,
+    TicketState,
     Wish,
-    cancelled,
+    check_onward,
     check_wish,
     flags_of,
-    reasons_against,
 )
 from service.domain.units import Kilograms, shanghai_day, shanghai_year
-from service.domain.weighings import Station, named_ticket
-from service.keys import KeyRing, Purpose
+from service.domain.weighings import Station
+from service.keys import Key, KeyRing, Purpose
 from service.store import alerts, audits, tickets, weighings
 from service.store.accounts import open_accounts
 from service.store.ledger import balances, lock_head
@@ -52,10 +51,12 @@ class _Good:
     place: int
     order: Order
     paper: Paper
+    onward: Paper | None
     station: Station
     flags: list[Flag]
     load: AccountKey
     quota: AccountKey | None
+    waits: bool = False
 
 
 async def issue_tickets(
@@ -64,41 +65,37 @@ async def issue_tickets(
     """Issue what the papers bear, in order: the ticket's id, or why there is none (W01, R26).
 
     1. Hold the contracts, so that nobody closes them meanwhile, and read what the rules ask.
-    2. Refuse order by order; under policy `block` also what the quota has not left, under the head's lock (O03).
-    3. Open the accounts, draw the numbers, sign the codes, write the tickets.
+    2. Refuse order by order; under policies `block` and `hold` the head is locked, and what the quota has not left is
+       refused or set to wait (O03).
+    3. Open the accounts, draw the numbers, sign the codes, write the tickets; under policy `hold` those that the
+       quota has not left wait for an officer, without a code.
     """
     answers: list[UUID | Refusal] = [NotFound()] * len(orders)
     good = await _judge(connection, orders, answers, policies)
     accounts = await open_accounts(
         connection, {key for one in good for key in (one.load, one.quota) if key is not None}
     )
-    if policies.overdraw is OverdrawPolicy.BLOCK:
-        good = await _within_quota(connection, good, accounts, answers, at=at)
+    if policies.overdraw is not OverdrawPolicy.FLAG:
+        short = await _beyond_quota(connection, good, accounts, at=at)
+        if policies.overdraw is OverdrawPolicy.BLOCK:
+            for place, refusal in short.items():
+                answers[place] = refusal
+            good = [one for one in good if one.place not in short]
+        else:
+            good = [replace(one, waits=True) if one.place in short else one for one in good]
     if not good:
         return answers
 
-    numbers = await _draw_numbers(connection, len(good))
+    numbers = await draw_numbers(connection, len(good))
     key = keys.current(Purpose.TICKETS)
     issues = []
     for one, number in zip(good, numbers, strict=True):
         wish, ticket_id = one.order.wish, one.load.document_id
         assert ticket_id is not None, "a load is a ticket's"
-        code = TicketCode.of(
-            ticket_id=ticket_id,
-            number=number,
-            reissue=0,
-            valid_from=wish.valid_from,
-            valid_until=wish.valid_until,
-            plate=wish.plate,
-            planned_kg=wish.planned_kg,
-            source_station_id=wish.source_station_id,
-            destination_station_id=wish.destination_station_id,
-            grade=wish.grade,
-        )
         ticket = Ticket(
             id=ticket_id,
             number=number,
-            code=encode(code, key_id=key.key_id, sign=key.sign),
+            code=None,
             contract_id=wish.contract_id,
             slip_id=wish.slip_id,
             seller_id=one.paper.seller_id,
@@ -114,13 +111,22 @@ async def issue_tickets(
             valid_until=wish.valid_until,
             account=accounts[one.load],
             source_account=accounts[one.quota] if one.quota else None,
+            onward_contract_id=wish.onward_contract_id,
+            onward_buyer_id=one.onward.buyer_id if one.onward else None,
+            project_id=one.paper.project_id,
+            stock_id=one.paper.stock_id,
         )
-        issues.append(Issue(ticket, one.order.actor.person_id, one.flags))
+        if one.waits:
+            held = [*one.flags, Flag.TICKET_HELD]
+            issues.append(Issue(ticket, one.order.actor.person_id, held, None, Journey(TicketState.HELD)))
+        else:
+            signed = replace(ticket, code=code_of(ticket, key))
+            issues.append(Issue(signed, one.order.actor.person_id, one.flags, key.key_id))
         answers[one.place] = ticket_id
     await tickets.issue(connection, issues, at=at)
     await alerts.open_alerts(
         connection,
-        [_alert(flag, one, issue.ticket) for one, issue in zip(good, issues, strict=True) for flag in one.flags],
+        [_alert(flag, one, issue.ticket) for one, issue in zip(good, issues, strict=True) for flag in issue.flags],
         at=at,
     )
     for actor in {one.order.actor for one in good}:
@@ -140,9 +146,9 @@ async def _judge(
     )
     open_times = await tickets.open_on_plates(connection, {wish.plate for wish in wishes})
     loads = {
-        (paper.mine_id, shanghai_year(wish.valid_from))
+        (paper.source_id, shanghai_year(wish.valid_from))
         for wish in wishes
-        if (paper := _paper_of(wish, papers)) and paper.mine_id
+        if (paper := _paper_of(wish, papers)) and paper.source_id
     }
     sources = await weighings.find_sources(connection, loads)
     good = []
@@ -157,11 +163,16 @@ async def _judge(
             if station is None or wish.destination_station_id not in stations:
                 raise NotFound(stations=[wish.source_station_id, wish.destination_station_id])
             check_wish(wish, paper, serves_the_seller=_serves(station, paper))
+            onward = papers.get(wish.onward_contract_id) if wish.onward_contract_id else None
+            if wish.onward_contract_id:
+                if onward is None:
+                    raise NotFound(onward_contract_id=wish.onward_contract_id)
+                check_onward(wish, paper, onward)
         except Refusal as refusal:
             answers[place] = refusal
             continue
         year = shanghai_year(wish.valid_from)
-        source = sources.get((paper.mine_id, year)) if paper.mine_id else None
+        source = sources.get((paper.source_id, year)) if paper.source_id else None
         times = open_times[wish.plate]
         flags = flags_of(
             wish,
@@ -170,16 +181,15 @@ async def _judge(
             another_is_open=any(since < wish.valid_until and wish.valid_from < until for since, until in times),
         )
         times.append((wish.valid_from, wish.valid_until))
-        quota = AccountKey(AccountKind.QUOTA, owner_id=paper.mine_id, year=year, earmark=paper.earmark)
+        quota = AccountKey(AccountKind.QUOTA, owner_id=paper.source_id, year=year, earmark=paper.earmark)
         load = AccountKey(AccountKind.LOAD, owner_id=paper.seller_id, document_id=uuid7())
-        good.append(_Good(place, order, paper, station, flags, load, quota if paper.mine_id else None))
+        good.append(_Good(place, order, paper, onward, station, flags, load, quota if paper.source_id else None))
     return good
 
 
 async def _papers(connection: Connection, wishes: Sequence[Wish]) -> dict[UUID, Paper]:
-    contracts = await tickets.share_contracts(
-        connection, sorted({wish.contract_id for wish in wishes if wish.contract_id})
-    )
+    named = {key for wish in wishes for key in (wish.contract_id, wish.onward_contract_id) if key}
+    contracts = await tickets.share_contracts(connection, sorted(named))
     slips = await tickets.find_slips(connection, sorted({wish.slip_id for wish in wishes if wish.slip_id}))
     sales = {
         row["id"]: Paper(
@@ -190,6 +200,10 @@ async def _papers(connection: Connection, wishes: Sequence[Wish]) -> dict[UUID, 
             row["grade"],
             valid_until=row["valid_until"],
             is_closed=row["is_closed"],
+            project_id=row["project_id"],
+            stock_id=row["stock_id"],
+            exit_station_id=row["exit_station_id"],
+            is_framework=row["is_framework"],
         )
         for row in contracts.values()
     }
@@ -201,6 +215,9 @@ async def _papers(connection: Connection, wishes: Sequence[Wish]) -> dict[UUID, 
             row["earmark"],
             row["grade"],
             goes_by_tickets=row["by_tickets"],
+            project_id=row["project_id"],
+            stock_id=row["stock_id"],
+            exit_station_id=row["exit_station_id"],
         )
         for row in slips.values()
     }
@@ -218,37 +235,50 @@ def _serves(station: Station, paper: Paper) -> bool:
     return station.enterprise_id == paper.seller_id
 
 
-async def _within_quota(
-    connection: Connection,
-    good: Sequence[_Good],
-    accounts: dict[AccountKey, int],
-    answers: list[UUID | Refusal],
-    *,
-    at: datetime,
-) -> list[_Good]:
-    """Those whose planned kilograms the quota still has, beside what other tickets hold."""
+async def _beyond_quota(
+    connection: Connection, good: Sequence[_Good], accounts: dict[AccountKey, int], *, at: datetime
+) -> dict[int, QuotaIsUsedUp]:
+    """By place, those whose planned kilograms the quota has no longer, beside what other tickets hold."""
     await lock_head(connection, at=at)
     quotas = {accounts[one.quota] for one in good if one.quota}
-    held = await tickets.held(connection, quotas)
+    held = await tickets.held(connection, quotas, at=at)
     available = {
         account: balance.in_kg - balance.out_kg - held.get(account, 0)
         for account, balance in (await balances(connection, quotas)).items()
     }
-    borne = []
+    beyond = {}
     for one in good:
         planned_kg = one.order.wish.planned_kg
         if one.quota is None:
-            borne.append(one)
-        elif planned_kg > available[accounts[one.quota]]:
-            left_kg = Kilograms(max(0, available[accounts[one.quota]]))
-            answers[one.place] = QuotaIsUsedUp(available_kg=left_kg, planned_kg=planned_kg)
+            continue
+        account = accounts[one.quota]
+        if planned_kg > available[account]:
+            left_kg = Kilograms(max(0, available[account]))
+            beyond[one.place] = QuotaIsUsedUp(available_kg=left_kg, planned_kg=planned_kg)
         else:
-            available[accounts[one.quota]] -= planned_kg
-            borne.append(one)
-    return borne
+            available[account] -= planned_kg
+    return beyond
 
 
-async def _draw_numbers(connection: Connection, count: int) -> list[str]:
+def code_of(ticket: Ticket, key: Key) -> str:
+    """The digits of a ticket's code, signed."""
+    code = TicketCode.of(
+        ticket_id=ticket.id,
+        number=ticket.number,
+        reissue=ticket.reissue,
+        valid_from=ticket.valid_from,
+        valid_until=ticket.valid_until,
+        plate=ticket.plate,
+        planned_kg=ticket.planned_kg,
+        source_station_id=ticket.source_station_id,
+        destination_station_id=ticket.destination_station_id,
+        grade=ticket.grade,
+    )
+    return encode(code, key_id=key.key_id, sign=key.sign)
+
+
+async def draw_numbers(connection: Connection, count: int) -> list[str]:
+    """As many numbers as are asked for, that no ticket has."""
     drawn: dict[str, None] = {}
     while len(drawn) < count:
         fresh = {make_number(secrets.randbelow(NUMBER_SPACE)) for _ in range(count - len(drawn))}
@@ -267,48 +297,3 @@ def _alert(flag: Flag, one: _Good, ticket: Ticket) -> Alert:
         ticket.valid_from,
         {"ticket": ticket.number, "plate": ticket.plate, "kg": ticket.planned_kg},
     )
-
-
-async def cancel_ticket(connection: Connection, ticket_id: UUID, reason: str, *, at: datetime, actor: Actor) -> None:
-    """End a ticket before its journey and release its hold (E4); by its seller or an office.
-
-    Raises NotFound, NotAllowed for its buyer, TicketAlreadyWeighed (E5) and TicketHasEnded.
-    """
-    found = await tickets.lock_visible(connection, ticket_id, actor)
-    if found is None:
-        raise NotFound
-    ticket, journey = found
-    if not actor.is_office and actor.enterprise_id != ticket.seller_id:
-        raise NotAllowed
-    ended = cancelled(journey, at=at)
-
-    if ended is not journey:
-        await tickets.cancel(connection, ticket_id, at=at)
-        await audits.note(connection, "tickets.cancel", ticket_id, {"reason": reason}, at=at, actor=actor)
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What there is to say to somebody who holds a code in front of a truck."""
-
-    reasons: list[CheckReason | CodeFault]
-    ticket: Ticket | None = None
-    journey: Journey | None = None
-
-    @property
-    def is_valid(self) -> bool:
-        """Whether nothing speaks against the journey."""
-        return self.ticket is not None and not self.reasons
-
-
-async def look_up_code(door: Door, text: str, plate: str | None, *, at: datetime, keys: KeyRing) -> Checked:
-    """What a code or a number in front of a truck is worth now (W03): a wrong one has reasons, and is no error."""
-    naming = named_ticket(text)
-    found = await tickets.find_named(door, naming) if naming else None
-    if found is not None:
-        ticket, journey = found
-        return Checked(list(reasons_against(ticket, journey, plate, at=at)), ticket, journey)
-    if naming is not None and naming.number is not None:
-        return Checked([CheckReason.UNKNOWN_TICKET])
-    fault = read(text, keys.public_keys(Purpose.TICKETS))
-    return Checked([fault if isinstance(fault, CodeFault) else CheckReason.UNKNOWN_TICKET])

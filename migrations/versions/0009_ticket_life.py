@@ -1,0 +1,6 @@
+"""What becomes of tickets beyond the straight journey, and the list of codes that are good no longer."""
+
+from migrations import sentences_beside
+
+revision, down_revision = "0009", "0006"
+upgrade = sentences_beside(__file__)

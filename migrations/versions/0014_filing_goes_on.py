@@ -1,0 +1,6 @@
+"""What is filed after both sides agree: amendments, frameworks, papers; ore of projects and declared stocks; groups."""
+
+from migrations import sentences_beside
+
+revision, down_revision = "0014", "0009"
+upgrade = sentences_beside(__file__)

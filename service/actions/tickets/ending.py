@@ -1,0 +1,84 @@
+"""Ends of tickets that no scale tells of: cancelled before the journey, lost before it or on it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from service.actions.overdraws import report_overdraws
+from service.actions.tickets.locking import lock_own
+from service.db import Connection
+from service.domain.alerts import Flag
+from service.domain.ledger import AccountKey, AccountKind, Movement
+from service.domain.permissions import Actor
+from service.domain.revocations import ALL_PRINTS, Revocation, RevokedBecause
+from service.domain.ticket_acts import Act, ActKind
+from service.domain.tickets import Ticket, TicketState, cancelled, lost
+from service.domain.units import shanghai_year
+from service.store import alerts, audits, ticket_acts
+from service.store.accounts import open_accounts
+from service.store.ledger import Signer, append
+
+
+async def cancel_ticket(connection: Connection, ticket_id: UUID, reason: str, *, at: datetime, actor: Actor) -> None:
+    """End a ticket before its journey, release its hold and revoke its codes (E4); by its seller or an office.
+
+    Raises NotFound, NotAllowed for its buyer, TicketAlreadyWeighed (E5) and TicketHasEnded.
+    """
+    ticket, journey = await lock_own(connection, ticket_id, actor=actor)
+    ended = cancelled(journey, at=at)
+
+    if ended is not journey:
+        await ticket_acts.end(connection, ticket_id, ended.state, at=at)
+        act = Act(uuid7(), ticket_id, ActKind.CANCELLED, reason)
+        await ticket_acts.keep(connection, [act], at=at, actor=actor)
+        await audits.note(connection, "tickets.cancel", ticket_id, {"reason": reason}, at=at, actor=actor)
+        if journey.state is TicketState.HELD:
+            await alerts.settle_alerts(connection, [(Flag.TICKET_HELD, "ticket", str(ticket_id))], at=at)
+        await revoke_all(connection, ticket, RevokedBecause.CANCELLED, at=at)
+
+
+async def lose_ticket(
+    connection: Connection, ticket_id: UUID, reason: str, *, at: datetime, sign: Signer, actor: Actor
+) -> None:
+    """End a ticket that was lost before its journey, or write its load off as lost on the road (W01, W07, E37, E39).
+
+    By its seller or an office; what is on the road by an office only. Raises NotFound, NotAllowed, TicketHasEnded,
+    TicketIsHeld and WriteOffNeedsAnOffice.
+    """
+    ticket, journey = await lock_own(connection, ticket_id, actor=actor)
+    ended = lost(journey, by_an_office=actor.is_office, at=at)
+    if ended is journey:
+        return
+
+    act = Act(uuid7(), ticket_id, ActKind.LOST, reason)
+    left_kg = journey.on_board_kg
+    if journey.state is TicketState.OUT and journey.out_at is not None and left_kg:
+        act = Act(uuid7(), ticket_id, ActKind.WRITTEN_OFF, reason, left_kg, movement_ids=(uuid7(),))
+    await ticket_acts.end(connection, ticket_id, ended.state, at=at)
+    await ticket_acts.keep(connection, [act], at=at, actor=actor)
+    facts = {"reason": reason, "kg": act.kg}
+    await audits.note(connection, "tickets.lose", ticket_id, facts, at=at, actor=actor)
+    settled = [(flag, "ticket", str(ticket_id)) for flag in (Flag.NEVER_RECEIVED, Flag.TWO_OPEN_TICKETS)]
+    await alerts.settle_alerts(connection, settled, at=at)
+    await revoke_all(connection, ticket, RevokedBecause.LOST, at=at)
+    if act.kg is not None and journey.out_at is not None:
+        await _write_off(connection, ticket, act, journey.out_at, at=at, sign=sign)
+
+
+async def _write_off(
+    connection: Connection, ticket: Ticket, act: Act, left_at: datetime, *, at: datetime, sign: Signer
+) -> None:
+    key = AccountKey(AccountKind.LOST, owner_id=ticket.seller_id, year=shanghai_year(left_at))
+    accounts = await open_accounts(connection, [key])
+    assert act.kg is not None, "what is written off has kilograms"
+    (movement_id,) = act.movement_ids
+    movement = Movement(movement_id, act.id, ticket.account, accounts[key], act.kg, at, act.fact)
+    await report_overdraws(connection, await append(connection, [movement], at=at, sign=sign), at=at)
+
+
+async def revoke_all(connection: Connection, ticket: Ticket, because: RevokedBecause, *, at: datetime) -> None:
+    """Put all codes of a ticket that has any on the list, as long as none says itself that its time has run out."""
+    if ticket.code is not None and ticket.valid_until > at:
+        revocation = Revocation(ticket.id, ticket.number, ALL_PRINTS, because, ticket.valid_until)
+        await ticket_acts.revoke(connection, [revocation], at=at)

@@ -1,0 +1,79 @@
+"""New prints of a ticket: for a longer window, or in place of a paper that was lost or damaged."""
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from service.actions.tickets.issuing import code_of
+from service.actions.tickets.locking import lock_own
+from service.db import Connection
+from service.domain.permissions import Actor
+from service.domain.revocations import Revocation, RevokedBecause
+from service.domain.ticket_acts import Act, ActKind
+from service.domain.tickets import ReplacedBecause, Ticket, check_open, reprinted
+from service.keys import KeyRing, Purpose
+from service.store import audits, ticket_acts
+
+
+async def extend_ticket(
+    connection: Connection,
+    ticket_id: UUID,
+    valid_until: datetime,
+    reason: str,
+    *,
+    at: datetime,
+    keys: KeyRing,
+    actor: Actor,
+) -> None:
+    """Give a ticket a later end, before or after its time has run out (E38); the paper in the truck stays good.
+
+    By its seller or an office. Raises NotFound, NotAllowed, TicketIsHeld, TicketHasEnded, ExtensionTooShort and
+    NoMoreReissues.
+    """
+    ticket, journey = await lock_own(connection, ticket_id, actor=actor)
+    check_open(journey)
+    extended = reprinted(ticket, ReplacedBecause.EXTENDED, at=at, valid_until=valid_until)
+
+    await print_anew(connection, extended, keys=keys)
+    facts = {"from": ticket.valid_until, "until": valid_until, "was_over": at > ticket.valid_until}
+    await ticket_acts.keep(
+        connection, [Act(uuid7(), ticket_id, ActKind.EXTENDED, reason, facts=facts)], at=at, actor=actor
+    )
+    await audits.note(connection, "tickets.extend", ticket_id, {**facts, "reason": reason}, at=at, actor=actor)
+
+
+async def reissue_ticket(
+    connection: Connection,
+    ticket_id: UUID,
+    because: ReplacedBecause,
+    reason: str,
+    *,
+    at: datetime,
+    keys: KeyRing,
+    actor: Actor,
+) -> None:
+    """Print a ticket anew in place of a lost or damaged paper: the same number, and the old codes are revoked (E37).
+
+    By its seller or an office. Raises NotFound, NotAllowed, TicketIsHeld, TicketHasEnded and NoMoreReissues.
+    """
+    ticket, journey = await lock_own(connection, ticket_id, actor=actor)
+    check_open(journey)
+    fresh = reprinted(ticket, because, at=at)
+
+    await print_anew(connection, fresh, keys=keys)
+    facts = {"cause": because, "reissue": fresh.reissue}
+    await ticket_acts.keep(
+        connection, [Act(uuid7(), ticket_id, ActKind.REISSUED, reason, facts=facts)], at=at, actor=actor
+    )
+    await audits.note(connection, "tickets.reissue", ticket_id, {**facts, "reason": reason}, at=at, actor=actor)
+    if ticket.valid_until > at:
+        revoked = Revocation(ticket.id, ticket.number, fresh.reissue, RevokedBecause(because.value), ticket.valid_until)
+        await ticket_acts.revoke(connection, [revoked], at=at)
+
+
+async def print_anew(connection: Connection, ticket: Ticket, *, keys: KeyRing) -> None:
+    """Sign the code of a ticket's next print, and write it in place of the last."""
+    key = keys.current(Purpose.TICKETS)
+    await ticket_acts.reprint(connection, replace(ticket, code=code_of(ticket, key)), key.key_id)

@@ -1,0 +1,6 @@
+"""What happens when stations tell what their scales said."""
+
+from service.actions.weighings.recording import weigh_all
+from service.actions.weighings.sent import Sent, Weighed
+
+__all__ = ["Sent", "Weighed", "weigh_all"]

@@ -1,0 +1,44 @@
+"""What a scale said, and what follows from it: legs of kilograms, flags, and the ticket's journey (W02 to W10).
+
+A weighing is a fact: but for the impossible it is recorded, whatever is wrong with it. Only a ticket's own load can
+arrive: a destination weighing without a ticket of ours, or the second of one ticket, is kept and flagged but moves no
+kilograms, since the ore that left without a paper already stands on the road, out of a suspense account.
+"""
+
+from service.domain.weighings.circumstances import Circumstances, Source, Station, Terms
+from service.domain.weighings.events import Event, is_one_event
+from service.domain.weighings.judging import weigh
+from service.domain.weighings.namings import Naming, named_ticket
+from service.domain.weighings.outcomes import Leg, Outcome
+from service.domain.weighings.records import (
+    Direction,
+    IdReused,
+    ImpossibleWeight,
+    Record,
+    Status,
+    fact_of,
+    impossible,
+)
+from service.domain.weighings.sequences import Sequences
+
+__all__ = [
+    "Circumstances",
+    "Direction",
+    "Event",
+    "IdReused",
+    "ImpossibleWeight",
+    "Leg",
+    "Naming",
+    "Outcome",
+    "Record",
+    "Sequences",
+    "Source",
+    "Station",
+    "Status",
+    "Terms",
+    "fact_of",
+    "impossible",
+    "is_one_event",
+    "named_ticket",
+    "weigh",
+]

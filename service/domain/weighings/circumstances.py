@@ -1,0 +1,70 @@
+"""What the rules ask about a weighing beside the record itself."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from service.domain.policies import DEFAULTS, ExpiredLicencePolicy, Policies
+from service.domain.proofs import Pledge
+from service.domain.tickets import Journey, Ticket
+from service.domain.units import Kilograms
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A weighbridge: at a mine, or in an enterprise's yard."""
+
+    id: UUID
+    jurisdiction: str
+    mine_id: UUID | None
+    enterprise_id: UUID  # of the mine, or whose yard it is
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The mine of a load, and whether it holds a tranche of the load's quota year (R22d)."""
+
+    licence_valid_until: date
+    consolidated: bool
+    has_tranche: bool
+
+    def is_frozen(self, on: date, policies: Policies = DEFAULTS) -> bool:
+        """Whether its balance must not be used on a day: it is not consolidated, or its right has expired (R07)."""
+        may_mine = self.consolidated and on <= self.licence_valid_until
+        return not may_mine and policies.expired_licence is ExpiredLicencePolicy.FREEZE
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A contract under which loads travel, with what has been shipped so far."""
+
+    id: UUID
+    kg: Kilograms
+    shipped_kg: Kilograms
+    received_kg: Kilograms
+    valid_until: date
+    due_on: date
+    is_filed: bool
+    is_closed: bool
+    pledges: tuple[Pledge, ...] | None  # None: the ore comes from the seller's own mine
+
+
+NOT_BEGUN = Journey()
+
+
+@dataclass(slots=True)
+class Circumstances:
+    """All that the rules ask about a weighing beside the record itself."""
+
+    weighing_id: UUID
+    occurred_at: datetime  # the device's time, corrected by its offset
+    recorded_at: datetime
+    offset_is_large: bool
+    sequence_is_broken: bool
+    station: Station
+    ticket: Ticket | None = None
+    journey: Journey = NOT_BEGUN
+    terms: Terms | None = None
+    source: Source | None = None  # of the ticket's mine
+    usual_tare_kg: int | None = None
+    another_is_on_the_road: bool = False  # another ticket of this plate

@@ -1,0 +1,151 @@
+"""What follows from a record: the ticket's journey, and which kilograms go where (W02 to W10)."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from service.domain.alerts import Flag
+from service.domain.ledger import AccountKey, AccountKind
+from service.domain.policies import DEFAULTS, Policies
+from service.domain.tickets import Journey, Ticket, TicketState
+from service.domain.units import Kilograms, shanghai_day, shanghai_year
+from service.domain.weighings.circumstances import Circumstances
+from service.domain.weighings.legs import is_suspense, legs_of_the_gap, legs_of_the_load, quota_of, unlawful_legs
+from service.domain.weighings.outcomes import Leg, Outcome
+from service.domain.weighings.records import Direction, Record
+from service.domain.weighings.signs import flags_of_the_contract, flags_of_the_scale, flags_of_the_ticket
+
+
+def weigh(record: Record, seen: Circumstances, policies: Policies = DEFAULTS) -> Outcome:
+    """What follows from a possible record that was not told before."""
+    flags = flags_of_the_scale(record, seen, policies)
+    ticket = seen.ticket
+    if ticket is None:
+        flags.append(Flag.UNKNOWN_TICKET if record.ticket else Flag.NO_TICKET)
+        return Outcome(tuple(flags), unlawful_legs(record, seen) if record.direction is Direction.OUT else ())
+    flags += flags_of_the_ticket(record, ticket, seen)
+    if seen.journey.state is TicketState.CANCELLED and _is_after(seen.occurred_at, seen.journey.ended_at):
+        # A cancelled paper is none; what was weighed before it was cancelled travels lawfully.
+        flags.append(Flag.NO_TICKET)
+        return Outcome(tuple(flags), unlawful_legs(record, seen) if record.direction is Direction.OUT else ())
+    match record.direction:
+        case Direction.OUT:
+            return _weigh_out(record, ticket, seen, flags, policies)
+        case Direction.IN:
+            return _weigh_in(record, ticket, seen, flags, policies)
+        case Direction.BACK:
+            return _weigh_back(record, ticket, seen, flags, policies)
+
+
+def _weigh_out(record: Record, ticket: Ticket, seen: Circumstances, flags: list[Flag], policies: Policies) -> Outcome:
+    journey, terms = seen.journey, seen.terms
+    net_kg = Kilograms(record.net_kg)
+    if journey.out_kg is not None or journey.state is TicketState.RETURNED:
+        return Outcome((*flags, Flag.TICKET_REUSED), unlawful_legs(record, seen))
+    if seen.another_is_on_the_road:
+        flags.append(Flag.TWO_OPEN_TICKETS)
+    if seen.source is not None:
+        if seen.source.is_frozen(shanghai_day(seen.occurred_at), policies):
+            flags.append(Flag.QUOTA_FROZEN)
+        if not seen.source.has_tranche:
+            flags.append(Flag.SELLER_WITHOUT_QUOTA)
+    beyond_kg = Kilograms(0)
+    if terms is not None:
+        beyond_kg = Kilograms(min(net_kg, max(0, terms.shipped_kg + net_kg - terms.kg)))
+        flags += flags_of_the_contract(terms, beyond_kg, seen)
+    legs = legs_of_the_load(ticket, terms, net_kg, seen.occurred_at)
+    if ticket.source_id is None and any(is_suspense(leg.source) for leg in legs):
+        flags.append(Flag.ORIGIN_UNPROVEN)
+
+    settled = (Flag.NEVER_WEIGHED,) if journey.state is TicketState.EXPIRED else ()
+    if journey.in_kg is None:
+        journey = Journey(TicketState.OUT, net_kg, seen.occurred_at)
+        return Outcome(tuple(flags), legs, journey, shipped_kg=net_kg, beyond_contract_kg=beyond_kg, settled=settled)
+    # The destination told first: its load now has a source, and the gap between the scales is known.
+    if abs(net_kg - journey.in_kg) > policies.transit_tolerance(net_kg):
+        flags.append(Flag.WEIGHT_GAP)
+    return Outcome(
+        tuple(flags),
+        legs + legs_of_the_gap(ticket, net_kg, journey.in_kg, seen.occurred_at),
+        replace(journey, out_kg=net_kg, out_at=seen.occurred_at),
+        shipped_kg=net_kg,
+        beyond_contract_kg=beyond_kg,
+        settled=(Flag.STATION_BYPASS, *settled),
+    )
+
+
+def _weigh_in(record: Record, ticket: Ticket, seen: Circumstances, flags: list[Flag], policies: Policies) -> Outcome:
+    journey = seen.journey
+    net_kg = Kilograms(record.net_kg)
+    if journey.in_kg is not None or journey.state is TicketState.RETURNED:
+        return Outcome((*flags, Flag.TICKET_REUSED))
+    legs: tuple[Leg, ...] = ()
+    if journey.out_kg is None or journey.out_at is None:
+        flags.append(Flag.STATION_BYPASS)
+        left_at = seen.occurred_at
+    else:
+        if abs(journey.out_kg - net_kg) > policies.transit_tolerance(journey.out_kg):
+            flags.append(Flag.WEIGHT_GAP)
+        left_at = journey.out_at
+        legs = legs_of_the_gap(ticket, journey.out_kg, net_kg, left_at)
+    lot = AccountKey(
+        AccountKind.LOT,
+        owner_id=ticket.buyer_id,
+        document_id=ticket.document_id,
+        grade=ticket.grade,
+        year=shanghai_year(left_at),
+    )
+    arrived = replace(
+        journey, state=TicketState.DELIVERED, in_kg=net_kg, in_at=seen.occurred_at, ended_at=seen.recorded_at
+    )
+    overdue_at = left_at + timedelta(hours=policies.never_received_hours)
+    return Outcome(
+        tuple(flags),
+        (*legs, Leg(ticket.account, lot, net_kg)),
+        arrived,
+        received_kg=net_kg,
+        settled=(Flag.NEVER_RECEIVED,) if seen.recorded_at > overdue_at else (),
+    )
+
+
+def _weigh_back(record: Record, ticket: Ticket, seen: Circumstances, flags: list[Flag], policies: Policies) -> Outcome:
+    """A load that the buyer did not take: the quota has it again when the source's scale has weighed it (W10)."""
+    journey = seen.journey
+    net_kg = Kilograms(record.net_kg)
+    if journey.state is TicketState.RETURNED:
+        return Outcome((*flags, Flag.TICKET_REUSED))
+    if journey.out_kg is None or journey.out_at is None:
+        return Outcome((*flags, Flag.STATION_BYPASS))
+    if journey.in_kg is not None:
+        return _weigh_back_a_part(ticket, journey, net_kg, seen, flags)
+    if abs(journey.out_kg - net_kg) > policies.transit_tolerance(journey.out_kg):
+        flags.append(Flag.WEIGHT_GAP)
+    returned = Kilograms(min(net_kg, journey.out_kg))
+    return Outcome(
+        tuple(flags),
+        legs_of_the_gap(ticket, journey.out_kg, returned, journey.out_at),
+        replace(journey, state=TicketState.RETURNED, back_kg=net_kg, ended_at=seen.recorded_at),
+        give_back_kg=returned,
+        shipped_kg=Kilograms(-journey.out_kg),
+    )
+
+
+def _weigh_back_a_part(
+    ticket: Ticket, journey: Journey, net_kg: Kilograms, seen: Circumstances, flags: list[Flag]
+) -> Outcome:
+    """What the buyer had taken and sends back is an ordinary movement out of its lot, and flagged."""
+    flags.append(Flag.WEIGHT_GAP)
+    if ticket.source_account is None or journey.out_at is None or journey.back_kg is not None:
+        return Outcome(tuple(flags))
+    lot = AccountKey(
+        AccountKind.LOT,
+        owner_id=ticket.buyer_id,
+        document_id=ticket.document_id,
+        grade=ticket.grade,
+        year=shanghai_year(journey.out_at),
+    )
+    legs = (Leg(lot, quota_of(ticket, shanghai_year(journey.out_at)), net_kg),)
+    return Outcome(tuple(flags), legs, replace(journey, back_kg=net_kg), received_kg=Kilograms(-net_kg))
+
+
+def _is_after(at: datetime, ended_at: datetime | None) -> bool:
+    return ended_at is not None and at >= ended_at

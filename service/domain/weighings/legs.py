@@ -1,0 +1,59 @@
+"""Which accounts a load's kilograms leave and reach."""
+
+from datetime import datetime
+
+from service.domain.ledger import AccountKey, AccountKind
+from service.domain.proofs import draw
+from service.domain.tickets import Ticket
+from service.domain.units import Kilograms, shanghai_year
+from service.domain.weighings.circumstances import Circumstances, Terms
+from service.domain.weighings.outcomes import Leg
+from service.domain.weighings.records import Record
+
+
+def legs_of_the_load(ticket: Ticket, terms: Terms | None, net_kg: Kilograms, occurred_at: datetime) -> tuple[Leg, ...]:
+    """Where a lawful load comes from: its source's quota (R01), or the lots of the proof in its order (R23)."""
+    year = shanghai_year(occurred_at)
+    if ticket.source_id is not None:
+        return (Leg(quota_of(ticket, year), ticket.account, net_kg, draws_on_quota=True),)
+    pledges = terms.pledges if terms is not None else None
+    shipped_kg = terms.shipped_kg if terms is not None else Kilograms(0)
+    suspense = AccountKey(AccountKind.SUSPENSE, owner_id=ticket.seller_id, year=year)
+    return tuple(
+        Leg(suspense if account is None else account, ticket.account, kg)
+        for account, kg in draw(pledges or (), shipped_kg, net_kg)
+    )
+
+
+def quota_of(ticket: Ticket, year: int) -> int | AccountKey:
+    """The account that a load of a year is charged to (R16)."""
+    if ticket.source_account is not None and year == ticket.year:
+        return ticket.source_account
+    return AccountKey(AccountKind.QUOTA, owner_id=ticket.source_id, year=year, earmark=ticket.earmark)
+
+
+def legs_of_the_gap(ticket: Ticket, out_kg: Kilograms, in_kg: Kilograms, left_at: datetime) -> tuple[Leg, ...]:
+    """What the second scale says less was lost on the way; what it says more has no origin (W02)."""
+    gap_kg = out_kg - in_kg
+    kind = AccountKind.LOST if gap_kg > 0 else AccountKind.GAINED
+    account = AccountKey(kind, owner_id=ticket.seller_id, year=shanghai_year(left_at))
+    if gap_kg > 0:
+        return (Leg(ticket.account, account, Kilograms(gap_kg)),)
+    return (Leg(account, ticket.account, Kilograms(-gap_kg)),) if gap_kg else ()
+
+
+def unlawful_legs(record: Record, seen: Circumstances) -> tuple[Leg, ...]:
+    """The ore did leave, without a paper: out of the source's suspense, until an officer settles it (W06)."""
+    ticket, station = seen.ticket, seen.station
+    if ticket is not None:
+        owner_id, carrier_id = ticket.source_id or ticket.seller_id, ticket.seller_id
+    else:
+        owner_id, carrier_id = station.mine_id or station.enterprise_id, station.enterprise_id
+    suspense = AccountKey(AccountKind.SUSPENSE, owner_id=owner_id, year=shanghai_year(seen.occurred_at))
+    load = AccountKey(AccountKind.LOAD, owner_id=carrier_id, document_id=seen.weighing_id)
+    return (Leg(suspense, load, Kilograms(record.net_kg)),)
+
+
+def is_suspense(account: int | AccountKey) -> bool:
+    """Whether kilograms out of it have no lawful paper."""
+    return isinstance(account, AccountKey) and account.kind is AccountKind.SUSPENSE

@@ -1,0 +1,98 @@
+"""One line of a station's book: what it says, and whether any truck can weigh that."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+import orjson
+
+from service.domain.policies import DEFAULTS, Policies
+from service.domain.refusals import Refusal
+
+
+class Direction(StrEnum):
+    """Which way a load passes the scale."""
+
+    OUT = "out"
+    IN = "in"
+    BACK = "back"
+
+
+class Status(StrEnum):
+    """What became of a record."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REFUSED = "refused"
+
+
+class ImpossibleWeight(Refusal):
+    """No truck weighs that: the net must be above zero, the tare not below it, and the gross within any truck's reach."""
+
+    title: ClassVar[str] = "重量不可能：净重须大于零，皮重不得为负，毛重不得超过任何车辆的极限"
+    rule: ClassVar[str | None] = "W05"
+
+
+class IdReused(Refusal):
+    """This station has used the record's id for another record; give each record an id of its own."""
+
+    title: ClassVar[str] = "本站已将该记录编号用于另一条记录；每条记录须使用各自的编号"
+    rule: ClassVar[str | None] = "W04"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of a station's book, as it was sent."""
+
+    id: UUID
+    sequence: int
+    ticket: str | None
+    direction: Direction
+    plate: str
+    gross_kg: int
+    tare_kg: int
+    grade: str | None
+    weighed_at: datetime
+    manual: bool
+    manual_reason: str | None
+    second_person: str | None
+    tare_source: str
+
+    @property
+    def net_kg(self) -> int:
+        """Gross less tare."""
+        return self.gross_kg - self.tare_kg
+
+    @property
+    def body_hash(self) -> bytes:
+        """SHA-256 of all that the record says but its id: the same record sent again has the same."""
+        said = [
+            self.sequence,
+            self.ticket,
+            self.direction.value,
+            self.plate,
+            self.gross_kg,
+            self.tare_kg,
+            self.grade,
+            self.weighed_at,
+            self.manual,
+            self.manual_reason,
+            self.second_person,
+            self.tare_source,
+        ]
+        return hashlib.sha256(orjson.dumps(said)).digest()
+
+
+def fact_of(weighing_id: UUID, station_id: UUID, body_hash: bytes) -> bytes:
+    """What the ledger's leaves bind of a weighing; the id, which nobody can guess, hides what the body says."""
+    return hashlib.sha256(b"meisu weighing 1\n" + weighing_id.bytes + station_id.bytes + body_hash).digest()
+
+
+def impossible(record: Record, policies: Policies = DEFAULTS) -> ImpossibleWeight | None:
+    """Why no truck can have weighed that, if none can (W05)."""
+    if record.net_kg > 0 and record.tare_kg >= 0 and record.gross_kg <= policies.gross_impossible_kg:
+        return None
+    return ImpossibleWeight(gross_kg=record.gross_kg, tare_kg=record.tare_kg)

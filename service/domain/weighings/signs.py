@@ -1,0 +1,52 @@
+"""What looks wrong about a weighing: at the scale, on the ticket, under the contract."""
+
+from service.domain.alerts import Flag
+from service.domain.grades import is_same_grade
+from service.domain.policies import Policies
+from service.domain.tickets import Ticket
+from service.domain.units import Kilograms, shanghai_day
+from service.domain.weighings.circumstances import Circumstances, Terms
+from service.domain.weighings.records import Direction, Record
+
+
+def flags_of_the_scale(record: Record, seen: Circumstances, policies: Policies) -> list[Flag]:
+    """The device's clock and sequence (W04), and a weight that this vehicle should not have (W05)."""
+    flags = []
+    ahead_seconds = (seen.occurred_at - seen.recorded_at).total_seconds()
+    if seen.offset_is_large or ahead_seconds > policies.clock_skew_seconds:
+        flags.append(Flag.CLOCK_SKEW)
+    if seen.sequence_is_broken:
+        flags.append(Flag.SEQUENCE_GAP)
+    if record.gross_kg > policies.gross_limit_kg:
+        flags.append(Flag.OVERWEIGHT)
+    usual = seen.usual_tare_kg
+    if usual is not None and abs(record.tare_kg - usual) > usual * policies.tare_drift_share:
+        flags.append(Flag.TARE_DRIFT)
+    return flags
+
+
+def flags_of_the_ticket(record: Record, ticket: Ticket, seen: Circumstances) -> list[Flag]:
+    """Another station, plate, grade or time than the ticket says (W06, E46)."""
+    flags = []
+    named = ticket.destination_station_id if record.direction is Direction.IN else ticket.source_station_id
+    if seen.station.id != named:
+        flags.append(Flag.WRONG_STATION)
+    if record.plate != ticket.plate:
+        flags.append(Flag.PLATE_MISMATCH)
+    if record.grade is not None and not is_same_grade(record.grade, ticket.grade):
+        flags.append(Flag.GRADE_MISMATCH)
+    if not ticket.is_in_time(seen.occurred_at):
+        flags.append(Flag.TICKET_EXPIRED)
+    return flags
+
+
+def flags_of_the_contract(terms: Terms, beyond_kg: Kilograms, seen: Circumstances) -> list[Flag]:
+    """More than was sold (W08), after its end, or unfiled when its window has passed (R26)."""
+    flags = []
+    if beyond_kg:
+        flags.append(Flag.CONTRACT_OVERSHIPPED)
+    if terms.is_closed or shanghai_day(seen.occurred_at) > terms.valid_until:
+        flags.append(Flag.CONTRACT_EXPIRED)
+    if not terms.is_filed and not terms.is_closed and shanghai_day(seen.recorded_at) > terms.due_on:
+        flags.append(Flag.FILING_OVERDUE)
+    return flags

@@ -1,0 +1,74 @@
+"""What stands behind a proof of lawful origin, for the buyer to see before it confirms (R23)."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+
+from service.auth import may
+from service.db import ReaderDep
+from service.domain.permissions import Actor
+from service.domain.proofs import ProofState, undrawn
+from service.domain.provenance import Interval
+from service.domain.refusals import NotFound
+from service.routes.provenance import MOST_NAMED, Limit, OriginOut, RestOut, UnprovenOut, answer_of
+from service.store import contracts, pledges, provenance
+
+router = APIRouter(prefix="/v1/contracts/{contract_id}/origins", tags=["contracts"])
+
+
+class OriginsOut(BaseModel):
+    """What the loads still to come would be made of, were they loaded now: Σ origins + unproven = kg, to the kilogram.
+
+    `beyond_lots_kg` of the proof have no kilograms behind them, and for `unnamed_kg` of the contract no lot is named.
+    """
+
+    kg: int
+    proven_kg: int
+    unproven_kg: int
+    beyond_lots_kg: int
+    unnamed_kg: int
+    origins: list[OriginOut]
+    unproven: list[UnprovenOut]
+    rest: RestOut | None
+
+
+@router.get("")
+async def show_origins(
+    contract_id: UUID,
+    connection: ReaderDep,
+    actor: Annotated[Actor, Depends(may("contracts.read"))],
+    limit: Limit = MOST_NAMED,
+) -> OriginsOut:
+    """The mines, tranches and kilograms behind the proof in force; the firms between are not named."""
+    contract = await contracts.find_contract(connection, contract_id, actor=actor)
+    if contract is None or actor.enterprise_id not in (None, contract.seller_id, contract.buyer_id):
+        raise NotFound
+    in_force = (await pledges.pledges_of(connection, [contract_id]))[contract_id]
+    lies = await provenance.in_stock(connection, [pledge.account for pledge in in_force], None)
+    taken: list[Interval] = []
+    beyond_kg = 0
+    for pledge, rest_kg in undrawn(in_force, contract.shipped_kg):
+        beyond_kg += pledge.excess_kg
+        left_kg = int(rest_kg)
+        for span in lies.get(pledge.account, ()):
+            if left_kg <= 0:
+                break
+            taken.append(Interval(span.account, span.lo, min(span.hi, span.lo + left_kg)))
+            left_kg -= taken[-1].kg
+        beyond_kg += max(0, left_kg)
+    traces = await provenance.trace_all_back(connection, taken, None)
+    fragments = [fragment for trace in traces for fragment in trace.fragments]
+    found = await answer_of(connection, fragments, [], limit, actor=actor)
+    owed_kg = 0 if contract.proof_state is ProofState.NONE else contract.kg - contract.shipped_kg
+    return OriginsOut(
+        kg=found.kg,
+        proven_kg=found.proven_kg,
+        unproven_kg=found.unproven_kg,
+        beyond_lots_kg=beyond_kg,
+        unnamed_kg=max(0, owed_kg - found.kg - beyond_kg),
+        origins=found.origins,
+        unproven=found.unproven,
+        rest=found.rest,
+    )

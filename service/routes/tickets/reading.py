@@ -1,0 +1,122 @@
+"""Tickets listed, shown and checked, and what stations need to check them without a network."""
+
+from base64 import b64encode
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+
+from service.actions import tickets as deeds
+from service.auth import may
+from service.db import Door, ReaderDep
+from service.domain.codes.plates import plate_as_seen
+from service.domain.permissions import Actor
+from service.domain.tickets import TicketIsHeld, TicketState
+from service.keys import Purpose
+from service.routes.pictures import qr_png, qr_svg
+from service.routes.tickets.bodies import CheckIn, CheckOut, KeyOut, KeysOut, RevocationsOut, TicketOut, TicketsOut
+from service.routes.tickets.shown import one_ticket, shown
+from service.store import ticket_acts
+
+router = APIRouter(prefix="/v1/tickets", tags=["tickets"])
+
+
+@router.get("")
+async def list_tickets(
+    request: Request,
+    reader: ReaderDep,
+    actor: Annotated[Actor, Depends(may("tickets.read"))],
+    contract_id: UUID | None = None,
+    state: TicketState | None = None,
+    plate: Annotated[str | None, Query(max_length=64)] = None,
+    after: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> TicketsOut:
+    """The tickets of the office's area, of the enterprise or of the station, newest first."""
+    items = await shown(
+        reader,
+        request,
+        actor,
+        contract_id=contract_id,
+        state=state,
+        plate=plate and plate_as_seen(plate),
+        after=after,
+        limit=limit,
+    )
+    return TicketsOut(items=items, next=items[-1].id if len(items) == limit else None)
+
+
+@router.get("/keys")
+async def list_keys(
+    request: Request,
+    reader: ReaderDep,
+    actor: Annotated[Actor, Depends(may("tickets.check"))],
+    since: Annotated[int, Query(ge=0)] = 0,
+) -> KeysOut:
+    """The keys that verify codes, and the codes that are good no longer, for stations without a network.
+
+    A station keeps what it got and asks for what is newer: `since` is the last `version` that it has. It never drops an
+    item before its `expires_at`, whatever a later answer leaves out: a revoked code stays revoked (U20).
+    """
+    state = request.app.state
+    at = state.clock.now()
+    public = await deeds.codes_in_use(reader, at=at, keys=state.keys)
+    return KeysOut(
+        at=at,
+        keys=[
+            KeyOut(key_id=key_id, algorithm="Ed25519", public_key=b64encode(key).decode())
+            for key_id, key in public.items()
+        ],
+        revocations=RevocationsOut.of(
+            await ticket_acts.revoked(reader, since, at=at), state.keys.current(Purpose.TICKETS)
+        ),
+    )
+
+
+@router.post("/check")
+async def check_code(
+    body: CheckIn, request: Request, reader: ReaderDep, actor: Annotated[Actor, Depends(may("tickets.check"))]
+) -> CheckOut:
+    """What a scanned code or a typed number is worth now; a wrong one is an answer, not an error."""
+    state = request.app.state
+    checked = await deeds.look_up_code(reader, body.code, body.plate, at=state.clock.now(), keys=state.keys)
+    found = await shown(reader, request, None, ids=[checked.ticket.id], limit=1) if checked.ticket else []
+    return CheckOut(
+        valid=checked.is_valid, reasons=[reason.value for reason in checked.reasons], ticket=found[0] if found else None
+    )
+
+
+@router.get("/{ticket_id}")
+async def get_ticket(
+    ticket_id: UUID, request: Request, reader: ReaderDep, actor: Annotated[Actor, Depends(may("tickets.read"))]
+) -> TicketOut:
+    """One ticket."""
+    return await one_ticket(reader, request, actor, ticket_id)
+
+
+@router.get("/{ticket_id}/qr.svg", response_class=Response)
+async def get_qr_svg(
+    ticket_id: UUID, request: Request, reader: ReaderDep, actor: Annotated[Actor, Depends(may("tickets.read"))]
+) -> Response:
+    """The ticket's code as a picture of any size."""
+    return Response(qr_svg(await _code(reader, request, actor, ticket_id)), media_type="image/svg+xml")
+
+
+@router.get("/{ticket_id}/qr.png", response_class=Response)
+async def get_qr_png(
+    ticket_id: UUID,
+    request: Request,
+    reader: ReaderDep,
+    actor: Annotated[Actor, Depends(may("tickets.read"))],
+    scale: Annotated[int, Query(ge=1, le=20)] = 6,
+) -> Response:
+    """The ticket's code as a picture with so many pixels a module."""
+    return Response(qr_png(await _code(reader, request, actor, ticket_id), scale), media_type="image/png")
+
+
+async def _code(door: Door, request: Request, actor: Actor, ticket_id: UUID) -> str:
+    code = (await one_ticket(door, request, actor, ticket_id)).code
+    if code is None:
+        raise TicketIsHeld
+    return code

@@ -1,0 +1,55 @@
+-- name: keep
+-- Locks nothing.
+INSERT INTO ticket_act (id, ticket_id, kind, kg, facts, reason, movement_ids, done_at, person_id)
+SELECT id, ticket_id, kind, kg, facts::jsonb, reason, ARRAY(SELECT jsonb_array_elements_text(movements::jsonb)::uuid), $8, $9
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[])
+    AS a (id, ticket_id, kind, kg, facts, reason, movements)
+
+-- name: reprint
+-- Under the ticket's lock.
+UPDATE ticket SET code = $2, key_id = $3, reissue = $4, valid_until = $5, earlier_prints = $6::jsonb WHERE id = $1
+
+-- name: release
+-- Under the ticket's lock.
+UPDATE ticket SET code = $2, key_id = $3, state = 'issued' WHERE id = $1
+
+-- name: end
+-- Under the ticket's lock.
+UPDATE ticket SET state = $2, ended_at = $3 WHERE id = $1
+
+-- name: revoke
+-- Locks the list, after the tickets and before the ledger's head, until the transaction ends: versions come in their order.
+WITH head AS (
+    UPDATE revocation_list SET version = version + cardinality($1::uuid[]) RETURNING version
+)
+INSERT INTO ticket_revocation (version, ticket_id, number, prints_below, reason, revoked_at, expires_at)
+SELECT head.version - cardinality($1::uuid[]) + r.place, r.ticket_id, r.number, r.prints_below, r.reason, $6, r.expires_at
+FROM head, unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::timestamptz[])
+    WITH ORDINALITY AS r (ticket_id, number, prints_below, reason, expires_at, place)
+
+-- name: revoked
+-- Locks nothing; leans on a_revocation_has_one_version. After version $1: those whose codes have not expired by $2, oldest first; the
+-- list's own version comes with each row, or alone.
+SELECT list.version AS latest, r.version, r.ticket_id, r.number, r.prints_below, r.reason, r.expires_at
+FROM revocation_list AS list
+LEFT JOIN LATERAL (
+    SELECT * FROM ticket_revocation
+    WHERE version > CASE WHEN $1 > list.version THEN 0 ELSE $1 END AND expires_at > $2
+    ORDER BY version
+    LIMIT $3
+) AS r ON TRUE
+ORDER BY r.version
+
+-- name: keys_in_use
+-- Locks nothing; leans on ticket_by_key. Those of the keys that signed codes whose time has not run out.
+SELECT k.key_id
+FROM unnest($1::smallint[]) AS k (key_id)
+WHERE EXISTS (SELECT FROM ticket WHERE ticket.key_id = k.key_id AND ticket.valid_until >= $2)
+    OR EXISTS (
+        SELECT FROM ticket
+        WHERE ticket.key_id > k.key_id AND ticket.valid_until >= $2 AND ticket.reissue > 0
+    )
+
+-- name: acts_of
+-- Locks nothing; leans on act_by_ticket, oldest first.
+SELECT kind, kg, facts, reason, done_at FROM ticket_act WHERE ticket_id = $1 ORDER BY id

@@ -1,0 +1,99 @@
+"""What firms and offices do to tickets, and the list of codes that are good no longer."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+
+from service.db import Connection, Door, Record
+from service.domain.permissions import Actor
+from service.domain.revocations import MOST_AT_ONCE, Revocation, Revocations, RevokedBecause
+from service.domain.ticket_acts import Act
+from service.domain.tickets import Ticket, TicketState
+from service.store.sentences import sentences
+
+SQL = sentences("ticket_acts")
+
+
+async def keep(connection: Connection, acts: Sequence[Act], *, at: datetime, actor: Actor) -> None:
+    """Write what somebody has done to tickets into the book."""
+    await connection.execute(
+        SQL["keep"],
+        [act.id for act in acts],
+        [act.ticket_id for act in acts],
+        [act.kind.value for act in acts],
+        [act.kg for act in acts],
+        [orjson.dumps(act.facts, default=str).decode() for act in acts],
+        [act.reason for act in acts],
+        [orjson.dumps([str(movement) for movement in act.movement_ids]).decode() for act in acts],
+        at,
+        actor.person_id,
+    )
+
+
+async def acts_of(door: Door, ticket_id: UUID) -> Sequence[Record]:
+    """What was done to a ticket, oldest first."""
+    return await door.fetch(SQL["acts_of"], ticket_id)
+
+
+async def reprint(connection: Connection, ticket: Ticket, key_id: int) -> None:
+    """Write a ticket's new code and window, and the prints before it."""
+    earlier = [asdict(one) for one in ticket.earlier_prints]
+    await connection.execute(
+        SQL["reprint"], ticket.id, ticket.code, key_id, ticket.reissue, ticket.valid_until, earlier
+    )
+
+
+async def release(connection: Connection, ticket_id: UUID, code: str, key_id: int) -> None:
+    """Let a ticket that waited go on its way, with its code."""
+    await connection.execute(SQL["release"], ticket_id, code, key_id)
+
+
+async def end(connection: Connection, ticket_id: UUID, state: TicketState, *, at: datetime) -> None:
+    """End a ticket."""
+    await connection.execute(SQL["end"], ticket_id, state.value, at)
+
+
+async def revoke(connection: Connection, revocations: Sequence[Revocation], *, at: datetime) -> None:
+    """Put codes on the list of those that are good no longer; versions become visible in their order."""
+    await connection.execute(
+        SQL["revoke"],
+        [one.ticket_id for one in revocations],
+        [one.number for one in revocations],
+        [one.prints_below for one in revocations],
+        [one.because.value for one in revocations],
+        [one.expires_at for one in revocations],
+        at,
+    )
+
+
+async def revoked(door: Door, since: int, *, at: datetime, limit: int = MOST_AT_ONCE) -> Revocations:
+    """What was revoked after a version; all of it for a version that this book has not reached."""
+    rows = await door.fetch(SQL["revoked"], since, at, limit)
+    latest: int = rows[0]["latest"]
+    items = [
+        (
+            row["version"],
+            Revocation(
+                row["ticket_id"], row["number"], row["prints_below"], RevokedBecause(row["reason"]), row["expires_at"]
+            ),
+        )
+        for row in rows
+        if row["version"] is not None
+    ]
+    is_whole = len(items) < limit
+    return Revocations(
+        since=since if since <= latest else 0,
+        version=latest if is_whole else items[-1][0],
+        latest=latest,
+        at=at,
+        items=items,
+    )
+
+
+async def keys_in_use(door: Door, key_ids: Collection[int], *, at: datetime) -> set[int]:
+    """Those of the keys that signed codes whose time has not run out."""
+    rows = await door.fetch(SQL["keys_in_use"], list(key_ids), at)
+    return {row["key_id"] for row in rows}

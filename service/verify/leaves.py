@@ -1,0 +1,135 @@
+"""One window of the log by itself: are its leaves right, its signatures valid, and what stands over it in the tree?
+
+Nothing here depends on other windows, so readers do it beside the replay, each a process that runs this file as a program
+and needs no other file of the service.
+"""
+
+import gc
+import struct
+import sys
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from multiprocessing.connection import Connection
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+KEPT_LEVELS = 8  # every eighth level of the tree is kept in the database
+LEAF_BYTES = 32  # at the end of each entry
+NOTHING = bytes(LEAF_BYTES)  # stands in the tree where an entry is missing
+
+LEG = struct.Struct(">3s qq16s 16sqq 16sqq qq Bq32s")
+HOLE = struct.Struct(">3s qq16s 16sB qq Bqq32s")
+OF_A_LEG, OF_A_HOLE = b"\x00\x01L", b"\x00\x01H"
+
+Stamp = tuple[int, bytes, int, bytes]
+"""A checkpoint over so many of the window's leaves: the text that is signed, the key's id, the signature."""
+
+Answer = tuple[list[int], list[tuple[int, bytes]], bytes, list[bytes], list[bool]]
+"""Seqs of wrong leaves; the perfect subtrees over the window, with levels; the nodes to keep; of each checkpoint the node
+over its leaves of this window; and whether its key signed it."""
+
+
+def join(left: bytes, right: bytes) -> bytes:
+    """The node above two nodes (RFC 6962)."""
+    return sha256(b"\x01" + left + right).digest()
+
+
+def fold(edge: Sequence[bytes]) -> bytes:
+    """The node over perfect subtrees that stand side by side, largest first."""
+    top = edge[-1]
+    for left in edge[-2::-1]:
+        top = join(left, top)
+    return top
+
+
+class Reader:
+    """Reads windows: entries of one layout, whose accounts have these marks (16 bytes at each id) and whose times begin at
+    an epoch (microseconds from 1970), with checkpoints signed by these keys."""
+
+    def __init__(self, layout: str, epoch: int, marks: bytes, public_keys: Mapping[int, bytes]) -> None:
+        self._layout = struct.Struct(layout)
+        self._epoch = epoch
+        self._marks = marks
+        self._keys = {key_id: Ed25519PublicKey.from_public_bytes(key) for key_id, key in public_keys.items()}
+
+    def read(self, entries: bytes, due: int, signed: Sequence[Stamp]) -> Answer:
+        """Entries of which so many are due, and the checkpoints over them."""
+        width, end = LEAF_BYTES, self._layout.size
+        leaves = [entries[at - width : at] for at in range(end, len(entries) + 1, end)]
+        wrong = [] if leaves == self._plain_leaves(entries) else self._wrong(entries)
+        levels = [(leaves + [NOTHING] * (due - len(leaves)))[:due]]
+        while len(levels[-1]) > 1:
+            nodes = iter(levels[-1])
+            levels.append([sha256(b"\x01" + left + right).digest() for left, right in zip(nodes, nodes, strict=False)])
+        edge = self._edge(levels, due)
+        kept = b"".join(levels[KEPT_LEVELS]) if len(levels) > KEPT_LEVELS else b""
+        roots = [fold([node for _, node in self._edge(levels, size)]) for size, _, _, _ in signed]
+        return wrong, edge, kept, roots, [self._is_signed(*of) for _, *of in signed]
+
+    def _plain_leaves(self, entries: bytes) -> list[bytes]:
+        """The leaves as they should be if all entries are legs: one pass without a call of ours for each."""
+        marks, epoch, pack = self._marks, self._epoch, LEG.pack
+        try:
+            return [
+                sha256(
+                    pack(
+                        OF_A_LEG, seq, act, movement, marks[16 * source : 16 * source + 16], lo, kg,
+                        marks[16 * target : 16 * target + 16], target_lo, target_kg, over, cover, flags, at + epoch, fact,
+                    )
+                ).digest()
+                for seq, act, movement, source, lo, kg, target, target_lo, target_kg, over, cover, flags, at, fact, _
+                in self._layout.iter_unpack(entries)
+            ]  # fmt: skip
+        except struct.error:
+            return []
+
+    def _wrong(self, entries: bytes) -> list[int]:
+        return [row[0] for row in self._layout.iter_unpack(entries) if self._leaf(row) != row[14]]
+
+    def _leaf(self, row: tuple[Any, ...]) -> bytes:
+        """The hash of what an entry says; none where its numbers are none that the service writes."""
+        seq, act, movement, source, lo, kg, target, target_lo, target_kg, over, cover, flags, at, fact, _ = row
+        marks, at = self._marks, at + self._epoch
+        last = len(marks) // 16
+        if not 0 < source < last or not 0 <= target < last or (not target and (cover or flags)):
+            return b""
+        mark = marks[16 * source : 16 * source + 16]
+        try:
+            if not target:
+                hole = mark, target_lo, lo, kg, target_kg, over, at, fact
+                return sha256(HOLE.pack(OF_A_HOLE, seq, act, movement, *hole)).digest()
+            ends = mark, lo, kg, marks[16 * target : 16 * target + 16], target_lo, target_kg
+            return sha256(LEG.pack(OF_A_LEG, seq, act, movement, *ends, over, cover, flags, at, fact)).digest()
+        except struct.error:
+            return b""
+
+    def _edge(self, levels: Sequence[Sequence[bytes]], size: int) -> list[tuple[int, bytes]]:
+        """The perfect subtrees over the first leaves, largest first."""
+        return [
+            (level, levels[level][(size >> level) - 1]) for level in range(len(levels) - 1, -1, -1) if size >> level & 1
+        ]
+
+    def _is_signed(self, body: bytes, key_id: int, signature: bytes) -> bool:
+        try:
+            self._keys[key_id].verify(signature, body)
+        except (InvalidSignature, KeyError):
+            return False
+        return True
+
+
+def main(asked: "Connection[Any, Any]") -> None:
+    """Read windows until nobody asks any more."""
+    gc.disable()  # nothing here goes in circles, and there are a great many tuples
+    try:
+        reader = Reader(*asked.recv())
+        while True:
+            due, signed = asked.recv()
+            asked.send(reader.read(asked.recv_bytes(), due, signed))
+    except (EOFError, ConnectionError, KeyboardInterrupt):
+        pass
+
+
+if __name__ == "__main__":
+    main(Connection(int(sys.argv[1])))

@@ -1,0 +1,243 @@
+"""Does the oracle see it when a rule of posting is broken? Each mutant breaks one, and random histories must catch it.
+
+`python -m tests.ledger.mutants` (`make mutants`) prints which law caught which; exit 1 when a mutant survives.
+"""
+
+import asyncio
+import inspect
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
+
+import asyncpg
+from hypothesis import Phase, given, settings
+
+import migrations
+from service.db import Connection, prepare_connection
+from service.embedded import services
+from service.store.sentences import sentences
+from tests.ledger.conftest import QUIET
+from tests.ledger.deeds import History, histories
+from tests.ledger.laws import check, law_of
+
+HISTORIES = 250
+
+
+class DoesNotFit(Exception):
+    """The text that the mutant changes is not there once: the code went on, and the mutant must follow."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A rule that is broken, and by which change of which function, or of which sentence of SQL."""
+
+    broken: str
+    place: str
+    old: str
+    new: str
+
+
+BOOKS, CUTS = "service.domain.books", "service.store.ledger.cuts"
+
+MUTANTS = [
+    Mutant("out takes the newest stock first", f"{BOOKS}:_use", "waiting.first", "list(waiting)[-1]"),
+    Mutant("in does not pay debts", f"{BOOKS}:Book.take", "_use(self.debt, kg)", "([], kg)"),
+    Mutant("a shortage leaves no trace", f"{BOOKS}:Book.give", "[(kg - short_kg, kg)]", "[]"),
+    Mutant("a shortage owes nothing", f"{BOOKS}:Book.give", "self.debt.add(lo, lo + short_kg)", "pass"),
+    Mutant(
+        "over_kg is the whole debt",
+        f"{BOOKS}:lay",
+        "min(kg, max(0, source.outs - source.ins))",
+        "max(0, source.outs - source.ins)",
+    ),
+    Mutant("cover_kg is forgotten", f"{BOOKS}:lay", "min(target_kg, max(0, target.outs - target_lo))", "0"),
+    Mutant(
+        "an inflow starts behind what is owed",
+        f"{BOOKS}:lay",
+        "source.outs, target.ins",
+        "source.outs, max(target.ins, target.outs)",
+    ),
+    Mutant("a struck kilogram that went on is not owed", f"{BOOKS}:Book.strike_in", "self.debt.add(*span)", "pass"),
+    Mutant("what a cut gives back is not stock", f"{BOOKS}:Book._meet", "self.stock.add(*span)", "pass"),
+    Mutant(
+        "a cut strikes the target alone", f"{BOOKS}:cut", "(part.source, Side.OUT, part.source_lo, part.source_kg),", ""
+    ),
+    Mutant("dead lines are jumped over without a word", f"{BOOKS}:_pieces", "end if ahead > end else None", "None"),
+    Mutant(
+        "a return takes the first kilograms",
+        f"{BOOKS}:last",
+        "max(part.target_lo, hi - kg), hi",
+        "part.target_lo, min(part.target_lo + kg, hi)",
+    ),
+    Mutant("a return takes what has gone on", f"{CUTS}:give_back", "books.in_stock(found, parts)", "parts"),
+    Mutant(
+        "a claw-back takes the spent kilograms first",
+        f"{CUTS}:claw_back",
+        "*books.in_stock(found, parts), *books.passed_on(found, parts)",
+        "*books.passed_on(found, parts), *books.in_stock(found, parts)",
+    ),
+    Mutant(
+        "a replacement fills no struck places",
+        f"{CUTS}:replace_movement",
+        "books.replacement(found, parts,",
+        "books.replacement(found, [],",
+    ),
+    Mutant(
+        "a fill ignores what is owed in its places",
+        f"{BOOKS}:Book.fill",
+        "marked.add(start + owed_lo - lo, start + owed_hi - lo)",
+        "pass",
+    ),
+    Mutant("a void is told as a claw-back", f"{CUTS}:void", "Cause.VOID", "Cause.CLAW_BACK"),
+    Mutant(
+        "an episode is of rows, not of acts",
+        "service.domain.overdraws:episodes",
+        "groupby(of_account, key=_act)",
+        "groupby(of_account, key=lambda change: change.seq)",
+    ),
+    Mutant("the peak is forgotten", "service.domain.overdraws:episodes", "max(episode.peak_kg, debt_kg)", "debt_kg"),
+    Mutant(
+        "every book is taken for plain", f"{BOOKS}:Book.is_plain", "return self.is_boundary or (", "return True or ("
+    ),
+    Mutant("a cut that was made good strikes again", "ledger.sql:live_parts", "AND hole.seq > leg.seq", ""),
+    Mutant(
+        "balances of the past know later cuts",
+        "ledger.sql:books",
+        "WHERE $2::bigint IS NULL OR seq <= $2\n    GROUP",
+        "GROUP",
+    ),
+    Mutant("leaves do not bind what is behind at the target", "ledger.sql:write", "2 * target_behind::int", "0"),
+    Mutant(
+        "honest resale is called a circle",
+        "provenance.sql:trace_back",
+        "AND piece.source_lo = walk.start + piece.lo - walk.source_lo",
+        "",
+    ),
+    Mutant(
+        "a product is rounded outward",
+        "provenance.sql:trace_back",
+        "(live.hi - live.target_lo) * live.source_kg / live.target_kg",
+        "((live.hi - live.target_lo) * live.source_kg + live.target_kg - 1) / live.target_kg",
+    ),
+    Mutant(
+        "a walk of the past sees later cuts",
+        "provenance.sql:trace_back",
+        "AND hole.seq > spoken.seq AND hole.seq <= $4",
+        "AND hole.seq > spoken.seq",
+    ),
+]
+
+
+@contextmanager
+def broken(mutant: Mutant) -> Iterator[None]:
+    """The rule is broken until the block ends; raises DoesNotFit."""
+    place, _, name = mutant.place.partition(":")
+    undo = list(_break_sentence(mutant, name) if place.endswith(".sql") else _break_function(mutant, place, name))
+    try:
+        yield
+    finally:
+        for owner, key, original in undo:
+            owner.__setitem__(key, original) if isinstance(owner, dict) else setattr(owner, key, original)
+
+
+def _break_sentence(mutant: Mutant, name: str) -> Iterator[tuple[dict[str, str], str, str]]:
+    capability = mutant.place.partition(".sql")[0]
+    original = sentences(capability)[name]
+    for module in _service():
+        found = vars(module).get("SQL")
+        if isinstance(found, dict) and found.get(name) == original:
+            found[name] = _changed(mutant, original)
+            yield found, name, original
+
+
+def _break_function(mutant: Mutant, place: str, name: str) -> Iterator[tuple[object, str, object]]:
+    module = import_module(place)
+    owner: object = module
+    *path, last = name.split(".")
+    for step in path:
+        owner = getattr(owner, step)
+    original = vars(owner)[last]
+    source = inspect.getsource(original.fget if isinstance(original, property) else original)
+    scope: dict[str, object] = {}
+    exec(_changed(mutant, textwrap.dedent(source)), vars(module), scope)
+    holders = [owner] if path else [each for each in _service() if vars(each).get(last) is original]
+    for holder in holders:
+        setattr(holder, last, scope[last])
+        yield holder, last, original
+
+
+def _service() -> list[ModuleType]:
+    return [module for name, module in list(sys.modules.items()) if name.startswith("service")]
+
+
+def _changed(mutant: Mutant, text: str) -> str:
+    if text.count(mutant.old) != 1:
+        raise DoesNotFit(mutant)
+    return text.replace(mutant.old, mutant.new)
+
+
+@cache
+def drawn() -> Sequence[History]:
+    """The same random histories for every mutant."""
+    found: list[History] = []
+
+    @settings(
+        max_examples=HISTORIES, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=QUIET
+    )
+    @given(history=histories())
+    def draw(history: History) -> None:
+        found.append(history)
+
+    draw()
+    return found
+
+
+async def catch(connection: Connection, mutant: Mutant) -> tuple[str, int] | None:
+    """The law that caught the mutant, and after how many histories; none where it survived."""
+    with broken(mutant):
+        for number, history in enumerate(drawn(), 1):
+            try:
+                await check(connection, history)
+            except Exception as error:
+                return law_of(error), number
+    return None
+
+
+async def _hunt(database_url: str) -> bool:
+    connection = await asyncpg.connect(database_url)
+    await prepare_connection(connection)
+    survived = 0
+    try:
+        for mutant in MUTANTS:
+            transaction = connection.transaction()
+            await transaction.start()
+            caught = await catch(connection, mutant)
+            await transaction.rollback()
+            survived += caught is None
+            law, number = caught or ("SURVIVED", len(drawn()))
+            print(f"{mutant.broken:<52} {number:>4}  {law}", flush=True)
+    finally:
+        await connection.close()
+    print(f"{len(MUTANTS) - survived} of {len(MUTANTS)} mutants were caught within {HISTORIES} histories")
+    return survived == 0
+
+
+def main() -> None:
+    """Hunt all mutants on servers of our own."""
+    with TemporaryDirectory(prefix="meisu-") as folder:
+        Path(folder).chmod(0o711)
+        with services(Path(folder) / "data", durable=False) as endpoints:
+            migrations.upgrade(endpoints.owner_database_url)
+            is_caught = asyncio.run(_hunt(endpoints.database_url))
+    sys.exit(not is_caught)
+
+
+if __name__ == "__main__":
+    main()
