@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format lock soak mutants load bench
+.PHONY: help demo serve test check rules format lock soak mutants load bench
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ check: $(VENV)/installed  ## style, types, layers, migrations
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint migrations/versions
 	$(BIN)/squawk --config .squawk.toml migrations/versions/*.sql
+
+rules: $(VENV)/installed  ## which tests stand for which rule of the notice, and for which case of real life
+	$(BIN)/python -m tests.rules
 
 format: $(VENV)/installed  ## put code and imports in order
 	$(BIN)/ruff check --fix .

@@ -47,6 +47,7 @@ CREATE TABLE run_output (
 
 ALTER TABLE lot ADD COLUMN output_id uuid;
 ALTER TABLE lot ADD CONSTRAINT a_product_comes_from_a_run FOREIGN KEY (output_id) REFERENCES run_output NOT VALID;
+-- squawk-ignore ban-drop-constraint
 ALTER TABLE lot DROP CONSTRAINT a_lot_has_one_paper;
 ALTER TABLE lot ADD CONSTRAINT a_lot_has_one_paper CHECK (num_nonnulls(contract_id, slip_id, output_id) = 1) NOT VALID;
 CREATE UNIQUE INDEX an_output_is_one_lot ON lot (output_id) WHERE output_id IS NOT NULL;
