@@ -90,17 +90,18 @@ class Weighbridges:
 
     grounds: Grounds
     database: Database
+    memory: Memory = field(default_factory=Memory)
 
     async def _run(self, batch: list[Sent]) -> Sequence[Weighed]:
-        async with self.database.transaction() as connection:
-            at = datetime.now(UTC)
-            return await weigh_all(connection, batch, at=at, sign=self.grounds.keys.current(Purpose.LEDGER))
+        async with self.database.steady_transaction() as connection:
+            sign = self.grounds.keys.current(Purpose.LEDGER)
+            return await weigh_all(connection, batch, at=datetime.now(UTC), sign=sign, memory=self.memory)
 
     async def rate(self, province: Province, seconds: float) -> float:
         """Loads a second that 64 callers have weighed, each one after the other."""
         async with self.database.transaction() as connection:
             await province.plan(connection, int(8_000 * seconds))
-        async with Batcher[Sent, Weighed]("bench", self._run).running() as batcher:
+        async with Batcher[Sent, Weighed]("bench", self._run, at_once=AT_ONCE).running() as batcher:
             return await _rate(seconds, lambda: _submit(batcher, province))
 
 

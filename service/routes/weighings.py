@@ -28,6 +28,7 @@ from service.keys import Purpose
 from service.routes.bodies import described, read_body
 from service.routes.fields import FIRST_YEAR, LAST_YEAR, refused
 from service.routes.idempotency import OnceDep
+from service.store.ledger import Memory
 
 router = APIRouter(prefix="/v1/weighings", tags=["weighings"])
 
@@ -150,14 +151,17 @@ _BODY = {
 def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
     """The batcher of this process: what waits is weighed in one transaction."""
 
+    memory = Memory()
+
     async def run(batch: list[Sent]) -> Sequence[Weighed]:
-        async with state.database.transaction() as connection:
+        async with state.database.steady_transaction() as connection:
             return await weigh_all(
                 connection,
                 batch,
                 at=state.clock.now(),
                 sign=state.keys.current(Purpose.LEDGER),
                 policies=state.policies,
+                memory=memory,
             )
 
     return Weighings(

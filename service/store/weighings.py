@@ -55,11 +55,6 @@ class Line:
     person_id: UUID
 
 
-async def steady(connection: Connection) -> None:
-    """Have this transaction's sentences planned once and for all; to be called before they are run."""
-    await connection.fetch(SQL["steady"])
-
-
 async def lock_stations(connection: Connection, station_ids: Collection[UUID]) -> dict[UUID, tuple[Station, Sequences]]:
     """The stations with their sequence numbers, locked in the order of their ids."""
     rows = await connection.fetch(SQL["lock_stations"], station_ids)

@@ -77,7 +77,6 @@ class Desk:
 
     async def lock(self, connection: Connection, sent: Sequence[Sent]) -> None:
         """The stations, then the tickets; then see which records are new."""
-        await weighings.steady(connection)
         locked = await weighings.lock_stations(connection, sorted({one.station_id for one in sent}))
         for station_id, (station, book) in locked.items():
             self._stations[station_id], self._books[station_id] = station, book

@@ -11,7 +11,7 @@ from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.units import Kilograms
 from service.domain.weighings import Leg
 from service.store.accounts import open_accounts
-from service.store.ledger import Posted, Signer, append, give_back
+from service.store.ledger import Memory, Posted, Signer, append, give_back
 from service.store.lots import open_lots
 
 
@@ -37,7 +37,12 @@ class Move:
 
 
 async def post_steps(
-    connection: Connection, steps: Sequence[Move | GiveBack], *, at: datetime, sign: Signer
+    connection: Connection,
+    steps: Sequence[Move | GiveBack],
+    *,
+    at: datetime,
+    sign: Signer,
+    memory: Memory | None = None,
 ) -> dict[UUID, Kilograms]:
     """Post the steps in order, and report the overdraws that they open and close; what lay beyond, by movement."""
     keys = {account for step in steps if isinstance(step, Move) for account in (step.leg.source, step.leg.target)}
@@ -47,6 +52,8 @@ async def post_steps(
     if lots:
         accounts |= {key: account for key, (_, account) in (await open_lots(connection, lots, at)).items()}
 
+    if any(isinstance(step, GiveBack) for step in steps):
+        memory = None  # it is for who posts once
     over_kg: dict[UUID, Kilograms] = {}
     waiting: list[Movement] = []
 
@@ -56,7 +63,7 @@ async def post_steps(
 
     async def flush() -> None:
         if waiting:
-            await keep(await append(connection, waiting, at=at, sign=sign))
+            await keep(await append(connection, waiting, at=at, sign=sign, memory=memory))
             waiting.clear()
 
     for step in steps:

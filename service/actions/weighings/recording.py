@@ -10,11 +10,17 @@ from service.actions.weighings.sent import Sent, Weighed
 from service.db import Connection
 from service.domain.policies import DEFAULTS, Policies
 from service.store import alerts, weighings
-from service.store.ledger import Signer
+from service.store.ledger import Memory, Signer
 
 
 async def weigh_all(
-    connection: Connection, sent: Sequence[Sent], *, at: datetime, sign: Signer, policies: Policies = DEFAULTS
+    connection: Connection,
+    sent: Sequence[Sent],
+    *,
+    at: datetime,
+    sign: Signer,
+    policies: Policies = DEFAULTS,
+    memory: Memory | None = None,
 ) -> list[Weighed]:
     """Keep what the scales said, judge it record by record, and post what moved.
 
@@ -31,7 +37,7 @@ async def weigh_all(
     answers = [desk.judge(one) for one in sent]
 
     await weighings.write(connection, desk.lines, desk.moved, desk.shipped, desk.books_used, at=at)
-    over_kg = await post_steps(connection, desk.steps, at=at, sign=sign)
+    over_kg = await post_steps(connection, desk.steps, at=at, sign=sign, memory=memory)
     for told, movement_ids in desk.charged:
         told.is_over = any(over_kg.get(movement_id) for movement_id in movement_ids)
     # Opened first: what one record of the batch told amiss another may have put right.

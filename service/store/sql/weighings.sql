@@ -124,13 +124,6 @@ WHERE w.ticket_id = ANY($1) AND w.direction = 'out' AND w.status = 'accepted'
 GROUP BY w.ticket_id, l.movement
 ORDER BY max(l.seq) DESC
 
--- name: steady
--- Has the sentences of this transaction planned once per connection and always by index: planning them anew for each batch takes
--- longer than running them, and a plan made while the tables were empty would stay. Locks nothing.
-SELECT
-    set_config('plan_cache_mode', 'force_generic_plan', TRUE), set_config('enable_seqscan', 'off', TRUE),
-    set_config('enable_hashjoin', 'off', TRUE), set_config('enable_mergejoin', 'off', TRUE)
-
 -- name: move
 -- Under the locks of the stations, tickets and contracts: where the weighings have brought tickets, contracts and books.
 WITH moved AS (
