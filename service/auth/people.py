@@ -7,30 +7,38 @@ from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi import Request
 from fastapi.responses import Response
 
 from service.actions import people as deeds
+from service.actions.devices import sign_in_device
 from service.actions.people import Ended, SignedIn
 from service.auth.attempts import Attempts, address_of
 from service.auth.passwords import Passwords, nobodys_hash
-from service.auth.tokens import LIFETIMES, LONGEST_LIFETIME, Audience, Tokens, Verified
+from service.auth.tokens import ALGORITHM, LIFETIMES, LONGEST_LIFETIME, Audience, Tokens, Verified
 from service.cache import Cache
 from service.db import Database
+from service.domain.devices import Device, is_timely
 from service.domain.people import check_password, normal_username
 from service.domain.permissions import Actor
 from service.domain.refusals import FormOutdated, NotSignedIn, PasswordWrong, SignInFailed
 from service.keys import KeyRing
 from service.settings import Settings
+from service.store.devices import find_devices
 from service.store.people import find_password, find_sign_in, is_anybody_there
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 CSRF_FIELD = "csrf_token"
 CSRF_HEADER = "x-csrf-token"
+DEVICE_AUDIENCE = "meisu"
+LONGEST_JTI = 100
+LAST_SECOND = 2**33
 
 
 class People:
@@ -90,6 +98,28 @@ class People:
             self._tokens.end_family(outcome.family, until)
             raise SignInFailed
         return outcome
+
+    async def sign_in_device(self, request: Request, assertion: str) -> SignedIn:
+        """Sign a station's device in by what it has signed (RFC 7523). Raises SignInFailed, DeviceNotApproved, DeviceRevoked.
+
+        A key cannot be guessed: only what does not fit it counts as a failure, so that a device may ask each minute
+        whether it has been approved.
+        """
+        address = address_of(request)
+        await self._attempts.check(f"device {address}", address)
+        at = datetime.now(UTC)
+        device_id = _device_of(assertion)
+        async with self._database.transaction(readonly=True) as connection:
+            device = (await find_devices(connection, [device_id])).get(device_id) if device_id else None
+        claims = _claims_of(assertion, device) if device else None
+        if device is None or claims is None:
+            await self._attempts.count(f"device {address}", address)
+            raise SignInFailed
+        issued_at, expires_at = (datetime.fromtimestamp(claims[name], UTC) for name in ("iat", "exp"))
+        if not is_timely(issued_at, expires_at, at=at):
+            raise SignInFailed
+        async with self._database.transaction() as connection:
+            return await sign_in_device(connection, device, claims["jti"], expires_at=expires_at, at=at)
 
     def access_token(self, signed_in: SignedIn) -> tuple[str, int]:
         """A bearer token and the seconds that it is good for."""
@@ -212,6 +242,37 @@ class People:
         if made and not given:
             # To the console and nowhere else: it is not to be found in any log.
             print(f"用户 / user: {deeds.FIRST_USERNAME}   密码 / password: {password}", flush=True)
+
+
+def _device_of(assertion: str) -> UUID | None:
+    try:
+        return UUID(jwt.decode(assertion, options={"verify_signature": False})["iss"])
+    except (jwt.InvalidTokenError, KeyError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def _claims_of(assertion: str, device: Device) -> dict[str, Any] | None:
+    """What a device has signed; its clock is judged elsewhere, since it may be wrong."""
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            assertion,
+            Ed25519PublicKey.from_public_bytes(device.public_key),
+            algorithms=[ALGORITHM],
+            audience=DEVICE_AUDIENCE,
+            issuer=str(device.id),
+            subject=str(device.id),
+            options={
+                "require": ["iss", "sub", "aud", "iat", "exp", "jti"],
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+            },
+        )
+    except jwt.InvalidTokenError:
+        return None
+    known = isinstance(claims["jti"], str) and 0 < len(claims["jti"]) <= LONGEST_JTI
+    times = all(type(claims[name]) is int and 0 < claims[name] < LAST_SECOND for name in ("iat", "exp"))
+    return claims if known and times else None
 
 
 def csrf_token(request: Request) -> str:

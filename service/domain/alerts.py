@@ -46,6 +46,7 @@ class Flag(StrEnum):
     YIELD_OUT_OF_BAND = "yield-out-of-band"
     STOPPED_PLANT = "stopped-plant"
     STATION_SILENT = "station-silent"
+    CAMERA_FAULT = "camera-fault"
     CLOCK_SKEW = "clock-skew"
     SEQUENCE_GAP = "sequence-gap"
 

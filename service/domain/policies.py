@@ -67,6 +67,10 @@ class Policies:
     never_weighed_hours: int = 24  # W07
     never_received_hours: int = 72  # W07
 
+    # Stations
+    station_late_minutes: int = 10  # without a heartbeat
+    station_down_minutes: int = 60  # from then on `station-silent` is open, and loads weighed meanwhile are listed
+
     # Plants
     yield_band_share: Fraction = Fraction(20, 100)  # P02
     stocktake_cap_share: Fraction = Fraction(2, 100)  # P02, E31: of what a lot received

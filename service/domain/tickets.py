@@ -218,6 +218,11 @@ class Ticket:
         return document_id
 
     @property
+    def contract_ids(self) -> tuple[UUID, ...]:
+        """The contracts that count the load: its own, and the one under which it is passed on (W12)."""
+        return tuple(key for key in (self.contract_id, self.onward_contract_id) if key is not None)
+
+    @property
     def year(self) -> int:
         """The quota year in which the ticket holds its kilograms."""
         return shanghai_year(self.valid_from)
@@ -241,6 +246,7 @@ class Journey:
     split_kg: Kilograms = Kilograms(0)  # went on by child tickets (W11)
     closed_kg: Kilograms = Kilograms(0)  # was left when the rest was closed
     refused_kg: Kilograms = Kilograms(0)  # the buyer did not take, of what its scale had weighed (E33)
+    back_at: datetime | None = None  # on the source's scale, as in_at on the destination's
 
     @property
     def is_open(self) -> bool:
@@ -249,8 +255,15 @@ class Journey:
 
     @property
     def on_board_kg(self) -> Kilograms:
-        """What the source's scale saw of this truck's load, less what went on by others or was closed (W11)."""
+        """What this truck still carries: of what the source's scale saw, or of what its buyer refused (W11, E33)."""
+        if self.in_kg is not None:
+            return self.refused_kg
         return Kilograms((self.out_kg or 0) - self.split_kg - self.closed_kg)
+
+    @property
+    def counted_kg(self) -> Kilograms:
+        """What its contract counts as shipped with this ticket: what went on under another counts there."""
+        return Kilograms((self.out_kg or 0) - self.split_kg)
 
 
 _USED = frozenset({TicketState.DELIVERED, TicketState.RETURNED})

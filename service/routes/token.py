@@ -10,37 +10,42 @@ from service.domain.refusals import MalformedBody
 
 router = APIRouter(tags=["token"])
 
-GrantType = Annotated[Literal["password", "refresh_token"], Form()]
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+GrantType = Annotated[Literal["password", "refresh_token", "urn:ietf:params:oauth:grant-type:jwt-bearer"], Form()]
 Text = Annotated[str | None, Form(max_length=4096)]
 
 
 class TokenOut(BaseModel):
-    """An access token, and the refresh token for the next one."""
+    """An access token, and the refresh token for the next one; a device has none, it signs for the next."""
 
     access_token: str
-    refresh_token: str
+    refresh_token: str | None = None
     token_type: Literal["Bearer"]
     expires_in: int
 
 
-@router.post("/v1/token")
+@router.post("/v1/token", response_model_exclude_none=True)
 async def give_token(
     request: Request,
     grant_type: GrantType,
     username: Text = None,
     password: Text = None,
     refresh_token: Text = None,
+    assertion: Text = None,
 ) -> TokenOut:
-    """Sign in with a password, or trade a refresh token for the next; each refresh token is good for one use."""
+    """Sign in with a password or a device's assertion (RFC 7523), or trade a refresh token, good for one use, for the next."""
     people: People = request.app.state.people
     if grant_type == "password":
         signed_in = await people.sign_in(request, _given("username", username), _given("password", password))
+    elif grant_type == JWT_BEARER:
+        signed_in = await people.sign_in_device(request, _given("assertion", assertion))
     else:
         signed_in = await people.refresh(_given("refresh_token", refresh_token))
     access_token, expires_in = people.access_token(signed_in)
     return TokenOut(
         access_token=access_token,
-        refresh_token=signed_in.refresh_token or "",
+        refresh_token=signed_in.refresh_token,
         token_type="Bearer",  # noqa: S106 — the name of a scheme
         expires_in=expires_in,
     )

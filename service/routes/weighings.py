@@ -28,6 +28,7 @@ from service.keys import Purpose
 from service.routes.bodies import described, read_body
 from service.routes.fields import FIRST_YEAR, LAST_YEAR, refused
 from service.routes.idempotency import OnceDep
+from service.routes.signed import MARK, SignedIn, read_lines
 from service.store.ledger import Memory
 
 router = APIRouter(prefix="/v1/weighings", tags=["weighings"])
@@ -85,6 +86,10 @@ class RecordIn(BaseModel):
     manual_reason: Annotated[str, AfterValidator(_words)] | None = None
     second_person: Annotated[str, AfterValidator(_words)] | None = None
     tare_source: Literal["fresh", "stored"] = "fresh"
+    axles: Annotated[int, Field(ge=2, le=20)] | None = None
+    mgo_per_mille: Annotated[int, Field(ge=0, le=1_000)] | None = None
+    reading: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    stable: bool | None = None
 
     def record(self) -> Record:
         """The record as the rules take it."""
@@ -102,6 +107,10 @@ class RecordIn(BaseModel):
             self.manual_reason,
             self.second_person,
             self.tare_source,
+            self.axles,
+            self.mgo_per_mille,
+            self.reading,
+            self.stable,
         )
 
 
@@ -112,6 +121,15 @@ class SendingIn(BaseModel):
 
     sent_at: _Moment | None = None
     records: Annotated[list[RecordIn], Field(min_length=1, max_length=MOST_RECORDS)]
+
+
+class MixedIn(BaseModel):
+    """Records of which devices have signed some: each is read by itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    sent_at: _Moment | None = None
+    records: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MOST_RECORDS)]
 
 
 class ResultOut(BaseModel):
@@ -133,15 +151,18 @@ class ResultsOut(BaseModel):
 
 _ONE: TypeAdapter[RecordIn] = TypeAdapter(RecordIn)
 _MANY: TypeAdapter[SendingIn] = TypeAdapter(SendingIn)
+_MIXED: TypeAdapter[MixedIn] = TypeAdapter(MixedIn)
+_BARE: TypeAdapter[SignedIn] = TypeAdapter(SignedIn)
+_LINE = {"oneOf": [_ONE.json_schema(), _BARE.json_schema()]}
 _BODY = {
     "oneOf": [
-        _ONE.json_schema(),
+        *_LINE["oneOf"],
         {
             "type": "object",
             "required": ["records"],
             "properties": {
                 "sent_at": {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]},
-                "records": {"type": "array", "minItems": 1, "maxItems": MOST_RECORDS, "items": _ONE.json_schema()},
+                "records": {"type": "array", "minItems": 1, "maxItems": MOST_RECORDS, "items": _LINE},
             },
         },
     ]
@@ -205,13 +226,35 @@ async def read_sent(request: Request, actor: Actor) -> list[Sent]:
     if actor.station_id is None:
         raise NotAllowed
     raw = await request.body()
+    if MARK in raw:
+        return await _read_signed(request, actor.station_id, actor.person_id, has_many=b'"records"' in raw)
     if b'"records"' in raw:
         sending = await read_body(request, _MANY)
         records = sending.records
-        offset = request.app.state.clock.now() - sending.sent_at if sending.sent_at else timedelta()
+        offset = _offset(request, sending.sent_at)
     else:
         records, offset = [await read_body(request, _ONE)], timedelta()
     return [Sent(actor.station_id, actor.person_id, offset, record.record()) for record in records]
+
+
+async def _read_signed(request: Request, station_id: UUID, person_id: UUID, *, has_many: bool) -> list[Sent]:
+    if has_many:
+        sending = await read_body(request, _MIXED)
+        offset = _offset(request, sending.sent_at)
+        lines = await read_lines(request, sending.records, _ONE, station_id, within=("records",))
+    else:
+        bare = await read_body(request, _BARE)
+        offset = timedelta()
+        lines = await read_lines(request, [bare.model_dump()], _ONE, station_id, within=())
+    return [
+        Sent(station_id, person_id, offset, line.record.record(), line.device_id, line.jws, line.refusal)
+        for line in lines
+    ]
+
+
+def _offset(request: Request, sent_at: datetime | None) -> timedelta:
+    at: datetime = request.app.state.clock.now()
+    return at - sent_at if sent_at else timedelta()
 
 
 def _result(weighed: Weighed) -> dict[str, Any]:

@@ -46,6 +46,21 @@ def text_field(text: str | None) -> bytes:
     return len(written).to_bytes(4) + written
 
 
+def integer_field(number: int | None) -> bytes:
+    """An integer, or null."""
+    return _NULL if number is None else b"\0\0\0\4" + number.to_bytes(4, signed=True)
+
+
+def bigint_field(number: int | None) -> bytes:
+    """A bigint, or null."""
+    return _NULL if number is None else b"\0\0\0\x08" + number.to_bytes(8, signed=True)
+
+
+def boolean_field(value: bool | None) -> bytes:
+    """A boolean, or null."""
+    return _NULL if value is None else b"\0\0\0\1" + bytes([value])
+
+
 def uuid_field(uuid: UUID | None) -> bytes:
     """A uuid, or null."""
     return _NULL if uuid is None else b"\0\0\0\x10" + uuid.bytes

@@ -12,6 +12,7 @@ from service.domain.permissions import Actor
 from service.domain.revocations import MOST_AT_ONCE, Revocation, Revocations, RevokedBecause
 from service.domain.ticket_acts import Act
 from service.domain.tickets import Ticket, TicketState
+from service.domain.units import Kilograms
 from service.store.sentences import sentences
 
 SQL = sentences("ticket_acts")
@@ -36,6 +37,16 @@ async def keep(connection: Connection, acts: Sequence[Act], *, at: datetime, act
 async def acts_of(door: Door, ticket_id: UUID) -> Sequence[Record]:
     """What was done to a ticket, oldest first."""
     return await door.fetch(SQL["acts_of"], ticket_id)
+
+
+async def find_write_offs(
+    connection: Connection, ticket_ids: Collection[UUID]
+) -> dict[UUID, list[tuple[UUID, Kilograms]]]:
+    """The movements by which officers wrote loads off as lost, by ticket."""
+    found: dict[UUID, list[tuple[UUID, Kilograms]]] = {ticket_id: [] for ticket_id in ticket_ids}
+    for row in await connection.fetch(SQL["find_write_offs"], list(ticket_ids)):
+        found[row["ticket_id"]].append((row["movement"], Kilograms(row["kg"])))
+    return found
 
 
 async def reprint(connection: Connection, ticket: Ticket, key_id: int) -> None:

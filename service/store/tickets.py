@@ -71,6 +71,7 @@ def _journey(row: Record | Mapping[str, Any]) -> Journey:
         Kilograms(row["split_kg"]),
         Kilograms(row["closed_kg"]),
         Kilograms(row["refused_kg"]),
+        row["back_at"],
     )
 
 

@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
+from uuid_utils.compat import uuid7
+
 from service.db import Connection
 from service.domain.policies import Policies
 from service.domain.tickets import Journey
@@ -15,7 +18,10 @@ from service.domain.weighings import Direction, Event, Record, Sequences, Source
 from service.store import pledges
 from service.store.copying import (
     array_of,
+    bigint_field,
+    boolean_field,
     copy_into,
+    integer_field,
     json_field,
     microseconds,
     text_field,
@@ -52,6 +58,17 @@ class Line:
     record: Record
     occurred_at: datetime
     ticket_id: UUID | None
+    person_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record that is no weighing, as it was sent, and why."""
+
+    station_id: UUID
+    record_id: UUID
+    sent: str
+    problem: dict[str, Any]
     person_id: UUID
 
 
@@ -227,11 +244,34 @@ async def write(
     )
 
 
+async def keep_signatures(connection: Connection, signed: Sequence[tuple[UUID, UUID, str]]) -> None:
+    """Keep what devices have signed, by weighing; what is kept already stays."""
+    if signed:
+        await connection.execute(SQL["keep_signatures"], *(list(column) for column in zip(*signed, strict=True)))
+
+
+async def keep_refused(connection: Connection, refused: Sequence[Refused], *, at: datetime) -> None:
+    """Keep records that were refused for the auditor; the same one sent again is kept once (W05)."""
+    if refused:
+        await connection.execute(
+            SQL["keep_refused"],
+            [uuid7() for _ in refused],
+            [one.station_id for one in refused],
+            [one.record_id for one in refused],
+            [one.sent for one in refused],
+            [orjson.dumps(one.problem, default=str).decode() for one in refused],
+            [one.person_id for one in refused],
+            at,
+        )
+
+
 _COLUMNS = (
     "id", "station_id", "record_id", "body_hash", "sequence", "gross_kg", "tare_kg", "net_kg", "manual",
     "weighed_at", "occurred_at", "recorded_at", "person_id", "direction", "ticket_id", "ticket_text", "plate", "grade",
     "manual_reason", "second_person", "tare_source", "status", "duplicate_of", "problem", "flags", "movement_ids",
+    "axles", "mgo_per_mille", "reading", "stable",
 )  # fmt: skip
+_NO_EXTRAS = b"\xff\xff\xff\xff" * 4
 _FIXED = struct.Struct(">h" + "i16s" * 3 + "i32s" + "iq" * 4 + "i?" + "iq" * 3 + "i16s")
 
 
@@ -258,5 +298,15 @@ def _row(line: Line, recorded_at: int) -> bytes:
             json_field(told.problem),
             texts_field(told.flags),
             uuids_field(told.movement_ids),
+            _NO_EXTRAS
+            if record.has_no_extras
+            else b"".join(
+                (
+                    integer_field(record.axles),
+                    integer_field(record.mgo_per_mille),
+                    bigint_field(record.reading),
+                    boolean_field(record.stable),
+                )
+            ),
         )
     )

@@ -36,8 +36,8 @@ from service.domain.weighings import (
     named_ticket,
     weigh,
 )
-from service.store import tickets, weighings
-from service.store.weighings import Line, Told
+from service.store import ticket_acts, tickets, weighings
+from service.store.weighings import Line, Refused, Told
 
 _TARES_KNOWN = 3
 """From so many fresh tares on, a plate has a usual one."""
@@ -64,11 +64,14 @@ class Desk:
         self._tares: dict[str, list[tuple[datetime, int]]] = {}
         self._on_the_road: dict[str, set[UUID]] = {}
         self._shipments: dict[UUID, list[tuple[UUID, Kilograms]]] = {}
+        self._write_offs: dict[UUID, list[tuple[UUID, Kilograms]]] = {}
         self._changed_terms: set[UUID] = set()
         self._gaps: set[UUID] = set()
         self.lines: list[Line] = []
         self.moved: dict[UUID, Journey] = {}
         self.steps: list[Move | GiveBack] = []
+        self.signed: dict[UUID, tuple[UUID, UUID, str]] = {}
+        self.refused: list[Refused] = []
         self.charged: list[tuple[Told, list[UUID]]] = []
         self.alerts: list[Alert] = []
         self.overshipped: dict[int, set[UUID]] = defaultdict(set)
@@ -92,7 +95,7 @@ class Desk:
         self._fresh = [
             (one, one.record.weighed_at + one.offset)
             for one in sent
-            if one.key not in self._told and impossible(one.record, self._policies) is None
+            if one.refusal is None and one.key not in self._told and impossible(one.record, self._policies) is None
         ]
 
     async def read(self, connection: Connection) -> None:
@@ -105,7 +108,7 @@ class Desk:
         for (station_id, direction), event, told in await weighings.find_events(connection, events, self._policies):
             self._remember(station_id, direction, event, told)
         self._terms = await weighings.lock_terms(
-            connection, sorted({ticket.contract_id for _, _, ticket in found if ticket.contract_id})
+            connection, sorted({contract_id for _, _, ticket in found for contract_id in ticket.contract_ids})
         )
         self._sources = await weighings.find_sources(
             connection,
@@ -120,13 +123,19 @@ class Desk:
             self._on_the_road = await weighings.find_on_the_road(connection, plates)
         if returning := {ticket.id for record, _, ticket in found if record.direction is Direction.BACK}:
             self._shipments = await weighings.find_shipments(connection, returning)
+        if lost := {ticket.id for _, _, ticket in found if self._journeys[ticket.id].state is TicketState.LOST}:
+            self._write_offs = await ticket_acts.find_write_offs(connection, lost)
 
     def judge(self, sent: Sent) -> Answer:
         """What becomes of one record."""
         record, body_hash = sent.record, sent.record.body_hash
-        if known := self._told.get(sent.key):
-            if known.body_hash != body_hash:
-                return Answer(known, refusal=IdReused())
+        known = self._told.get(sent.key)
+        refusal = sent.refusal or (IdReused() if known and known.body_hash != body_hash else None)
+        if refusal is not None:
+            self.refused.append(sent.refused_for(refusal))
+            return Answer(known or Told(sent.record.id, *sent.key, body_hash, Status.REFUSED), refusal=refusal)
+        if known is not None:
+            self._sign(sent, known)
             return Answer(known, first=self._firsts.get(known.id), is_repeated=True)
         told = Told(uuid7(), sent.station_id, record.id, body_hash, Status.ACCEPTED)
         self._told[sent.key] = told
@@ -137,6 +146,7 @@ class Desk:
         ticket = self._ticket_of(record)
         line = Line(told, record, record.weighed_at + sent.offset, ticket.id if ticket else None, sent.person_id)
         self.lines.append(line)
+        self._sign(sent, told)
         if refusal := impossible(record, self._policies):
             told.status, told.problem = Status.REFUSED, {"code": refusal.code, "facts": refusal.facts}
             return Answer(told)
@@ -147,6 +157,10 @@ class Desk:
 
         self._weigh(sent, line, ticket, is_broken)
         return Answer(told)
+
+    def _sign(self, sent: Sent, told: Told) -> None:
+        if sent.jws is not None and sent.device_id is not None:
+            self.signed[told.id] = (told.id, sent.device_id, sent.jws)
 
     @property
     def shipped(self) -> list[Terms]:
@@ -208,6 +222,8 @@ class Desk:
                 else None,
                 usual_tare_kg,
                 bool(on_the_road and ticket and on_the_road - {ticket.id}),
+                self._revoked_at(record, ticket),
+                self._terms[ticket.onward_contract_id] if ticket and ticket.onward_contract_id else None,
             ),
             self._policies,
         )
@@ -217,6 +233,14 @@ class Desk:
         self._plan(line, ticket, outcome)
         if outcome.flags:
             self.alerts += alerts_of(line, station, ticket, outcome, has_gap=self._books[station.id].has_gap)
+
+    def _revoked_at(self, record: Record, ticket: Ticket | None) -> datetime | None:
+        """When the print that the record names was revoked, if another has replaced it (E37)."""
+        if ticket is None or not ticket.earlier_prints or record.ticket is None:
+            return None
+        naming = self._namings[record.ticket]
+        scanned = ticket.find_print(naming.digits) if naming and naming.digits else None
+        return scanned.revoked_at if scanned else None
 
     def _usual_tare(self, record: Record, occurred_at: datetime) -> int | None:
         known = self._tares[record.plate]
@@ -234,14 +258,14 @@ class Desk:
                 on_the_road.add(ticket.id)
             else:
                 on_the_road.discard(ticket.id)
-        if ticket.contract_id and (outcome.shipped_kg or outcome.received_kg):
-            terms = self._terms[ticket.contract_id]
-            self._terms[ticket.contract_id] = replace(
+        for contract_id in ticket.contract_ids if outcome.shipped_kg or outcome.received_kg else ():
+            terms = self._terms[contract_id]
+            self._terms[contract_id] = replace(
                 terms,
                 shipped_kg=Kilograms(terms.shipped_kg + outcome.shipped_kg),
                 received_kg=Kilograms(terms.received_kg + outcome.received_kg),
             )
-            self._changed_terms.add(ticket.contract_id)
+            self._changed_terms.add(contract_id)
         if ticket.mine_id and outcome.beyond_contract_kg:
             self.overshipped[shanghai_year(occurred_at)].add(ticket.mine_id)
         self._settled += [(flag, "ticket", str(ticket.id)) for flag in outcome.settled]
@@ -252,6 +276,10 @@ class Desk:
         if not outcome.legs and not outcome.give_back_kg:
             return
         fact = fact_of(told.id, told.station_id, told.body_hash)
+        if ticket is not None and outcome.recovers:
+            for movement_id, kg in self._write_offs.pop(ticket.id, []):
+                told.movement_ids.append(movement_id)
+                self.steps.append(GiveBack(movement_id, kg, occurred_at, fact))
         left_kg = outcome.give_back_kg
         if ticket is not None and left_kg:
             for movement_id, kg in self._shipments[ticket.id]:

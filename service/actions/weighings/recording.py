@@ -37,6 +37,8 @@ async def weigh_all(
     answers = [desk.judge(one) for one in sent]
 
     await weighings.write(connection, desk.lines, desk.moved, desk.shipped, desk.books_used, at=at)
+    await weighings.keep_signatures(connection, list(desk.signed.values()))
+    await weighings.keep_refused(connection, desk.refused, at=at)
     over_kg = await post_steps(connection, desk.steps, at=at, sign=sign, memory=memory)
     for told, movement_ids in desk.charged:
         told.is_over = any(over_kg.get(movement_id) for movement_id in movement_ids)

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+import orjson
+
 from service.domain.alerts import Flag
 from service.domain.refusals import Refusal
 from service.domain.weighings import ImpossibleWeight, Record, Status
-from service.store.weighings import Told
+from service.store.weighings import Refused, Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +21,20 @@ class Sent:
     person_id: UUID
     offset: timedelta
     record: Record
+    device_id: UUID | None = None
+    jws: str | None = None  # what the device has signed, when it did
+    refusal: Refusal | None = None  # why that is not its signature
 
     @property
     def key(self) -> tuple[UUID, UUID]:
         """What names the record for ever."""
         return (self.station_id, self.record.id)
+
+    def refused_for(self, refusal: Refusal) -> Refused:
+        """What is kept of it for the auditor: who sent what, and why it is no weighing (W05)."""
+        sent = self.jws or orjson.dumps(self.record).decode()
+        problem = {"code": refusal.code, "facts": refusal.facts}
+        return Refused(self.station_id, self.record.id, sent, problem, self.person_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,3 +68,5 @@ class Circumstances:
     source: Source | None = None  # of the ticket's mine
     usual_tare_kg: int | None = None
     another_is_on_the_road: bool = False  # another ticket of this plate
+    revoked_at: datetime | None = None  # when the print that was scanned was replaced because it was lost (E37)
+    onward_terms: Terms | None = None  # of the contract under which the buyer passes the load on (W12)

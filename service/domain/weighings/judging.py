@@ -4,15 +4,24 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from service.domain.alerts import Flag
-from service.domain.ledger import AccountKey, AccountKind
 from service.domain.policies import DEFAULTS, Policies
 from service.domain.tickets import Journey, Ticket, TicketState
 from service.domain.units import Kilograms, shanghai_day, shanghai_year
 from service.domain.weighings.circumstances import Circumstances
-from service.domain.weighings.legs import is_suspense, legs_of_the_gap, legs_of_the_load, quota_of, unlawful_legs
+from service.domain.weighings.legs import (
+    is_suspense,
+    legs_of_the_arrival,
+    legs_of_the_gap,
+    legs_of_the_load,
+    lot_of,
+    quota_of,
+    unlawful_legs,
+)
 from service.domain.weighings.outcomes import Leg, Outcome
 from service.domain.weighings.records import Direction, Record
 from service.domain.weighings.signs import flags_of_the_contract, flags_of_the_scale, flags_of_the_ticket
+
+_VOID = frozenset({TicketState.CANCELLED, TicketState.LOST})
 
 
 def weigh(record: Record, seen: Circumstances, policies: Policies = DEFAULTS) -> Outcome:
@@ -23,9 +32,8 @@ def weigh(record: Record, seen: Circumstances, policies: Policies = DEFAULTS) ->
         flags.append(Flag.UNKNOWN_TICKET if record.ticket else Flag.NO_TICKET)
         return Outcome(tuple(flags), unlawful_legs(record, seen) if record.direction is Direction.OUT else ())
     flags += flags_of_the_ticket(record, ticket, seen)
-    if seen.journey.state is TicketState.CANCELLED and _is_after(seen.occurred_at, seen.journey.ended_at):
-        # A cancelled paper is none; what was weighed before it was cancelled travels lawfully.
-        flags.append(Flag.NO_TICKET)
+    if void := _why_void(record, seen):
+        flags.append(void)
         return Outcome(tuple(flags), unlawful_legs(record, seen) if record.direction is Direction.OUT else ())
     match record.direction:
         case Direction.OUT:
@@ -36,9 +44,28 @@ def weigh(record: Record, seen: Circumstances, policies: Policies = DEFAULTS) ->
             return _weigh_back(record, ticket, seen, flags, policies)
 
 
+def _why_void(record: Record, seen: Circumstances) -> Flag | None:
+    """Why a ticket of ours is no paper for this load; what was weighed before it was void travels lawfully."""
+    journey = seen.journey
+    if journey.state is TicketState.HELD:
+        return Flag.NO_TICKET
+    never_left = journey.out_kg is None and journey.in_kg is None
+    if journey.state in _VOID and never_left and _is_after(seen.occurred_at, journey.ended_at):
+        return Flag.NO_TICKET
+    # A paper that was reported lost lets nothing leave; what has left under the ticket may arrive with either paper.
+    if record.direction is Direction.OUT and _is_after(seen.occurred_at, seen.revoked_at):
+        return Flag.TICKET_REVOKED
+    return None
+
+
 def _weigh_out(record: Record, ticket: Ticket, seen: Circumstances, flags: list[Flag], policies: Policies) -> Outcome:
     journey, terms = seen.journey, seen.terms
     net_kg = Kilograms(record.net_kg)
+    if ticket.parent_id is not None and seen.station.mine_id != ticket.mine_id:
+        # What another truck took over was weighed when it left the mine; a yard's scale on the way only checks it.
+        if abs(net_kg - journey.on_board_kg) > policies.transit_tolerance(journey.on_board_kg):
+            flags.append(Flag.WEIGHT_GAP)
+        return Outcome(tuple(flags))
     if journey.out_kg is not None or journey.state is TicketState.RETURNED:
         return Outcome((*flags, Flag.TICKET_REUSED), unlawful_legs(record, seen))
     if seen.another_is_on_the_road:
@@ -52,6 +79,9 @@ def _weigh_out(record: Record, ticket: Ticket, seen: Circumstances, flags: list[
     if terms is not None:
         beyond_kg = Kilograms(min(net_kg, max(0, terms.shipped_kg + net_kg - terms.kg)))
         flags += flags_of_the_contract(terms, beyond_kg, seen)
+    if seen.onward_terms is not None:
+        over_kg = Kilograms(min(net_kg, max(0, seen.onward_terms.shipped_kg + net_kg - seen.onward_terms.kg)))
+        flags += [flag for flag in flags_of_the_contract(seen.onward_terms, over_kg, seen) if flag not in flags]
     legs = legs_of_the_load(ticket, terms, net_kg, seen.occurred_at)
     if ticket.source_id is None and any(is_suspense(leg.source) for leg in legs):
         flags.append(Flag.ORIGIN_UNPROVEN)
@@ -83,26 +113,20 @@ def _weigh_in(record: Record, ticket: Ticket, seen: Circumstances, flags: list[F
         flags.append(Flag.STATION_BYPASS)
         left_at = seen.occurred_at
     else:
-        if abs(journey.out_kg - net_kg) > policies.transit_tolerance(journey.out_kg):
+        if abs(journey.on_board_kg - net_kg) > policies.transit_tolerance(journey.on_board_kg):
             flags.append(Flag.WEIGHT_GAP)
         left_at = journey.out_at
-        legs = legs_of_the_gap(ticket, journey.out_kg, net_kg, left_at)
-    lot = AccountKey(
-        AccountKind.LOT,
-        owner_id=ticket.buyer_id,
-        document_id=ticket.document_id,
-        grade=ticket.grade,
-        year=shanghai_year(left_at),
-    )
+        legs = legs_of_the_gap(ticket, journey.on_board_kg, net_kg, left_at)
     arrived = replace(
         journey, state=TicketState.DELIVERED, in_kg=net_kg, in_at=seen.occurred_at, ended_at=seen.recorded_at
     )
     overdue_at = left_at + timedelta(hours=policies.never_received_hours)
     return Outcome(
         tuple(flags),
-        (*legs, Leg(ticket.account, lot, net_kg)),
+        (*legs, *legs_of_the_arrival(ticket, net_kg, left_at)),
         arrived,
         received_kg=net_kg,
+        recovers=_was_written_off(journey),
         settled=(Flag.NEVER_RECEIVED,) if seen.recorded_at > overdue_at else (),
     )
 
@@ -115,17 +139,28 @@ def _weigh_back(record: Record, ticket: Ticket, seen: Circumstances, flags: list
         return Outcome((*flags, Flag.TICKET_REUSED))
     if journey.out_kg is None or journey.out_at is None:
         return Outcome((*flags, Flag.STATION_BYPASS))
-    if journey.in_kg is not None:
+    if journey.in_kg is not None and not journey.refused_kg:
         return _weigh_back_a_part(ticket, journey, net_kg, seen, flags)
-    if abs(journey.out_kg - net_kg) > policies.transit_tolerance(journey.out_kg):
+    if journey.back_kg is not None or not journey.on_board_kg:
+        return Outcome((*flags, Flag.TICKET_REUSED))
+    if abs(journey.on_board_kg - net_kg) > policies.transit_tolerance(journey.on_board_kg):
         flags.append(Flag.WEIGHT_GAP)
-    returned = Kilograms(min(net_kg, journey.out_kg))
+    returned = Kilograms(min(net_kg, journey.on_board_kg))
+    # What the buyer kept makes it a delivery; only the refused part has come back (E33).
+    kept_a_part = (journey.in_kg or 0) > journey.refused_kg
+    legs = legs_of_the_gap(ticket, journey.on_board_kg, returned, journey.out_at)
+    if ticket.parent_id is not None and ticket.mine_id is not None:
+        # It came out of another truck's load, which has ended: an ordinary movement credits the quota.
+        legs = (*legs, Leg(ticket.account, quota_of(ticket, shanghai_year(journey.out_at)), returned))
+    state = TicketState.DELIVERED if kept_a_part else TicketState.RETURNED
     return Outcome(
         tuple(flags),
-        legs_of_the_gap(ticket, journey.out_kg, returned, journey.out_at),
-        replace(journey, state=TicketState.RETURNED, back_kg=net_kg, ended_at=seen.recorded_at),
-        give_back_kg=returned,
-        shipped_kg=Kilograms(-journey.out_kg),
+        legs,
+        replace(journey, state=state, back_kg=net_kg, back_at=seen.occurred_at, ended_at=seen.recorded_at),
+        give_back_kg=Kilograms(0) if ticket.parent_id is not None else returned,
+        shipped_kg=Kilograms(-min(journey.refused_kg, journey.counted_kg) if kept_a_part else -journey.counted_kg),
+        recovers=_was_written_off(journey),
+        settled=(Flag.NEVER_RECEIVED,),
     )
 
 
@@ -136,15 +171,13 @@ def _weigh_back_a_part(
     flags.append(Flag.WEIGHT_GAP)
     if ticket.source_account is None or journey.out_at is None or journey.back_kg is not None:
         return Outcome(tuple(flags))
-    lot = AccountKey(
-        AccountKind.LOT,
-        owner_id=ticket.buyer_id,
-        document_id=ticket.document_id,
-        grade=ticket.grade,
-        year=shanghai_year(journey.out_at),
-    )
+    lot = lot_of(ticket, journey.out_at)
     legs = (Leg(lot, quota_of(ticket, shanghai_year(journey.out_at)), net_kg),)
-    return Outcome(tuple(flags), legs, replace(journey, back_kg=net_kg), received_kg=Kilograms(-net_kg))
+    return Outcome(tuple(flags), legs, replace(journey, back_kg=net_kg, back_at=seen.occurred_at), received_kg=Kilograms(-net_kg))
+
+
+def _was_written_off(journey: Journey) -> bool:
+    return journey.state is TicketState.LOST and bool(journey.on_board_kg)
 
 
 def _is_after(at: datetime, ended_at: datetime | None) -> bool:

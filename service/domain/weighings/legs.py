@@ -42,6 +42,26 @@ def legs_of_the_gap(ticket: Ticket, out_kg: Kilograms, in_kg: Kilograms, left_at
     return (Leg(account, ticket.account, Kilograms(-gap_kg)),) if gap_kg else ()
 
 
+def lot_of(ticket: Ticket, left_at: datetime) -> AccountKey:
+    """The lot in which a ticket's load ends: the buyer's, or that of the firm to which the buyer passes it on (W12)."""
+    return AccountKey(
+        AccountKind.LOT,
+        owner_id=ticket.onward_buyer_id or ticket.buyer_id,
+        document_id=ticket.onward_contract_id or ticket.document_id,
+        grade=ticket.grade,
+        year=shanghai_year(left_at),
+    )
+
+
+def legs_of_the_arrival(ticket: Ticket, net_kg: Kilograms, left_at: datetime) -> tuple[Leg, ...]:
+    """From the load into the lot; through an account of this ticket in the name of a trader that passes it on (W12)."""
+    lot = lot_of(ticket, left_at)
+    if ticket.onward_contract_id is None:
+        return (Leg(ticket.account, lot, net_kg),)
+    passed = AccountKey(AccountKind.LOAD, owner_id=ticket.buyer_id, document_id=ticket.id)
+    return (Leg(ticket.account, passed, net_kg), Leg(passed, lot, net_kg))
+
+
 def unlawful_legs(record: Record, seen: Circumstances) -> tuple[Leg, ...]:
     """The ore did leave, without a paper: out of the source's suspense, until an officer settles it (W06)."""
     ticket, station = seen.ticket, seen.station

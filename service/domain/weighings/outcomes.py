@@ -29,4 +29,5 @@ class Outcome:
     shipped_kg: Kilograms = Kilograms(0)  # what the contract has shipped more, or less
     received_kg: Kilograms = Kilograms(0)
     beyond_contract_kg: Kilograms = Kilograms(0)
+    recovers: bool = False  # what an officer wrote off as lost has turned up: its writing off is cut first
     settled: tuple[Flag, ...] = ()  # provisional flags of the ticket that this weighing has explained

@@ -60,6 +60,10 @@ class Record:
     manual_reason: str | None
     second_person: str | None
     tare_source: str
+    axles: int | None = None
+    mgo_per_mille: int | None = None  # what an analysis on the spot said
+    reading: int | None = None  # the indicator's own number
+    stable: bool | None = None  # whether the indicator stood still
 
     @property
     def net_kg(self) -> int:
@@ -67,9 +71,14 @@ class Record:
         return self.gross_kg - self.tare_kg
 
     @property
+    def has_no_extras(self) -> bool:
+        """Whether it says nothing of axles, analysis and indicator."""
+        return self.axles is self.mgo_per_mille is self.reading is self.stable is None
+
+    @property
     def body_hash(self) -> bytes:
         """SHA-256 of all that the record says but its id: the same record sent again has the same."""
-        said = [
+        said: list[object] = [
             self.sequence,
             self.ticket,
             self.direction.value,
@@ -83,6 +92,9 @@ class Record:
             self.second_person,
             self.tare_source,
         ]
+        if not self.has_no_extras:
+            # Records from before these could be said keep their hash.
+            said += [self.axles, self.mgo_per_mille, self.reading, self.stable]
         return hashlib.sha256(orjson.dumps(said)).digest()
 
 

@@ -175,6 +175,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "yield-out-of-band": _("Yield out of band"),
             "stopped-plant": _("Delivered to a stopped plant"),
             "station-silent": _("Station silent"),
+            "camera-fault": _("Camera down or tampered with"),
             "clock-skew": _("Station clock wrong"),
             "sequence-gap": _("Gap in the station's numbers"),
         },

@@ -53,3 +53,7 @@ WHERE EXISTS (SELECT FROM ticket WHERE ticket.key_id = k.key_id AND ticket.valid
 -- name: acts_of
 -- Locks nothing; leans on act_by_ticket, oldest first.
 SELECT kind, kg, facts, reason, done_at FROM ticket_act WHERE ticket_id = $1 ORDER BY id
+
+-- name: find_write_offs
+-- Locks nothing; leans on act_by_ticket.
+SELECT ticket_id, movement_ids[1] AS movement, kg FROM ticket_act WHERE ticket_id = ANY($1) AND kind = 'written-off'

@@ -149,3 +149,17 @@ UPDATE station_book
 SET seen = b.seen::int8multirange
 FROM unnest($12::text::uuid[], $13::text[]) AS b (station_id, seen)
 WHERE station_book.station_id = b.station_id
+
+-- name: keep_signatures
+-- Leans on a_weighing_is_signed_once.
+INSERT INTO signature (weighing_id, device_id, jws)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[])
+ON CONFLICT DO NOTHING
+
+-- name: keep_refused
+-- Leans on a_refusal_is_kept_once.
+INSERT INTO weighing_refusal (id, station_id, record_id, sent_hash, sent, problem, person_id, recorded_at)
+SELECT id, station_id, record_id, sha256(convert_to(sent, 'UTF8')), sent, problem::jsonb, person_id, $7
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[])
+    AS r (id, station_id, record_id, sent, problem, person_id)
+ON CONFLICT DO NOTHING
