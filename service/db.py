@@ -59,14 +59,16 @@ class SessionDoor:
 
 
 async def prepare_connection(connection: Connection) -> None:
-    """Teach a new connection to read and write JSON."""
-    for name in ("json", "jsonb"):
-        await connection.set_type_codec(
-            name,
-            schema="pg_catalog",
-            encoder=lambda value: orjson.dumps(value, default=str).decode(),
-            decoder=orjson.loads,
-        )
+    """Teach a new connection to read and write JSON: in its binary form, the only one that may stand inside of rows."""
+    for name, version in (("json", b""), ("jsonb", b"\x01")):
+
+        def write(value: Any, version: bytes = version) -> bytes:
+            return version + orjson.dumps(value, default=str)
+
+        def read(written: bytes, begin: int = len(version)) -> Any:
+            return orjson.loads(written[begin:])
+
+        await connection.set_type_codec(name, schema="pg_catalog", format="binary", encoder=write, decoder=read)
 
 
 async def _left_clean(_: Connection) -> None:

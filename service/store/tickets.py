@@ -12,7 +12,6 @@ from service.domain.permissions import Actor
 from service.domain.tickets import Journey, Print, ReplacedBecause, Ticket, TicketState
 from service.domain.units import Kilograms, shanghai_year
 from service.domain.weighings import Naming, Station
-from service.store.copying import array_of
 from service.store.sentences import sentences
 
 SQL = sentences("tickets")
@@ -75,16 +74,9 @@ def _journey(row: Record | Mapping[str, Any]) -> Journey:
     )
 
 
-async def lock_named(connection: Connection, namings: Collection[Naming]) -> list[tuple[Ticket, Journey]]:
-    """The tickets that texts name, locked in the order of their ids."""
-    if not namings:
-        return []
-    rows = await connection.fetch(
-        SQL["lock_named"],
-        array_of(naming.ticket_id for naming in namings if naming.ticket_id),
-        array_of(naming.number for naming in namings if naming.number),
-    )
-    return [(_ticket(row), _journey(row)) for row in rows]
+def ticket_and_journey(row: Record | Mapping[str, Any]) -> tuple[Ticket, Journey]:
+    """A ticket's row: what it says, and where its load stands."""
+    return _ticket(row), _journey(row)
 
 
 async def find_named(door: Door, naming: Naming) -> tuple[Ticket, Journey] | None:

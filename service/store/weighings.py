@@ -1,5 +1,6 @@
 """What the scales said, and what the rules ask about it: one query each for a whole batch."""
 
+import re
 import struct
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +13,10 @@ from uuid_utils.compat import uuid7
 
 from service.db import Connection
 from service.domain.policies import Policies
-from service.domain.tickets import Journey
+from service.domain.tickets import Journey, Ticket
 from service.domain.units import Kilograms
-from service.domain.weighings import Direction, Event, Record, Sequences, Source, Station, Status, Terms
-from service.store import pledges
+from service.domain.weighings import Direction, Event, Naming, Record, Sequences, Source, Station, Status, Terms
+from service.store import pledges, tickets
 from service.store.copying import (
     array_of,
     bigint_field,
@@ -72,40 +73,131 @@ class Refused:
     person_id: UUID
 
 
-async def lock_stations(connection: Connection, station_ids: Collection[UUID]) -> dict[UUID, tuple[Station, Sequences]]:
-    """The stations with their sequence numbers, locked in the order of their ids."""
-    rows = await connection.fetch(SQL["lock_stations"], station_ids)
-    if len(rows) < len(station_ids):
+async def lock(
+    connection: Connection, station_ids: Collection[UUID], namings: Collection[Naming]
+) -> tuple[list[tuple[Station, Sequences]], list[tuple[Ticket, Journey]]]:
+    """The stations with their sequence numbers, and the tickets that texts name, locked in this order."""
+    asked = (
+        array_of(station_ids),
+        array_of(naming.ticket_id for naming in namings if naming.ticket_id),
+        array_of(naming.number for naming in namings if naming.number),
+    )
+    row = await connection.fetchrow(SQL["lock"], *asked)
+    if row is None or len(row["books"]) < len(station_ids):
         await connection.execute(SQL["open_station_books"], station_ids)
-        rows = await connection.fetch(SQL["lock_stations"], station_ids)
+        row = await connection.fetchrow(SQL["lock"], *asked)
+    assert row is not None, "it is one row"
+    books = [
+        (Station(*station), Sequences([(int(lo), int(hi)) for lo, hi in _SPAN.findall(seen)]))
+        for *station, seen in row["books"]
+    ]
+    return books, [tickets.ticket_and_journey(one) for one in row["tickets"]]
+
+
+_SPAN = re.compile(r"\[(-?\d+),(-?\d+)\)")
+
+
+@dataclass(slots=True)
+class Asked:
+    """What records are to be judged, with the tickets that they name and the time at which they were weighed, and what of."""
+
+    lines: Sequence[tuple[UUID, Record, UUID | None, datetime]]
+    contract_ids: Collection[UUID]
+    loads: Collection[tuple[UUID, int]]
+    plates: Collection[str]
+
+
+@dataclass(slots=True)
+class Found:
+    """What the rules ask: what was told before, the contracts, sources by holder and year, tares and open loads by plate."""
+
+    told: dict[tuple[UUID, UUID], Told]
+    events: list[tuple[tuple[UUID, Direction], Event, Told]]
+    terms: dict[UUID, Terms]
+    sources: dict[tuple[UUID, int], Source]
+    tares: dict[str, list[tuple[datetime, int]]]
+    on_the_road: dict[str, set[UUID]]
+
+
+async def read(connection: Connection, asked: Asked, policies: Policies) -> Found:
+    """What the rules ask about records whose stations and tickets are locked; it locks the contracts."""
+    lines = asked.lines
+    row = await connection.fetchrow(
+        _READ,
+        [source_id for source_id, _ in asked.loads],
+        [year for _, year in asked.loads],
+        array_of(station_id for station_id, _, _, _ in lines),
+        array_of(record.id for _, record, _, _ in lines),
+        array_of(record.direction.value for _, record, _, _ in lines),
+        [record.plate for _, record, _, _ in lines],
+        array_of(ticket_id for _, _, ticket_id, _ in lines),
+        array_of(record.gross_kg for _, record, _, _ in lines),
+        array_of(occurred_at for _, _, _, occurred_at in lines),
+        timedelta(seconds=policies.double_scan_seconds),
+        policies.double_scan_kg,
+        array_of(asked.contract_ids),
+        list(asked.plates),
+    )
+    assert row is not None, "it is one row"
+    told = [
+        Told(id_, station_id, record_id, body_hash, Status(status), duplicate_of, problem, flags, _ids(movement_ids))
+        for id_, station_id, record_id, body_hash, status, duplicate_of, problem, flags, movement_ids in row["told"]
+    ]
+    events = [
+        (
+            (station_id, Direction(direction)),
+            Event(record_id, plate, ticket_id, gross_kg, occurred_at),
+            Told(id_, station_id, record_id, b"", Status.ACCEPTED, flags=flags, movement_ids=_ids(movement_ids)),
+        )
+        for (
+            id_, station_id, record_id, flags, movement_ids, direction, plate, ticket_id, gross_kg, occurred_at
+        ) in row["events"]
+    ]  # fmt: skip
+    await mark_over(connection, [*told, *(one for _, _, one in events)])
+    tares: dict[str, list[tuple[datetime, int]]] = {record.plate: [] for _, record, _, _ in lines}
+    for plate, occurred_at, tare_kg in row["tares"]:
+        tares[plate].append((occurred_at, tare_kg))
+    on_the_road: dict[str, set[UUID]] = {plate: set() for plate in asked.plates}
+    for plate, ticket_id in row["road"]:
+        on_the_road[plate].add(ticket_id)
+    return Found(
+        {(one.station_id, one.record_id): one for one in told},
+        events,
+        await _terms(connection, row["terms"]),
+        {
+            (id_, year): Source(until, consolidated, tranche)
+            for id_, year, until, consolidated, tranche in row["sources"]
+        },
+        tares,
+        on_the_road,
+    )
+
+
+def _ids(written: str) -> list[UUID]:
+    return [UUID(one) for one in written[1:-1].split(",") if one]
+
+
+_READ = SQL["read"].replace("(find_sources)", f"({SQL['find_sources']})")
+
+
+async def _terms(connection: Connection, rows: Sequence[Any]) -> dict[UUID, Terms]:
+    """The contracts, with the pledges of those that sell from stock."""
+    from_stock = [id_ for id_, *_, mine_id in rows if mine_id is None]
+    in_force = await pledges.pledges_of(connection, from_stock) if from_stock else {}
     return {
-        row["id"]: (
-            Station(row["id"], row["jurisdiction"], row["mine_id"], row["enterprise_id"]),
-            Sequences([(span.lower, span.upper) for span in row["seen"]]),
+        id_: Terms(
+            id=id_,
+            kg=Kilograms(kg),
+            shipped_kg=Kilograms(shipped_kg),
+            received_kg=Kilograms(received_kg),
+            valid_until=valid_until,
+            due_on=due_on,
+            is_filed=state in ("filed", "closed"),
+            is_closed=state == "closed",
+            pledges=tuple(in_force[id_]) if id_ in in_force else None,
         )
-        for row in rows
+        for id_, kg, shipped_kg, received_kg, valid_until, due_on, state, _ in rows
     }
-
-
-async def find_told(connection: Connection, keys: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Told]:
-    """Those of the records, by station and record id, that were told before."""
-    rows = await connection.fetch(SQL["find_told"], array_of(key[0] for key in keys), array_of(key[1] for key in keys))
-    told = {
-        (row["station_id"], row["record_id"]): Told(
-            row["id"],
-            row["station_id"],
-            row["record_id"],
-            row["body_hash"],
-            Status(row["status"]),
-            row["duplicate_of"],
-            row["problem"],
-            row["flags"],
-            row["movement_ids"],
-        )
-        for row in rows
-    }
-    await mark_over(connection, told.values())
-    return told
 
 
 async def mark_over(connection: Connection, told: Collection[Told]) -> None:
@@ -114,67 +206,6 @@ async def mark_over(connection: Connection, told: Collection[Told]) -> None:
         over = {row["movement"] for row in await connection.fetch(SQL["find_over"], movement_ids)}
         for one in told:
             one.is_over = not over.isdisjoint(one.movement_ids)
-
-
-async def find_events(
-    connection: Connection, lines: Sequence[tuple[UUID, Record, UUID | None, datetime]], policies: Policies
-) -> list[tuple[tuple[UUID, Direction], Event, Told]]:
-    """What the stations told before about the same times and weights, oldest first, by station and direction."""
-    rows = await connection.fetch(
-        SQL["find_events"],
-        array_of(station_id for station_id, _, _, _ in lines),
-        array_of(record.direction.value for _, record, _, _ in lines),
-        [record.plate for _, record, _, _ in lines],
-        array_of(ticket_id for _, _, ticket_id, _ in lines),
-        array_of(record.gross_kg for _, record, _, _ in lines),
-        array_of(occurred_at for _, _, _, occurred_at in lines),
-        timedelta(seconds=policies.double_scan_seconds),
-        policies.double_scan_kg,
-    )
-    told = [
-        Told(
-            row["id"],
-            row["station_id"],
-            row["record_id"],
-            b"",
-            Status.ACCEPTED,
-            flags=row["flags"],
-            movement_ids=row["movement_ids"],
-        )
-        for row in rows
-    ]
-    await mark_over(connection, told)
-    return [
-        (
-            (row["station_id"], Direction(row["direction"])),
-            Event(row["record_id"], row["plate"], row["ticket_id"], row["gross_kg"], row["occurred_at"]),
-            one,
-        )
-        for row, one in zip(rows, told, strict=True)
-    ]
-
-
-async def lock_terms(connection: Connection, contract_ids: Collection[UUID]) -> dict[UUID, Terms]:
-    """The contracts, locked in the order of their ids, with the pledges of those that sell from stock."""
-    if not contract_ids:
-        return {}
-    rows = await connection.fetch(SQL["find_terms"], contract_ids)
-    from_stock = [row["id"] for row in rows if row["mine_id"] is None]
-    in_force = await pledges.pledges_of(connection, from_stock) if from_stock else {}
-    return {
-        row["id"]: Terms(
-            id=row["id"],
-            kg=Kilograms(row["kg"]),
-            shipped_kg=Kilograms(row["shipped_kg"]),
-            received_kg=Kilograms(row["received_kg"]),
-            valid_until=row["valid_until"],
-            due_on=row["due_on"],
-            is_filed=row["state"] in ("filed", "closed"),
-            is_closed=row["state"] == "closed",
-            pledges=tuple(in_force[row["id"]]) if row["id"] in in_force else None,
-        )
-        for row in rows
-    }
 
 
 async def find_sources(connection: Connection, loads: Collection[tuple[UUID, int]]) -> dict[tuple[UUID, int], Source]:
@@ -186,22 +217,6 @@ async def find_sources(connection: Connection, loads: Collection[tuple[UUID, int
         (row["id"], row["year"]): Source(row["licence_valid_until"], row["consolidated"], row["has_tranche"])
         for row in rows
     }
-
-
-async def find_tares(connection: Connection, plates: Collection[str]) -> dict[str, list[tuple[datetime, int]]]:
-    """The last fresh tares of each plate, with their times."""
-    tares: dict[str, list[tuple[datetime, int]]] = {plate: [] for plate in plates}
-    for row in await connection.fetch(SQL["find_tares"], list(plates)):
-        tares[row["plate"]].append((row["occurred_at"], row["tare_kg"]))
-    return tares
-
-
-async def find_on_the_road(connection: Connection, plates: Collection[str]) -> dict[str, set[UUID]]:
-    """The tickets of each plate whose load is on the road."""
-    tickets: dict[str, set[UUID]] = {plate: set() for plate in plates}
-    for row in await connection.fetch(SQL["find_on_the_road"], list(plates)):
-        tickets[row["plate"]].add(row["id"])
-    return tickets
 
 
 async def find_shipments(

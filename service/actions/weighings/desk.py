@@ -36,8 +36,8 @@ from service.domain.weighings import (
     named_ticket,
     weigh,
 )
-from service.store import ticket_acts, tickets, weighings
-from service.store.weighings import Line, Refused, Told
+from service.store import ticket_acts, weighings
+from service.store.weighings import Asked, Line, Refused, Told
 
 _TARES_KNOWN = 3
 """From so many fresh tares on, a plate has a usual one."""
@@ -49,7 +49,6 @@ class Desk:
     def __init__(self, at: datetime, policies: Policies) -> None:
         self._at = at
         self._policies = policies
-        self._fresh: list[tuple[Sent, datetime]] = []
         self._stations: dict[UUID, Station] = {}
         self._books: dict[UUID, Sequences] = {}
         self._namings: dict[str, Naming | None] = {}
@@ -79,48 +78,39 @@ class Desk:
         self.books_used: dict[UUID, Sequences] = {}
 
     async def lock(self, connection: Connection, sent: Sequence[Sent]) -> None:
-        """The stations, then the tickets; then see which records are new."""
-        locked = await weighings.lock_stations(connection, sorted({one.station_id for one in sent}))
-        for station_id, (station, book) in locked.items():
-            self._stations[station_id], self._books[station_id] = station, book
-            if book.has_gap:
-                self._gaps.add(station_id)
+        """The stations, then the tickets."""
         texts = {one.record.ticket for one in sent if one.record.ticket}
         self._namings = {text: named_ticket(text) for text in texts}
-        for ticket, journey in await tickets.lock_named(connection, [n for n in self._namings.values() if n]):
+        books, named = await weighings.lock(
+            connection, sorted({one.station_id for one in sent}), [n for n in self._namings.values() if n]
+        )
+        for station, book in books:
+            self._stations[station.id], self._books[station.id] = station, book
+            if book.has_gap:
+                self._gaps.add(station.id)
+        for ticket, journey in named:
             self._tickets[ticket.id], self._journeys[ticket.id] = ticket, journey
             self._ids_by_number[ticket.number] = ticket.id
-        # After the tickets' locks, in a statement of its own: it sees what another process told while ours waited.
-        self._told = await weighings.find_told(connection, list({one.key for one in sent}))
-        self._fresh = [
-            (one, one.record.weighed_at + one.offset)
-            for one in sent
-            if one.refusal is None and one.key not in self._told and impossible(one.record, self._policies) is None
-        ]
 
-    async def read(self, connection: Connection) -> None:
-        """What the rules ask about the new records."""
-        if not self._fresh:
-            return
-        named = [(one, at, self._ticket_of(one.record)) for one, at in self._fresh]
+    async def read(self, connection: Connection, sent: Sequence[Sent]) -> None:
+        """Which records were told before, and what the rules ask about the others."""
+        named = [(one, one.record.weighed_at + one.offset, self._ticket_of(one.record)) for one in sent]
         found = [(one.record, at, ticket) for one, at, ticket in named if ticket is not None]
-        events = [(one.station_id, one.record, ticket.id if ticket else None, at) for one, at, ticket in named]
-        for (station_id, direction), event, told in await weighings.find_events(connection, events, self._policies):
-            self._remember(station_id, direction, event, told)
-        self._terms = await weighings.lock_terms(
-            connection, sorted({contract_id for _, _, ticket in found for contract_id in ticket.contract_ids})
-        )
-        self._sources = await weighings.find_sources(
+        leaving = [(at, ticket) for record, at, ticket in found if record.direction is Direction.OUT]
+        known = await weighings.read(
             connection,
-            {
-                (ticket.source_id, shanghai_year(at))
-                for record, at, ticket in found
-                if ticket.source_id and record.direction is Direction.OUT
-            },
+            Asked(
+                [(one.station_id, one.record, ticket.id if ticket else None, at) for one, at, ticket in named],
+                sorted({contract_id for _, _, ticket in found for contract_id in ticket.contract_ids}),
+                {(ticket.source_id, shanghai_year(at)) for at, ticket in leaving if ticket.source_id},
+                {ticket.plate for _, ticket in leaving},
+            ),
+            self._policies,
         )
-        self._tares = await weighings.find_tares(connection, {one.record.plate for one, _ in self._fresh})
-        if plates := {ticket.plate for record, _, ticket in found if record.direction is Direction.OUT}:
-            self._on_the_road = await weighings.find_on_the_road(connection, plates)
+        self._told, self._terms, self._sources = known.told, known.terms, known.sources
+        self._tares, self._on_the_road = known.tares, known.on_the_road
+        for (station_id, direction), event, told in known.events:
+            self._remember(station_id, direction, event, told)
         if returning := {ticket.id for record, _, ticket in found if record.direction is Direction.BACK}:
             self._shipments = await weighings.find_shipments(connection, returning)
         if lost := {ticket.id for _, _, ticket in found if self._journeys[ticket.id].state is TicketState.LOST}:

@@ -173,7 +173,9 @@ def _weigh_back_a_part(
         return Outcome(tuple(flags))
     lot = lot_of(ticket, journey.out_at)
     legs = (Leg(lot, quota_of(ticket, shanghai_year(journey.out_at)), net_kg),)
-    return Outcome(tuple(flags), legs, replace(journey, back_kg=net_kg, back_at=seen.occurred_at), received_kg=Kilograms(-net_kg))
+    return Outcome(
+        tuple(flags), legs, replace(journey, back_kg=net_kg, back_at=seen.occurred_at), received_kg=Kilograms(-net_kg)
+    )
 
 
 def _was_written_off(journey: Journey) -> bool:
