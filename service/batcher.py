@@ -35,24 +35,26 @@ class _Request(Generic[Job, Answer]):
 
     def next_jobs(self, share: int) -> Sequence[Job]:
         """The first of those that have no answer yet."""
+        if share == len(self.jobs):
+            return self.jobs
         return self.jobs[len(self.answers) : len(self.answers) + share]
 
-    def take_in(self, answers: Sequence[Answer | _Failed]) -> None:
-        """The answers to the next jobs."""
+    def take_in(self, answers: Sequence[Answer | _Failed]) -> bool:
+        """The answers to the next jobs; with the last of them the caller is told all, or the first failure, unless he has gone."""
         self.answers += answers
         self.left -= len(answers)
-
-    def finish(self) -> None:
-        """Tell the caller, unless he has gone: all answers, or the first failure."""
+        if self.left:
+            return False
         if self.done.done():
-            return
+            return True
         good: list[Answer] = []
         for answer in self.answers:
             if isinstance(answer, _Failed):
                 self.done.set_exception(answer.error)
-                return
+                return True
             good.append(answer)
         self.done.set_result(good)
+        return True
 
 
 class Batcher(Generic[Job, Answer]):
@@ -128,7 +130,9 @@ class Batcher(Generic[Job, Answer]):
                 await self._arrived.wait()
             batch = self._next_batch()
             self._idle -= 1
-            jobs = [job for request, share in batch for job in request.next_jobs(share)]
+            jobs: list[Job] = []
+            for request, share in batch:
+                jobs += request.next_jobs(share)
             answers = await self._run(jobs)
             self._idle += 1
             self._unanswered -= len(jobs)
@@ -166,9 +170,6 @@ class Batcher(Generic[Job, Answer]):
     def _deal_out(self, batch: list[tuple[_Request[Job, Answer], int]], answers: Sequence[Answer | _Failed]) -> None:
         place = 0
         for request, share in batch:
-            request.take_in(answers[place : place + share])
-            place += share
-            if request.left:
+            if not request.take_in(answers[place : place + share]):
                 self._put(request)
-            else:
-                request.finish()
+            place += share

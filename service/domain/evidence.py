@@ -20,9 +20,9 @@ Node = tuple[int, int]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_LEG = struct.Struct(">2sc qq16s 16sqq 16sqq qq Bq32s")
+LEG = struct.Struct(">2sc qq16s 16sqq 16sqq qq Bq32s")
 _HOLE = struct.Struct(">2sc qq16s 16sB qq Bqq32s")
-_VERSION_1 = b"\x00\x01"  # RFC 6962's prefix of a leaf, then ours
+VERSION_1 = b"\x00\x01"  # RFC 6962's prefix of a leaf, then ours
 _SIDES = {"in": 0, "out": 1}
 _HOLE_KINDS = {"cut": 0, "jump": 1}
 _ED25519 = b"\x01"  # signature type of a C2SP signed note
@@ -52,7 +52,9 @@ class LegEntry:
     def leaf(self) -> bytes:
         """The leaf hash, version 1."""
         return leaf(
-            bound_by_leg(
+            LEG.pack(
+                VERSION_1,
+                b"L",
                 self.seq,
                 self.act,
                 self.movement.bytes,
@@ -69,12 +71,6 @@ class LegEntry:
                 self.fact,
             )
         )
-
-
-def bound_by_leg(*bound: int | bytes) -> bytes:
-    """The bytes that the leaf of a leg binds, version 1, from what a LegEntry holds, in its order: the movement as bytes, the
-    flags as one byte (1 source behind, 2 target behind), the time in microseconds."""
-    return _LEG.pack(_VERSION_1, b"L", *bound)
 
 
 def leaf(bound: bytes) -> bytes:
@@ -103,7 +99,7 @@ class HoleEntry:
         """The leaf hash, version 1."""
         return _hash(
             _HOLE.pack(
-                _VERSION_1,
+                VERSION_1,
                 b"H",
                 self.seq,
                 self.act,
