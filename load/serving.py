@@ -32,12 +32,12 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(data: Path, admin_password: str) -> Iterator[Serving]:
-    """`meisu serve` on a data folder, until the block ends; what it says goes where ours goes."""
+def serving(data: Path, admin_password: str, **more: str) -> Iterator[Serving]:
+    """`meisu serve` on a data folder, with more variables, until the block ends; what it says goes where ours goes."""
     with subprocess.Popen(
         meisu("serve", "--port", "0", "--data", data),
         cwd=ROOT,
-        env=environment(MEISU_ADMIN_PASSWORD=admin_password),
+        env=environment(MEISU_ADMIN_PASSWORD=admin_password, **more),
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +18,7 @@ from service import verify as book
 from service.app import create_app
 from service.clock import Clock
 from service.embedded import CannotRun, owner_database
-from service.keys import KeyRing, Purpose
+from service.keys import KeyRing, NoMoreKeysError, Purpose
 from service.serving import answer, listening, running, stop_on_sigterm
 from service.settings import Settings
 
@@ -93,6 +94,22 @@ def verify(data: Data = HERE) -> None:
 
 
 @app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="新文件夹 / a new folder for the files", show_default=False)],
+    data: Data = HERE,
+) -> None:
+    """导出账本供外部核验 / Write the book for those who audit it elsewhere, without the service and without its keys."""
+    if folder.exists():
+        raise CannotRun(f"{folder} 已存在。请另取一个名称。", f"There is {folder} already. Give another name.")
+    try:
+        with ExitStack() as stack:
+            book.write(_database(data, stack), _public_keys(data), folder)
+    except OSError as error:
+        raise CannotRun(f"无法写入 {folder}: {error}", f"The export {folder} could not be written: {error}") from error
+    typer.echo(f"python -m service.verify {folder}")
+
+
+@app.command()
 def backup(archive: Archive, data: Data = HERE) -> None:
     """备份 / Write the book and the keys into one file, whether the service runs or not."""
     with ExitStack() as stack:
@@ -106,6 +123,28 @@ def restore(archive: Archive, data: Data = HERE) -> None:
     settings = Settings()
     with backups.restored(archive, data, settings.database_url, settings.owner_database_url, settings.redis_url) as url:
         _verify(url, data)
+
+
+@app.command("rotate-keys")
+def rotate_keys(
+    purposes: Annotated[
+        list[Purpose] | None,
+        typer.Argument(help="用途, 默认全部 / what the keys sign; all without", show_default=False),
+    ] = None,
+    data: Data = HERE,
+) -> None:
+    """轮换密钥 / Sign by new keys from now on, also in a service that runs; what older keys signed stays good."""
+    if not (data / "keys").is_dir():
+        raise _no_folder(data)
+    at = Clock().now()
+    ring = KeyRing.open(data, at)
+    try:
+        for purpose in dict.fromkeys(purposes or Purpose):
+            typer.echo(ring.rotate(purpose, at).kid)
+    except NoMoreKeysError as error:
+        raise CannotRun(
+            "运单密钥编号已用完 (255)。", "A ticket's code has room for 255 keys, and all are given."
+        ) from error
 
 
 @app.command()
@@ -126,16 +165,23 @@ def _database(data: Path, stack: ExitStack) -> str:
     """The owner's address of the database that belongs to a data folder with keys; raises CannotRun."""
     settings = Settings()
     if not (data / "keys").is_dir():
-        raise CannotRun(
-            f"{data} 不是本服务的数据目录。请用 --data 指定它。",
-            f"{data} is no data folder of this service. Name it by --data.",
-        )
+        raise _no_folder(data)
     return settings.owner_database_url or settings.database_url or stack.enter_context(owner_database(data))
 
 
+def _no_folder(data: Path) -> CannotRun:
+    return CannotRun(
+        f"{data} 不是本服务的数据目录。请用 --data 指定它。",
+        f"{data} is no data folder of this service. Name it by --data.",
+    )
+
+
+def _public_keys(data: Path) -> Mapping[int, bytes]:
+    return KeyRing.open(data, Clock().now()).public_keys(Purpose.LEDGER)
+
+
 def _verify(url: str, data: Path) -> None:
-    public_keys = KeyRing.open(data, Clock().now()).public_keys(Purpose.LEDGER)
-    findings = book.run(url, public_keys, typer.echo, data / "attachments")
+    findings = book.run(url, _public_keys(data), typer.echo, data / "attachments")
     for finding in findings:
         typer.echo(finding)
     if findings:

@@ -11,7 +11,6 @@ from service.cache import Cache
 from service.chores import chores
 from service.clock import Clock
 from service.db import Database
-from service.domain.policies import Policies
 from service.embedded import Endpoints
 from service.gate import Gate
 from service.keys import KeyRing
@@ -20,7 +19,10 @@ from service.routes import (
     allotments,
     amendments,
     attachments,
+    bulk,
+    calendar,
     contracts,
+    deadlines,
     devices,
     enterprises,
     grades,
@@ -35,6 +37,8 @@ from service.routes import (
     origins,
     pages,
     people,
+    plates,
+    policies,
     projects,
     provenance,
     quotas,
@@ -48,6 +52,8 @@ from service.routes import (
     weighings,
 )
 from service.routes import problems as problem_pages
+from service.routes.exports import Exports
+from service.rulebook import Rulebook
 from service.settings import Settings
 from service.vault import Vault
 
@@ -75,10 +81,15 @@ ROUTERS = (
     grades.router,
     origins.router,
     *attachments.routers,
+    bulk.router,
     slips.router,
     runs.router,
     stocktakes.router,
     lots.router,
+    plates.router,
+    policies.router,
+    calendar.router,
+    deadlines.router,
     movements.router,
     provenance.router,
     alerts.router,
@@ -101,17 +112,18 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
             state.people = await stack.enter_async_context(
                 People.know(state.database, state.cache, state.keys, endpoints.redis_url, settings)
             )
+            state.rulebook = await stack.enter_async_context(Rulebook.open(endpoints.database_url))
             state.weighings = await stack.enter_async_context(weighings.weighing_batcher(state))
             state.issuing = await stack.enter_async_context(tickets.issuing_batcher(state))
-            await stack.enter_async_context(chores(state.database, state.cache.commands, state.clock, state.policies))
+            await stack.enter_async_context(chores(state.database, state.cache.commands, state.clock, state.rulebook))
             yield
 
     # The stock pages for /docs load scripts from elsewhere; the document itself is enough.
     app = FastAPI(title="镁溯 Meisu", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.settings = settings
     app.state.clock = Clock(settings.clock)
-    app.state.policies = Policies()
     app.state.vault = Vault(settings.data / "attachments")
+    app.add_middleware(Exports)
     app.add_middleware(
         Gate,
         body_limit_bytes=settings.body_limit_bytes,

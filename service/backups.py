@@ -37,7 +37,8 @@ def backup(database_url: str, data: Path, archive: Path) -> None:
             # The keys are read after the book: whatever signed an entry of it is then among them.
             _run("pg_dump", database_url, "--format=custom", "--exclude-extension=*", f"--file={book}")
             with open(whole, "xb", opener=_for_the_owner) as file:
-                with tarfile.open(fileobj=file, mode="w") as tar:
+                # Several processes share keys and papers by links: what they lead to is what is kept.
+                with tarfile.open(fileobj=file, mode="w", dereference=True) as tar:
                     tar.add(book, BOOK)
                     for path in sorted(data.iterdir()):
                         if path.name not in LEFT_OUT:

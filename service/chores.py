@@ -11,8 +11,9 @@ from redis.asyncio import Redis
 from service.actions.sweeps import sweep
 from service.clock import Clock
 from service.db import Database
-from service.domain.policies import Policies
+from service.domain.refusals import Busy
 from service.outbox import tell
+from service.rulebook import Rulebook
 
 SWEEP_SECONDS = 60.0
 
@@ -20,9 +21,9 @@ log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def chores(database: Database, redis: Redis, clock: Clock, policies: Policies) -> AsyncIterator[None]:
+async def chores(database: Database, redis: Redis, clock: Clock, rulebook: Rulebook) -> AsyncIterator[None]:
     """Run the chores until the block ends; none of them ends the service."""
-    tasks = [asyncio.create_task(tell(database, redis)), asyncio.create_task(_sweep(database, clock, policies))]
+    tasks = [asyncio.create_task(tell(database, redis)), asyncio.create_task(_sweep(database, clock, rulebook))]
     try:
         yield
     finally:
@@ -35,11 +36,13 @@ async def chores(database: Database, redis: Redis, clock: Clock, policies: Polic
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _sweep(database: Database, clock: Clock, policies: Policies) -> None:
+async def _sweep(database: Database, clock: Clock, rulebook: Rulebook) -> None:
     while True:
         try:
+            at = clock.now()
+            policies = await rulebook.policies(at)
             async with database.transaction() as connection:
-                await sweep(connection, policies, at=clock.now())
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                await sweep(connection, policies, at=at)
+        except (Busy, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             log.warning("This sweep failed; the next is tried as usual", error=str(error))
         await asyncio.sleep(SWEEP_SECONDS)

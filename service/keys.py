@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import time
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from tempfile import NamedTemporaryFile
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 MAX_TICKET_KEY_ID = 255  # one byte of a ticket's code
+FOLDER_TICKS_NS = 1_000_000_000  # a folder's time may stand still for so long while it changes
 
 
 class Purpose(StrEnum):
@@ -22,6 +24,7 @@ class Purpose(StrEnum):
     TOKENS = "tokens"
     LEDGER = "ledger"
     TICKETS = "tickets"
+    RECEIPTS = "receipts"
 
 
 class KeysLieOpenError(Exception):
@@ -59,11 +62,15 @@ class Key:
 
 
 class KeyRing:
-    """The keys of one data folder: of each purpose the current one, and those before it, which still verify."""
+    """The keys of one data folder: of each purpose the current one, and those before it, which still verify.
+
+    A key that another process makes is known here from its first moment: the folder's time is looked at with every question.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._keys: dict[Purpose, dict[int, Key]] = {}
+        self._read_at = 0
 
     @classmethod
     def open(cls, data: Path, at: datetime) -> "KeyRing":
@@ -80,29 +87,29 @@ class KeyRing:
     def reload(self) -> None:
         """Read the folder again, for keys that another process has made."""
         _keep_closed(self._folder)
-        self._keys = {purpose: {} for purpose in Purpose}
+        self._read_at = time.time_ns()
+        keys: dict[Purpose, dict[int, Key]] = {purpose: {} for purpose in Purpose}
         for path in self._folder.glob("*.json"):
             key = _read(path)
-            self._keys[key.purpose][key.key_id] = key
+            keys[key.purpose][key.key_id] = key
+        self._keys = keys
 
     def current(self, purpose: Purpose) -> Key:
         """The key that signs now."""
-        keys = self._keys[purpose]
+        keys = self._known(purpose)
         return keys[max(keys)]
 
     def all(self, purpose: Purpose) -> list[Key]:
         """Every key of this purpose, newest first."""
-        return sorted(self._keys[purpose].values(), key=lambda key: -key.key_id)
+        return sorted(self._known(purpose).values(), key=lambda key: -key.key_id)
 
     def find(self, purpose: Purpose, key_id: int) -> Key | None:
-        """The key with this id, looked for in the folder where it is not known yet."""
-        if key_id not in self._keys[purpose] and self._path(purpose, key_id).exists():
-            self.reload()
-        return self._keys[purpose].get(key_id)
+        """The key with this id."""
+        return self._keys[purpose].get(key_id) or self._known(purpose).get(key_id)
 
     def public_keys(self, purpose: Purpose) -> Mapping[int, bytes]:
         """The public keys by id, 32 bytes each."""
-        return {key_id: key.public for key_id, key in self._keys[purpose].items()}
+        return {key_id: key.public for key_id, key in sorted(self._known(purpose).items())}
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """The public keys that verify tokens, newest first."""
@@ -112,6 +119,11 @@ class KeyRing:
         """Make a new key the current one; what older keys signed can still be verified."""
         self.reload()
         return self._make(purpose, max(self._keys[purpose]) + 1, at)
+
+    def _known(self, purpose: Purpose) -> dict[int, Key]:
+        if self._read_at < self._folder.stat().st_mtime_ns + FOLDER_TICKS_NS:
+            self.reload()
+        return self._keys[purpose]
 
     def _make(self, purpose: Purpose, key_id: int, at: datetime) -> Key:
         if purpose is Purpose.TICKETS and key_id > MAX_TICKET_KEY_ID:

@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from service.domain import refusals
+from service.domain.plates import PlateHasAnotherOwner
 
 log = structlog.get_logger("meisu.problems")
 
@@ -80,6 +81,7 @@ TROUBLE = (
 # What two requests at once may run into after both have checked; the constraint's name says which rule it keeps.
 CONSTRAINTS: Mapping[str, type[refusals.Refusal]] = {
     "a_username_is_given_once": refusals.UsernameTaken,
+    "a_plate_has_one_owner": PlateHasAnotherOwner,
 }
 
 

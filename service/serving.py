@@ -9,14 +9,20 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
+import asyncpg
 import uvicorn
+from cryptography.exceptions import InvalidSignature
 from fastapi import FastAPI
 
 import migrations
+from service.clock import Clock
+from service.domain import evidence
 from service.embedded import CannotRun, Endpoints, services
 from service.embedded.outside import check_book_is_closed
+from service.keys import KeyRing, Purpose
 from service.logs import log_to
 from service.settings import Settings
+from service.store.evidence import find_checkpoint
 
 LAST_ANSWERS_WITHIN_S = 5
 WAITING = 2048
@@ -53,7 +59,30 @@ def running(settings: Settings) -> Iterator[Endpoints]:
         log_to(settings.data / "log")
         migrations.upgrade(endpoints.owner_database_url)
         asyncio.run(check_book_is_closed(endpoints.database_url))
+        asyncio.run(_check_keys_are_the_books(endpoints.database_url, settings))
         yield endpoints
+
+
+async def _check_keys_are_the_books(url: str, settings: Settings) -> None:
+    """Refuse keys that did not sign the newest checkpoint: another process on this database has others."""
+    connection = await asyncpg.connect(url)
+    try:
+        newest = await find_checkpoint(connection)
+    finally:
+        await connection.close()
+    if newest is None:
+        return
+    key = KeyRing.open(settings.data, Clock(settings.clock).now()).find(Purpose.LEDGER, newest.key_id)
+    body = evidence.checkpoint_body(newest.size, newest.root, newest.recorded_at)
+    try:
+        if key is None:
+            raise InvalidSignature
+        key.private.public_key().verify(newest.signature, body)
+    except InvalidSignature as error:
+        raise CannotRun(
+            f"{settings.data / 'keys'} 中的密钥不是此账本的密钥。请使用签署该账本的数据目录的 keys。",
+            f"The keys in {settings.data / 'keys'} did not sign this book. Use those of the data folder that did.",
+        ) from error
 
 
 def answer(app: FastAPI, taken: socket.socket, announce: Callable[[], None]) -> None:

@@ -157,5 +157,5 @@ ASKED: dict[str, object] = {
     "to": 2,
     **OF_PAIZHAI,
 }
-NOBODYS = {"code"}  # parameters that name no record of anybody: jurisdictions
+NOBODYS = {"code", "name"}  # parameters that name no record of anybody: jurisdictions, policies
 SECRETS_OF_PAIZHAI = (str(PAIZHAI.id), str(PAIZHAI_MINE), str(BRIDGE_7), PAIZHAI.name, PAIZHAI.credit_code, "排寨")

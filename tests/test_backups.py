@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -52,6 +53,37 @@ def test_a_restored_folder_is_the_one_that_was_backed_up(data: Path) -> None:
         province.close()
 
     assert run("verify", "--data", restored).returncode == 0
+
+
+def test_an_export_is_audited_by_those_who_have_nothing_else(data: Path) -> None:
+    running, ended = data.parent / "running", data.parent / "ended"
+    with serving(data, PASSWORD) as service:
+        province = Province(service.address)
+        province.found(mines=1, plants=1, traders=0, tranche_kg=100_000)
+        province.deliver(province.trades[0], 3)
+        taken = run("export", running, "--data", data)
+        assert taken.returncode == 0, taken.stderr
+        province.close()
+    assert run("export", ended, "--data", data).returncode == 0
+    again = run("export", ended, "--data", data)
+    assert (again.returncode, "Traceback" in again.stderr) == (1, False)
+
+    for folder in (running, ended):
+        audited = audit(folder)
+        assert (audited.returncode, audited.stdout.endswith(": 0 differences\n")) == (0, True), audited.stdout
+    entries = ended / "entries.bin"
+    whole = bytearray(entries.read_bytes())
+    whole[200] ^= 1
+    entries.write_bytes(whole)
+    audited = audit(ended)
+    assert audited.returncode == 1
+    assert "leaf at seq 2" in audited.stdout
+    assert "Traceback" not in audited.stderr
+
+
+def audit(folder: Path) -> "subprocess.CompletedProcess[str]":
+    words = [sys.executable, "-m", "service.verify", folder]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def check(province: Province, ticket: Json) -> Json:

@@ -1,5 +1,6 @@
 """Keys: made once, kept closed, never shown, and known for ever."""
 
+import os
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ def test_keys_are_made_at_the_first_start_and_outlive_it(tmp_path: Path) -> None
         assert first.current(purpose) == again.current(purpose)
         assert first.current(purpose).key_id == 1
         assert again.current(purpose).made_at == AT
-    assert len({first.current(purpose).public for purpose in Purpose}) == 3
+    assert len({first.current(purpose).public for purpose in Purpose}) == len(Purpose)
 
 
 def test_only_the_owner_reads_the_keys(tmp_path: Path) -> None:
@@ -28,7 +29,7 @@ def test_only_the_owner_reads_the_keys(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "keys"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
-    assert len(list(folder.iterdir())) == 3
+    assert len(list(folder.iterdir())) == len(Purpose)
 
     (folder / "ledger-1.json").chmod(0o640)
     with pytest.raises(KeysLieOpenError):
@@ -49,10 +50,23 @@ def test_a_new_key_signs_and_the_old_one_still_verifies(tmp_path: Path) -> None:
     assert (new.key_id, ring.current(Purpose.LEDGER)) == (2, new)
     assert list(ring.public_keys(Purpose.LEDGER)) == [1, 2]
     Ed25519PublicKey.from_public_bytes(ring.public_keys(Purpose.LEDGER)[1]).verify(signed, b"checkpoint")
-    assert other.find(Purpose.LEDGER, 2) == new
     assert other.current(Purpose.LEDGER) == new
+    assert other.find(Purpose.LEDGER, 2) == new
     assert other.find(Purpose.LEDGER, 3) is None
     assert other.rotate(Purpose.LEDGER, AT).key_id == 3
+
+
+def test_a_folder_that_has_not_changed_is_read_once(tmp_path: Path) -> None:
+    KeyRing.open(tmp_path, AT)
+    folder = tmp_path / "keys"
+    os.utime(folder, (1, 1))
+    ring = KeyRing.open(tmp_path, AT)
+    known = [key for purpose in Purpose for key in ring.all(purpose)]
+
+    assert [key for purpose in Purpose for key in ring.all(purpose)] == known
+    assert all(ring.current(key.purpose) is key for key in known), "the very same objects"
+    KeyRing.open(tmp_path, AT).rotate(Purpose.TICKETS, AT)
+    assert [key.key_id for key in ring.all(Purpose.TICKETS)] == [2, 1]
 
 
 def test_tokens_verify_by_the_published_keys(tmp_path: Path) -> None:

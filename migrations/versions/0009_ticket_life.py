@@ -2,5 +2,5 @@
 
 from migrations import sentences_beside
 
-revision, down_revision = "0009", "0006"
+revision, down_revision = "0009", "0008"
 upgrade = sentences_beside(__file__)

@@ -69,19 +69,22 @@ CREATE TABLE ticket_act (
 );
 CREATE INDEX act_by_ticket ON ticket_act (ticket_id, id);
 
--- An enterprise that wants to be told of tickets in the name of its plates; of a feed's address only the hash is kept.
+-- Enterprises that own vehicles and want to be told of tickets in their names, once the county has seen the vehicle licence. Of a
+-- feed's address only the hash is kept.
 CREATE TABLE plate_watch (
     id uuid CONSTRAINT a_plate_watch_has_one_id PRIMARY KEY,
-    enterprise_id uuid NOT NULL,
+    enterprise_id uuid NOT NULL REFERENCES enterprise,
     plate text NOT NULL,
-    evidence text NOT NULL,             -- the vehicle licence's number, as the enterprise states it
+    evidence text NOT NULL,             -- the number of the vehicle licence, as the enterprise states it
     feed_hash bytea NOT NULL CONSTRAINT a_feed_has_one_address UNIQUE,
     asked_at timestamptz NOT NULL,
     asked_by uuid NOT NULL,
+    confirmed_at timestamptz,
+    confirmed_by uuid,
     ended_at timestamptz
 );
-CREATE UNIQUE INDEX a_plate_is_watched_once ON plate_watch (enterprise_id, plate) WHERE ended_at IS NULL;
-CREATE INDEX watch_by_plate ON plate_watch (plate) WHERE ended_at IS NULL;
+CREATE UNIQUE INDEX a_plate_is_asked_for_once ON plate_watch (enterprise_id, plate) WHERE ended_at IS NULL;
+CREATE UNIQUE INDEX a_plate_has_one_owner ON plate_watch (plate) WHERE confirmed_at IS NOT NULL AND ended_at IS NULL;
 
 GRANT SELECT, INSERT ON ticket_revocation, ticket_act TO meisu_service;
 GRANT SELECT, UPDATE ON revocation_list TO meisu_service;

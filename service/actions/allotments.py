@@ -24,6 +24,7 @@ from service.domain.allotments import (
     State,
     Step,
 )
+from service.domain.deadlines import county_deadline
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.permissions import Actor, Role
 from service.domain.policies import Policies
@@ -91,7 +92,7 @@ async def take_step(
         await _issue(connection, allotment_id, draft, found, policies, at=at, sign=sign, actor=actor)
     else:
         if step is Step.WITHDRAW and before in rules.IN_FORCE:
-            await _take_back_whole(connection, row, draft, on, at=at, sign=sign)
+            await _take_back_whole(connection, row, draft, on, policies, at=at, sign=sign)
         if step is Step.PUBLISH:
             await _tell_if_late(connection, allotment_id, draft, step, row["enterprise_id"], policies, at=at)
         await allotments.move_allotment(connection, allotment_id, then, row["issued_on"])
@@ -144,7 +145,7 @@ async def _issue(
     await allotments.insert_step(
         connection, allotment_id, Step.ISSUE, draft.issued_on, at=posted[-1].recorded_at, actor=actor
     )
-    await _watch(connection, allotment, posted, at=at)
+    await _watch(connection, allotment, posted, policies, at=at)
 
 
 async def _post(connection: Connection, allotment: Allotment, *, fact: bytes, at: datetime, sign: Signer) -> Posted:
@@ -201,7 +202,7 @@ async def _take_back(
 
 
 async def _take_back_whole(
-    connection: Connection, row: Record, draft: Draft, on: date, *, at: datetime, sign: Signer
+    connection: Connection, row: Record, draft: Draft, on: date, policies: Policies, *, at: datetime, sign: Signer
 ) -> None:
     """Strike all that still stands of an allotment that is withdrawn."""
     if draft.kg < 0:
@@ -214,7 +215,7 @@ async def _take_back_whole(
     if standing_kg:
         fact = hashlib.sha256(b"meisu withdrawal 1\n" + _terms(allotment.id, draft) + str(on).encode()).digest()
         posted = await ledger.void(connection, [allotment.id], occurred_at=start_of(on), fact=fact, at=at, sign=sign)
-        await _watch(connection, allotment, [posted], at=at)
+        await _watch(connection, allotment, [posted], policies, at=at)
 
 
 async def _tell_if_late(
@@ -231,7 +232,7 @@ async def _tell_if_late(
     decided_at = await allotments.decided_at(connection, draft.approved_by or allotment_id)
     if decided_at is None or draft.source is None:
         return
-    due = rules.county_due(shanghai_day(decided_at), policies)
+    due = county_deadline(shanghai_day(decided_at), policies)
     if at < due.ends_at:
         return
     facts = {"step": step, "due_on": due.due_on, "document_no": draft.document_no, "provisional": due.is_provisional}
@@ -246,13 +247,15 @@ async def _check_holder_has(connection: Connection, holder: Holder, year: int, k
         rules.check_pool(kg, await quotas.pool_kg(connection, holder.jurisdiction, year))
 
 
-async def _watch(connection: Connection, allotment: Allotment, posted: list[Posted], *, at: datetime) -> None:
+async def _watch(
+    connection: Connection, allotment: Allotment, posted: list[Posted], policies: Policies, *, at: datetime
+) -> None:
     for each in posted:
         await report_overdraws(connection, each, at=at)
     if allotment.holder.kind is HolderKind.JURISDICTION:
         await watch_pools(connection, [allotment.holder.jurisdiction], allotment.year, at=at)
     if allotment.holder.kind is HolderKind.MINE and allotment.holder.id is not None:
-        await watch_commitments(connection, [allotment.holder.id], allotment.year, at=at)
+        await watch_commitments(connection, [allotment.holder.id], allotment.year, policies, at=at)
 
 
 def _source(allotment: Allotment) -> AccountKey:

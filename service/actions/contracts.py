@@ -8,7 +8,7 @@ from uuid_utils.compat import uuid7
 
 from service.actions.quotas import watch_commitments
 from service.db import Connection
-from service.domain import filings, proofs
+from service.domain import deadlines, filings, proofs
 from service.domain.alerts import Alert, Flag
 from service.domain.calendar import Deadline
 from service.domain.filings import Assessment, Contract, ContractState, Filing, Terms
@@ -109,14 +109,14 @@ async def file_versions(
         fact = filings.fact_of(contract.number, filing)
         await contracts.add_filing(connection, contract.id, filing, fact, person_id=actor.person_id)
         filed = [*(other for other in filed if other is not standing), filing]
-    assessment = filings.assess(filed, policies)
+    assessment = await _assess(connection, filed, policies)
     in_force = await _pledge(connection, contract, assessment, at=at)
     await _keep(connection, contract, assessment, in_force, at=at)
     after = assessment.terms
     # A mine that is no longer named has promised less, and is seen again as well (O01).
     if mines := {mine_id for mine_id in (contract.mine_id, after.mine_id) if mine_id}:
         for year in sorted({contract.signed_on.year, after.signed_on.year}):
-            await watch_commitments(connection, mines, year, at=at)
+            await watch_commitments(connection, mines, year, policies, at=at)
     named = (contract.framework_id, after.framework_id, contract.id if after.is_framework else None)
     for framework_id in sorted({framework_id for framework_id in named if framework_id}):
         await watch_framework(connection, framework_id, at=at)
@@ -155,7 +155,9 @@ def _unsaid(sides: Sequence[UUID], terms: Terms, known: Sequence[Filing]) -> lis
     return [side for side in sides if side not in said]
 
 
-async def close_contract(connection: Connection, contract_id: UUID, *, at: datetime, actor: Actor) -> None:
+async def close_contract(
+    connection: Connection, contract_id: UUID, policies: Policies = DEFAULTS, *, at: datetime, actor: Actor
+) -> None:
     """End a contract with what was shipped: the remainder is free again, and so is what was pledged beyond it (E6, E21).
 
     Loads on the road arrive as usual. Raises TicketsStillOpen while a ticket could still be weighed out, and
@@ -183,7 +185,7 @@ async def close_contract(connection: Connection, contract_id: UUID, *, at: datet
     flags = [flag for flag in contract.flags if flag not in settled]
     await contracts.close_contract(connection, contract_id, flags, at=at)
     if contract.mine_id:
-        await watch_commitments(connection, [contract.mine_id], contract.signed_on.year, at=at)
+        await watch_commitments(connection, [contract.mine_id], contract.signed_on.year, policies, at=at)
     if contract.framework_id:
         await watch_framework(connection, contract.framework_id, at=at)
     await alerts.settle_alerts(connection, [_subject(flag, contract_id) for flag in settled], at=at)
@@ -220,6 +222,23 @@ async def flag_overdue(connection: Connection, *, at: datetime) -> int:
         at=at,
     )
     return len(overdue)
+
+
+async def reassess(connection: Connection, contract_id: UUID, policies: Policies, *, at: datetime) -> None:
+    """Judge a contract's filings anew after its deadline has moved: what is in time now is not late any more (R27)."""
+    contract = await contracts.lock(connection, contract_id)
+    known = (await contracts.newest_filings(connection, [contract_id]))[contract_id]
+    in_force = (await pledges.pledges_of(connection, [contract_id]))[contract_id]
+    if contract.state is not ContractState.CLOSED:
+        await _keep(connection, contract, await _assess(connection, known, policies), in_force, at=at)
+
+
+async def _assess(connection: Connection, filed: Sequence[Filing], policies: Policies) -> Assessment:
+    """What the filings come to; by the policy of the day of signing nobody waits for a trader (R22)."""
+    terms = filings.assess(filed, policies).terms
+    firms = await contracts.find_firms(connection, {terms.seller_id, terms.buyer_id})
+    exempt = {firm.id for firm in firms.values() if not deadlines.must_file(firm.kinds, terms.signed_on, policies)}
+    return filings.assess(filed, policies, exempt=exempt)
 
 
 def _check_open(contract: Contract) -> None:

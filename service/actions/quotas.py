@@ -6,13 +6,18 @@ from uuid import UUID
 
 from service.db import Connection
 from service.domain.alerts import Flag
+from service.domain.policies import DEFAULTS, Policies
 from service.domain.quotas import chain
 from service.store import alerts, quotas
 
 
 async def watch_pools(connection: Connection, jurisdictions: Collection[str], year: int, *, at: datetime) -> None:
-    """Open an alert for each of these places, and of those above them, whose cap is broken; settle the others' (R06)."""
+    """Open an alert for each of these places, and of those above them, whose cap is broken; settle the others' (R06).
+
+    To be called under the head's lock: what breaks a cap is kept with the last entry of the book.
+    """
     broken = await quotas.pools_overdrawn(connection, jurisdictions, year)
+    await quotas.keep_excess(connection, jurisdictions, broken, year, at=at)
     codes = {above for code in jurisdictions for above in chain(code)} - {pool.jurisdiction for pool in broken}
     await alerts.settle_alerts(
         connection, [(Flag.POOL_OVERDRAWN, "jurisdiction", code) for code in sorted(codes)], at=at
@@ -20,9 +25,11 @@ async def watch_pools(connection: Connection, jurisdictions: Collection[str], ye
     await alerts.open_alerts(connection, [pool.alert(at) for pool in broken], at=at)
 
 
-async def watch_commitments(connection: Connection, mines: Collection[UUID], year: int, *, at: datetime) -> None:
+async def watch_commitments(
+    connection: Connection, mines: Collection[UUID], year: int, policies: Policies = DEFAULTS, *, at: datetime
+) -> None:
     """Open an alert for each of these mines that has let out and promised more than it can get; settle the others' (O01)."""
-    found = await quotas.commitments(connection, mines, year)
+    found = await quotas.commitments(connection, mines, year, policies)
     kept = [(Flag.QUOTA_OVERCOMMITTED, "mine", str(mine.mine_id)) for mine in found if not mine.over_kg]
     await alerts.settle_alerts(connection, kept, at=at)
     await alerts.open_alerts(connection, [mine.alert(at) for mine in found if mine.over_kg], at=at)

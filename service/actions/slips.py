@@ -49,7 +49,7 @@ async def file_slip(
     slip_id = uuid7()
     due_on = filings.slip_due(slip.handed_on, policies)
     late = days_late(due_on, at)
-    freezes = policies.expired_licence is ExpiredLicencePolicy.FREEZE
+    freezes = policies.on(slip.handed_on).expired_licence is ExpiredLicencePolicy.FREEZE
     frozen = freezes and await slips.is_frozen(connection, slip.source_id, slip.handed_on)
     flags = [flag for flag, is_found in ((Flag.FILING_LATE, late), (Flag.QUOTA_FROZEN, frozen)) if is_found]
     movement_id = None if slip.by_tickets else uuid7()
@@ -75,7 +75,7 @@ async def file_slip(
     if movement_id:
         await _hand_over(connection, slip_id, slip, movement_id, fact, at=at, sign=sign)
     if slip.mine_id:
-        await watch_commitments(connection, [slip.mine_id], slip.handed_on.year, at=at)
+        await watch_commitments(connection, [slip.mine_id], slip.handed_on.year, policies, at=at)
     return slip_id, True
 
 

@@ -3,16 +3,19 @@
 from datetime import datetime, timedelta
 
 from service.actions.contracts import flag_overdue
+from service.actions.deadlines import move_waiting_contracts, tell
+from service.actions.quotas import watch_pools
 from service.db import Connection, Record
 from service.domain.alerts import Alert, Flag
 from service.domain.policies import Policies
-from service.store import alerts, sweeps
+from service.store import alerts, quotas, sweeps
+from service.store.ledger import lock_head
 
 KEYS_KEPT = timedelta(days=30)
 
 
 async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> bool:
-    """Flag overdue filings (R26), end tickets that no scale saw and flag loads that never arrived (W07).
+    """Recall and flag what is due (R14–R26), end tickets that no scale saw and flag loads that never arrived (W07).
 
     False when another process sweeps.
     """
@@ -23,14 +26,29 @@ async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> 
     astray = await sweeps.never_received(connection, at - timedelta(hours=policies.never_received_hours))
     await alerts.open_alerts(
         connection,
-        [_alert(Flag.NEVER_WEIGHED, ticket, since="valid_until") for ticket in unseen]
+        [_alert(Flag.NEVER_WEIGHED, ticket, since="valid_until") for ticket in unseen if not ticket["waited"]]
         + [_alert(Flag.NEVER_RECEIVED, ticket, since="out_at") for ticket in astray],
         at=at,
     )
+    undecided = [(Flag.TICKET_HELD, "ticket", str(ticket["id"])) for ticket in unseen if ticket["waited"]]
+    await alerts.settle_alerts(connection, undecided, at=at)
     # Contracts after tickets, as everywhere.
+    await move_waiting_contracts(connection, policies, at=at)
     await flag_overdue(connection, at=at)
+    await _watch_owing_places(connection, at=at)
+    await tell(connection, policies, at=at)
     await sweeps.forget(connection, at - KEYS_KEPT, at=at)
     return True
+
+
+async def _watch_owing_places(connection: Connection, *, at: datetime) -> None:
+    """Look at the caps above quotas that owe: a load within one mine's quota may break the county's, and owes nothing itself."""
+    places = await quotas.places_that_owe(connection)
+    if not places:
+        return
+    await lock_head(connection, at=at)
+    for year, codes in sorted(places.items()):
+        await watch_pools(connection, codes, year, at=at)
 
 
 def _alert(code: Flag, ticket: Record, *, since: str) -> Alert:

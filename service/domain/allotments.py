@@ -7,7 +7,6 @@ from enum import StrEnum
 from types import MappingProxyType
 from uuid import UUID
 
-from service.domain.calendar import Deadline, add_working_days
 from service.domain.permissions import Actor, Role, area_of
 from service.domain.policies import Policies, YearCeiling
 from service.domain.refusals import Refusal
@@ -388,11 +387,6 @@ def _same_period(tranche: Allotment, other: Allotment) -> bool:
 
 def _sum(allotments: Sequence[Allotment]) -> int:
     return sum(allotment.kg for allotment in allotments)
-
-
-def county_due(decided_on: date, policies: Policies) -> Deadline:
-    """Until when a county issues and publishes what the city has decided: working days from that day (R14)."""
-    return add_working_days(decided_on, policies.publication_days)
 
 
 def after(step: Step, state: State) -> State:

@@ -1,17 +1,16 @@
 """Days on which offices work, and the deadlines counted in them or in calendar days, all in Asia/Shanghai."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cache
 from types import MappingProxyType
+from uuid import UUID
 
 import chinese_calendar
 import holidays
 
 from service.domain.units import shanghai_day, start_of
-
-FILING_DAYS = 15
 
 Overrides = Mapping[date, bool]
 """What an office has entered of a year's notice: whether that day is worked."""
@@ -42,11 +41,57 @@ class Deadline:
 
     due_on: date
     is_provisional: bool = False
+    outages: tuple[UUID, ...] = ()  # those that have put it off (R27)
 
     @property
     def ends_at(self) -> datetime:
         """The first instant that is late: midnight after the due day in Asia/Shanghai."""
         return start_of(self.due_on + _DAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A time in which the platform was out, declared by the province (R27)."""
+
+    id: UUID
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """What the offices have entered of years' notices, and the outages that were declared."""
+
+    overrides: Overrides = field(default_factory=dict)
+    outages: Sequence[Outage] = ()
+
+    def extended(self, deadline: Deadline, since: date, *, rolls: bool) -> Deadline:
+        """A deadline put off by the outages that touched its time, which began with a day (R27, E54).
+
+        Each of them puts it off by as many days as it took of that time, begun days counted whole; outages that
+        overlap are one. A deadline that rolls over holidays is rolled again.
+        """
+        for outage in self._apart():
+            if outage.starts_at >= deadline.ends_at or outage.ends_at <= start_of(since):
+                continue
+            lost = outage.ends_at - max(outage.starts_at, start_of(since))
+            due_on = deadline.due_on + timedelta(days=-(-lost // _DAY))
+            rolled = roll_forward(due_on, self.overrides) if rolls else Deadline(due_on)
+            ids = (*deadline.outages, outage.id)
+            deadline = replace(rolled, is_provisional=rolled.is_provisional or deadline.is_provisional, outages=ids)
+        return deadline
+
+    def _apart(self) -> list[Outage]:
+        apart: list[Outage] = []
+        for outage in sorted(self.outages, key=lambda outage: outage.starts_at):
+            if apart and outage.starts_at <= apart[-1].ends_at:
+                apart[-1] = replace(apart[-1], ends_at=max(apart[-1].ends_at, outage.ends_at))
+            else:
+                apart.append(outage)
+        return apart
+
+
+STANDARD = Calendar()
 
 
 def kind_of(day: date, overrides: Overrides = _NO_OVERRIDES) -> DayKind:
@@ -82,18 +127,6 @@ def add_working_days(day: date, number: int, overrides: Overrides = _NO_OVERRIDE
         following = roll_forward(deadline.due_on + _DAY, overrides)
         deadline = Deadline(following.due_on, deadline.is_provisional or following.is_provisional)
     return deadline
-
-
-def filing_due(
-    signed_on: date,
-    days: int = FILING_DAYS,
-    *,
-    rolls_over_holidays: bool = False,
-    overrides: Overrides = _NO_OVERRIDES,
-) -> Deadline:
-    """Until when a contract or slip is filed in time: day 1 is the day after signing, calendar days (R22, R24)."""
-    due_on = signed_on + timedelta(days=days)
-    return roll_forward(due_on, overrides) if rolls_over_holidays else Deadline(due_on)
 
 
 def days_late(due_on: date, filed_at: datetime) -> int:

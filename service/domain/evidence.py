@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 ORIGIN = "meisu/ledger"
+RECEIPTS = "meisu/receipt"
+EMPTY_ROOT = hashlib.sha256().digest()
 TILE_LEVELS = 8  # a tile is the 2**8 nodes below one kept node
 
 Node = tuple[int, int]
@@ -165,7 +167,7 @@ def grow(frontier: bytes, size: int, leaves: Sequence[bytes]) -> Growth:
 
 def _fold(edge: Sequence[bytes]) -> bytes:
     if not edge:
-        return _hash(b"")
+        return EMPTY_ROOT
     root = edge[-1]
     for left in reversed(edge[:-1]):
         root = join(left, root)
@@ -199,7 +201,7 @@ def _root_between(lo: int, hi: int, node: Callable[[Node], bytes]) -> bytes:
 
 def root_of(size: int, node: Callable[[Node], bytes]) -> bytes:
     """The root of the first `size` leaves."""
-    return _root_between(0, size, node) if size else _hash(b"")
+    return _root_between(0, size, node) if size else EMPTY_ROOT
 
 
 def prove_inclusion(index: int, size: int, node: Callable[[Node], bytes]) -> list[bytes]:
@@ -301,19 +303,25 @@ def checkpoint_body(size: int, root: bytes, recorded_at: datetime) -> bytes:
     return f"{ORIGIN}\n{size}\n{b64encode(root).decode()}\n{at}\n".encode()
 
 
-def key_hash(public_key: bytes) -> bytes:
+def receipt_body(fact: bytes, size: int, root: bytes, signed_at: datetime) -> bytes:
+    """What a receipt's signature is over: the hash of what was filed, and how far the log was when it was on record."""
+    at = signed_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{RECEIPTS}\n{fact.hex()}\n{size}\n{b64encode(root).decode()}\n{at}\n".encode()
+
+
+def key_hash(public_key: bytes, name: str = ORIGIN) -> bytes:
     """Four bytes by which a signed note names its Ed25519 key."""
-    return _hash(ORIGIN.encode() + b"\n" + _ED25519 + public_key)[:4]
+    return _hash(name.encode() + b"\n" + _ED25519 + public_key)[:4]
 
 
-def verifier_key(public_key: bytes) -> str:
+def verifier_key(public_key: bytes, name: str = ORIGIN) -> str:
     """The key as tools for signed notes read it: name, hash, and type with key."""
-    return f"{ORIGIN}+{key_hash(public_key).hex()}+{b64encode(_ED25519 + public_key).decode()}"
+    return f"{name}+{key_hash(public_key, name).hex()}+{b64encode(_ED25519 + public_key).decode()}"
 
 
-def signed_note(body: bytes, public_key: bytes, signature: bytes) -> str:
-    """The checkpoint as text: its body, a blank line, and the signature line."""
-    return f"{body.decode()}\n— {ORIGIN} {b64encode(key_hash(public_key) + signature).decode()}\n"
+def signed_note(body: bytes, public_key: bytes, signature: bytes, name: str = ORIGIN) -> str:
+    """A checkpoint or a receipt as text: its body, a blank line, and the signature line."""
+    return f"{body.decode()}\n— {name} {b64encode(key_hash(public_key, name) + signature).decode()}\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from uuid import UUID
 import orjson
 
 from service.domain.alerts import Flag
-from service.domain.calendar import days_late, filing_due
+from service.domain.calendar import days_late
+from service.domain.deadlines import contract_deadline, slip_deadline
 from service.domain.grades import check_grade, is_same_grade
 from service.domain.policies import DEFAULTS, Policies
 from service.domain.proofs import Named, ProofState
@@ -363,14 +364,12 @@ def is_overdue(state: ContractState, due_on: date, at: datetime) -> bool:
 
 def contract_due(signed_on: date, policies: Policies = DEFAULTS) -> date:
     """The last day on which a contract is filed in time (R22)."""
-    rolls = policies.filing_rolls_over_holidays
-    return filing_due(signed_on, policies.filing_days, rolls_over_holidays=rolls).due_on
+    return contract_deadline(signed_on, policies).due_on
 
 
 def slip_due(handed_on: date, policies: Policies = DEFAULTS) -> date:
     """The last day on which a slip is filed in time (R24)."""
-    rolls = policies.filing_rolls_over_holidays
-    return filing_due(handed_on, policies.slip_days, rolls_over_holidays=rolls).due_on
+    return slip_deadline(handed_on, policies).due_on
 
 
 def check_slip(slip: Slip, at: datetime, policies: Policies = DEFAULTS) -> None:
@@ -455,13 +454,15 @@ def next_version(
     )
 
 
-def assess(filings: Sequence[Filing], policies: Policies = DEFAULTS) -> Assessment:
+def assess(filings: Sequence[Filing], policies: Policies = DEFAULTS, *, exempt: Collection[UUID] = ()) -> Assessment:
     """What the newest filings of all who filed a contract come to (R22, R22c, R23).
 
     The seller names its buyer. Until that firm files, whoever filed as the buyer stands for the buyer's side, which is
-    a mismatch to be seen; a contract that its two parties filed alike cannot be disturbed by a third.
+    a mismatch to be seen; a contract that its two parties filed alike cannot be disturbed by a third. Nobody waits for
+    a firm that is exempt from filing.
     """
     assert filings, "a contract begins with a filing"
+    filings = [_judged_anew(filing, policies) for filing in filings]
     by_age = sorted(filings, key=lambda filing: filing.first_filed_at)
     seller = next((filing for filing in by_age if filing.party is Party.SELLER), None)
     buyers = [filing for filing in by_age if filing.party is Party.BUYER]
@@ -482,7 +483,7 @@ def assess(filings: Sequence[Filing], policies: Policies = DEFAULTS) -> Assessme
     else:
         proof_state = ProofState.MISSING
 
-    if not (seller and buyer):
+    if not (seller or terms.seller_id in exempt) or not (buyer or terms.buyer_id in exempt):
         state = ContractState.INCOMPLETE
     elif differences:
         state = ContractState.MISMATCH
@@ -492,6 +493,12 @@ def assess(filings: Sequence[Filing], policies: Policies = DEFAULTS) -> Assessme
         state = ContractState.FILED
     due_on = contract_due(terms.signed_on, policies)
     return Assessment(terms, seller, buyer, proof, differences, due_on, state, proof_state)
+
+
+def _judged_anew(filing: Filing, policies: Policies) -> Filing:
+    # An outage or a holiday may have been declared after it was filed; what was written then stays as it was (R27, E54).
+    late = days_late(contract_due(filing.terms.signed_on, policies), filing.first_filed_at)
+    return filing if late == filing.days_late else replace(filing, days_late=late)
 
 
 def _differences(one: Terms, other: Terms) -> tuple[str, ...]:

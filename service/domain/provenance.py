@@ -196,16 +196,17 @@ def bounded(found: Sequence[Share], limit: int) -> tuple[Sequence[Share], Rest |
 
 def flows(steps: Iterable[Step]) -> list[Flow]:
     """The steps of a walk for a picture: one flow for each movement between two accounts, in order of record."""
-    found: dict[tuple[UUID, int, int], Flow] = {}
+    carried: dict[tuple[UUID, int, int], list[Step]] = {}
     for step in sorted(steps, key=lambda step: step.seq):
-        key = (step.movement, step.source.account, step.target.account)
-        known = found.get(key)
-        found[key] = Flow(
-            step.source.account,
-            step.target.account,
-            Kilograms(step.source.kg + (known.source_kg if known else 0)),
-            Kilograms(step.target.kg + (known.target_kg if known else 0)),
-            step.movement,
-            step.occurred_at,
+        carried.setdefault((step.movement, step.source.account, step.target.account), []).append(step)
+    return [
+        Flow(
+            source,
+            target,
+            Kilograms(sum(step.source.kg for step in parts)),
+            Kilograms(sum(step.target.kg for step in parts)),
+            movement,
+            parts[0].occurred_at,
         )
-    return list(found.values())
+        for (movement, source, target), parts in carried.items()
+    ]

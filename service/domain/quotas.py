@@ -1,7 +1,7 @@
 """What quota there is and what became of it: the figures of one holder, the tree of pools, and what breaks a cap."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from service.domain.alerts import Alert, Flag
 from service.domain.allotments import PROVINCE, HolderKind
 from service.domain.permissions import area_of
 from service.domain.places import Places, Span
+from service.domain.policies import OvercommitBase, Policies
 from service.domain.units import Kilograms
 
 PACE_DAYS = 28
@@ -115,6 +116,56 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Excess:
+    """By how much a jurisdiction's cap was broken from a moment on, and by which movement."""
+
+    over_kg: int
+    movement: UUID
+    cause: str
+    occurred_at: datetime
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PoolEpisode:
+    """From the entry that broke a cap to the one after which it held again (R06, O02)."""
+
+    opened_by: UUID
+    cause: str
+    occurred_at: datetime
+    discovered_at: datetime
+    over_kg: int
+    peak_kg: int
+    closed_at: datetime | None = None
+    covered_by: UUID | None = None
+
+
+def pool_episodes(changes: Iterable[Excess]) -> list[PoolEpisode]:
+    """The episodes that a jurisdiction's changes come to, in their order."""
+    episodes: list[PoolEpisode] = []
+    for change in changes:
+        is_open = bool(episodes) and episodes[-1].closed_at is None
+        if is_open:
+            peak_kg = max(episodes[-1].peak_kg, change.over_kg)
+            moved = replace(episodes[-1], over_kg=change.over_kg, peak_kg=peak_kg)
+            if not change.over_kg:
+                moved = replace(moved, closed_at=change.recorded_at, covered_by=change.movement)
+            episodes[-1] = moved
+        elif change.over_kg:
+            episodes.append(
+                PoolEpisode(
+                    opened_by=change.movement,
+                    cause=change.cause,
+                    occurred_at=change.occurred_at,
+                    discovered_at=change.recorded_at,
+                    over_kg=change.over_kg,
+                    peak_kg=change.over_kg,
+                )
+            )
+    return episodes
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A jurisdiction in the tree: its pool, if it may be seen, and the sum of all that is held below it."""
 
@@ -123,6 +174,7 @@ class Node:
     held_below: Figures
     children: Sequence["Node"] = field(default=())
     holdings: Sequence[Holding] = field(default=())
+    episodes: Sequence[PoolEpisode] = field(default=())
 
     @property
     def figures(self) -> Figures:
@@ -140,6 +192,13 @@ class Node:
 def beyond(out_kg: int, got_kg: int) -> int:
     """Kilograms that went out beyond what there was to give."""
     return max(0, out_kg - got_kg)
+
+
+def room_kg(scale_kg: int, ordinary_kg: int, policies: Policies) -> Kilograms:
+    """What a mine may still be issued this year, as far as contracts may count on it (O01, R13)."""
+    if policies.overcommit_base is OvercommitBase.ISSUED:
+        return Kilograms(0)
+    return Kilograms(max(0, scale_kg - ordinary_kg))
 
 
 def overcommitted_kg(figures: Figures, room_kg: Kilograms) -> int:
@@ -175,7 +234,12 @@ def chain(code: str) -> list[str]:
 
 
 def tree(
-    places: Mapping[str, Place], pools: Mapping[str, Pool] | None, holdings: Iterable[Holding], *, area: str = ""
+    places: Mapping[str, Place],
+    pools: Mapping[str, Pool] | None,
+    holdings: Iterable[Holding],
+    *,
+    area: str = "",
+    episodes: Mapping[str, Sequence[PoolEpisode]] | None = None,
 ) -> Node:
     """The province with its cities, counties and holders, as it is seen from an area: itself and the chain above it.
 
@@ -196,7 +260,8 @@ def tree(
         total = sum((child.held_below for child in below), sum((holding.figures for holding in own), Figures()))
         seen = [child for child in below if _is_seen(child.place.code, area)]
         pool = None if pools is None else pools.get(code, Pool())
-        return Node(places[code], pool, total, seen, own if code.startswith(area) else [])
+        broken = (episodes or {}).get(code, ())
+        return Node(places[code], pool, total, seen, own if code.startswith(area) else [], broken)
 
     return node(PROVINCE)
 

@@ -68,7 +68,7 @@ class RefusedMoreThanReceived(Refusal):
     rule: ClassVar[str | None] = "W10"
 
 
-def check_redirect(ticket: Ticket, journey: Journey, paper: Paper, *, earmark: str | None) -> None:
+def check_redirect(ticket: Ticket, journey: Journey, paper: Paper) -> None:
     """Refuse a redirection that the other buyer's contract does not bear (W10, E34).
 
     Raises TicketIsHeld, TicketHasEnded, NotRedirectable, RedirectNeedsTheBuyersContract and ContractIsClosed.
@@ -77,7 +77,12 @@ def check_redirect(ticket: Ticket, journey: Journey, paper: Paper, *, earmark: s
     is_out_of_stock = ticket.mine_id is None and journey.state is TicketState.OUT
     if ticket.contract_id is None or ticket.onward_contract_id is not None or is_out_of_stock:
         raise NotRedirectable
-    if (paper.seller_id, paper.mine_id, paper.earmark) != (ticket.seller_id, ticket.mine_id, earmark):
+    is_same_buyer = paper.buyer_id == ticket.buyer_id
+    if is_same_buyer or (paper.seller_id, paper.mine_id, paper.earmark) != (
+        ticket.seller_id,
+        ticket.mine_id,
+        ticket.earmark,
+    ):
         raise RedirectNeedsTheBuyersContract
     if paper.is_closed:
         raise ContractIsClosed

@@ -206,7 +206,7 @@ def _settings(home: Path, sockets: Path, *, durable: bool) -> dict[str, str]:
         "synchronous_commit": "on",
         "full_page_writes": "on",
         "wal_compression": "on",
-        "shared_buffers": f"{min(max(memory_mb // 8, 128), 2048)}MB",
+        "shared_buffers": f"{min(max(memory_mb // 4, 128), 8192)}MB",
         "effective_cache_size": f"{max(memory_mb // 2, 256)}MB",
         "maintenance_work_mem": "128MB",
         "work_mem": "16MB",

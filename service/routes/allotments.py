@@ -13,7 +13,7 @@ from service.db import ConnectionDep, ReaderDep, Record
 from service.domain.allotments import Draft, Kind, State, Step
 from service.domain.permissions import Actor
 from service.keys import Purpose
-from service.routes.entries import After, Limit, Now
+from service.routes.entries import After, Limit, Now, PoliciesNow
 from service.routes.fields import (
     AdjustmentKilograms,
     Body,
@@ -163,14 +163,14 @@ async def create_allotment(
     actor: Annotated[Actor, Depends(may("allotments.create"))],
     once: OnceDep,
     at: Now,
+    policies: PoliciesNow,
 ) -> Response:
     """Write an allotment, and with `issue` issue it at once."""
 
     async def deed() -> AllotmentOut:
-        state = request.app.state
-        sign = state.keys.current(Purpose.LEDGER)
+        sign = request.app.state.keys.current(Purpose.LEDGER)
         allotment_id = await deeds.create_allotment(
-            connection, body.draft(), state.policies, issue=body.issue, at=at, sign=sign, actor=actor
+            connection, body.draft(), policies, issue=body.issue, at=at, sign=sign, actor=actor
         )
         return AllotmentOut.of(await allotments.find_allotment(connection, allotment_id, actor=actor))
 
@@ -212,15 +212,13 @@ async def take_step(
     actor: Annotated[Actor, Depends(may("allotments.step"))],
     once: OnceDep,
     at: Now,
+    policies: PoliciesNow,
 ) -> Response:
     """Consult on, approve, issue, publish or withdraw an allotment."""
 
     async def deed() -> AllotmentOut:
-        state = request.app.state
-        sign = state.keys.current(Purpose.LEDGER)
-        await deeds.take_step(
-            connection, allotment_id, body.step, body.on, state.policies, at=at, sign=sign, actor=actor
-        )
+        sign = request.app.state.keys.current(Purpose.LEDGER)
+        await deeds.take_step(connection, allotment_id, body.step, body.on, policies, at=at, sign=sign, actor=actor)
         return AllotmentOut.of(await allotments.find_allotment(connection, allotment_id, actor=actor))
 
     return await once(connection, actor, deed, status=200)

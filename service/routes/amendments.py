@@ -107,7 +107,7 @@ async def propose_amendment(
             reason=body.reason,
             for_both=body.for_both,
             at=at,
-            policies=request.app.state.policies,
+            policies=await request.app.state.rulebook.policies(at),
             actor=actor,
         )
         return await _one(connection, contract_id, amendment_id, at=at, actor=actor)
@@ -191,7 +191,7 @@ async def _answer(
             state,
             answer=answer,
             at=at,
-            policies=request.app.state.policies,
+            policies=await request.app.state.rulebook.policies(at),
             actor=actor,
         )
         return await _one(connection, contract_id, amendment_id, at=at, actor=actor)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -12,17 +12,20 @@ from pydantic import AfterValidator, BaseModel
 from service.actions import contracts as deeds
 from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep
-from service.domain import filings
+from service.domain import deadlines, filings
 from service.domain.alerts import Flag
 from service.domain.amendments import AmendmentState
 from service.domain.calendar import days_late
 from service.domain.filings import Contract, ContractState, Filing, Party, Terms
 from service.domain.permissions import Actor, Role
+from service.domain.policies import Policies, stated
 from service.domain.proofs import Named, Pledge, ProofState, undrawn
 from service.domain.refusals import NotFound
 from service.routes import fields
+from service.routes.entries import PoliciesNow
 from service.routes.fields import Body, Day, DocumentNo, FenPerTonne, Grade, KilogramsIn, Name, UuidText, refused
 from service.routes.idempotency import Answer, OnceDep
+from service.routes.receipts import sign_receipts
 from service.store import amendments, contracts, pledges
 
 router = APIRouter(prefix="/v1/contracts", tags=["contracts"])
@@ -106,7 +109,8 @@ class TermsOut(BaseModel):
 
 
 class FilingOut(BaseModel):
-    """One side of a contract; `receipt` is the hash that stands for what was filed."""
+    """One side of a contract; `receipt` is the hash that stands for what was filed, `receipt_note` the service's signature
+    for it, as the log stands now: a signed note, null in lists."""
 
     party: Party
     enterprise_id: UUID | None
@@ -115,6 +119,7 @@ class FilingOut(BaseModel):
     version: int
     terms: TermsOut | None
     receipt: str | None
+    receipt_note: str | None = None
 
 
 class PledgeOut(BaseModel):
@@ -158,6 +163,7 @@ class ContractOut(BaseModel):
     framework_id: UUID | None
     instalments_kg: int | None
     amending: UUID | None
+    policies: dict[str, Any]
 
 
 class VersionsOut(BaseModel):
@@ -181,6 +187,7 @@ async def file_contract(
     connection: ConnectionDep,
     once: OnceDep,
     actor: Annotated[Actor, Depends(may("contracts.file"))],
+    policies: PoliciesNow,
 ) -> Response:
     """File the caller's own side of a contract: 201 when it begins the contract, 200 otherwise.
 
@@ -196,10 +203,11 @@ async def file_contract(
             body.terms(),
             for_both=body.for_both,
             at=at,
-            policies=state.policies,
+            policies=policies,
             actor=actor,
         )
-        return Answer(await _one(connection, contract_id, at=at, actor=actor), 201 if is_new else 200)
+        shown = await _one(connection, contract_id, policies, at=at, actor=actor)
+        return Answer(await _stamped(request, connection, shown), 201 if is_new else 200)
 
     return await once(connection, actor, deed)
 
@@ -227,7 +235,8 @@ async def list_contracts(
         limit=limit,
         actor=actor,
     )
-    items = await _shown(connection, found, at=request.app.state.clock.now(), actor=actor)
+    at = request.app.state.clock.now()
+    items = await _shown(connection, found, await request.app.state.rulebook.policies(at), at=at, actor=actor)
     return ContractsOut(items=items, next=items[-1].id if len(items) == limit else None)
 
 
@@ -235,8 +244,10 @@ async def list_contracts(
 async def get_contract(
     contract_id: UUID, request: Request, connection: ReaderDep, actor: Annotated[Actor, Depends(may("contracts.read"))]
 ) -> ContractOut:
-    """One contract with both its sides."""
-    return await _one(connection, contract_id, at=request.app.state.clock.now(), actor=actor)
+    """One contract with both its sides, and a receipt for each that the actor may see."""
+    at = request.app.state.clock.now()
+    shown = await _one(connection, contract_id, await request.app.state.rulebook.policies(at), at=at, actor=actor)
+    return await _stamped(request, connection, shown)
 
 
 @router.get("/{contract_id}/versions")
@@ -264,25 +275,37 @@ async def close_contract(
     connection: ConnectionDep,
     once: OnceDep,
     actor: Annotated[Actor, Depends(may("contracts.close"))],
+    policies: PoliciesNow,
 ) -> Response:
     """End a contract with what was shipped; what was not is free again."""
     at = request.app.state.clock.now()
 
     async def deed() -> ContractOut:
-        await deeds.close_contract(connection, contract_id, at=at, actor=actor)
-        return await _one(connection, contract_id, at=at, actor=actor)
+        await deeds.close_contract(connection, contract_id, policies, at=at, actor=actor)
+        return await _one(connection, contract_id, policies, at=at, actor=actor)
 
     return await once(connection, actor, deed, status=200)
 
 
-async def _one(connection: Connection, contract_id: UUID, *, at: datetime, actor: Actor) -> ContractOut:
+async def _one(
+    connection: Connection, contract_id: UUID, policies: Policies, *, at: datetime, actor: Actor
+) -> ContractOut:
     found = await contracts.list_contracts(connection, ids=[contract_id], actor=actor)
     if not found:
         raise NotFound
-    return (await _shown(connection, found, at=at, actor=actor))[0]
+    return (await _shown(connection, found, policies, at=at, actor=actor))[0]
 
 
-async def _shown(connection: Connection, found: Sequence[Contract], *, at: datetime, actor: Actor) -> list[ContractOut]:
+async def _stamped(request: Request, connection: Connection, shown: ContractOut) -> ContractOut:
+    hashes = {side.party: side.receipt for side in shown.filings if side.receipt}
+    notes = dict(zip(hashes, await sign_receipts(request, connection, list(hashes.values())), strict=True))
+    sides = [side.model_copy(update={"receipt_note": notes.get(side.party)}) for side in shown.filings]
+    return shown.model_copy(update={"filings": sides})
+
+
+async def _shown(
+    connection: Connection, found: Sequence[Contract], policies: Policies, *, at: datetime, actor: Actor
+) -> list[ContractOut]:
     ids = [contract.id for contract in found]
     filed = await contracts.newest_filings(connection, ids)
     pledged = await pledges.pledges_of(connection, ids)
@@ -296,11 +319,12 @@ async def _shown(connection: Connection, found: Sequence[Contract], *, at: datet
             pledged[contract.id],
             promised.get(contract.id),
             waiting.get(contract.id),
+            policies,
             at=at,
             actor=actor,
         )
         if actor.enterprise_id in (None, contract.seller_id, contract.buyer_id)
-        else _of_a_claimant(contract, filed[contract.id], actor=actor)
+        else _of_a_claimant(contract, filed[contract.id], policies, actor=actor)
         for contract in found
     ]
 
@@ -311,11 +335,12 @@ def _of(
     pledged: Sequence[Pledge],
     instalments_kg: int | None,
     amending: UUID | None,
+    policies: Policies,
     *,
     at: datetime,
     actor: Actor,
 ) -> ContractOut:
-    assessment = filings.assess(filed)
+    assessment = filings.assess(filed, policies)
     flags = list(contract.flags)
     # The sweeper writes it down; who reads before it comes by sees it all the same.
     if filings.is_overdue(contract.state, contract.due_on, at) and Flag.FILING_OVERDUE not in flags:
@@ -356,10 +381,11 @@ def _of(
         framework_id=contract.framework_id,
         instalments_kg=instalments_kg,
         amending=amending,
+        policies=_policies(contract, policies),
     )
 
 
-def _of_a_claimant(contract: Contract, filed: Sequence[Filing], *, actor: Actor) -> ContractOut:
+def _of_a_claimant(contract: Contract, filed: Sequence[Filing], policies: Policies, *, actor: Actor) -> ContractOut:
     """What a firm sees that filed as the buyer of a contract whose seller names another: its own words and no more."""
     own = next(filing for filing in filed if filing.enterprise_id == actor.enterprise_id)
     terms = own.terms
@@ -375,7 +401,7 @@ def _of_a_claimant(contract: Contract, filed: Sequence[Filing], *, actor: Actor)
         grade=terms.grade,
         valid_until=terms.valid_until,
         earmark=terms.earmark,
-        due_on=filings.contract_due(terms.signed_on),
+        due_on=filings.contract_due(terms.signed_on, policies),
         filings=[
             _side(contract, Party.SELLER, None, 0, actor=actor),
             _side(contract, Party.BUYER, own, 0, actor=actor),
@@ -393,7 +419,14 @@ def _of_a_claimant(contract: Contract, filed: Sequence[Filing], *, actor: Actor)
         framework_id=terms.framework_id,
         instalments_kg=None,
         amending=None,
+        policies=_policies(contract, policies),
     )
+
+
+def _policies(contract: Contract, policies: Policies) -> dict[str, object]:
+    """What the contract's deadline depends on."""
+    names = deadlines.POLICIES[deadlines.Duty.CONTRACT]
+    return stated(policies.on(contract.signed_on), *names)
 
 
 def _side(contract: Contract, party: Party, filing: Filing | None, late_so_far: int, *, actor: Actor) -> FilingOut:

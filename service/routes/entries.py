@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.auth import may
 from service.db import SessionDoor
 from service.domain.permissions import Actor
+from service.domain.policies import Policies
 from service.domain.refusals import VersionOutdated, VersionRequired
 from service.routes.fields import Body
 from service.routes.idempotency import Once
@@ -66,6 +67,13 @@ def now(request: Request) -> datetime:
     return at
 
 
+async def policies_now(request: Request) -> Policies:
+    """The policy values in force."""
+    state = request.app.state
+    found: Policies = await state.rulebook.policies(state.clock.now())
+    return found
+
+
 def version(if_match: Annotated[str | None, Header()] = None) -> int:
     """The version that the client has read, from If-Match; raises VersionRequired without, VersionOutdated for what is none."""
     if if_match is None:
@@ -77,6 +85,7 @@ def version(if_match: Annotated[str | None, Header()] = None) -> int:
 
 
 Now = Annotated[datetime, Depends(now)]
+PoliciesNow = Annotated[Policies, Depends(policies_now)]
 Version = Annotated[int, Depends(version)]
 
 

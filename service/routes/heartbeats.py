@@ -59,7 +59,7 @@ async def beat(
         sent_at=body.sent_at,
         unsent=body.unsent,
         app_version=body.app_version,
-        policies=state.policies,
+        policies=await state.rulebook.policies(state.clock.now()),
         at=state.clock.now(),
         actor=actor,
     )

@@ -4,7 +4,7 @@ from base64 import b64encode
 from dataclasses import fields
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -27,6 +27,13 @@ Size = Annotated[int | None, Query(ge=1, le=2**62)]
 HASH = Field(description="base64 of 32 bytes")
 
 
+_Signs = Literal["checkpoints", "receipts"]
+_SIGNED: tuple[tuple[_Signs, Purpose, str], ...] = (
+    ("checkpoints", Purpose.LEDGER, evidence.ORIGIN),
+    ("receipts", Purpose.RECEIPTS, evidence.RECEIPTS),
+)
+
+
 class CheckpointOut(BaseModel):
     """A signed root: `note` is the whole of it as text (C2SP tlog-checkpoint), `key` the verifier's key for its signature."""
 
@@ -36,6 +43,21 @@ class CheckpointOut(BaseModel):
     key_id: int
     key: str
     note: str
+
+
+class LogKeyOut(BaseModel):
+    """A public key: `signs` says what, `key` is the verifier's key as tools for signed notes read it."""
+
+    signs: _Signs
+    key_id: int
+    made_at: datetime
+    key: str
+
+
+class LogKeysOut(BaseModel):
+    """Every key that has signed checkpoints or receipts, those that sign now first."""
+
+    items: list[LogKeyOut]
 
 
 class EntryOut(BaseModel):
@@ -69,6 +91,19 @@ class ConsistencyOut(BaseModel):
 async def checkpoint(request: Request, connection: ReaderDep, _: ReadsLog, size: Size = None) -> CheckpointOut:
     """The newest signed root, or that of a size."""
     return _checkpoint(request, await _found(connection, size))
+
+
+@router.get("/keys")
+async def list_keys(request: Request, _: ReadsLog) -> LogKeysOut:
+    """The public keys of the log and of receipts; keep them, so that nobody can put others in their place."""
+    ring: KeyRing = request.app.state.keys
+    return LogKeysOut(
+        items=[
+            LogKeyOut(signs=signs, key_id=key.key_id, made_at=key.made_at, key=evidence.verifier_key(key.public, name))
+            for signs, purpose, name in _SIGNED
+            for key in ring.all(purpose)
+        ]
+    )
 
 
 @router.get("/proof")

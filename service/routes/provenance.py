@@ -126,8 +126,7 @@ async def ticket_provenance(
     size = await _size(connection, as_of)
     answer, steps = await _walk(connection, [account], size)
     gone = (await provenance.let_out(connection, [account], size))[account]
-    _, onward = await provenance.steps_forward(connection, gone, size)
-    onward = [step for step in onward if step.source.account == account]
+    onward = await provenance.steps_forward(connection, gone, size, most=1)
     return await answer_of(connection, answer, [*steps, *onward], limit, actor=actor)
 
 
@@ -153,7 +152,7 @@ async def product_provenance(
         raise NotFound
     account, kg = found
     fragments, steps = await _walk(connection, [account], await _size(connection, as_of))
-    answer = await _answer(connection, fragments, steps, limit, actor=actor)
+    answer = await answer_of(connection, fragments, steps, limit, actor=actor)
     return ProductProvenanceOut(**{**dict(answer), "kg": kg, "ore_kg": answer.kg})
 
 
@@ -211,9 +210,7 @@ async def _walk(
     come = [
         interval for found in (await provenance.received(connection, accounts, size)).values() for interval in found
     ]
-    traces = await provenance.trace_all_back(connection, come, size)
-    into, steps = await provenance.steps_back(connection, come, size, to_the_province=True)
-    assert sum(trace.ore_kg for trace in into) == sum(trace.ore_kg for trace in traces), "both walks weigh the same"
+    traces, steps = await provenance.lineage(connection, come, size)
     return [fragment for trace in traces for fragment in trace.fragments], steps
 
 

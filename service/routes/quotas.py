@@ -1,5 +1,6 @@
 """The quota tree, one mine's quota, and the public table of what was allotted."""
 
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -11,9 +12,10 @@ from service.auth import may
 from service.db import ReaderDep
 from service.domain.allotments import HolderKind, Kind
 from service.domain.permissions import Actor
-from service.domain.quotas import Figures, Holding, Node, Window
+from service.domain.policies import stated
+from service.domain.quotas import Figures, Holding, Node, PoolEpisode, Window
 from service.domain.units import shanghai_day, shanghai_year
-from service.routes.entries import After, Limit, Now
+from service.routes.entries import After, Limit, Now, PoliciesNow
 from service.routes.fields import Instant
 from service.store import allotments, quotas
 
@@ -27,6 +29,10 @@ def quota_year(at: Now, year: Annotated[int | None, Query(ge=2000, le=2100)] = N
 
 QuotaYear = Annotated[int, Depends(quota_year)]
 ReaderActor = Annotated[Actor, Depends(may("quotas.read"))]
+
+
+TREE_POLICIES = ("non_mine_pool", "carry_quarters", "carry_years")
+MINE_POLICIES = ("year_ceiling", "overcommit_base", "expired_licence", "overdraw", "carry_quarters", "carry_years")
 
 
 class FiguresOut(BaseModel):
@@ -82,6 +88,7 @@ class NodeOut(FiguresOut):
     name_en: str
     level: Literal["province", "city", "county"]
     allotted_kg: int | None
+    overdraws: list["PoolOverdrawOut"]
     holders: list[HoldingOut]
     children: list["NodeOut"]
 
@@ -94,10 +101,31 @@ class NodeOut(FiguresOut):
             name_en=node.place.name_en,
             level=node.place.level,
             allotted_kg=node.pool and node.pool.allotted_kg,
+            overdraws=[PoolOverdrawOut.of(episode) for episode in node.episodes],
             holders=[HoldingOut.of(holding, window) for holding in node.holdings],
             children=[NodeOut.of(child, window) for child in node.children],
             **cls.figures(node.figures, node.overdrawn_kg, window),
         )
+
+
+class PoolOverdrawOut(BaseModel):
+    """An episode in which more went out below a jurisdiction than it got: opened by the load that broke the cap (or by what
+    was taken back), `covered_by` the movement after which it held again."""
+
+    opened_by: UUID
+    opened_at: datetime
+    occurred_at: datetime
+    discovered_at: datetime
+    cause: str
+    over_kg: int
+    peak_kg: int
+    closed_at: datetime | None
+    covered_by: UUID | None
+
+    @classmethod
+    def of(cls, episode: PoolEpisode) -> Self:
+        """An episode as clients see it."""
+        return cls(opened_at=episode.discovered_at, **asdict(episode))
 
 
 class TreeOut(BaseModel):
@@ -106,6 +134,7 @@ class TreeOut(BaseModel):
     year: int
     as_of: datetime | None
     province: NodeOut
+    policies: dict[str, Any]
 
 
 class AccountOut(FiguresOut):
@@ -156,6 +185,7 @@ class MineQuotaOut(FiguresOut):
     accounts: list[AccountOut]
     tranches: list[TrancheOut]
     overdraws: list[OverdrawOut]
+    policies: dict[str, Any]
 
 
 class PublishedOut(BaseModel):
@@ -184,7 +214,12 @@ class PublishedTableOut(BaseModel):
 
 @router.get("/v1/quotas")
 async def show_tree(
-    connection: ReaderDep, actor: ReaderActor, at: Now, year: QuotaYear, as_of: Instant | None = None
+    connection: ReaderDep,
+    actor: ReaderActor,
+    policies: PoliciesNow,
+    at: Now,
+    year: QuotaYear,
+    as_of: Instant | None = None,
 ) -> TreeOut:
     """Province, cities, counties and holders: an office sees its area and the chain above it, an enterprise its own."""
     past = await quotas.moment(connection, as_of)
@@ -192,7 +227,9 @@ async def show_tree(
     found = await quotas.tree(
         connection, year, window, area=actor.area, enterprise_id=actor.enterprise_id, past=past, at=at
     )
-    return TreeOut(year=year, as_of=as_of, province=NodeOut.of(found, window))
+    return TreeOut(
+        year=year, as_of=as_of, province=NodeOut.of(found, window), policies=stated(policies, *TREE_POLICIES)
+    )
 
 
 @router.get("/v1/quotas/published")
@@ -207,7 +244,13 @@ async def show_published(
 
 @router.get("/v1/mines/{mine_id}/quota")
 async def show_mine_quota(
-    mine_id: UUID, connection: ReaderDep, actor: ReaderActor, at: Now, year: QuotaYear, as_of: Instant | None = None
+    mine_id: UUID,
+    connection: ReaderDep,
+    actor: ReaderActor,
+    policies: PoliciesNow,
+    at: Now,
+    year: QuotaYear,
+    as_of: Instant | None = None,
 ) -> MineQuotaOut:
     """One mine's quota: what it got, what left, and by which tranches."""
     past = await quotas.moment(connection, as_of)
@@ -234,5 +277,6 @@ async def show_mine_quota(
             for tranche in found.tranches
         ],
         overdraws=[OverdrawOut(**dict(row)) for row in found.overdraws],
+        policies=stated(policies.within(found.jurisdiction), *MINE_POLICIES),
         **FiguresOut.figures(found.figures, found.overdrawn_kg, window),
     )

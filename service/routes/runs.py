@@ -155,7 +155,7 @@ async def file_run(
             body.run(actor.enterprise_id),
             at=state.clock.now(),
             sign=state.keys.current(Purpose.LEDGER),
-            policies=state.policies,
+            policies=await state.rulebook.policies(state.clock.now()),
             actor=actor,
         )
         return Answer(await _one(connection, run_id, request, actor=actor), 201 if is_new else 200)
@@ -174,7 +174,8 @@ async def list_runs(
 ) -> RunsOut:
     """The runs of the office's area or of the enterprise, newest first."""
     rows = await runs.list_runs(connection, line_id=line_id, after=after, limit=limit, actor=actor)
-    items = [RunOut.of(row, _band(request)) for row in rows]
+    band = await _band(request)
+    items = [RunOut.of(row, band) for row in rows]
     return RunsOut(items=items, next=items[-1].id if len(items) == limit else None)
 
 
@@ -216,8 +217,10 @@ async def _one(connection: Connection, run_id: UUID, request: Request, *, actor:
     rows = await runs.list_runs(connection, run_id=run_id, actor=actor)
     if not rows:
         raise NotFound
-    return RunOut.of(rows[0], _band(request))
+    return RunOut.of(rows[0], await _band(request))
 
 
-def _band(request: Request) -> float:
-    return float(request.app.state.policies.yield_band_share)
+async def _band(request: Request) -> float:
+    state = request.app.state
+    policies = await state.rulebook.policies(state.clock.now())
+    return float(policies.yield_band_share)

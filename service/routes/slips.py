@@ -1,7 +1,7 @@
 """Handover slips: a firm's own ore in its own plant."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -12,13 +12,18 @@ from service.actions import slips as deeds
 from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep, Record
 from service.domain.alerts import Flag
+from service.domain.calendar import days_late
+from service.domain.deadlines import POLICIES, Duty, slip_deadline
 from service.domain.filings import Slip
 from service.domain.permissions import Actor
+from service.domain.policies import Policies, stated
 from service.domain.refusals import NotFound
 from service.keys import Purpose
 from service.routes import fields
+from service.routes.entries import PoliciesNow
 from service.routes.fields import Body, Day, DocumentNo, Grade, KilogramsIn, Name, UuidText
 from service.routes.idempotency import Answer, OnceDep
+from service.routes.receipts import sign_receipts
 from service.store import slips
 
 router = APIRouter(prefix="/v1/slips", tags=["slips"])
@@ -41,7 +46,11 @@ class SlipIn(Body):
 
 
 class SlipOut(BaseModel):
-    """A slip; `over_kg` of its kilograms were beyond the quota when it was filed, `handed_kg` have been handed over."""
+    """A slip; `over_kg` of its kilograms were beyond the quota when it was filed, `handed_kg` have been handed over.
+
+    `receipt` is the hash that stands for it, `receipt_note` the service's signature for that, as the log stands now: a signed
+    note, null in lists. What the slip posts is bound to the hash by its leaf.
+    """
 
     id: UUID
     number: str
@@ -63,12 +72,25 @@ class SlipOut(BaseModel):
     handed_kg: int
     movement_id: UUID | None
     receipt: str
+    policies: dict[str, Any]
+    receipt_note: str | None = None
 
     @classmethod
-    def of(cls, row: Record) -> "SlipOut":
-        """A slip's row as clients see it."""
+    def of(cls, row: Record, policies: Policies) -> "SlipOut":
+        """A slip's row as clients see it; its day is that of the calendar and the outages that are known now (R27)."""
+        due_on = slip_deadline(row["handed_on"], policies).due_on
+        late = days_late(due_on, row["filed_at"])
+        filed = [flag for flag in row["flags"] if flag != Flag.FILING_LATE]
+        late_flags = [Flag.FILING_LATE] if late else []
         over = [Flag.QUOTA_OVERDRAWN] if row["over_kg"] else []
-        return cls.model_validate({**row, "flags": [*row["flags"], *over], "receipt": row["fact"].hex()})
+        said = {
+            "due_on": due_on,
+            "days_late": late,
+            "flags": [*late_flags, *filed, *over],
+            "receipt": row["fact"].hex(),
+            "policies": stated(policies.on(row["handed_on"]), *POLICIES[Duty.SLIP]),
+        }
+        return cls.model_validate({**row, **said})
 
 
 class SlipsOut(BaseModel):
@@ -85,6 +107,7 @@ async def file_slip(
     connection: ConnectionDep,
     once: OnceDep,
     actor: Annotated[Actor, Depends(may("slips.file"))],
+    policies: PoliciesNow,
 ) -> Response:
     """File a handover slip: 201, or 200 when the same slip was filed before."""
     state = request.app.state
@@ -96,10 +119,10 @@ async def file_slip(
             Slip(**body.model_dump()),
             at=at,
             sign=state.keys.current(Purpose.LEDGER),
-            policies=state.policies,
+            policies=policies,
             actor=actor,
         )
-        return Answer(await _one(connection, slip_id, actor=actor), 201 if is_new else 200)
+        return Answer(await _one(request, connection, slip_id, policies, actor=actor), 201 if is_new else 200)
 
     return await once(connection, actor, deed)
 
@@ -108,6 +131,7 @@ async def file_slip(
 async def list_slips(
     connection: ReaderDep,
     actor: Annotated[Actor, Depends(may("slips.read"))],
+    policies: PoliciesNow,
     mine: UUID | None = None,
     number: str | None = None,
     after: UUID | None = None,
@@ -115,20 +139,26 @@ async def list_slips(
 ) -> SlipsOut:
     """The slips of the office's area or of the enterprise, newest first."""
     rows = await slips.list_slips(connection, mine=mine, number=number, after=after, limit=limit, actor=actor)
-    items = [SlipOut.of(row) for row in rows]
+    items = [SlipOut.of(row, policies) for row in rows]
     return SlipsOut(items=items, next=items[-1].id if len(items) == limit else None)
 
 
 @router.get("/{slip_id}")
 async def get_slip(
-    slip_id: UUID, connection: ReaderDep, actor: Annotated[Actor, Depends(may("slips.read"))]
+    slip_id: UUID,
+    request: Request,
+    connection: ReaderDep,
+    actor: Annotated[Actor, Depends(may("slips.read"))],
+    policies: PoliciesNow,
 ) -> SlipOut:
-    """One slip."""
-    return await _one(connection, slip_id, actor=actor)
+    """One slip, with its receipt."""
+    return await _one(request, connection, slip_id, policies, actor=actor)
 
 
-async def _one(connection: Connection, slip_id: UUID, *, actor: Actor) -> SlipOut:
+async def _one(request: Request, connection: Connection, slip_id: UUID, policies: Policies, *, actor: Actor) -> SlipOut:
     rows = await slips.list_slips(connection, slip_id=slip_id, actor=actor)
     if not rows:
         raise NotFound
-    return SlipOut.of(rows[0])
+    shown = SlipOut.of(rows[0], policies)
+    (note,) = await sign_receipts(request, connection, [shown.receipt])
+    return shown.model_copy(update={"receipt_note": note})

@@ -68,7 +68,7 @@ async def register_stock(
     async def deed() -> StockOut:
         place = await _place(session, body)
         entry = StockRow(id=uuid7(), created_at=at, **body.model_dump())
-        policies = request.app.state.policies
+        policies = await request.app.state.rulebook.policies(at)
         return StockOut.model_validate(
             await deeds.register_stock(session, entry, place=place, at=at, policies=policies, actor=actor)
         )
@@ -120,7 +120,7 @@ async def revise_stock(
         version=version,
         place=place,
         at=at,
-        policies=request.app.state.policies,
+        policies=await request.app.state.rulebook.policies(at),
         actor=actor,
     )
     tag(response, entry)

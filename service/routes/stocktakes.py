@@ -129,7 +129,7 @@ async def decide_stocktake(
             body.note,
             at=state.clock.now(),
             sign=state.keys.current(Purpose.LEDGER),
-            policies=state.policies,
+            policies=await state.rulebook.policies(state.clock.now()),
             actor=actor,
         )
         return await _one(connection, stocktake_id, actor=actor)

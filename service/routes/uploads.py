@@ -27,7 +27,8 @@ async def read_upload(request: Request) -> tuple[bytes, str]:
     """The file's bytes and the name that its sender gives it, if any; raises AttachmentEmpty where there is no file."""
     if not request.headers.get("content-type", "").startswith(FORM):
         return await request.body(), ""
-    file = (await request.form()).get("file")
-    if not isinstance(file, UploadFile):
-        raise AttachmentEmpty
-    return await file.read(), file.filename or ""
+    async with request.form() as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise AttachmentEmpty
+        return await file.read(), file.filename or ""

@@ -181,7 +181,7 @@ def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
                 batch,
                 at=state.clock.now(),
                 sign=state.keys.current(Purpose.LEDGER),
-                policies=state.policies,
+                policies=await state.rulebook.policies(state.clock.now()),
                 memory=memory,
             )
 
@@ -214,7 +214,7 @@ async def record_weighings(
                 sent,
                 at=state.clock.now(),
                 sign=state.keys.current(Purpose.LEDGER),
-                policies=state.policies,
+                policies=await state.rulebook.policies(state.clock.now()),
             )
             return ResultsOut.model_validate({"results": [_result(one) for one in weighed]})
 

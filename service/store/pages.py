@@ -71,3 +71,13 @@ async def ticket_for_anybody(connection: Connection, ticket_id: UUID) -> Record 
 async def weighings_of(connection: Connection, ticket_id: UUID) -> Sequence[Record]:
     """What the scales said about a ticket."""
     return await connection.fetch(SQL["weighings_of"], ticket_id)
+
+
+async def contracts_of_seller(connection: Connection, seller_id: UUID) -> Sequence[Record]:
+    """The open contracts under which a firm sells, newest first."""
+    return await connection.fetch(SQL["contracts_of_seller"], seller_id)
+
+
+async def stations_of(connection: Connection, enterprise_ids: Collection[UUID]) -> Sequence[Record]:
+    """The weighing stations of firms: those of their mines and those in their yards."""
+    return await connection.fetch(SQL["stations_of"], list(enterprise_ids))

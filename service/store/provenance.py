@@ -14,6 +14,7 @@ from service.store.sentences import sentences
 
 SQL = sentences("provenance")
 NOW = 2**63 - 1  # as of: every seq
+DEEPEST = 10_000  # no trade is so long: what keeps a broken book from walking for ever
 Walked = dict[int, list[Record]]
 
 
@@ -37,31 +38,33 @@ async def trace_all_back(
 ) -> list[Trace]:
     """`trace_back` of many intervals in one sentence, in their order."""
     walked = await _walk(connection, "trace_back", asked, as_of, to_the_province, False)
-    return [_back(interval, walked[ordinal]) for ordinal, interval in enumerate(asked, 1)]
+    return [
+        _back(interval, walked[ordinal], to_the_province=to_the_province) for ordinal, interval in enumerate(asked, 1)
+    ]
 
 
 async def trace_all_forward(connection: Connection, asked: Sequence[Interval], as_of: int | None = None) -> list[Trace]:
     """`trace_forward` of many intervals in one sentence, in their order."""
-    walked = await _walk(connection, "trace_forward", asked, as_of, False)
+    walked = await _walk(connection, "trace_forward", asked, as_of, False, DEEPEST)
     return [_forward(interval, walked[ordinal]) for ordinal, interval in enumerate(asked, 1)]
 
 
-async def steps_back(
-    connection: Connection, asked: Sequence[Interval], as_of: int | None = None, *, to_the_province: bool = False
+async def lineage(
+    connection: Connection, asked: Sequence[Interval], as_of: int | None = None
 ) -> tuple[list[Trace], list[Step]]:
-    """As `trace_all_back`, with every step between, for pictures and for the documents on the way."""
-    walked = await _walk(connection, "trace_back", asked, as_of, to_the_province, True)
+    """As `trace_all_back`, with every step between and on up to the province's act, in one walk: for pictures, and for the
+    documents on the way."""
+    walked = await _walk(connection, "trace_back", asked, as_of, True, True)
     traces = [_back(interval, walked[ordinal]) for ordinal, interval in enumerate(asked, 1)]
     return traces, [_step(row) for rows in walked.values() for row in rows if row["seq"] is not None]
 
 
 async def steps_forward(
-    connection: Connection, asked: Sequence[Interval], as_of: int | None = None
-) -> tuple[list[Trace], list[Step]]:
-    """As `trace_all_forward`, with every step between."""
-    walked = await _walk(connection, "trace_forward", asked, as_of, True)
-    traces = [_forward(interval, walked[ordinal]) for ordinal, interval in enumerate(asked, 1)]
-    return traces, [_step(row) for rows in walked.values() for row in rows if row["seq"] is not None]
+    connection: Connection, asked: Sequence[Interval], as_of: int | None = None, *, most: int = DEEPEST
+) -> list[Step]:
+    """Every step of `trace_all_forward`, or the first so many of each kilogram."""
+    walked = await _walk(connection, "trace_forward", asked, as_of, True, most)
+    return [_step(row) for rows in walked.values() for row in rows if row["seq"] is not None]
 
 
 async def received(
@@ -140,7 +143,7 @@ async def size_at(connection: Connection, at: datetime) -> int:
 
 
 async def _walk(
-    connection: Connection, sentence: str, asked: Sequence[Interval], as_of: int | None, *switches: bool
+    connection: Connection, sentence: str, asked: Sequence[Interval], as_of: int | None, *how: int
 ) -> Walked:
     walked: Walked = defaultdict(list)
     if not asked:
@@ -149,7 +152,7 @@ async def _walk(
     los = [interval.lo for interval in asked]
     his = [interval.hi for interval in asked]
     settings = (await connection.fetch(SQL["steady"]))[0]["settings"]
-    rows = await connection.fetch(SQL[sentence], accounts, los, his, _seq(as_of), *switches)
+    rows = await connection.fetch(SQL[sentence], accounts, los, his, _seq(as_of), *how)
     await connection.execute(SQL["as_before"], settings)
     for row in rows:
         walked[row["ordinal"]].append(row)
@@ -160,15 +163,17 @@ def _seq(as_of: int | None) -> int:
     return NOW if as_of is None else as_of
 
 
-def _back(asked: Interval, rows: Sequence[Record]) -> Trace:
+def _back(asked: Interval, rows: Sequence[Record], *, to_the_province: bool = False) -> Trace:
+    """What a walk ended in; one that went up to the province's act also knows the tranches that it passed."""
     ore_kg = asked.kg
     fragments = []
     for row in rows:
         if row["seq"] is not None:
             ore_kg = Kilograms(ore_kg + row["source_hi"] - row["source_lo"] - row["target_hi"] + row["target_lo"])
-        if row["ending"] is None:
+        found = row["ending"] if to_the_province or not row["is_tranche"] else Ending.TRANCHE
+        if found is None or (row["is_above"] and not to_the_province):
             continue
-        ending = Ending(row["ending"])
+        ending = Ending(found)
         place = _target(row) if ending in (Ending.TRANCHE, Ending.DEBT) else _source(row)
         fragments.append(Fragment(row["start"], place, ending, row["source"], row["movement"], row["occurred_at"]))
     return Trace(asked, ore_kg, merge(fragments))

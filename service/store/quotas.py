@@ -10,8 +10,23 @@ from service.db import Connection, Record
 from service.domain import quotas
 from service.domain.allotments import PROVINCE, HolderKind
 from service.domain.ledger import AccountKey, AccountKind
+from service.domain.permissions import area_of
 from service.domain.places import Places
-from service.domain.quotas import Figures, Holding, Node, Overcommitment, Place, Pool, PoolOverdraw, Window, chain
+from service.domain.policies import Policies
+from service.domain.quotas import (
+    Excess,
+    Figures,
+    Holding,
+    Node,
+    Overcommitment,
+    Place,
+    Pool,
+    PoolEpisode,
+    PoolOverdraw,
+    Window,
+    chain,
+    pool_episodes,
+)
 from service.domain.refusals import NotFound
 from service.domain.units import Kilograms, shanghai_year, start_of
 from service.store import ledger, provenance
@@ -59,11 +74,18 @@ class MineQuota:
     accounts: Sequence[Account]
     tranches: Sequence[Tranche]
     overdraws: Sequence[Record]
+    jurisdiction: str
 
 
 async def moment(connection: Connection, at: datetime | None) -> Moment | None:
     """What was known at a time; None is now."""
     return None if at is None else Moment(at, await provenance.size_at(connection, at))
+
+
+async def places_of(connection: Connection, holders: Collection[UUID]) -> dict[UUID, str]:
+    """The jurisdiction in which each of some mines, projects and declared stocks lies."""
+    rows = await connection.fetch(SQL["holders"], None, None, list(holders))
+    return {row["id"]: row["jurisdiction"] for row in rows}
 
 
 async def tree(
@@ -93,7 +115,8 @@ async def tree(
         for row in rows
     ]
     pools = None if enterprise_id else await find_pools(connection, places, year, past)
-    return quotas.tree(places, pools, holdings, area=area or "")
+    episodes = None if enterprise_id else await _episodes(connection, year, past)
+    return quotas.tree(places, pools, holdings, area=area or "", episodes=episodes)
 
 
 async def find_pools(
@@ -140,7 +163,45 @@ async def pools_overdrawn(connection: Connection, jurisdictions: Collection[str]
     return quotas.pools_overdrawn({code: pools.get(code, Pool()) for code in codes}, out_kg, year)
 
 
-async def commitments(connection: Connection, mines: Collection[UUID], year: int) -> list[Overcommitment]:
+async def keep_excess(
+    connection: Connection, jurisdictions: Collection[str], broken: Sequence[PoolOverdraw], year: int, *, at: datetime
+) -> None:
+    """Keep by how much the caps of these places and of those above them are broken, where that has changed (R06).
+
+    To be called under the head's lock.
+    """
+    now = {pool.jurisdiction: pool.out_kg - pool.got_kg for pool in broken}
+    codes = sorted({above for code in jurisdictions for above in chain(code)})
+    known = {row["jurisdiction"]: row["over_kg"] for row in await connection.fetch(SQL["last_excess"], codes, year)}
+    changed = [code for code in codes if known[code] != now.get(code, 0)]
+    if not changed:
+        return
+    holders = await connection.fetch(SQL["holders"], None, None, None)
+    accounts = await connection.fetch(SQL["quota_accounts"], [row["id"] for row in holders], year)
+    places = {row["id"]: row["jurisdiction"] for row in holders}
+    for code in changed:
+        over_kg = now.get(code, 0)
+        below = [row["id"] for row in accounts if places[row["owner_id"]].startswith(area_of(code))]
+        pool = await find_accounts(connection, [AccountKey(AccountKind.POOL, jurisdiction=code, year=year)])
+        word = await connection.fetchrow(SQL["newest_word"], below, list(pool.values()))
+        if not known[code] and word and word["cause"] != "claw-back":
+            word = await connection.fetchrow(SQL["breaking_load"], below, over_kg) or word
+        assert word is not None, "a cap is broken by something"
+        told = (word["movement"], word["cause"], word["occurred_at"])
+        await connection.execute(SQL["keep_excess"], code, year, over_kg, *told, at)
+
+
+async def places_that_owe(connection: Connection) -> dict[int, set[str]]:
+    """Where a quota is overdrawn, by year."""
+    found: defaultdict[int, set[str]] = defaultdict(set)
+    for row in await connection.fetch(SQL["places_that_owe"]):
+        found[row["year"]].add(row["jurisdiction"])
+    return found
+
+
+async def commitments(
+    connection: Connection, mines: Collection[UUID], year: int, policies: Policies
+) -> list[Overcommitment]:
     """What mines have let out and promised against all that they can still get in a year (O01)."""
     rows = await connection.fetch(SQL["ceilings"], list(mines), year)
     accounts = await _balances(connection, mines, year, None)
@@ -152,7 +213,7 @@ async def commitments(connection: Connection, mines: Collection[UUID], year: int
             jurisdiction=row["jurisdiction"],
             year=year,
             figures=_sum(accounts[row["id"]], contracted.get(row["id"], 0)),
-            room_kg=Kilograms(max(0, row["licence_scale_kg"] - row["ordinary_kg"])),
+            room_kg=quotas.room_kg(row["licence_scale_kg"], row["ordinary_kg"], policies),
         )
         for row in rows
     ]
@@ -177,6 +238,7 @@ async def mine_quota(
     contracted = await _contracted(connection, [mine_id], year, past)
     ids = [account.id for account in accounts]
     return MineQuota(
+        jurisdiction=rows[0]["jurisdiction"],
         figures=_sum(accounts, contracted.get(mine_id, 0)),
         overdrawn_kg=sum(account.overdrawn_kg for account in accounts),
         suspense_kg=await _suspense(connection, mine_id, year, past),
@@ -188,6 +250,14 @@ async def mine_quota(
             else connection.fetch(SQL["overdraws"], ids)
         ),
     )
+
+
+async def _episodes(connection: Connection, year: int, past: Moment | None) -> dict[str, list[PoolEpisode]]:
+    changes: defaultdict[str, list[Excess]] = defaultdict(list)
+    for row in await connection.fetch(SQL["excesses"], year, past and past.at):
+        facts = (row["over_kg"], row["movement"], row["cause"], row["occurred_at"], row["recorded_at"])
+        changes[row["jurisdiction"]].append(Excess(*facts))
+    return {code: pool_episodes(of_code) for code, of_code in changes.items()}
 
 
 async def _balances(

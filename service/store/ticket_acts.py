@@ -1,7 +1,7 @@
 """What firms and offices do to tickets, and the list of codes that are good no longer."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -9,9 +9,9 @@ import orjson
 
 from service.db import Connection, Door, Record
 from service.domain.permissions import Actor
-from service.domain.revocations import MOST_AT_ONCE, Revocation, Revocations, RevokedBecause
+from service.domain.revocations import ALL_PRINTS, MOST_AT_ONCE, Revocation, Revocations, RevokedBecause
 from service.domain.ticket_acts import Act
-from service.domain.tickets import Ticket, TicketState
+from service.domain.tickets import Journey, Ticket, TicketState
 from service.domain.units import Kilograms
 from service.store.sentences import sentences
 
@@ -49,6 +49,12 @@ async def find_write_offs(
     return found
 
 
+async def find_came_anew(connection: Connection, ticket_ids: Collection[UUID]) -> dict[UUID, Kilograms]:
+    """What of refused loads had left its lot before, and came back into the load as a new movement, by ticket."""
+    rows = await connection.fetch(SQL["find_came_anew"], list(ticket_ids))
+    return {row["ticket_id"]: Kilograms(row["kg"]) for row in rows}
+
+
 async def reprint(connection: Connection, ticket: Ticket, key_id: int) -> None:
     """Write a ticket's new code and window, and the prints before it."""
     earlier = [asdict(one) for one in ticket.earlier_prints]
@@ -67,6 +73,46 @@ async def end(connection: Connection, ticket_id: UUID, state: TicketState, *, at
     await connection.execute(SQL["end"], ticket_id, state.value, at)
 
 
+async def advance(connection: Connection, ticket_id: UUID, journey: Journey) -> None:
+    """Write where an act, not a scale, has brought a ticket."""
+    await connection.execute(
+        SQL["advance"],
+        ticket_id,
+        journey.state.value,
+        journey.split_kg,
+        journey.closed_kg,
+        journey.refused_kg,
+        journey.ended_at,
+    )
+
+
+async def redirect(connection: Connection, ticket: Ticket) -> None:
+    """Write where a ticket goes now."""
+    await connection.execute(
+        SQL["redirect"], ticket.id, ticket.contract_id, ticket.buyer_id, ticket.destination_station_id
+    )
+
+
+async def recount(connection: Connection, changes: Mapping[UUID, tuple[int, int]]) -> None:
+    """Add to what contracts have shipped and received; they are locked."""
+    await connection.execute(
+        SQL["recount"], list(changes), [out for out, _ in changes.values()], [into for _, into in changes.values()]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A movement by which a load arrived."""
+
+    movement: UUID
+    target: int
+
+
+async def find_arrival(connection: Connection, ticket_id: UUID) -> list[Step]:
+    """The movements that brought a ticket's load into its lot, the last first."""
+    return [Step(row["movement"], row["target"]) for row in await connection.fetch(SQL["find_arrival"], ticket_id)]
+
+
 async def revoke(connection: Connection, revocations: Sequence[Revocation], *, at: datetime) -> None:
     """Put codes on the list of those that are good no longer; versions become visible in their order."""
     await connection.execute(
@@ -78,6 +124,12 @@ async def revoke(connection: Connection, revocations: Sequence[Revocation], *, a
         [one.expires_at for one in revocations],
         at,
     )
+
+
+async def revoke_all(connection: Connection, ticket: Ticket, because: RevokedBecause, *, at: datetime) -> None:
+    """Put all codes of a ticket that has any on the list, where they do not say themselves that their time has run out."""
+    if ticket.code is not None and ticket.valid_until > at:
+        await revoke(connection, [Revocation(ticket.id, ticket.number, ALL_PRINTS, because, ticket.valid_until)], at=at)
 
 
 async def revoked(door: Door, since: int, *, at: datetime, limit: int = MOST_AT_ONCE) -> Revocations:

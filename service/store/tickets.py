@@ -191,9 +191,10 @@ async def list_tickets(
     contract_id: UUID | None = None,
     state: str | None = None,
     plate: str | None = None,
+    parent_id: UUID | None = None,
     limit: int,
 ) -> Sequence[Mapping[str, Any]]:
     """The tickets that the actor may know of, newest first, with the names that people read; no actor sees them all."""
     scope = (True, None, None, None) if actor is None else _scope(actor)
     wanted = None if ids is None else list(ids)
-    return await door.fetch(SQL["list"], *scope, after, wanted, contract_id, state, plate, limit)
+    return await door.fetch(SQL["list"], *scope, after, wanted, contract_id, state, plate, limit, parent_id)

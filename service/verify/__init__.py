@@ -4,8 +4,10 @@ Nothing here may import what it checks (`service.domain`, `service.store`): a sh
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import asyncpg
 
@@ -15,9 +17,10 @@ from service.verify.database import read_book
 from service.verify.files import read_export, write_export
 from service.verify.findings import Finding, Findings
 
-__all__ = ["Finding", "export", "run", "run_export", "verify"]
+__all__ = ["Finding", "export", "run", "run_export", "verify", "write"]
 
 Say = Callable[[str], None]
+T = TypeVar("T")
 
 
 async def verify(
@@ -47,14 +50,7 @@ def run(
 ) -> list[Finding]:
     """`verify` of a database by its URL."""
 
-    async def attached() -> list[Finding]:
-        connection = await asyncpg.connect(database_url)
-        try:
-            return await verify(connection, public_keys, say, attachments)
-        finally:
-            await connection.close()
-
-    return asyncio.run(attached())
+    return asyncio.run(_attached(database_url, lambda connection: verify(connection, public_keys, say, attachments)))
 
 
 async def export(connection: asyncpg.Connection, public_keys: Mapping[int, bytes], folder: Path) -> None:
@@ -63,9 +59,26 @@ async def export(connection: asyncpg.Connection, public_keys: Mapping[int, bytes
         await write_export(connection, public_keys, folder)
 
 
+def write(database_url: str, public_keys: Mapping[int, bytes], folder: Path) -> None:
+    """`export` of a database by its URL into a new folder, which is not there before all of it is."""
+    with TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as beside:
+        whole = Path(beside, folder.name)
+        whole.mkdir()
+        asyncio.run(_attached(database_url, lambda connection: export(connection, public_keys, whole)))
+        whole.rename(folder)
+
+
 def run_export(folder: Path, public_keys: Mapping[int, bytes] | None = None, say: Say = print) -> list[Finding]:
     """Audit exported files; with the keys that one knows, or else with those that lie beside them."""
     findings = Findings()
     books = read_export(folder, public_keys, findings)
     say(books.summary(findings.total))
     return findings.all()
+
+
+async def _attached(database_url: str, do: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+    connection = await asyncpg.connect(database_url)
+    try:
+        return await do(connection)
+    finally:
+        await connection.close()

@@ -7,6 +7,7 @@ import asyncpg
 from service.verify.books import Books
 from service.verify.findings import Findings
 from service.verify.papers import (
+    acts_stand_behind_their_entries,
     contracts_count_their_loads,
     runs_stand_behind_their_entries,
     tickets_are_what_their_loads_hold,
@@ -81,4 +82,5 @@ CHECKS: tuple[Check, ...] = (
     tickets_are_what_their_loads_hold,
     contracts_count_their_loads,
     runs_stand_behind_their_entries,
+    acts_stand_behind_their_entries,
 )

@@ -66,7 +66,7 @@ class Reader:
         edge = self._edge(levels, due)
         kept = b"".join(levels[KEPT_LEVELS]) if len(levels) > KEPT_LEVELS else b""
         roots = [fold([node for _, node in self._edge(levels, size)]) for size, _, _, _ in signed]
-        return wrong, edge, kept, roots, [self._is_signed(*of) for _, *of in signed]
+        return wrong, edge, kept, roots, [self._is_signed(*stamp[1:]) for stamp in signed]
 
     def _plain_leaves(self, entries: bytes) -> list[bytes]:
         """The leaves as they should be if all entries are legs: one pass without a call of ours for each."""

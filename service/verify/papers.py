@@ -1,5 +1,8 @@
 """Weighings, tickets, contracts and runs against the entries that were posted for them."""
 
+import hashlib
+import json
+
 import asyncpg
 
 from service.verify.books import Books
@@ -24,6 +27,10 @@ CROSS JOIN LATERAL (
     INNER JOIN account AS target ON leg.target = target.id
     WHERE
         weighing.direction = 'back'
+        OR leg.movement IN (
+            SELECT unnest(ticket_act.movement_ids) FROM ticket_act
+            WHERE ticket_act.ticket_id = weighing.ticket_id AND ticket_act.kind = 'written-off'
+        )
         OR leg.fact = sha256(
             convert_to(E'meisu weighing 1\\n', 'UTF8') || uuid_send(weighing.id) || uuid_send(weighing.station_id)
             || weighing.body_hash
@@ -36,17 +43,41 @@ WHERE
         OR (weighing.direction <> 'back' AND posted.kg <> weighing.net_kg)
     )
 """
-TICKETS = "SELECT number, account, out_kg, in_kg FROM ticket WHERE state <> 'returned' AND back_kg IS NULL"
+TICKETS = """
+SELECT number, account, out_kg, in_kg, split_kg + closed_kg, state = 'lost'
+FROM ticket WHERE state <> 'returned' AND back_kg IS NULL
+"""
+# What went on under another ticket counts there; what was refused counts as shipped until it has come back.
 COUNTED_OTHERWISE = """
 SELECT contract.number, contract.shipped_kg, contract.received_kg, loads.shipped_kg AS shipped, loads.received_kg AS received
 FROM contract
 CROSS JOIN LATERAL (
     SELECT
-        coalesce(sum(ticket.out_kg) FILTER (WHERE ticket.state <> 'returned'), 0) AS shipped_kg,
-        coalesce(sum(ticket.in_kg - coalesce(ticket.back_kg, 0)), 0) AS received_kg
-    FROM ticket WHERE ticket.contract_id = contract.id
+        coalesce(sum(
+            out_kg - split_kg
+            - CASE WHEN back_kg IS NULL THEN 0 ELSE least(refused_kg, out_kg - split_kg) END
+        ) FILTER (WHERE state <> 'returned'), 0) AS shipped_kg,
+        coalesce(sum(
+            in_kg - refused_kg - CASE refused_kg WHEN 0 THEN coalesce(back_kg, 0) ELSE 0 END
+        ), 0) AS received_kg
+    FROM (
+        SELECT * FROM ticket WHERE ticket.contract_id = contract.id
+        UNION ALL
+        SELECT * FROM ticket WHERE ticket.onward_contract_id = contract.id
+    ) AS load
 ) AS loads
 WHERE contract.shipped_kg <> loads.shipped_kg OR contract.received_kg <> loads.received_kg
+"""
+ACTS = """
+SELECT act.id, act.ticket_id, act.kind, act.kg, act.reason, cardinality(act.movement_ids) AS named, posted.*
+FROM ticket_act AS act
+CROSS JOIN LATERAL (
+    SELECT
+        count(DISTINCT leg.movement) AS movements, coalesce(sum(leg.source_kg), 0) AS posted_kg,
+        array_agg(DISTINCT leg.fact) AS facts
+    FROM leg WHERE leg.movement = ANY(act.movement_ids)
+) AS posted
+WHERE act.movement_ids <> '{}'
 """
 
 RUN_OTHERWISE = """
@@ -91,9 +122,14 @@ async def weighings_stand_behind_their_entries(
 async def tickets_are_what_their_loads_hold(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
     """A ticket's two weights are what came into its load and went out of it, unless an officer took something back."""
     ins, outs = books.columns.ins, books.columns.outs
-    async for number, account, out_kg, in_kg in connection.cursor(TICKETS, prefetch=5_000):
-        most = max(out_kg or 0, in_kg or 0)
-        come, gone = 0 if out_kg is None else most, 0 if in_kg is None else in_kg if out_kg is None else most
+    async for number, account, out_kg, in_kg, aside_kg, is_lost in connection.cursor(TICKETS, prefetch=5_000):
+        rest_kg = (out_kg or 0) - aside_kg
+        if out_kg is None:
+            come, gone = 0, in_kg or 0
+        elif in_kg is None:
+            come, gone = out_kg, aside_kg + (rest_kg if is_lost else 0)
+        else:
+            come, gone = aside_kg + max(rest_kg, in_kg), aside_kg + max(rest_kg, in_kg)
         if account not in books.columns.struck and (ins[account], outs[account]) != (come, gone):
             message = (
                 f"ticket {number}: {come} kg came and {gone} kg went, its load says {ins[account]} and {outs[account]}"
@@ -114,3 +150,15 @@ async def runs_stand_behind_their_entries(connection: asyncpg.Connection, books:
         message = f"run {row['number']} says {row['in_kg']} kg in, {row['kg']} kg out and {row['lost_kg']} kg lost"
         posted = f"{row['posted_in']}, {row['posted_kg']} and {row['posted_lost']}"
         findings.add("run", None, f"{message}; its entries say {posted}")
+
+
+async def acts_stand_behind_their_entries(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
+    """What somebody did to a ticket is what was posted for it, and the leaves bind it."""
+    async for row in connection.cursor(ACTS):
+        said = json.dumps([row["kind"], row["kg"], row["reason"]], ensure_ascii=False, separators=(",", ":")).encode()
+        fact = hashlib.sha256(b"meisu ticket act 1\n" + row["id"].bytes + row["ticket_id"].bytes + said).digest()
+        moved_a_part = row["kind"] == "refused"
+        fits = row["movements"] == row["named"] and row["facts"] == [fact]
+        if not fits or (not moved_a_part and row["posted_kg"] != row["kg"]):
+            message = f"act {row['id']} ({row['kind']}) says {row['kg']} kg; its entries say {row['posted_kg']} kg"
+            findings.add("act", None, f"{message} in {row['movements']} of {row['named']} movements")

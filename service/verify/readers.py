@@ -62,7 +62,7 @@ class Readers:
     def ask(self, entries: bytes | memoryview, due: int, signed: Sequence[Stamp]) -> None:
         """Have a window read."""
         if self._self is not None:
-            self._read.append(self._self.read(entries, due, signed))
+            self._read.append(self._self.read(bytes(entries), due, signed))
             return
         reader = self._idle.popleft()
         reader.send((due, signed))

@@ -262,13 +262,6 @@ def test_a_county_issues_what_was_approved_or_less() -> None:
     assert (refusal.code, refusal.facts["possible_kg"]) == ("exceeds-approval", 200_000_000)
 
 
-def test_a_county_has_ten_working_days_after_the_citys_decision() -> None:
-    due = allotments.county_due(date(2026, 4, 1), POLICIES)
-
-    assert due.due_on == date(2026, 4, 16)  # 6 April is the holiday of 清明, moved to Monday
-    assert not due.is_provisional
-
-
 def test_a_county_issues_nothing_without_an_approval() -> None:
     assert refused(BASE, replace(STANDING, needs_approval=True)).code == "exceeds-approval"
 

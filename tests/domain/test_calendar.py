@@ -1,14 +1,13 @@
 """Working days with make-up weekends, and the deadlines of the notice."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import chinese_calendar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.calendar import DayKind, Deadline, add_working_days, days_late, filing_due, kind_of, roll_forward
-from service.domain.units import SHANGHAI
+from service.domain.calendar import DayKind, Deadline, add_working_days, kind_of, roll_forward
 
 days = st.dates(date(2000, 1, 1), date(2100, 12, 1))
 
@@ -91,30 +90,3 @@ def test_working_days_add_up(day: date, first: int, then: int) -> None:
     assert (
         add_working_days(add_working_days(day, first).due_on, then).due_on == add_working_days(day, first + then).due_on
     )
-
-
-def test_the_fifteenth_day_is_in_time_to_its_last_second() -> None:
-    deadline = filing_due(date(2026, 3, 1))
-    assert deadline == Deadline(date(2026, 3, 16))
-    assert deadline.ends_at == datetime(2026, 3, 17, 0, 0, 0, tzinfo=SHANGHAI)
-    assert days_late(deadline.due_on, datetime(2026, 3, 16, 23, 59, 59, 999999, tzinfo=SHANGHAI)) == 0
-    assert days_late(deadline.due_on, datetime(2026, 3, 17, 0, 0, 0, tzinfo=SHANGHAI)) == 1
-    assert days_late(deadline.due_on, datetime(2026, 4, 1, 8, 0, 0, tzinfo=SHANGHAI)) == 16
-
-
-def test_a_filing_deadline_does_not_roll_over_holidays_unless_the_policy_says_so() -> None:
-    signed_on = date(2026, 9, 20)
-    assert filing_due(signed_on).due_on == date(2026, 10, 5)
-    assert filing_due(signed_on, rolls_over_holidays=True).due_on == date(2026, 10, 8)
-    assert filing_due(date(2030, 9, 20)) == Deadline(date(2030, 10, 5))
-    assert filing_due(date(2030, 9, 20), rolls_over_holidays=True).is_provisional
-
-
-@given(days, st.integers(1, 60), st.integers(0, 86_399), st.integers(0, 90))
-def test_a_filing_is_late_exactly_from_the_end_of_its_deadline(
-    signed_on: date, allowed: int, second: int, after: int
-) -> None:
-    deadline = filing_due(signed_on, allowed)
-    midnight = datetime(signed_on.year, signed_on.month, signed_on.day, tzinfo=SHANGHAI)
-    filed_at = midnight + timedelta(days=after, seconds=second)
-    assert (days_late(deadline.due_on, filed_at) > 0) == (filed_at >= deadline.ends_at)

@@ -1,8 +1,11 @@
 """Codes: the signed ticket code, the ticket number, plates, credit codes, and texts fit to be stored."""
 
 import dataclasses
+import json
 import unicodedata
+from base64 import b64decode
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -414,3 +417,22 @@ def test_a_clean_text_stays_as_it_is(text: str) -> None:
         return
     assert clean_text(clean, at_most=40) == clean
     clean.encode()
+
+
+# What stations read by their own means
+
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "scans.json").read_bytes())
+
+
+def test_scans_are_read_here_as_they_are_at_the_stations() -> None:
+    """The same vectors are read by the station's page (tests/pages/station): W03."""
+    keys = {int(key_id): b64decode(key) for key_id, key in VECTORS["keys"].items()}
+    for scan in VECTORS["scans"]:
+        found = read(scan["text"], keys)
+        expected = scan.get("number") or CodeFault(scan["fault"])
+        assert (found.number if isinstance(found, TicketCode) else found) == expected, ascii(scan["text"][:40])
+    for one in VECTORS["numbers"]:
+        assert typed_number(one["text"]) == one["number"]
+    for one in VECTORS["plates"]:
+        assert plate_as_seen(one["text"]) == one["seen"]

@@ -1,6 +1,6 @@
 """What quota there is and what became of it."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from service.domain import quotas
 from service.domain.allotments import HolderKind
 from service.domain.places import Places
-from service.domain.quotas import Figures, Holding, Overcommitment, Place, Pool, Window, ends_of
+from service.domain.quotas import (
+    Excess,
+    Figures,
+    Holding,
+    Overcommitment,
+    Place,
+    Pool,
+    Window,
+    ends_of,
+    pool_episodes,
+)
 from service.domain.units import Kilograms
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -196,3 +206,19 @@ def test_the_day_before_something_is_left_and_on_the_day_nothing(left: int, late
     else:
         ahead = (day - WINDOW.last).days
         assert (ahead - 1) * lately < left * 28 <= ahead * lately
+
+
+def test_an_episode_of_a_pool_runs_until_its_cap_holds_again() -> None:
+    """R06, O02."""
+
+    def told(number: int, over_kg: int, cause: str = "load") -> Excess:
+        return Excess(over_kg, UUID(int=number), cause, NOW, NOW + timedelta(hours=number))
+
+    changes = [told(1, 5), told(2, 9), told(3, 3), told(4, 0, "cover"), told(5, 0), told(6, 1, "slip")]
+
+    first, second = pool_episodes(changes)
+
+    assert (first.opened_by.int, first.cause, first.peak_kg, first.over_kg) == (1, "load", 9, 0)
+    assert (first.closed_at, first.covered_by) == (NOW + timedelta(hours=4), UUID(int=4))
+    assert (second.opened_by.int, second.cause, second.peak_kg, second.closed_at) == (6, "slip", 1, None)
+    assert pool_episodes([]) == []

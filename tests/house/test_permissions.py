@@ -31,6 +31,7 @@ PUBLIC = {
     "POST /sign-in",
     "GET /T/{code:path}",
     "GET /t/{code:path}",
+    "GET /v1/plates/feed/{secret}",
 }
 ONE_OF_EACH = (cast.PROVINCE, cast.AUDITOR, cast.ANSHAN, cast.LI, cast.PAIZHAI_CLERK, cast.BRIDGE_7_DEVICE)
 STRANGERS = (cast.YINGKOU, cast.DASHIQIAO, cast.STRANGER_CLERK, cast.STRANGER_DEVICE)

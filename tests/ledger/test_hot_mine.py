@@ -222,3 +222,35 @@ async def test_the_result_is_the_same_however_the_stream_is_cut(app: FastAPI) ->
             parts = [told[lo:hi] for lo, hi in pairwise(cuts)]
             assert singly == whole, seed
             assert await end_of(connection, parts, at=at, sign=sign) == whole, seed
+
+
+async def test_what_is_told_again_changes_nothing_in_its_batch_or_in_another(
+    app: FastAPI, request: pytest.FixtureRequest
+) -> None:
+    """E7, W04: a record counts once however often it is told, in whatever batch, and another body under its id is refused."""
+    tickets = await prepare(app, 150_000, 6)
+    at = app.state.clock.now()
+    sign = app.state.keys.current(Purpose.LEDGER)
+    async with app.state.database.pool.acquire() as connection:
+        for seed in range(500 if request.config.getoption("--soak") else 15):
+            rng = random.Random(1_000 + seed)
+            told = list({one.key: one for one in reversed(story(rng, tickets, at))}.values())[::-1]
+            again = list(told)
+            for _ in range(rng.randrange(1, 20)):
+                place = rng.randrange(len(again))
+                again.insert(rng.randrange(place + 1, len(again) + 1), again[place])
+            cuts = sorted({0, len(again), *(rng.randrange(len(again)) for _ in range(4))})
+
+            answers, tables = await end_of(connection, [again[lo:hi] for lo, hi in pairwise(cuts)], at=at, sign=sign)
+            first_answers, first_tables = await end_of(connection, [told], at=at, sign=sign)
+
+            assert tables == first_tables, seed
+            first = {answer[0]: answer for answer in first_answers}
+            seen: set[UUID] = set()
+            for id_, status, moved, flags, _, refused in answers:
+                known = first[id_]
+                assert (moved, flags, refused) == (known[2], known[3], known[5]), seed
+                # A refusal is an answer too: told again it is the same refusal.
+                is_repeat = id_ in seen and known[1] is not Status.REFUSED
+                assert status == (Status.DUPLICATE if is_repeat else known[1]), seed
+                seen.add(id_)

@@ -59,7 +59,7 @@ async def test_e48_a_silence_is_kept_when_it_ends(app: FastAPI) -> None:
                 sent_at=AT,
                 unsent=0,
                 app_version="1.0",
-                policies=app.state.policies,
+                policies=await app.state.rulebook.policies(AT),
                 at=AT + timedelta(minutes=minute),
                 actor=cast.BRIDGE_7_DEVICE.actor,
             )

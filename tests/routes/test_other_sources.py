@@ -1,7 +1,7 @@
 """Ore that no mine's tranche brings: restoration projects (R01c, E29) and declared stock (R01b, E30), on the same tickets."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -10,11 +10,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.domain.policies import Policies
 from tests import cast
 from tests.cast import ANSHAN, LI, PAIZHAI_CLERK, PLANT_CLERK, PLANT_TWO_DEVICE, TRADER_CLERK
 from tests.routes.filing import ON_DAY_1, alerts, at, contract, from_stock, refused, slip
 from tests.routes.quota import allot, allotment, fill_pools
+from tests.routes.ruling import rule
 
 pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
@@ -222,7 +222,7 @@ async def test_r01_one_source_and_it_is_the_firms_own(by: By) -> None:
 
 
 async def test_e30_stock_is_declared_once_and_until_its_day(app: FastAPI, by: By) -> None:
-    app.state.policies = Policies(stock_declared_until=date(2026, 3, 3))
+    await rule(app, stock_declared_until="2026-03-03")
     declared = await stock(by)
     again = await by(LI).post("/v1/stocks", json={**STOCK, "grade": "LM46"})
     ahead = await by(LI).post("/v1/stocks", json={**STOCK, "grade": "二级", "surveyed_on": "2026-03-04"})

@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 from fastapi import FastAPI
 
+from service.actions.sweeps import sweep
 from service.keys import Purpose
 from service.store.ledger import void
 from tests import yard
@@ -240,6 +241,54 @@ async def test_consumption_beyond_a_pool_is_told_at_each_level_that_it_breaks(by
     assert [alert["subject_id"] for alert in await open_alerts(by, LI, "pool-overdrawn")] == ["210381"]
     await allot(by(PROVINCE), allotment("total", "210000", {"jurisdiction": "210300"}, 50))
     assert [alert["subject_id"] for alert in await open_alerts(by, PROVINCE, "pool-overdrawn")] == ["210381"]
+
+
+async def test_a_pool_has_episodes_of_its_own(by: By, app: FastAPI) -> None:
+    """R06, O02: opening load, peak, cause, cover and closing, at each level, now and as it was known."""
+    await fill_pools(by, 100)
+    await allot(by(PROVINCE), allotment("total", None, {"jurisdiction": "210000"}, 1000))
+    await allot(by(ANSHAN), base(100))
+    first = await file(by(PAIZHAI_CLERK), "/v1/slips", slip(kg=90))
+    breaking = await file(by(PAIZHAI_CLERK), "/v1/slips", slip(number="JJ-2", kg=40))
+    await file(by(PAIZHAI_CLERK), "/v1/slips", slip(number="JJ-3", kg=5))
+    await asyncio.sleep(0.002)
+    moment = quote(app.state.clock.now().isoformat())
+    await asyncio.sleep(0.002)
+    total = allotment("total", "210000", {"jurisdiction": "210300"}, 50)
+    cover = await allot(by(PROVINCE), total)
+
+    top = await province(by, PROVINCE)
+
+    assert first["movement_id"] != breaking["movement_id"]
+    (anshan,) = (child for child in top["children"] if child["code"] == "210300")
+    (haicheng,) = anshan["children"]
+    [episode] = anshan["overdraws"]
+    assert (episode["opened_by"], episode["cause"]) == (breaking["movement_id"], "slip")
+    assert (episode["over_kg"], episode["peak_kg"], episode["covered_by"]) == (0, 35, cover["id"])
+    assert episode["closed_at"] > episode["opened_at"]
+    [still] = haicheng["overdraws"]
+    assert (still["over_kg"], still["peak_kg"], still["closed_at"]) == (35, 35, None)
+    assert top["overdraws"] == []
+    then = (await province(by, PROVINCE, f"year=2026&as_of={moment}"))["children"][0]["overdraws"]
+    assert [(each["peak_kg"], each["closed_at"]) for each in then] == [(35, None)]
+    assert (await province(by, PAIZHAI_CLERK))["children"][0]["overdraws"] == []
+
+
+async def test_a_cap_is_broken_by_a_load_within_its_own_quota(by: By, app: FastAPI) -> None:
+    """R06: one mine of the county owes, another spends what is its own, and only their sum is too much."""
+    await fill_pools(by, 100)
+    await allot(by(ANSHAN), base(60))
+    await allot(by(ANSHAN), allotment("special", "210381", MINE, 40, earmark="镁建材"))
+    await file(by(PAIZHAI_CLERK), "/v1/slips", slip(kg=70))
+    assert (await province(by, LI))["children"][0]["children"][0]["overdraws"] == []
+    own = await file(by(PAIZHAI_CLERK), "/v1/slips", slip(number="JJ-2", kg=40, earmark="镁建材"))
+
+    async with app.state.database.transaction() as connection:
+        assert await sweep(connection, app.state.policies, at=app.state.clock.now())
+
+    [episode] = (await province(by, LI))["children"][0]["children"][0]["overdraws"]
+    assert (episode["opened_by"], episode["over_kg"], episode["cause"]) == (own["movement_id"], 10, "slip")
+    assert {alert["subject_id"] for alert in await open_alerts(by, PROVINCE, "pool-overdrawn")} >= {"210381"}
 
 
 async def test_a_mine_that_promises_more_than_it_can_get_is_told(by: By) -> None:

@@ -5,7 +5,19 @@ import pytest
 
 from service.db import Connection
 
-BOOK = ("leg", "hole", "checkpoint", "account", "weighing", "filing", "slip", "audit", "revision", "allotment_step")
+BOOK = (
+    "leg",
+    "hole",
+    "checkpoint",
+    "account",
+    "weighing",
+    "filing",
+    "slip",
+    "audit",
+    "revision",
+    "allotment_step",
+    "pool_excess",
+)
 
 
 @pytest.mark.parametrize("table", BOOK)

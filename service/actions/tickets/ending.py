@@ -11,7 +11,7 @@ from service.db import Connection
 from service.domain.alerts import Flag
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.permissions import Actor
-from service.domain.revocations import ALL_PRINTS, Revocation, RevokedBecause
+from service.domain.revocations import RevokedBecause
 from service.domain.ticket_acts import Act, ActKind
 from service.domain.tickets import Ticket, TicketState, cancelled, lost
 from service.domain.units import shanghai_year
@@ -35,7 +35,7 @@ async def cancel_ticket(connection: Connection, ticket_id: UUID, reason: str, *,
         await audits.note(connection, "tickets.cancel", ticket_id, {"reason": reason}, at=at, actor=actor)
         if journey.state is TicketState.HELD:
             await alerts.settle_alerts(connection, [(Flag.TICKET_HELD, "ticket", str(ticket_id))], at=at)
-        await revoke_all(connection, ticket, RevokedBecause.CANCELLED, at=at)
+        await ticket_acts.revoke_all(connection, ticket, RevokedBecause.CANCELLED, at=at)
 
 
 async def lose_ticket(
@@ -61,7 +61,7 @@ async def lose_ticket(
     await audits.note(connection, "tickets.lose", ticket_id, facts, at=at, actor=actor)
     settled = [(flag, "ticket", str(ticket_id)) for flag in (Flag.NEVER_RECEIVED, Flag.TWO_OPEN_TICKETS)]
     await alerts.settle_alerts(connection, settled, at=at)
-    await revoke_all(connection, ticket, RevokedBecause.LOST, at=at)
+    await ticket_acts.revoke_all(connection, ticket, RevokedBecause.LOST, at=at)
     if act.kg is not None and journey.out_at is not None:
         await _write_off(connection, ticket, act, journey.out_at, at=at, sign=sign)
 
@@ -75,10 +75,3 @@ async def _write_off(
     (movement_id,) = act.movement_ids
     movement = Movement(movement_id, act.id, ticket.account, accounts[key], act.kg, at, act.fact)
     await report_overdraws(connection, await append(connection, [movement], at=at, sign=sign), at=at)
-
-
-async def revoke_all(connection: Connection, ticket: Ticket, because: RevokedBecause, *, at: datetime) -> None:
-    """Put all codes of a ticket that has any on the list, as long as none says itself that its time has run out."""
-    if ticket.code is not None and ticket.valid_until > at:
-        revocation = Revocation(ticket.id, ticket.number, ALL_PRINTS, because, ticket.valid_until)
-        await ticket_acts.revoke(connection, [revocation], at=at)

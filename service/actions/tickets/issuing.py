@@ -33,6 +33,7 @@ from service.keys import Key, KeyRing, Purpose
 from service.store import alerts, audits, tickets, weighings
 from service.store.accounts import open_accounts
 from service.store.ledger import balances, lock_head
+from service.store.quotas import places_of
 from service.store.tickets import Issue
 
 
@@ -75,14 +76,13 @@ async def issue_tickets(
     accounts = await open_accounts(
         connection, {key for one in good for key in (one.load, one.quota) if key is not None}
     )
-    if policies.overdraw is not OverdrawPolicy.FLAG:
+    if strict := await _strict_pools(connection, good, policies):
         short = await _beyond_quota(connection, good, accounts, at=at)
-        if policies.overdraw is OverdrawPolicy.BLOCK:
-            for place, refusal in short.items():
-                answers[place] = refusal
-            good = [one for one in good if one.place not in short]
-        else:
-            good = [replace(one, waits=True) if one.place in short else one for one in good]
+        refused = {place for place in short if strict.get(place) is OverdrawPolicy.BLOCK}
+        for place in refused:
+            answers[place] = short[place]
+        waiting = {place for place in short if strict.get(place) is OverdrawPolicy.HOLD}
+        good = [replace(one, waits=one.place in waiting) for one in good if one.place not in refused]
     if not good:
         return answers
 
@@ -189,24 +189,8 @@ async def _judge(
 
 async def _papers(connection: Connection, wishes: Sequence[Wish]) -> dict[UUID, Paper]:
     named = {key for wish in wishes for key in (wish.contract_id, wish.onward_contract_id) if key}
-    contracts = await tickets.share_contracts(connection, sorted(named))
+    sales = await papers_of(connection, sorted(named))
     slips = await tickets.find_slips(connection, sorted({wish.slip_id for wish in wishes if wish.slip_id}))
-    sales = {
-        row["id"]: Paper(
-            row["seller_id"],
-            row["buyer_id"],
-            row["mine_id"],
-            row["earmark"],
-            row["grade"],
-            valid_until=row["valid_until"],
-            is_closed=row["is_closed"],
-            project_id=row["project_id"],
-            stock_id=row["stock_id"],
-            exit_station_id=row["exit_station_id"],
-            is_framework=row["is_framework"],
-        )
-        for row in contracts.values()
-    }
     own = {
         row["id"]: Paper(
             row["enterprise_id"],
@@ -224,6 +208,27 @@ async def _papers(connection: Connection, wishes: Sequence[Wish]) -> dict[UUID, 
     return sales | own
 
 
+async def papers_of(connection: Connection, contract_ids: Sequence[UUID]) -> dict[UUID, Paper]:
+    """What tickets need to know of contracts, which nobody closes before this transaction ends."""
+    contracts = await tickets.share_contracts(connection, contract_ids)
+    return {
+        row["id"]: Paper(
+            row["seller_id"],
+            row["buyer_id"],
+            row["mine_id"],
+            row["earmark"],
+            row["grade"],
+            valid_until=row["valid_until"],
+            is_closed=row["is_closed"],
+            project_id=row["project_id"],
+            stock_id=row["stock_id"],
+            exit_station_id=row["exit_station_id"],
+            is_framework=row["is_framework"],
+        )
+        for row in contracts.values()
+    }
+
+
 def _paper_of(wish: Wish, papers: dict[UUID, Paper]) -> Paper | None:
     document_id = wish.contract_id or wish.slip_id
     return papers.get(document_id) if document_id else None
@@ -233,6 +238,17 @@ def _serves(station: Station, paper: Paper) -> bool:
     if station.mine_id is not None and paper.mine_id is not None:
         return station.mine_id == paper.mine_id
     return station.enterprise_id == paper.seller_id
+
+
+async def _strict_pools(connection: Connection, good: Sequence[_Good], policies: Policies) -> dict[int, OverdrawPolicy]:
+    """By place, what the pool of an order's source does beyond flagging when its quota is used up (O03)."""
+    drawing = {one.place: one.quota.owner_id for one in good if one.quota and one.quota.owner_id}
+    if policies.is_scoped("overdraw"):
+        pools = await places_of(connection, set(drawing.values()))
+        found = {place: policies.within(pools[source]).overdraw for place, source in drawing.items()}
+    else:
+        found = dict.fromkeys(drawing, policies.overdraw)
+    return {place: policy for place, policy in found.items() if policy is not OverdrawPolicy.FLAG}
 
 
 async def _beyond_quota(

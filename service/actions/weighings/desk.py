@@ -63,6 +63,7 @@ class Desk:
         self._tares: dict[str, list[tuple[datetime, int]]] = {}
         self._on_the_road: dict[str, set[UUID]] = {}
         self._shipments: dict[UUID, list[tuple[UUID, Kilograms]]] = {}
+        self._came_anew: dict[UUID, Kilograms] = {}
         self._write_offs: dict[UUID, list[tuple[UUID, Kilograms]]] = {}
         self._changed_terms: set[UUID] = set()
         self._gaps: set[UUID] = set()
@@ -113,6 +114,7 @@ class Desk:
             self._remember(station_id, direction, event, told)
         if returning := {ticket.id for record, _, ticket in found if record.direction is Direction.BACK}:
             self._shipments = await weighings.find_shipments(connection, returning)
+            self._came_anew = await ticket_acts.find_came_anew(connection, returning)
         if lost := {ticket.id for _, _, ticket in found if self._journeys[ticket.id].state is TicketState.LOST}:
             self._write_offs = await ticket_acts.find_write_offs(connection, lost)
 
@@ -213,6 +215,7 @@ class Desk:
                 usual_tare_kg,
                 bool(on_the_road and ticket and on_the_road - {ticket.id}),
                 self._revoked_at(record, ticket),
+                self._came_anew.get(ticket.id, Kilograms(0)) if ticket else Kilograms(0),
                 self._terms[ticket.onward_contract_id] if ticket and ticket.onward_contract_id else None,
             ),
             self._policies,

@@ -46,5 +46,5 @@ async def weigh_all(
     await alerts.open_alerts(connection, desk.alerts, at=at)
     await alerts.settle_alerts(connection, desk.settled, at=at)
     for year, mines in desk.overshipped.items():
-        await watch_commitments(connection, mines, year, at=at)
+        await watch_commitments(connection, mines, year, policies, at=at)
     return [answer() for answer in answers]

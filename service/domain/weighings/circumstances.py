@@ -69,4 +69,5 @@ class Circumstances:
     usual_tare_kg: int | None = None
     another_is_on_the_road: bool = False  # another ticket of this plate
     revoked_at: datetime | None = None  # when the print that was scanned was replaced because it was lost (E37)
+    came_anew_kg: Kilograms = Kilograms(0)  # of what was refused: it had left the lot, and came as a new movement
     onward_terms: Terms | None = None  # of the contract under which the buyer passes the load on (W12)

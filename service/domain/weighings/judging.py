@@ -26,6 +26,8 @@ _VOID = frozenset({TicketState.CANCELLED, TicketState.LOST})
 
 def weigh(record: Record, seen: Circumstances, policies: Policies = DEFAULTS) -> Outcome:
     """What follows from a possible record that was not told before."""
+    # What a scale may say, and how far two may differ, is that of the day of the weighing, however late it is sent.
+    policies = policies.on(shanghai_day(seen.occurred_at))
     flags = flags_of_the_scale(record, seen, policies)
     ticket = seen.ticket
     if ticket is None:
@@ -47,8 +49,8 @@ def weigh(record: Record, seen: Circumstances, policies: Policies = DEFAULTS) ->
 def _why_void(record: Record, seen: Circumstances) -> Flag | None:
     """Why a ticket of ours is no paper for this load; what was weighed before it was void travels lawfully."""
     journey = seen.journey
-    if journey.state is TicketState.HELD:
-        return Flag.NO_TICKET
+    if seen.ticket is None or seen.ticket.code is None:
+        return Flag.NO_TICKET  # it waited for an officer, who did not release it (O03)
     never_left = journey.out_kg is None and journey.in_kg is None
     if journey.state in _VOID and never_left and _is_after(seen.occurred_at, journey.ended_at):
         return Flag.NO_TICKET
@@ -149,15 +151,17 @@ def _weigh_back(record: Record, ticket: Ticket, seen: Circumstances, flags: list
     # What the buyer kept makes it a delivery; only the refused part has come back (E33).
     kept_a_part = (journey.in_kg or 0) > journey.refused_kg
     legs = legs_of_the_gap(ticket, journey.on_board_kg, returned, journey.out_at)
-    if ticket.parent_id is not None and ticket.mine_id is not None:
-        # It came out of another truck's load, which has ended: an ordinary movement credits the quota.
-        legs = (*legs, Leg(ticket.account, quota_of(ticket, shanghai_year(journey.out_at)), returned))
+    # What came out of another truck's load, or had left the lot before it was refused, is of no movement that could be
+    # cut: an ordinary one credits the quota.
+    anew_kg = returned if ticket.parent_id is not None else Kilograms(min(returned, seen.came_anew_kg))
+    if anew_kg and ticket.mine_id is not None:
+        legs = (*legs, Leg(ticket.account, quota_of(ticket, shanghai_year(journey.out_at)), anew_kg))
     state = TicketState.DELIVERED if kept_a_part else TicketState.RETURNED
     return Outcome(
         tuple(flags),
         legs,
         replace(journey, state=state, back_kg=net_kg, back_at=seen.occurred_at, ended_at=seen.recorded_at),
-        give_back_kg=Kilograms(0) if ticket.parent_id is not None else returned,
+        give_back_kg=Kilograms(returned - anew_kg),
         shipped_kg=Kilograms(-min(journey.refused_kg, journey.counted_kg) if kept_a_part else -journey.counted_kg),
         recovers=_was_written_off(journey),
         settled=(Flag.NEVER_RECEIVED,),

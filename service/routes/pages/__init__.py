@@ -4,12 +4,28 @@ from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from service.routes.pages import alerts, codes, contracts, lots, mines, overview, sessions, tickets
+from service.routes.pages import (
+    alerts,
+    codes,
+    contracts,
+    deadlines,
+    filing,
+    lots,
+    mines,
+    overview,
+    policies,
+    sessions,
+    station,
+    ticket_deeds,
+    tickets,
+)
 from service.routes.pages.faces import Faces
 from service.routes.pages.rendering import STATIC
 
 YEAR_SECONDS = 365 * 24 * 3600
-SLICES = (sessions, overview, mines, contracts, tickets, lots, alerts, codes)
+SLICES = (
+    sessions, overview, mines, filing, contracts, ticket_deeds, tickets, lots, deadlines, policies, alerts, codes, station,
+)  # fmt: skip
 
 
 class _Static(StaticFiles):

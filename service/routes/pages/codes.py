@@ -46,6 +46,7 @@ async def show_code(
         "code.html",
         ticket=await reads.ticket_for_anybody(connection, checked.ticket.id),
         reasons=[one.value for one in checked.reasons],
+        earlier=checked.earlier is not None,
         plate=plate,
         plate_fits=plate_as_seen(plate) == checked.ticket.plate if plate.strip() else None,
     )

@@ -1,5 +1,6 @@
 """Contracts: the list, and one with what each side filed."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -8,19 +9,24 @@ from fastapi.responses import Response
 
 from service.auth import may
 from service.db import ReaderDep
+from service.domain.attachments import AttachmentKind
 from service.domain.filings import MUST_AGREE, ContractState
-from service.domain.permissions import Actor
+from service.domain.permissions import Actor, reach
 from service.routes import contracts as filed
 from service.routes import provenance
+from service.routes.amendments import list_amendments
+from service.routes.contracts import TermsOut
+from service.routes.origins import show_origins
 from service.routes.pages.origins import STEPS_DRAWN, picture_of
 from service.routes.pages.pages import show
+from service.store import attachments, bulk, tickets
 from service.store import pages as reads
-from service.store import tickets
 
 router = APIRouter()
 
 PAGE = 50
 TICKETS_SHOWN = 20
+SELDOM = frozenset({"project_id", "stock_id", "earmark", "is_framework", "framework_id", "price_fen_per_t"})
 ReadsContracts = Annotated[Actor, Depends(may("contracts.read"))]
 
 
@@ -52,8 +58,14 @@ async def show_contract(contract_id: UUID, request: Request, connection: ReaderD
     """One contract: its clock, both sides next to each other, its tickets."""
     contract = await filed.get_contract(contract_id, request, connection, actor)
     said = [side.terms for side in contract.filings if side.terms]
+    is_party = actor.enterprise_id in (None, contract.seller_id, contract.buyer_id)
+    changed = (await list_amendments(contract_id, request, connection, actor)).items if is_party else []
     firms = {contract.seller_id, contract.buyer_id, contract.mine_id}
-    firms |= {key for terms in said for key in (terms.seller_id, terms.buyer_id, terms.mine_id)}
+    every = [*said, *(one.terms for one in changed)]
+    firms |= {key for terms in every for key in (terms.seller_id, terms.buyer_id, terms.mine_id)}
+    papers = {key for terms in every for key in (terms.project_id, terms.stock_id, terms.framework_id)}
+    is_open = contract.state in (ContractState.INCOMPLETE, ContractState.MISMATCH)
+    files = reach(actor, "contracts.file") is not None
     return await show(
         request,
         connection,
@@ -61,9 +73,22 @@ async def show_contract(contract_id: UUID, request: Request, connection: ReaderD
         "contract.html",
         contract=contract,
         names=await reads.names_of(connection, firms),
-        terms=[*MUST_AGREE, "valid_until"],
+        terms=_terms_shown(every),
+        words=await bulk.words_of(connection, papers),
+        amendments=changed,
+        papers=await attachments.attachments_of(connection, AttachmentKind.CONTRACT, contract_id) if is_party else None,
+        origins=await show_origins(contract_id, connection, actor) if is_party else None,
+        has_filed=any(side.enterprise_id == actor.enterprise_id for side in contract.filings),
+        may_file=files and is_open,
+        may_amend=files and is_party and contract.state is ContractState.FILED and contract.amending is None,
         tickets=await tickets.list_tickets(connection, actor, contract_id=contract_id, limit=TICKETS_SHOWN),
     )
+
+
+def _terms_shown(said: Sequence[TermsOut]) -> list[str]:
+    """The terms that a page lists; those that few contracts have only where one side says something of them."""
+    names = [*MUST_AGREE, "valid_until", "price_fen_per_t"]
+    return [name for name in names if name not in SELDOM or any(getattr(terms, name) for terms in said)]
 
 
 @router.get("/contracts/{contract_id}/provenance")

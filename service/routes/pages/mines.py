@@ -12,6 +12,7 @@ from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
 from service.domain.units import shanghai_year
 from service.routes import provenance, quotas
+from service.routes.entries import PoliciesNow
 from service.routes.pages.pages import show
 from service.store import pages as reads
 
@@ -28,6 +29,7 @@ async def show_mine(
     request: Request,
     connection: ReaderDep,
     actor: Annotated[Actor, Depends(may("quotas.read"))],
+    policies: PoliciesNow,
     year: Annotated[int | None, Query(ge=2000, le=2100)] = None,
 ) -> Response:
     """A mine with its licence, its quota, and who holds what it let out."""
@@ -45,7 +47,7 @@ async def show_mine(
         mine=rows[0],
         year=asked,
         years=sorted({present, asked, *(await reads.quota_years(connection))}, reverse=True)[:YEARS_SHOWN],
-        quota=await quotas.show_mine_quota(mine_id, connection, actor, at, asked),
+        quota=await quotas.show_mine_quota(mine_id, connection, actor, policies, at, asked),
         beyond=await reads.loads_beyond(connection, mine_id, asked, LOADS_NAMED),
         held=await provenance.mine_holders(mine_id, connection, actor, asked, limit=HOLDERS_NAMED),
     )

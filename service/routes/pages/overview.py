@@ -13,6 +13,7 @@ from service.domain.allotments import HolderKind
 from service.domain.permissions import Actor, Role, area_of, reach
 from service.domain.units import shanghai_year
 from service.routes import contracts, lots, quotas
+from service.routes.entries import PoliciesNow
 from service.routes.pages.alerts import newest
 from service.routes.pages.pages import show
 from service.routes.quotas import FiguresOut, NodeOut
@@ -42,6 +43,7 @@ async def overview(
     request: Request,
     connection: ReaderDep,
     actor: Annotated[Actor, Depends(may("me.read"))],
+    policies: PoliciesNow,
     year: Annotated[int | None, Query(ge=2000, le=2100)] = None,
 ) -> Response:
     """The tree of a year beside the open alerts; a firm sees its mines, contracts and lots; a station its tickets."""
@@ -50,7 +52,7 @@ async def overview(
     at = request.app.state.clock.now()
     present = shanghai_year(at)
     asked = year or present
-    tree = await quotas.show_tree(connection, actor, at, asked)
+    tree = await quotas.show_tree(connection, actor, policies, at, asked)
     own = own_node(tree.province, actor)
     firm = {}
     if actor.role is Role.ENTERPRISE:

@@ -1,7 +1,9 @@
 """Pages made of templates: in the reader's language, escaped, with no outside request."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from service.domain.permissions import reach
+from service.domain.policies import ABOUT
 from service.domain.units import SHANGHAI, Kilograms, tonnes
 from service.routes.pages.languages import COOKIE, LANGUAGES, Language, language_of, translations
 from service.routes.pages.words import word
@@ -68,6 +71,19 @@ def isolated(name: object) -> Markup:
     return Markup("<bdi>{}</bdi>").format(name)
 
 
+def policy_value(value: object, say: Callable[[str], str]) -> str:
+    """A policy's value as people read it: shares in percent."""
+    if isinstance(value, bool):
+        value = "true" if value else "false"
+    if isinstance(value, dict):
+        return " / ".join(policy_value(one, say) for one in value.values())
+    if isinstance(value, list):
+        return ", ".join(f"{score}: {policy_value(share, say)}" for score, share in value)
+    if isinstance(value, str) and re.fullmatch(r"[01](\.\d+)?", value):
+        return f"{Decimal(value) * 100:f}".rstrip("0").rstrip(".") + " %" if "." in value else f"{int(value) * 100} %"
+    return say(word(value, "policy_value"))
+
+
 @cache
 def environment(language: Language) -> Environment:
     """The templates of a language."""
@@ -88,6 +104,9 @@ def environment(language: Language) -> Environment:
         "moment": moment,
         "word": lambda code, family: catalogue.gettext(word(code, family)),
         "name": isolated,
+        "zip": zip,
+        "policy": lambda value: policy_value(value, catalogue.gettext),
+        "policy_name": lambda name: ABOUT[name].zh if language == "zh" else ABOUT[name].en,
     }
     made.filters.update(filters)
     made.globals.update(language=language, static_url=static_url, share=share, reach=reach)

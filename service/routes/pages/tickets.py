@@ -1,6 +1,6 @@
 """Tickets: the list, one with its code and what the scales said, and the sheet that a driver carries."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,17 +15,19 @@ from service.domain.codes.plates import plate_as_seen
 from service.domain.codes.tickets import code_text
 from service.domain.permissions import Actor, reach
 from service.domain.refusals import NotFound
-from service.domain.tickets import TicketState
+from service.domain.tickets import OPEN_STATES, TicketIsHeld, TicketState
 from service.routes import provenance
 from service.routes.pages.origins import STEPS_DRAWN, picture_of
 from service.routes.pages.pages import show
 from service.routes.pictures import qr_svg
 from service.store import pages as reads
-from service.store import tickets
+from service.store import ticket_acts, tickets
 
 router = APIRouter()
 
 PAGE = 50
+CHILDREN_SHOWN = 100
+SHEETS = 50
 ReadsTickets = Annotated[Actor, Depends(may("tickets.read"))]
 
 
@@ -66,11 +68,26 @@ async def list_tickets(
     )
 
 
+@router.get("/tickets/sheets")
+async def print_tickets(request: Request, connection: ReaderDep, actor: ReadsTickets, ids: str = "") -> Response:
+    """Several tickets as they are printed, each on a label of its own."""
+    try:
+        wanted = [UUID(one) for one in ids.split(",")][:SHEETS]
+    except ValueError:
+        raise NotFound from None
+    found = [await _find(connection, ticket_id, request, actor=actor) for ticket_id in wanted]
+    size = "a4" if request.query_params.get("size") == "a4" else "label"
+    printed = [ticket for ticket in found if ticket["qr"]]
+    return await show(request, connection, actor, "ticket_sheet.html", tickets=printed, size=size)
+
+
 @router.get("/tickets/{ticket_id}")
 async def show_ticket(ticket_id: UUID, request: Request, connection: ReaderDep, actor: ReadsTickets) -> Response:
     """One ticket: what it says, its code, what the scales said about it."""
     ticket = await _find(connection, ticket_id, request, actor=actor)
     weighings = await reads.weighings_of(connection, ticket_id)
+    others = await reads.contracts_of_seller(connection, ticket["seller_id"]) if _may_redirect(ticket, actor) else []
+    others = [row for row in others if row["buyer_id"] != ticket["buyer_id"] and row["mine_id"] == ticket["mine_id"]]
     return await show(
         request,
         connection,
@@ -78,6 +95,10 @@ async def show_ticket(ticket_id: UUID, request: Request, connection: ReaderDep, 
         "ticket.html",
         ticket=ticket,
         weighings=weighings,
+        acts=await ticket_acts.acts_of(connection, ticket_id),
+        children=await tickets.list_tickets(connection, actor, parent_id=ticket_id, limit=CHILDREN_SHOWN),
+        others=others,
+        destinations=await reads.stations_of(connection, [row["buyer_id"] for row in others]),
         flags=sorted({flag for row in weighings for flag in row["flags"]} | _overdrawn(weighings)),
         sees_mine=reach(actor, "quotas.read") is not None and actor.enterprise_id in (None, ticket["seller_id"]),
     )
@@ -88,7 +109,9 @@ async def print_ticket(ticket_id: UUID, request: Request, connection: ReaderDep,
     """A ticket as it is printed: black only, on a label of 100 × 70 mm or on A4."""
     ticket = await _find(connection, ticket_id, request, actor=actor)
     size = "a4" if request.query_params.get("size") == "a4" else "label"
-    return await show(request, connection, actor, "ticket_sheet.html", ticket=ticket, size=size)
+    if ticket["qr"] is None:
+        raise TicketIsHeld
+    return await show(request, connection, actor, "ticket_sheet.html", tickets=[ticket], size=size)
 
 
 @router.get("/tickets/{ticket_id}/provenance")
@@ -121,6 +144,11 @@ async def _find(connection: Connection, ticket_id: UUID, request: Request, *, ac
     # A drawing of ours: squares, and nothing of the code's text.
     qr = Markup(qr_svg(code_text(request.app.state.settings.public_url, code))) if code else None  # noqa: S704
     return {**rows[0], **papers[ticket_id], "qr": qr}
+
+
+def _may_redirect(ticket: Mapping[str, Any], actor: Actor) -> bool:
+    is_sellers = actor.is_office or actor.enterprise_id == ticket["seller_id"]
+    return is_sellers and ticket["contract_id"] is not None and ticket["state"] in OPEN_STATES
 
 
 def _overdrawn(weighings: Sequence[Record]) -> set[str]:

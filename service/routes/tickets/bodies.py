@@ -7,7 +7,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, model_validator
 
+from service.actions.tickets import Truck
 from service.domain.revocations import Revocations, RevokedBecause
+from service.domain.ticket_acts import ActKind
 from service.domain.tickets import ReplacedBecause, TicketState, Wish
 from service.keys import Key
 from service.routes.fields import Body, Grade, Instant, LoadKilograms, Plate, Reason, UuidText, refused
@@ -142,6 +144,55 @@ class ReissueIn(ReasonIn):
     """What became of the paper."""
 
     cause: Literal[ReplacedBecause.LOST, ReplacedBecause.DAMAGED]
+
+
+class RedirectionIn(ReasonIn):
+    """To whom a load goes now."""
+
+    contract_id: UuidText
+    destination_station_id: UuidText
+
+
+class RefusalIn(ReasonIn):
+    """How much of what was weighed in the buyer does not take; the rest is accepted."""
+
+    refused_kg: LoadKilograms
+
+
+class TruckIn(Body):
+    """A truck that takes over a part of a load."""
+
+    plate: Plate
+    planned_kg: LoadKilograms
+    station_id: UuidText | None = None
+    destination_station_id: UuidText | None = None
+    valid_until: Instant | None = None
+
+    def truck(self) -> Truck:
+        """The truck as the action takes it."""
+        return Truck(self.plate, self.planned_kg, self.station_id, self.destination_station_id, self.valid_until)
+
+
+class TransferIn(ReasonIn):
+    """The trucks by which a load goes on."""
+
+    trucks: Annotated[list[TruckIn], Field(min_length=1, max_length=100)]
+
+
+class ActOut(BaseModel):
+    """Something that was done to a ticket."""
+
+    kind: ActKind
+    kg: int | None
+    facts: dict[str, Any]
+    reason: str
+    done_at: datetime
+
+
+class ActsOut(BaseModel):
+    """What was done to a ticket, oldest first."""
+
+    items: list[ActOut]
 
 
 class CheckIn(Body):

@@ -7,13 +7,23 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from service.actions import tickets as deeds
+from service.actions.tickets import Diversion
 from service.auth import may
 from service.db import ConnectionDep
 from service.domain.permissions import Actor
 from service.keys import Purpose
 from service.routes.idempotency import OnceDep
-from service.routes.tickets.bodies import ExtensionIn, ReasonIn, ReissueIn, TicketOut
-from service.routes.tickets.shown import one_ticket
+from service.routes.tickets.bodies import (
+    ExtensionIn,
+    ReasonIn,
+    RedirectionIn,
+    RefusalIn,
+    ReissueIn,
+    TicketOut,
+    TicketsOut,
+    TransferIn,
+)
+from service.routes.tickets.shown import one_ticket, shown
 
 router = APIRouter(prefix="/v1/tickets", tags=["tickets"])
 
@@ -140,6 +150,114 @@ async def refuse_ticket(
     async def deed() -> TicketOut:
         state = request.app.state
         await deeds.refuse_ticket(connection, ticket_id, body.reason, at=state.clock.now(), actor=actor)
+        return await one_ticket(connection, request, actor, ticket_id)
+
+    return await once(connection, actor, deed, status=200)
+
+
+@router.post("/{ticket_id}/redirect", response_model=TicketOut)
+async def redirect_ticket(
+    ticket_id: UUID,
+    body: RedirectionIn,
+    request: Request,
+    connection: ConnectionDep,
+    once: OnceDep,
+    actor: Annotated[Actor, Depends(may("tickets.redirect"))],
+) -> Response:
+    """Send a load to another buyer under that buyer's contract; the answer is the ticket under which it goes on."""
+
+    async def deed() -> TicketOut:
+        state = request.app.state
+        going = await deeds.redirect_ticket(
+            connection,
+            ticket_id,
+            Diversion(body.contract_id, body.destination_station_id, body.reason),
+            at=state.clock.now(),
+            keys=state.keys,
+            actor=actor,
+        )
+        return await one_ticket(connection, request, actor, going)
+
+    return await once(connection, actor, deed, status=200)
+
+
+@router.post("/{ticket_id}/refuse-part", response_model=TicketOut)
+async def refuse_part(
+    ticket_id: UUID,
+    body: RefusalIn,
+    request: Request,
+    connection: ConnectionDep,
+    once: OnceDep,
+    actor: Annotated[Actor, Depends(may("tickets.refuse_part"))],
+) -> Response:
+    """Record that the buyer does not take a part of what was weighed in; it is then returned or redirected."""
+
+    async def deed() -> TicketOut:
+        state = request.app.state
+        await deeds.refuse_part(
+            connection,
+            ticket_id,
+            body.refused_kg,
+            body.reason,
+            at=state.clock.now(),
+            sign=state.keys.current(Purpose.LEDGER),
+            actor=actor,
+        )
+        return await one_ticket(connection, request, actor, ticket_id)
+
+    return await once(connection, actor, deed, status=200)
+
+
+@router.post("/{ticket_id}/children", status_code=201, response_model=TicketsOut)
+async def split_ticket(
+    ticket_id: UUID,
+    body: TransferIn,
+    request: Request,
+    connection: ConnectionDep,
+    once: OnceDep,
+    actor: Annotated[Actor, Depends(may("tickets.split"))],
+) -> Response:
+    """Let parts of a load go on by other trucks, each under a child ticket; together at most what is left of the load."""
+
+    async def deed() -> TicketsOut:
+        state = request.app.state
+        children = await deeds.split_ticket(
+            connection,
+            ticket_id,
+            [truck.truck() for truck in body.trucks],
+            body.reason,
+            at=state.clock.now(),
+            keys=state.keys,
+            actor=actor,
+        )
+        items = await shown(connection, request, actor, ids=children, limit=len(children))
+        return TicketsOut(items=sorted(items, key=lambda item: item.id), next=None)
+
+    return await once(connection, actor, deed)
+
+
+@router.post("/{ticket_id}/close", response_model=TicketOut)
+async def close_ticket(
+    ticket_id: UUID,
+    body: ReasonIn,
+    request: Request,
+    connection: ConnectionDep,
+    once: OnceDep,
+    actor: Annotated[Actor, Depends(may("tickets.split"))],
+) -> Response:
+    """Close the rest of a load whose parts went on by other trucks; beyond the tolerance by an office only."""
+
+    async def deed() -> TicketOut:
+        state = request.app.state
+        await deeds.close_ticket(
+            connection,
+            ticket_id,
+            body.reason,
+            at=state.clock.now(),
+            policies=await state.rulebook.policies(state.clock.now()),
+            keys=state.keys,
+            actor=actor,
+        )
         return await one_ticket(connection, request, actor, ticket_id)
 
     return await once(connection, actor, deed, status=200)

@@ -49,7 +49,9 @@ def issuing_batcher(state: State) -> AbstractAsyncContextManager[Issuing]:
 
 
 async def _issue(connection: Connection, orders: Sequence[Order], state: State) -> list[UUID | Refusal]:
-    return await deeds.issue_tickets(connection, orders, at=state.clock.now(), keys=state.keys, policies=state.policies)
+    at = state.clock.now()
+    policies = await state.rulebook.policies(at)
+    return await deeds.issue_tickets(connection, orders, at=at, keys=state.keys, policies=policies)
 
 
 @router.post("", status_code=201, response_model=TicketOut | IssuesOut, openapi_extra=described(_BODY))

@@ -1,11 +1,11 @@
 """Tickets listed, shown and checked, and what stations need to check them without a network."""
 
 from base64 import b64encode
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
 from service.actions import tickets as deeds
 from service.auth import may
@@ -15,7 +15,17 @@ from service.domain.permissions import Actor
 from service.domain.tickets import TicketIsHeld, TicketState
 from service.keys import Purpose
 from service.routes.pictures import qr_png, qr_svg
-from service.routes.tickets.bodies import CheckIn, CheckOut, KeyOut, KeysOut, RevocationsOut, TicketOut, TicketsOut
+from service.routes.tickets.bodies import (
+    ActOut,
+    ActsOut,
+    CheckIn,
+    CheckOut,
+    KeyOut,
+    KeysOut,
+    RevocationsOut,
+    TicketOut,
+    TicketsOut,
+)
 from service.routes.tickets.shown import one_ticket, shown
 from service.store import ticket_acts
 
@@ -30,6 +40,7 @@ async def list_tickets(
     contract_id: UUID | None = None,
     state: TicketState | None = None,
     plate: Annotated[str | None, Query(max_length=64)] = None,
+    parent_id: UUID | None = None,
     after: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> TicketsOut:
@@ -41,6 +52,7 @@ async def list_tickets(
         contract_id=contract_id,
         state=state,
         plate=plate and plate_as_seen(plate),
+        parent_id=parent_id,
         after=after,
         limit=limit,
     )
@@ -93,6 +105,28 @@ async def get_ticket(
 ) -> TicketOut:
     """One ticket."""
     return await one_ticket(reader, request, actor, ticket_id)
+
+
+@router.get("/{ticket_id}/acts")
+async def list_acts(
+    ticket_id: UUID, request: Request, reader: ReaderDep, actor: Annotated[Actor, Depends(may("tickets.read"))]
+) -> ActsOut:
+    """What firms and offices did to a ticket after it was issued, oldest first."""
+    await one_ticket(reader, request, actor, ticket_id)
+    return ActsOut(items=[ActOut.model_validate(dict(row)) for row in await ticket_acts.acts_of(reader, ticket_id)])
+
+
+@router.get("/{ticket_id}/print", response_class=RedirectResponse, status_code=303)
+async def print_ticket(
+    ticket_id: UUID,
+    request: Request,
+    reader: ReaderDep,
+    actor: Annotated[Actor, Depends(may("tickets.read"))],
+    size: Literal["label", "a4"] = "label",
+) -> Response:
+    """The sheet that a driver carries, on a label of 100 × 70 mm or on A4, as a page to print."""
+    await one_ticket(reader, request, actor, ticket_id)
+    return RedirectResponse(f"/tickets/{ticket_id}/sheet?size={size}", 303)
 
 
 @router.get("/{ticket_id}/qr.svg", response_class=Response)

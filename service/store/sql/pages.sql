@@ -57,7 +57,7 @@ SELECT id, name FROM mine WHERE id = ANY($1::uuid[])
 -- name: describe_subjects
 -- Locks nothing; leans on the primary keys: what alerts are about, in words, and the ticket where the subject has one.
 WITH subject AS (
-    SELECT kind, id, CASE WHEN kind <> 'jurisdiction' THEN id::uuid END AS key
+    SELECT kind, id, CASE WHEN kind NOT IN ('jurisdiction', 'report') THEN id::uuid END AS key
     FROM unnest($1::text[], $2::text[]) AS asked (kind, id)
 )
 SELECT
@@ -68,7 +68,7 @@ SELECT
     ) AS name,
     coalesce(ticket.id, weighing.ticket_id) AS ticket_id
 FROM subject
-LEFT JOIN jurisdiction AS place ON subject.kind = 'jurisdiction' AND place.code = subject.id
+LEFT JOIN jurisdiction AS place ON subject.kind IN ('jurisdiction', 'report') AND place.code = left(subject.id, 6)
 LEFT JOIN mine ON subject.kind = 'mine' AND mine.id = subject.key
 LEFT JOIN contract ON subject.kind = 'contract' AND contract.id = subject.key
 LEFT JOIN slip ON subject.kind = 'slip' AND slip.id = subject.key
@@ -99,10 +99,13 @@ SELECT id FROM ticket WHERE number = $1
 SELECT
     ticket.number, ticket.plate, ticket.planned_kg, ticket.grade, ticket.state, ticket.valid_from, ticket.valid_until,
     seller.name AS seller, buyer.name AS buyer, mine.name AS mine, mine.licence_number AS licence,
-    source.name AS source_station, destination.name AS destination_station
+    source.name AS source_station, destination.name AS destination_station, ticket.out_kg, onward.name AS onward_buyer,
+    parent.number AS parent_number
 FROM ticket
 INNER JOIN enterprise AS seller ON seller.id = ticket.seller_id
 INNER JOIN enterprise AS buyer ON buyer.id = ticket.buyer_id
+LEFT JOIN enterprise AS onward ON onward.id = ticket.onward_buyer_id
+LEFT JOIN ticket AS parent ON parent.id = ticket.parent_id
 INNER JOIN station AS source ON source.id = ticket.source_station_id
 INNER JOIN station AS destination ON destination.id = ticket.destination_station_id
 LEFT JOIN mine ON mine.id = ticket.mine_id
@@ -119,3 +122,21 @@ FROM weighing
 INNER JOIN station ON station.id = weighing.station_id
 WHERE weighing.ticket_id = $1
 ORDER BY weighing.occurred_at, weighing.id
+
+-- name: contracts_of_seller
+-- Locks nothing; leans on a_contract_has_one_number_per_seller: what a firm ($1) sells under, newest first.
+SELECT contract.id, contract.number, contract.buyer_id, contract.mine_id, contract.grade, buyer.name AS buyer
+FROM contract
+INNER JOIN enterprise AS buyer ON buyer.id = contract.buyer_id
+WHERE contract.seller_id = $1 AND contract.state <> 'closed'
+ORDER BY contract.id DESC
+LIMIT 200
+
+-- name: stations_of
+-- Locks nothing; reads the stations: those of firms ($1), at their mines or in their yards.
+SELECT station.id, station.name, holder.name AS holder
+FROM station
+LEFT JOIN mine ON mine.id = station.mine_id
+INNER JOIN enterprise AS holder ON holder.id = coalesce(station.enterprise_id, mine.enterprise_id)
+WHERE holder.id = ANY($1::uuid[])
+ORDER BY holder.name, station.name

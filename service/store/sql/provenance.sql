@@ -25,9 +25,10 @@ SELECT
 
 -- name: trace_back
 -- Walks intervals ($1 account, $2 lo, $3 hi) backwards as of seq $4: to the tranches, or to the province's act when $5;
--- gives every step when $6, else only where the walk ended and where a conversion changed kilograms. Locks nothing; leans
--- on a_target_line_comes_once with both ends of the range bounded, and on hole_by_place: where a range has no hole the
--- legs that are not behind tell all, elsewhere a leg stands where no later hole or leg behind speaks of its place.
+-- gives every step when $6, with what is a tranche and what lies above one, else only where the walk ended and where a conversion changed kilograms. Locks nothing; leans
+-- on a_target_line_comes_once with both ends of the range bounded, and on hole_by_length: where a range has no hole the
+-- legs that are not behind tell all. Elsewhere a leg stands where no later hole or leg behind speaks of its place; those
+-- are sought no further down than the longest of the account's reaches (hole_by_place, leg_behind_its_target).
 WITH RECURSIVE walk AS (
     SELECT
         asked.ordinal,
@@ -35,6 +36,8 @@ WITH RECURSIVE walk AS (
         asked.lo AS start,
         0 AS depth,
         NULL::bigint AS seq,
+        NULL::uuid AS movement,
+        NULL::timestamptz AS occurred_at,
         NULL::bigint AS target,
         NULL::bigint AS target_lo,
         NULL::bigint AS target_hi,
@@ -42,7 +45,9 @@ WITH RECURSIVE walk AS (
         asked.lo AS source_lo,
         asked.hi AS source_hi,
         account.kind AS source_kind,
-        NULL::text AS ending
+        NULL::text AS ending,
+        FALSE AS is_tranche,
+        FALSE AS is_above
     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS asked (account, lo, hi, ordinal)
     INNER JOIN account ON asked.account = account.id
     UNION ALL
@@ -55,6 +60,8 @@ WITH RECURSIVE walk AS (
         END,
         walk.depth + 1,
         piece.seq,
+        piece.movement,
+        piece.occurred_at,
         walk.source,
         piece.lo,
         piece.hi,
@@ -69,20 +76,39 @@ WITH RECURSIVE walk AS (
             WHEN
                 piece.source = walk.first_account AND piece.source_lo = walk.start + piece.lo - walk.source_lo
                 THEN 'circle'
-        END
+        END,
+        account.kind = 'pool' AND walk.source_kind = 'quota',
+        walk.is_above OR walk.is_tranche
     FROM walk
     CROSS JOIN LATERAL (
-        SELECT EXISTS (
+        SELECT (
+            SELECT hole.hi - hole.lo FROM hole
+            WHERE -hole.account = -walk.source AND hole.side = 'in'
+            ORDER BY hole.hi - hole.lo DESC
+            LIMIT 1
+        ) AS kg
+        OFFSET 0
+    ) AS longest
+    CROSS JOIN LATERAL (
+        SELECT longest.kg IS NOT NULL AND EXISTS (
             SELECT FROM hole
             WHERE
-                hole.account = walk.source AND hole.side = 'in' AND hole.lo < walk.source_hi
-                AND hole.hi > walk.source_lo AND hole.seq <= $4
+                hole.account = walk.source AND hole.side = 'in' AND hole.lo > walk.source_lo - longest.kg
+                AND hole.lo < walk.source_hi AND hole.hi > walk.source_lo AND hole.seq <= $4
         ) AS is_holed
+        OFFSET 0
     ) AS place
     CROSS JOIN LATERAL (
         WITH spoken AS (
             SELECT
-                leg.*,
+                leg.seq,
+                leg.movement,
+                leg.occurred_at,
+                leg.source,
+                leg.source_lo,
+                leg.source_kg,
+                leg.target_lo,
+                leg.target_kg,
                 greatest(walk.source_lo, leg.target_lo) AS lo,
                 least(walk.source_hi, leg.target_lo + leg.target_kg) AS hi
             FROM leg
@@ -97,33 +123,57 @@ WITH RECURSIVE walk AS (
                 AND leg.target_lo + leg.target_kg > walk.source_lo AND leg.seq <= $4
             UNION ALL
             SELECT
-                leg.*,
+                leg.seq,
+                leg.movement,
+                leg.occurred_at,
+                leg.source,
+                leg.source_lo,
+                leg.source_kg,
+                leg.target_lo,
+                leg.target_kg,
                 greatest(walk.source_lo, leg.target_lo),
                 least(walk.source_hi, leg.target_lo + leg.target_kg)
             FROM leg
             WHERE
                 place.is_holed AND leg.target = walk.source AND leg.target_behind AND leg.target_lo < walk.source_hi
+                AND leg.target_lo > walk.source_lo - (
+                    SELECT heaviest.target_kg FROM leg AS heaviest
+                    WHERE -heaviest.target = -walk.source AND heaviest.target_behind
+                    ORDER BY heaviest.target_kg DESC
+                    LIMIT 1
+                )
                 AND leg.target_lo + leg.target_kg > walk.source_lo AND leg.seq <= $4
         ),
 
         live AS MATERIALIZED (
-            SELECT seq, source, source_lo, source_kg, target_lo, target_kg, lo, hi
-            FROM spoken
+            SELECT * FROM spoken
             WHERE NOT place.is_holed
             UNION ALL
-            SELECT seq, source, source_lo, source_kg, target_lo, target_kg, lower(part), upper(part)
+            SELECT
+                spoken.seq,
+                spoken.movement,
+                spoken.occurred_at,
+                spoken.source,
+                spoken.source_lo,
+                spoken.source_kg,
+                spoken.target_lo,
+                spoken.target_kg,
+                lower(part),
+                upper(part)
             FROM spoken
             CROSS JOIN LATERAL unnest(int8multirange(int8range(spoken.lo, spoken.hi)) - coalesce((
                 SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
                 WHERE
-                    hole.account = walk.source AND hole.side = 'in' AND hole.lo < walk.source_hi
-                    AND hole.hi > walk.source_lo AND hole.seq > spoken.seq AND hole.seq <= $4
+                    hole.account = walk.source AND hole.side = 'in' AND hole.lo > spoken.lo - longest.kg
+                    AND hole.lo < spoken.hi AND hole.hi > spoken.lo AND hole.seq > spoken.seq AND hole.seq <= $4
             ), '{}')) AS part
             WHERE place.is_holed
         )
 
         SELECT
             live.seq,
+            live.movement,
+            live.occurred_at,
             live.source,
             live.lo,
             live.hi,
@@ -140,6 +190,8 @@ WITH RECURSIVE walk AS (
         SELECT
             NULL,
             NULL,
+            NULL,
+            NULL,
             lower(rest),
             upper(rest),
             NULL,
@@ -154,21 +206,16 @@ WITH RECURSIVE walk AS (
     WHERE walk.ending IS NULL AND walk.depth < 10000
 )
 
-SELECT
-    walk.*,
-    leg.movement,
-    leg.occurred_at
-FROM walk
-LEFT JOIN leg ON walk.seq = leg.seq
+SELECT * FROM walk
 WHERE
-    walk.depth > 0
-    AND ($6 OR walk.ending IS NOT NULL OR walk.source_hi - walk.source_lo > walk.target_hi - walk.target_lo)
-ORDER BY walk.ordinal, walk.start, walk.depth
+    depth > 0
+    AND ($6 OR ending IS NOT NULL OR source_hi - source_lo > target_hi - target_lo)
+ORDER BY ordinal, start, depth
 
 -- name: trace_forward
 -- Walks intervals ($1 account, $2 lo, $3 hi) forwards as of seq $4 to where each kilogram rests, or was made into
--- product; gives every step when $5, else only where the walk ended. Locks nothing; leans on a_source_line_leaves_once
--- and hole_by_place, as trace_back does on the other side.
+-- product, or $6 steps further; gives every step when $5, else only where the walk ended. Locks nothing; leans on a_source_line_leaves_once
+-- and hole_by_length, as trace_back does on the other side.
 WITH RECURSIVE walk AS (
     SELECT
         asked.ordinal,
@@ -176,6 +223,8 @@ WITH RECURSIVE walk AS (
         asked.lo AS start,
         0 AS depth,
         NULL::bigint AS seq,
+        NULL::uuid AS movement,
+        NULL::timestamptz AS occurred_at,
         NULL::bigint AS source,
         NULL::bigint AS source_lo,
         NULL::bigint AS source_hi,
@@ -191,6 +240,8 @@ WITH RECURSIVE walk AS (
         walk.start + piece.lo - walk.target_lo,
         walk.depth + 1,
         piece.seq,
+        piece.movement,
+        piece.occurred_at,
         walk.target,
         piece.lo,
         piece.hi,
@@ -206,20 +257,36 @@ WITH RECURSIVE walk AS (
         END
     FROM walk
     CROSS JOIN LATERAL (
-        SELECT EXISTS (
+        SELECT (
+            SELECT hole.hi - hole.lo FROM hole
+            WHERE -hole.account = -walk.target AND hole.side = 'out'
+            ORDER BY hole.hi - hole.lo DESC
+            LIMIT 1
+        ) AS kg
+        OFFSET 0
+    ) AS longest
+    CROSS JOIN LATERAL (
+        SELECT longest.kg IS NOT NULL AND EXISTS (
             SELECT FROM hole
             WHERE
-                hole.account = walk.target AND hole.side = 'out' AND hole.lo < walk.target_hi
-                AND hole.hi > walk.target_lo AND hole.seq <= $4
+                hole.account = walk.target AND hole.side = 'out' AND hole.lo > walk.target_lo - longest.kg
+                AND hole.lo < walk.target_hi AND hole.hi > walk.target_lo AND hole.seq <= $4
         ) AS is_holed
+        OFFSET 0
     ) AS place
     CROSS JOIN LATERAL (
         WITH spoken AS (
             SELECT
-                leg.*,
-                int8multirange(int8range(
-                    greatest(walk.target_lo, leg.source_lo), least(walk.target_hi, leg.source_lo + leg.source_kg)
-                )) AS places
+                leg.seq,
+                leg.movement,
+                leg.occurred_at,
+                leg.target,
+                leg.target_lo,
+                leg.target_kg,
+                leg.source_lo,
+                leg.source_kg,
+                greatest(walk.target_lo, leg.source_lo) AS lo,
+                least(walk.target_hi, leg.source_lo + leg.source_kg) AS hi
             FROM leg
             WHERE
                 leg.source = walk.target AND NOT leg.source_behind AND leg.source_lo < walk.target_hi
@@ -232,40 +299,60 @@ WITH RECURSIVE walk AS (
                 AND leg.source_lo + leg.source_kg > walk.target_lo AND leg.seq <= $4
             UNION ALL
             SELECT
-                leg.*,
-                int8multirange(int8range(
-                    greatest(walk.target_lo, leg.source_lo), least(walk.target_hi, leg.source_lo + leg.source_kg)
-                ))
+                leg.seq,
+                leg.movement,
+                leg.occurred_at,
+                leg.target,
+                leg.target_lo,
+                leg.target_kg,
+                leg.source_lo,
+                leg.source_kg,
+                greatest(walk.target_lo, leg.source_lo),
+                least(walk.target_hi, leg.source_lo + leg.source_kg)
             FROM leg
             WHERE
                 place.is_holed AND leg.source = walk.target AND leg.source_behind AND leg.source_lo < walk.target_hi
+                AND leg.source_lo > walk.target_lo - (
+                    SELECT heaviest.source_kg FROM leg AS heaviest
+                    WHERE -heaviest.source = -walk.target AND heaviest.source_behind
+                    ORDER BY heaviest.source_kg DESC
+                    LIMIT 1
+                )
                 AND leg.source_lo + leg.source_kg > walk.target_lo AND leg.seq <= $4
         ),
 
         live AS MATERIALIZED (
+            SELECT * FROM spoken
+            WHERE NOT place.is_holed
+            UNION ALL
             SELECT
                 spoken.seq,
-                spoken.source_lo,
-                spoken.source_kg,
+                spoken.movement,
+                spoken.occurred_at,
                 spoken.target,
                 spoken.target_lo,
                 spoken.target_kg,
-                lower(part) AS lo,
-                upper(part) AS hi
+                spoken.source_lo,
+                spoken.source_kg,
+                lower(part),
+                upper(part)
             FROM spoken
-            CROSS JOIN LATERAL unnest(CASE WHEN place.is_holed THEN spoken.places - coalesce((
+            CROSS JOIN LATERAL unnest(int8multirange(int8range(spoken.lo, spoken.hi)) - coalesce((
                 SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
                 WHERE
-                    hole.account = walk.target AND hole.side = 'out' AND hole.lo < walk.target_hi
-                    AND hole.hi > walk.target_lo AND hole.seq > spoken.seq AND hole.seq <= $4
-            ), '{}') ELSE spoken.places END) AS part
+                    hole.account = walk.target AND hole.side = 'out' AND hole.lo > spoken.lo - longest.kg
+                    AND hole.lo < spoken.hi AND hole.hi > spoken.lo AND hole.seq > spoken.seq AND hole.seq <= $4
+            ), '{}')) AS part
+            WHERE place.is_holed
         )
 
         SELECT
             live.seq,
+            live.movement,
+            live.occurred_at,
+            live.target,
             live.lo,
             live.hi,
-            live.target,
             live.source_kg > live.target_kg AS is_conversion,
             CASE
                 WHEN live.source_kg = live.target_kg THEN live.target_lo + live.lo - live.source_lo
@@ -283,9 +370,11 @@ WITH RECURSIVE walk AS (
         UNION ALL
         SELECT
             NULL,
+            NULL,
+            NULL,
+            NULL,
             lower(rest),
             upper(rest),
-            NULL,
             FALSE,
             NULL,
             NULL
@@ -293,18 +382,14 @@ WITH RECURSIVE walk AS (
             int8multirange(int8range(walk.target_lo, walk.target_hi))
             - (SELECT coalesce(range_agg(int8range(live.lo, live.hi)), '{}') FROM live)
         ) AS rest
+        WHERE (SELECT coalesce(sum(live.hi - live.lo), 0) FROM live) < walk.target_hi - walk.target_lo
     ) AS piece
-    WHERE walk.ending IS NULL AND walk.depth < 10000
+    WHERE walk.ending IS NULL AND walk.depth < $6
 )
 
-SELECT
-    walk.*,
-    leg.movement,
-    leg.occurred_at
-FROM walk
-LEFT JOIN leg ON walk.seq = leg.seq
-WHERE walk.depth > 0 AND ($5 OR walk.ending IS NOT NULL)
-ORDER BY walk.ordinal, walk.start, walk.depth
+SELECT * FROM walk
+WHERE depth > 0 AND ($5 OR ending IS NOT NULL)
+ORDER BY ordinal, start, depth
 
 -- name: places
 -- The places of accounts ($1) as of seq $2: what came in, what went out, and what lies there, less what was cut and not used
@@ -335,12 +420,24 @@ CROSS JOIN LATERAL (
             SELECT leg.target_lo AS lo, leg.target_lo + leg.target_kg AS hi FROM leg
             WHERE
                 hole.side = 'in' AND leg.target = asked.account AND leg.target_behind
+                AND leg.target_lo > hole.lo - (
+                    SELECT heaviest.target_kg FROM leg AS heaviest
+                    WHERE -heaviest.target = -asked.account AND heaviest.target_behind
+                    ORDER BY heaviest.target_kg DESC
+                    LIMIT 1
+                )
                 AND leg.target_lo < hole.hi AND leg.target_lo + leg.target_kg > hole.lo
                 AND leg.seq > hole.seq AND leg.seq <= $2
             UNION ALL
             SELECT leg.source_lo, leg.source_lo + leg.source_kg FROM leg
             WHERE
                 hole.side = 'out' AND leg.source = asked.account AND leg.source_behind
+                AND leg.source_lo > hole.lo - (
+                    SELECT heaviest.source_kg FROM leg AS heaviest
+                    WHERE -heaviest.source = -asked.account AND heaviest.source_behind
+                    ORDER BY heaviest.source_kg DESC
+                    LIMIT 1
+                )
                 AND leg.source_lo < hole.hi AND leg.source_lo + leg.source_kg > hole.lo
                 AND leg.seq > hole.seq AND leg.seq <= $2
         ) AS used
@@ -350,7 +447,7 @@ CROSS JOIN LATERAL (
 
 -- name: deliveries
 -- Where the kilograms of movements ($1) stand in their targets as of seq $2: their legs, less what was cut since. Locks
--- nothing; leans on leg_by_movement and hole_by_place.
+-- nothing; leans on leg_by_movement, hole_by_length and hole_by_place.
 SELECT
     leg.movement,
     leg.target,
@@ -364,6 +461,12 @@ CROSS JOIN LATERAL unnest(
         SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
         WHERE
             hole.account = leg.target AND hole.side = 'in' AND hole.lo < leg.target_lo + leg.target_kg
+            AND hole.lo > leg.target_lo - (
+                SELECT longest.hi - longest.lo FROM hole AS longest
+                WHERE -longest.account = -leg.target AND longest.side = 'in'
+                ORDER BY longest.hi - longest.lo DESC
+                LIMIT 1
+            )
             AND hole.hi > leg.target_lo AND hole.seq > leg.seq AND hole.seq <= $2
     ), '{}')
 ) AS part

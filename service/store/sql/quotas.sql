@@ -187,6 +187,94 @@ CROSS JOIN LATERAL (
 WHERE account = ANY($1::bigint[]) AND discovered_at <= $2
 ORDER BY opened_seq
 
+-- name: last_excess
+-- Under the head's lock; leans on an_excess_is_told_once: by how much the caps of places ($1) were broken in a year ($2) when that
+-- was last told.
+SELECT code AS jurisdiction, coalesce(last.over_kg, 0) AS over_kg
+FROM unnest($1::text[]) AS code
+LEFT JOIN LATERAL (
+    SELECT over_kg FROM pool_excess WHERE jurisdiction = code AND year = $2 ORDER BY seq DESC LIMIT 1
+) AS last ON TRUE
+
+-- name: newest_word
+-- Under the head's lock; leans on the ends of the unique indexes of legs and on hole_by_place: the newest entry that speaks of
+-- quotas ($1), or of what came to a pool ($2) or was taken back from it.
+SELECT word.movement, word.occurred_at, word.cause
+FROM unnest($1::bigint[] || $2::bigint[]) AS asked (account)
+CROSS JOIN LATERAL (
+    (
+        SELECT seq, movement, occurred_at, 'load' AS cause FROM leg
+        WHERE source = asked.account AND NOT source_behind AND asked.account = ANY($1) ORDER BY source_lo DESC LIMIT 1
+    )
+    UNION ALL
+    (
+        SELECT seq, movement, occurred_at, 'load' FROM leg
+        WHERE source = asked.account AND source_behind AND asked.account = ANY($1) ORDER BY seq DESC LIMIT 1
+    )
+    UNION ALL
+    (
+        SELECT seq, movement, occurred_at, 'cover' FROM leg
+        WHERE target = asked.account AND NOT target_behind ORDER BY target_lo DESC LIMIT 1
+    )
+    UNION ALL
+    (
+        SELECT seq, movement, occurred_at, 'cover' FROM leg
+        WHERE target = asked.account AND target_behind ORDER BY seq DESC LIMIT 1
+    )
+    UNION ALL
+    (
+        SELECT seq, movement, occurred_at, CASE side WHEN 'in' THEN 'claw-back' ELSE 'return' END FROM hole
+        WHERE account = asked.account AND kind = 'cut' ORDER BY seq DESC LIMIT 1
+    )
+) AS word
+ORDER BY word.seq DESC
+LIMIT 1
+
+-- name: breaking_load
+-- Under the head's lock; leans on the end of a_source_line_leaves_once: of what left quotas ($1) last, the load that took the sum over
+-- the cap, which is broken by $2 kilograms now.
+SELECT gone.movement, gone.occurred_at, CASE target.kind WHEN 'lot' THEN 'slip' ELSE 'load' END AS cause
+FROM (
+    SELECT late.*, sum(late.source_kg) OVER (ORDER BY late.seq DESC) AS with_newer_kg
+    FROM unnest($1::bigint[]) AS asked (account)
+    CROSS JOIN LATERAL (
+        (
+            SELECT seq, movement, occurred_at, target, source_kg FROM leg
+            WHERE source = asked.account AND NOT source_behind ORDER BY source_lo DESC LIMIT 1000
+        )
+        UNION ALL
+        SELECT seq, movement, occurred_at, target, source_kg FROM leg WHERE source = asked.account AND source_behind
+    ) AS late
+) AS gone
+INNER JOIN account AS target ON target.id = gone.target
+WHERE gone.with_newer_kg >= $2
+ORDER BY gone.seq DESC
+LIMIT 1
+
+-- name: keep_excess
+-- Under the head's lock: by how much the cap of a place ($1) is broken in a year ($2) from the book's last entry on.
+INSERT INTO pool_excess (jurisdiction, year, seq, over_kg, movement, cause, occurred_at, recorded_at)
+SELECT $1, $2, seq, $3, $4, $5, $6, $7 FROM head
+ON CONFLICT DO NOTHING
+
+-- name: excesses
+-- Locks nothing; leans on an_excess_is_told_once: all changes of a year ($1) that were told by $2 (null: by now).
+SELECT jurisdiction, over_kg, movement, cause, occurred_at, recorded_at
+FROM pool_excess
+WHERE year = $1 AND ($2::timestamptz IS NULL OR recorded_at <= $2)
+ORDER BY jurisdiction, seq
+
+-- name: places_that_owe
+-- Locks nothing; leans on an_account_is_overdrawn_once_at_a_time: where a quota owes, by year.
+SELECT DISTINCT coalesce(mine.jurisdiction, project.jurisdiction, enterprise.jurisdiction) AS jurisdiction, account.year
+FROM overdraw
+INNER JOIN account ON account.id = overdraw.account
+LEFT JOIN mine ON mine.id = account.owner_id
+LEFT JOIN project ON project.id = account.owner_id
+LEFT JOIN stock ON stock.id = account.owner_id
+LEFT JOIN enterprise ON enterprise.id = stock.enterprise_id
+WHERE overdraw.closed_at IS NULL
+
 -- name: ceilings
 -- Locks nothing; leans on allotment_by_mine: mines with their licensed scale and what was issued to them for a year.
 SELECT

@@ -3,21 +3,24 @@
 SELECT pg_try_advisory_xact_lock(7316202613)
 
 -- name: expire_tickets
--- Locks the tickets in id order, as weighing does, and passes over those that are being weighed; leans on ticket_held.
+-- Locks the tickets in id order, as weighing does, and passes over those that are being weighed; leans on ticket_held and
+-- ticket_waiting.
 WITH due AS (
-    SELECT id FROM ticket WHERE state = 'issued' AND valid_until < $1 ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED
+    SELECT id FROM ticket WHERE state IN ('issued', 'held') AND valid_until < $1 ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED
 )
 UPDATE ticket SET state = 'expired', ended_at = $2 FROM due, enterprise AS seller
 WHERE ticket.id = due.id AND seller.id = ticket.seller_id
 RETURNING
-    ticket.id, ticket.number, ticket.seller_id, ticket.buyer_id, ticket.planned_kg AS kg, ticket.valid_until, seller.jurisdiction
+    ticket.id, ticket.number, ticket.seller_id, ticket.buyer_id, ticket.planned_kg AS kg, ticket.valid_until, seller.jurisdiction,
+    ticket.code IS NULL AS waited
 
 -- name: never_received
--- Locks nothing; leans on ticket_on_the_road.
-SELECT ticket.id, ticket.number, ticket.seller_id, ticket.buyer_id, ticket.out_kg AS kg, ticket.out_at, buyer.jurisdiction
+-- Locks nothing; leans on ticket_on_the_road. What its buyer refused is on the road again since then.
+SELECT ticket.id, ticket.number, ticket.seller_id, ticket.buyer_id, ticket.out_kg - ticket.split_kg AS kg,
+    coalesce(ticket.in_at, ticket.out_at) AS out_at, buyer.jurisdiction
 FROM ticket
 JOIN enterprise AS buyer ON buyer.id = ticket.buyer_id
-WHERE ticket.state = 'out' AND ticket.out_at < $1
+WHERE ticket.state = 'out' AND coalesce(ticket.in_at, ticket.out_at) < $1
     AND NOT EXISTS (
         SELECT FROM alert
         WHERE alert.code = 'never-received' AND alert.subject_kind = 'ticket' AND alert.subject_id = ticket.id::text

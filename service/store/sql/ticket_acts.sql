@@ -57,3 +57,39 @@ SELECT kind, kg, facts, reason, done_at FROM ticket_act WHERE ticket_id = $1 ORD
 -- name: find_write_offs
 -- Locks nothing; leans on act_by_ticket.
 SELECT ticket_id, movement_ids[1] AS movement, kg FROM ticket_act WHERE ticket_id = ANY($1) AND kind = 'written-off'
+
+-- name: advance
+-- Under the ticket's lock.
+UPDATE ticket SET state = $2, split_kg = $3, closed_kg = $4, refused_kg = $5, ended_at = $6 WHERE id = $1
+
+-- name: redirect
+-- Under the ticket's lock.
+UPDATE ticket SET contract_id = $2, buyer_id = $3, destination_station_id = $4 WHERE id = $1
+
+-- name: recount
+-- Under the contracts' locks.
+UPDATE contract SET shipped_kg = contract.shipped_kg + c.shipped_kg, received_kg = contract.received_kg + c.received_kg
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS c (id, shipped_kg, received_kg)
+WHERE contract.id = c.id
+
+-- name: find_arrival
+-- Locks nothing; leans on weighing_by_ticket, leg_by_movement and account_by_document. Into the lot, or first into the account of a
+-- trader that passes the load on.
+SELECT leg.movement, max(leg.target) AS target
+FROM weighing
+INNER JOIN leg ON leg.movement = ANY(weighing.movement_ids)
+INNER JOIN account AS source ON source.id = leg.source
+INNER JOIN account AS target ON target.id = leg.target
+WHERE
+    weighing.ticket_id = $1 AND weighing.direction = 'in' AND weighing.status = 'accepted'
+    AND source.kind = 'load' AND source.document_id = $1 AND target.kind IN ('lot', 'load')
+GROUP BY leg.movement
+ORDER BY max(leg.seq) DESC
+
+-- name: find_came_anew
+-- Locks nothing; leans on act_by_ticket and leg_by_movement.
+SELECT act.ticket_id, sum(leg.target_kg)::bigint AS kg
+FROM ticket_act AS act
+INNER JOIN leg ON leg.movement = ANY(act.movement_ids)
+WHERE act.ticket_id = ANY($1) AND act.kind = 'refused'
+GROUP BY act.ticket_id

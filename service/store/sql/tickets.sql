@@ -111,5 +111,6 @@ WHERE
     AND ($7::uuid IS NULL OR $7 IN (t.contract_id, t.onward_contract_id))
     AND ($8::text IS NULL OR t.state = $8)
     AND ($9::text IS NULL OR t.plate = $9)
+    AND ($11::uuid IS NULL OR t.parent_id = $11)
 ORDER BY t.id DESC
 LIMIT $10

@@ -1,0 +1,6 @@
+"""Bounds for what walks look through where an account has many holes."""
+
+from migrations import sentences_beside
+
+revision, down_revision = "0012", "0010"
+upgrade = sentences_beside(__file__)

@@ -1,0 +1,205 @@
+"""Loads that go elsewhere than they were meant to: to another buyer, or back in part (W10, E33, E34)."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from service.actions.overdraws import report_overdraws
+from service.actions.quotas import watch_commitments
+from service.actions.tickets.issuing import papers_of
+from service.actions.tickets.locking import lock_own
+from service.actions.tickets.printing import print_anew
+from service.actions.tickets.transferring import Truck, child_of, hand_over
+from service.db import Connection
+from service.domain.alerts import Alert, Flag
+from service.domain.ledger import Movement, TooMuchTakenBack
+from service.domain.permissions import Actor
+from service.domain.refusals import NotAllowed, NotFound
+from service.domain.ticket_acts import Act, ActKind
+from service.domain.tickets import Journey, Paper, ReplacedBecause, Ticket, TicketState, reprinted
+from service.domain.transfers import check_redirect, refused
+from service.domain.units import Kilograms, shanghai_year
+from service.domain.weighings import Terms
+from service.keys import KeyRing
+from service.store import alerts, audits, ticket_acts, tickets, weighings
+from service.store.ledger import Signer, append, give_back
+
+
+@dataclass(frozen=True, slots=True)
+class Diversion:
+    """Where a load goes now."""
+
+    contract_id: UUID
+    destination_station_id: UUID
+    reason: str
+
+
+async def redirect_ticket(
+    connection: Connection, ticket_id: UUID, diversion: Diversion, *, at: datetime, keys: KeyRing, actor: Actor
+) -> UUID:
+    """Send a load to another buyer under that buyer's contract (W10, E34); gives the ticket under which it goes on.
+
+    The ticket keeps its number and its origin, and the diversion is recorded. What its buyer has refused goes on under
+    a child ticket (E33). By its seller or an office. Raises NotFound, NotAllowed, TicketIsHeld, TicketHasEnded,
+    NotRedirectable, RedirectNeedsTheBuyersContract and ContractIsClosed.
+    """
+    ticket, journey = await lock_own(connection, ticket_id, actor=actor)
+    terms = await weighings.lock_terms(connection, sorted({*ticket.contract_ids, diversion.contract_id}))
+    paper = (await papers_of(connection, [diversion.contract_id])).get(diversion.contract_id)
+    stations = await tickets.find_stations(connection, [diversion.destination_station_id])
+    if paper is None or not stations or not (actor.is_office or actor.enterprise_id == paper.seller_id):
+        raise NotFound(contract_id=diversion.contract_id)
+    check_redirect(ticket, journey, paper)
+
+    facts = {
+        "from_contract": ticket.contract_id,
+        "to_contract": diversion.contract_id,
+        "from_station": ticket.destination_station_id,
+        "to_station": diversion.destination_station_id,
+    }
+    act = Act(uuid7(), ticket_id, ActKind.REDIRECTED, diversion.reason, facts=facts)
+    diverted = replace(
+        ticket,
+        contract_id=diversion.contract_id,
+        buyer_id=paper.buyer_id,
+        destination_station_id=diversion.destination_station_id,
+    )
+    await audits.note(
+        connection, "tickets.redirect", ticket_id, {**facts, "reason": diversion.reason}, at=at, actor=actor
+    )
+    assert ticket.contract_id is not None, "what goes by a slip is not redirected"
+    if journey.refused_kg:
+        kept_a_part = (journey.in_kg or 0) > journey.refused_kg
+        counted_kg = Kilograms(min(journey.refused_kg, journey.counted_kg)) if kept_a_part else journey.counted_kg
+        await _recount(connection, ticket, terms, diversion.contract_id, counted_kg, journey.refused_kg, paper, at=at)
+        child = child_of(diverted, Truck(ticket.plate, journey.refused_kg), journey.refused_kg)
+        state = TicketState.DELIVERED if kept_a_part else TicketState.RETURNED
+        gone = replace(journey, state=state, split_kg=Kilograms(journey.split_kg + counted_kg), ended_at=at)
+        act = replace(act, kg=journey.refused_kg)
+        await hand_over(connection, ticket, journey, gone, [child], act, at=at, keys=keys, actor=actor)
+        return child.id
+
+    await print_anew(connection, reprinted(diverted, ReplacedBecause.REDIRECTED, at=at), keys=keys)
+    await ticket_acts.redirect(connection, diverted)
+    await ticket_acts.keep(connection, [act], at=at, actor=actor)
+    counted_kg = journey.counted_kg
+    await _recount(connection, ticket, terms, diversion.contract_id, counted_kg, counted_kg, paper, at=at)
+    return ticket_id
+
+
+async def _recount(
+    connection: Connection,
+    ticket: Ticket,
+    terms: dict[UUID, Terms],
+    to_id: UUID,
+    off_kg: Kilograms,
+    on_kg: Kilograms,
+    paper: Paper,
+    *,
+    at: datetime,
+) -> None:
+    """Count a load that has left with its new contract, and flag that one when it ships too much (W08)."""
+    if not off_kg and not on_kg:
+        return
+    assert ticket.contract_id is not None, "what goes by a slip is not redirected"
+    await ticket_acts.recount(connection, {ticket.contract_id: (-off_kg, 0), to_id: (on_kg, 0)})
+    over_kg = min(on_kg, max(0, terms[to_id].shipped_kg + on_kg - terms[to_id].kg))
+    if over_kg:
+        facts = {"ticket": ticket.number, "plate": ticket.plate, "kg": on_kg, "over_kg": over_kg}
+        stations = await tickets.find_stations(connection, [ticket.source_station_id])
+        alert = Alert(
+            Flag.CONTRACT_OVERSHIPPED,
+            "contract",
+            str(to_id),
+            stations[ticket.source_station_id].jurisdiction,
+            (ticket.seller_id, paper.buyer_id),
+            at,
+            facts,
+        )
+        await alerts.open_alerts(connection, [alert], at=at)
+    if ticket.mine_id is not None:
+        await watch_commitments(connection, [ticket.mine_id], shanghai_year(at), at=at)
+
+
+async def refuse_part(
+    connection: Connection,
+    ticket_id: UUID,
+    refused_kg: Kilograms,
+    reason: str,
+    *,
+    at: datetime,
+    sign: Signer,
+    actor: Actor,
+) -> None:
+    """Record that the buyer does not take a part, or all, of what its scale has weighed in (W10, E33).
+
+    The last kilograms of the arrival that still lie in the lot are on the road again; what no longer lies there leaves
+    the lot as an ordinary movement, flagged. By the firm that received, or an office. Raises NotFound, NotAllowed,
+    NotReceived and RefusedMoreThanReceived.
+    """
+    found = await tickets.lock_visible(connection, ticket_id, actor)
+    if found is None:
+        raise NotFound
+    ticket, journey = found
+    if not actor.is_office and actor.enterprise_id != (ticket.onward_buyer_id or ticket.buyer_id):
+        raise NotAllowed
+    on_the_road = refused(journey, refused_kg)
+
+    await weighings.lock_terms(connection, sorted(ticket.contract_ids))
+    act = Act(uuid7(), ticket_id, ActKind.REFUSED, reason, refused_kg)
+    await ticket_acts.advance(connection, ticket_id, on_the_road)
+    await ticket_acts.recount(connection, dict.fromkeys(ticket.contract_ids, (0, -refused_kg)))
+    facts = {"refused_kg": refused_kg, "reason": reason}
+    await audits.note(connection, "tickets.refuse_part", ticket_id, facts, at=at, actor=actor)
+    movement_ids = await _take_out_of_the_lot(connection, ticket, journey, act, refused_kg, at=at, sign=sign)
+    await ticket_acts.keep(connection, [replace(act, movement_ids=tuple(movement_ids))], at=at, actor=actor)
+
+
+async def _take_out_of_the_lot(
+    connection: Connection,
+    ticket: Ticket,
+    journey: Journey,
+    act: Act,
+    kg: Kilograms,
+    *,
+    at: datetime,
+    sign: Signer,
+) -> list[UUID]:
+    arrival = await ticket_acts.find_arrival(connection, ticket.id)
+    lot = arrival[0].target
+    possible_kg = kg
+    try:
+        posted = await give_back(connection, arrival[0].movement, kg, occurred_at=at, fact=act.fact, at=at, sign=sign)
+        await report_overdraws(connection, posted, at=at)
+    except TooMuchTakenBack as refusal:
+        possible_kg = Kilograms(int(str(refusal.facts["possible_kg"])))
+        if possible_kg:
+            posted = await give_back(
+                connection, arrival[0].movement, possible_kg, occurred_at=at, fact=act.fact, at=at, sign=sign
+            )
+            await report_overdraws(connection, posted, at=at)
+    # Through a trader's name (W12) it came in two steps, and goes back by both.
+    for step in arrival[1:] if possible_kg else ():
+        posted = await give_back(
+            connection, step.movement, possible_kg, occurred_at=at, fact=act.fact, at=at, sign=sign
+        )
+        await report_overdraws(connection, posted, at=at)
+    if possible_kg == kg:
+        return []
+    rest_kg = Kilograms(kg - possible_kg)
+    movement = Movement(uuid7(), act.id, lot, ticket.account, rest_kg, at, act.fact)
+    await report_overdraws(connection, await append(connection, [movement], at=at, sign=sign), at=at)
+    stations = await tickets.find_stations(connection, [ticket.destination_station_id])
+    alert = Alert(
+        Flag.WEIGHT_GAP,
+        "ticket",
+        str(ticket.id),
+        stations[ticket.destination_station_id].jurisdiction,
+        (ticket.seller_id, ticket.buyer_id),
+        journey.in_at or at,
+        {"ticket": ticket.number, "plate": ticket.plate, "kg": rest_kg},
+    )
+    await alerts.open_alerts(connection, [alert], at=at)
+    return [movement.id]

@@ -1,0 +1,99 @@
+"""Forms that speak the words of the sheets: the same columns, the same checks, one row."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from fastapi import Request
+from fastapi.responses import Response
+from pydantic import BaseModel
+
+from service import problems
+from service.db import Connection
+from service.domain.grades import GRADES
+from service.domain.permissions import Actor
+from service.domain.refusals import Refusal
+from service.domain.sheets import BadCell, CellFault, CellKind, Column, value_of
+from service.domain.units import Kilograms
+from service.routes.bulk.reading import Entry, Sent, modelled
+from service.routes.pages.languages import language_of
+from service.routes.pages.pages import show
+
+Model = TypeVar("Model", bound=BaseModel)
+
+INPUTS: Mapping[CellKind, str] = {CellKind.DAY: "date", CellKind.MOMENT: "datetime-local"}
+
+
+async def fields_of(request: Request) -> dict[str, str]:
+    """What was typed into a form."""
+    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+
+
+def entry_of(columns: Sequence[Column], typed: Mapping[str, str]) -> Sent:
+    """A form as a sheet of one row; what was left empty is not said."""
+    entry = Entry(1, [], {})
+    for column in columns:
+        value = value_of(typed.get(column.field, ""), column.kind)
+        if isinstance(value, BadCell):
+            entry.faults.append(CellFault(column.zh, value.code, f"{value.zh} / {value.en}"))
+        elif value is not None:
+            entry.said[column.field] = value
+        elif column.is_required:
+            entry.faults.append(CellFault(column.zh, "missing", "缺少此项 / this is missing"))
+    return Sent([], [entry], {column.field: column.zh for column in columns})
+
+
+def model_of(sent: Sent, model: type[Model]) -> Model | None:
+    """What the form asks for, or None where something is wrong with it."""
+    good = modelled(sent, model)
+    return good[0][1] if good else None
+
+
+async def tried(connection: Connection, deed: Callable[[], Awaitable[UUID]]) -> UUID | Refusal:
+    """Do a deed so that nothing of it stays when it is refused, although the page is answered."""
+    try:
+        async with connection.transaction():
+            return await deed()
+    except Refusal as refusal:
+        return refusal
+
+
+async def show_form(
+    request: Request,
+    connection: Connection,
+    actor: Actor,
+    template: str,
+    *,
+    columns: Sequence[Column],
+    typed: Mapping[str, str],
+    faults: Sequence[CellFault] = (),
+    refusal: Refusal | None = None,
+    **context: Any,
+) -> Response:
+    """A form with what was typed, and beside each field what is wrong with it."""
+    by_name = {column.zh: column.field for column in columns} | {column.field: column.field for column in columns}
+    wrong: dict[str, list[str]] = {}
+    for fault in faults:
+        wrong.setdefault(by_name.get(fault.column, ""), []).append(fault.detail)
+    said = refusal and (refusal.title if language_of(request) == "zh" else refusal.title_en)
+    answer = await show(
+        request,
+        connection,
+        actor,
+        template,
+        columns=columns,
+        typed=typed,
+        wrong=wrong,
+        problem=said,
+        inputs=INPUTS,
+        grades=GRADES,
+        **context,
+    )
+    answer.status_code = problems.status_of(refusal) if refusal else 422 if faults else 200
+    return answer
+
+
+def in_tonnes(kg: Kilograms | int) -> str:
+    """Kilograms as a form takes them."""
+    whole, rest = divmod(kg, 1000)
+    return f"{whole}.{rest:03}".rstrip("0").rstrip(".")

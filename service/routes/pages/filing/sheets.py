@@ -1,0 +1,83 @@
+"""Whole sheets: a template, a trial, the filing, and the faulty rows back."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from service import problems
+from service.auth import may
+from service.db import Connection, ReaderDep, database
+from service.domain.bulk import RowStatus
+from service.domain.permissions import Actor, reach
+from service.domain.refusals import NotAllowed, NotFound, Refusal
+from service.domain.sheets import COLUMNS, MOST_ROWS
+from service.routes.bulk.filing import BulkOut, Kind, bulk_file
+from service.routes.pages.filing.forms import fields_of
+from service.routes.pages.languages import language_of
+from service.routes.pages.pages import show
+
+router = APIRouter()
+
+SHOWN = 100
+DOORS = {Kind.CONTRACTS: "contracts.file", Kind.SLIPS: "slips.file", Kind.TICKETS: "tickets.issue"}
+FilesSheets = Annotated[Actor, Depends(may("contracts.file"))]
+
+
+@router.get("/bulk/{kind}")
+async def show_sheet(kind: str, request: Request, connection: ReaderDep, actor: FilesSheets) -> Response:
+    """Where a sheet is sent from, with its columns."""
+    return await _page(request, connection, _kind(kind, actor), actor)
+
+
+@router.post("/bulk/{kind}")
+async def send_sheet(kind: str, request: Request, actor: FilesSheets) -> Response:
+    """Try a sheet or file it, and say what became of each row."""
+    chosen = _kind(kind, actor)
+    is_trial = (await fields_of(request)).get("dry_run") == "1"
+    refusal, done = None, None
+    try:
+        done = await bulk_file(request, chosen, dry_run=is_trial, actor=actor)
+    except Refusal as said:
+        refusal = said
+    # Each row was a transaction of its own: the page reads what they have left.
+    async with database(request).transaction(readonly=True) as connection:
+        return await _page(request, connection, chosen, actor, done=done, refusal=refusal)
+
+
+def _kind(text: str, actor: Actor) -> Kind:
+    if text not in set(Kind):
+        raise NotFound
+    kind = Kind(text)
+    if reach(actor, DOORS[kind]) is None:
+        raise NotAllowed
+    return kind
+
+
+async def _page(
+    request: Request,
+    connection: Connection,
+    kind: Kind,
+    actor: Actor,
+    *,
+    done: BulkOut | None = None,
+    refusal: Refusal | None = None,
+) -> Response:
+    said = refusal and (refusal.title if language_of(request) == "zh" else refusal.title_en)
+    wrong = [row for row in done.results if row.status is RowStatus.REFUSED][:SHOWN] if done else []
+    answer = await show(
+        request,
+        connection,
+        actor,
+        "bulk.html",
+        kind=kind,
+        kinds=list(Kind),
+        columns=COLUMNS[kind],
+        most=MOST_ROWS,
+        done=done,
+        wrong=wrong,
+        problem=said,
+        facts=refusal.facts if refusal else {},
+    )
+    answer.status_code = problems.status_of(refusal) if refusal else 200
+    return answer

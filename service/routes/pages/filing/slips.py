@@ -1,0 +1,106 @@
+"""Handover slips: the list, and filing one."""
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse, Response
+
+from service.actions import slips as deeds
+from service.auth import may
+from service.db import Connection, ConnectionDep, ReaderDep
+from service.domain.filings import Slip
+from service.domain.permissions import Actor
+from service.domain.refusals import NotFound, Refusal
+from service.domain.sheets import COLUMNS, CellFault
+from service.keys import Purpose
+from service.routes import slips as filed
+from service.routes.bulk.reading import name_slips
+from service.routes.entries import PoliciesNow
+from service.routes.pages.filing.forms import entry_of, fields_of, model_of, show_form, tried
+from service.routes.pages.pages import show
+from service.routes.slips import SlipIn
+from service.store import bulk
+from service.store import pages as reads
+
+router = APIRouter()
+
+PAGE = 50
+FilesSlips = Annotated[Actor, Depends(may("slips.file"))]
+
+
+@router.get("/slips")
+async def list_slips(
+    request: Request,
+    connection: ReaderDep,
+    policies: PoliciesNow,
+    actor: Annotated[Actor, Depends(may("slips.read"))],
+    after: UUID | None = None,
+) -> Response:
+    """Slips, newest first."""
+    page = await filed.list_slips(connection, actor, policies, after=after, limit=PAGE)
+    names = await reads.names_of(connection, {key for slip in page.items for key in (slip.enterprise_id, slip.mine_id)})
+    return await show(request, connection, actor, "slips.html", rows=page.items, names=names, following=page.next)
+
+
+@router.get("/slips/new")
+async def begin_slip(request: Request, connection: ReaderDep, actor: FilesSlips) -> Response:
+    """An empty form."""
+    return await _form(request, connection, actor, {})
+
+
+@router.post("/slips/new")
+async def file_slip(request: Request, connection: ConnectionDep, actor: FilesSlips) -> Response:
+    """File a slip of the firm's own ore in its own plant."""
+    firm = actor.enterprise_id
+    if firm is None:
+        raise NotFound
+    typed = await fields_of(request)
+    sent = entry_of(COLUMNS["slips"], typed)
+    await name_slips(connection, sent, firm)
+    body = model_of(sent, SlipIn)
+    if body is None:
+        return await _form(request, connection, actor, typed, faults=sent.entries[0].faults)
+
+    async def deed() -> UUID:
+        state = request.app.state
+        slip_id, _ = await deeds.file_slip(
+            connection,
+            Slip(**body.model_dump()),
+            at=state.clock.now(),
+            sign=state.keys.current(Purpose.LEDGER),
+            policies=state.policies,
+            actor=actor,
+        )
+        return slip_id
+
+    done = await tried(connection, deed)
+    if isinstance(done, Refusal):
+        return await _form(request, connection, actor, typed, refusal=done)
+    return RedirectResponse("/slips", 303)
+
+
+async def _form(
+    request: Request,
+    connection: Connection,
+    actor: Actor,
+    typed: dict[str, str],
+    *,
+    faults: Sequence[CellFault] = (),
+    refusal: Refusal | None = None,
+) -> Response:
+    assert actor.enterprise_id is not None, "only firms file"
+    rows = await bulk.own_sources(connection, actor.enterprise_id)
+    return await show_form(
+        request,
+        connection,
+        actor,
+        "slip_form.html",
+        columns=COLUMNS["slips"],
+        typed=typed,
+        faults=faults,
+        refusal=refusal,
+        sources=[(row["kind"], row["word"], row["name"]) for row in rows],
+        lines=await bulk.own_lines(connection, actor.enterprise_id),
+    )

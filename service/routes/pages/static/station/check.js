@@ -1,0 +1,63 @@
+/** What a scanned code or a typed number is worth in front of this scale, with no network (W03, E4, E10). */
+import { faultsOf, read, stationMark, typedNumber } from "./codes.js";
+
+/**
+ * The verdict on a text: `{level, reasons, code, number, text}`.
+ *
+ * `good`: proven, and nothing speaks against it. `warn`: the load is weighed and recorded, and the service will look at
+ * it. `bad`: this is no ticket of ours, or one that was taken back. Nothing keeps a load from being recorded: what
+ * stood on the scale is a fact (W06).
+ */
+export async function judge(text, { knowledge, stationId, atMs, plate, seen }) {
+  const number = typedNumber(text);
+  if (number) {
+    const reasons = [knowledge.whyNumberRevoked(number), "number-only", ...usedBefore(seen, number)].filter(Boolean);
+    return verdict(reasons, { number, text: number });
+  }
+
+  const code = await read(text, knowledge.keys);
+  if (code.fault === "unknown-key" && knowledge.isEmpty) return verdict(["no-keys"], {});
+  if (code.fault) return verdict([code.fault], {});
+  const mark = stationMark(stationId);
+  const reasons = faultsOf(code, atMs, plate);
+  const revoked = knowledge.whyRevoked(code);
+  if (revoked) reasons.unshift(revoked);
+  if (code.sourceMark !== mark && code.destinationMark !== mark) reasons.push("wrong-station");
+  reasons.push(...usedBefore(seen, code.number));
+  return verdict(reasons, { code, number: code.number, text: code.digits });
+}
+
+/** Which way a load goes here, as far as its code and our own records tell. */
+export function likelyDirection(code, stationId, seen) {
+  const mark = stationMark(stationId);
+  if (code.destinationMark === mark && code.sourceMark !== mark) return "in";
+  return (seen.get(code.number) ?? []).includes("out") ? "back" : "out";
+}
+
+const BAD = new Set([
+  "malformed",
+  "wrong-length",
+  "two-codes",
+  "unknown-version",
+  "unknown-key",
+  "bad-signature",
+  "ticket-cancelled",
+  "ticket-held",
+  "ticket-lost",
+  "ticket-used",
+  "print-replaced",
+  "unknown-ticket",
+]);
+
+/** How loud the reasons are together. */
+export function levelOf(reasons) {
+  return reasons.some((reason) => BAD.has(reason)) ? "bad" : reasons.length ? "warn" : "good";
+}
+
+function verdict(reasons, { code = null, number = null, text = null }) {
+  return { level: levelOf(reasons), reasons, code, number, text };
+}
+
+function usedBefore(seen, number) {
+  return (seen.get(number) ?? []).length ? ["used-here"] : [];
+}

@@ -1,0 +1,190 @@
+/** One truck at a time: what is known of it, what is missing, and how it becomes a record. */
+import { Problem, Unreachable } from "./api.js";
+import { judge, levelOf, likelyDirection } from "./check.js";
+import { stamp } from "./clock.js";
+import { plateAsSeen } from "./codes.js";
+import { allRecords, keepRecord } from "./queue.js";
+import { forget, keepTare, lacks, netOf, newVisit, park, recordOf, tareOf } from "./visits.js";
+
+const LEVELS = ["bad", "warn", "good"];
+
+export class Desk {
+  #device;
+  #knowledge;
+  #clock;
+  #api;
+  #told;
+  #seen = new Map();
+  #isBusy = false;
+
+  /** `told(event)` hears `{kind: "visit"}`, `{kind: "recorded", entry, visit}` and `{kind: "said", level, code}`. */
+  constructor({ api, device, knowledge, clock, told }) {
+    this.#api = api;
+    this.#device = device;
+    this.#knowledge = knowledge;
+    this.#clock = clock;
+    this.#told = told;
+    this.visit = newVisit();
+    this.storedTare = null;
+  }
+
+  /** Know again which tickets this scale has weighed. */
+  async remember() {
+    for (const { number, text } of await allRecords()) this.#saw(number, JSON.parse(text).direction);
+  }
+
+  get lacks() {
+    return lacks(this.visit);
+  }
+
+  get netKg() {
+    return netOf(this.visit);
+  }
+
+  get isEmpty() {
+    const { verdict, plate, gross, tare } = this.visit;
+    return !verdict && !plate && !gross && !tare;
+  }
+
+  /**
+   * The readings of one scan: the first that proves itself counts; one that proves nothing is shown with its reason.
+   * Whether a ticket was taken.
+   */
+  async scanned(texts) {
+    // While we look, the truck may be recorded or sent away: what is found belongs to this visit alone.
+    const { visit } = this;
+    const found = await Promise.all([...new Set(texts)].map((text) => this.#judge(text, visit.plate)));
+    found.sort((one, other) => LEVELS.indexOf(other.level) - LEVELS.indexOf(one.level));
+    // Two tickets in one scan: which of them lies on the table cannot be known.
+    const numbers = new Set(found.filter(({ code }) => code).map(({ number }) => number));
+    let verdict = numbers.size > 1 ? await this.#judge(texts.join(""), visit.plate) : found[0];
+    const { gross, tare, verdict: before } = visit;
+    if ((gross || tare) && before && before.number && verdict.number !== before.number) {
+      this.#told({ kind: "said", level: "bad", code: "one-at-a-time" });
+      return false;
+    }
+    if (verdict.code && !visit.plate) {
+      visit.plate = verdict.code.plate;
+      verdict = await this.#judge(verdict.text, visit.plate);
+    }
+    if (this.visit !== visit) return false;
+    if (verdict.code) visit.direction = likelyDirection(verdict.code, this.#device.station.id, this.#seen);
+    visit.verdict = verdict;
+    await this.#changed();
+    this.#told({ kind: "verdict", level: verdict.level });
+    this.#askOnline(visit);
+    return Boolean(verdict.number);
+  }
+
+  async setPlate(text) {
+    const { visit } = this;
+    visit.plate = plateAsSeen(text);
+    const { verdict } = visit;
+    if (verdict && verdict.code) visit.verdict = { ...(await this.#judge(verdict.text, visit.plate)), online: verdict.online };
+    await this.#changed();
+    if (verdict) this.#askOnline(visit);
+  }
+
+  setDirection(direction) {
+    this.visit.direction = direction;
+    return this.#changed();
+  }
+
+  /** Take a weight, `gross` or `tare`, from the scale or from a hand. */
+  setWeight(side, weight) {
+    this.visit[side] = weight;
+    return this.#changed();
+  }
+
+  useStoredTare() {
+    return this.setWeight("tare", { kg: this.storedTare.kg, atMs: this.storedTare.atMs, stored: true });
+  }
+
+  /** Keep the load; it is on the disk before anybody is told. */
+  async record() {
+    if (this.#isBusy || this.lacks.length) return;
+    this.#isBusy = true;
+    try {
+      const { visit } = this;
+      const { record, weighedAtMs } = recordOf(visit);
+      const number = visit.verdict ? visit.verdict.number : null;
+      const entry = await keepRecord({ ...record, weighed_at: stamp(weighedAtMs) }, number);
+      this.#saw(number, record.direction);
+      this.visit = newVisit();
+      // The load is kept; these two only save typing, and must not make it look lost.
+      await Promise.allSettled([
+        forget(visit),
+        visit.tare.stored || visit.tare.manual ? null : keepTare(visit.plate, visit.tare),
+      ]);
+      await this.#changed();
+      this.#told({ kind: "recorded", entry, visit });
+    } catch (error) {
+      this.#told({ kind: "said", level: "bad", code: "not-kept" });
+      throw error;
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  /** Let the truck go and come back: it waits in the list. */
+  async park() {
+    if (this.isEmpty) return;
+    await park(this.visit);
+    this.visit = newVisit();
+    await this.#changed();
+    this.#told({ kind: "said", level: "good", code: "parked" });
+  }
+
+  async resume(visit) {
+    if (!this.isEmpty) await park(this.visit);
+    await forget(visit);
+    this.visit = visit;
+    await this.#changed();
+  }
+
+  async clear() {
+    this.visit = newVisit();
+    await this.#changed();
+  }
+
+  #judge(text, plate) {
+    return judge(text, {
+      knowledge: this.#knowledge,
+      stationId: this.#device.station.id,
+      atMs: this.#clock.now(),
+      plate,
+      seen: this.#seen,
+    });
+  }
+
+  #saw(number, direction) {
+    if (number) this.#seen.set(number, [...(this.#seen.get(number) ?? []), direction]);
+  }
+
+  async #changed() {
+    this.storedTare = this.visit.plate ? ((await tareOf(this.visit.plate)) ?? null) : null;
+    this.#told({ kind: "visit" });
+  }
+
+  /** What the service knows beyond the paper: used, cancelled, unknown. Nobody waits for it. */
+  async #askOnline(visit) {
+    const { verdict, plate } = visit;
+    if (!verdict.text || !this.#device.isApproved) return;
+    let answer;
+    try {
+      const body = { code: verdict.text, plate: plate || null };
+      answer = await this.#device.ask((token) => this.#api.post("/v1/tickets/check", body, token));
+    } catch (error) {
+      if (error instanceof Problem || error instanceof Unreachable) return;
+      throw error;
+    }
+    if (this.visit !== visit || visit.verdict !== verdict) return;
+    const own = verdict.reasons.filter((reason) => reason === "wrong-station" || reason === "used-here");
+    const reasons = [...new Set([...answer.reasons, ...own])];
+    const level = levelOf(reasons);
+    visit.verdict = { ...verdict, level, reasons, online: answer.ticket };
+    if (!visit.plate && answer.ticket) visit.plate = answer.ticket.plate;
+    await this.#changed();
+    if (level !== verdict.level) this.#told({ kind: "verdict", level });
+  }
+}

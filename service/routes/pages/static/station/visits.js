@@ -1,0 +1,71 @@
+/**
+ * Trucks between their two weighings, and what each weighed empty.
+ *
+ * A truck that stands on the scale once, loads or unloads, and comes again is a visit: it waits in the list with the
+ * weight that is known. A tare is fresh for the one load that it was taken for; later it is stored, and has an age.
+ */
+import { result, transact } from "./store.js";
+
+const FRESH_MS = 12 * 3600 * 1000;
+
+export function newVisit() {
+  return { id: crypto.randomUUID(), verdict: null, plate: "", direction: "out", gross: null, tare: null };
+}
+
+export function park(visit) {
+  return transact("visits", "readwrite", (visits) => result(visits.put({ ...visit, parkedAtMs: Date.now() })));
+}
+
+export async function parked() {
+  const found = await transact("visits", "readonly", (visits) => result(visits.getAll()));
+  return found.sort((one, other) => one.parkedAtMs - other.parkedAtMs);
+}
+
+export function forget(visit) {
+  return transact("visits", "readwrite", (visits) => result(visits.delete(visit.id)));
+}
+
+export function keepTare(plate, { kg, atMs }) {
+  return transact("tares", "readwrite", (tares) => result(tares.put({ plate, kg, atMs })));
+}
+
+export function tareOf(plate) {
+  return transact("tares", "readonly", (tares) => result(tares.get(plate)));
+}
+
+/** The net mass, or null while one of both is missing. */
+export function netOf({ gross, tare }) {
+  return gross && tare ? gross.kg - tare.kg : null;
+}
+
+/** What speaks against recording a visit now: codes of words, none when it can be recorded. */
+export function lacks(visit) {
+  const missing = [];
+  if (!visit.plate) missing.push("plate-missing");
+  if (!visit.gross) missing.push("gross-missing");
+  if (!visit.tare) missing.push("tare-missing");
+  if (visit.gross && visit.tare && visit.gross.kg <= visit.tare.kg) missing.push("gross-below-tare");
+  return missing;
+}
+
+/** The record of a visit, without its id and number. */
+export function recordOf(visit) {
+  const byHand = [visit.gross, visit.tare].find((weight) => weight.manual);
+  const isFresh = !visit.tare.stored && visit.gross.atMs - visit.tare.atMs < FRESH_MS;
+  const weighedAtMs = Math.max(visit.gross.atMs, isFresh ? visit.tare.atMs : 0);
+  return {
+    weighedAtMs,
+    record: {
+      ticket: visit.verdict ? visit.verdict.text : null,
+      direction: visit.direction,
+      plate: visit.plate,
+      gross_kg: visit.gross.kg,
+      tare_kg: visit.tare.kg,
+      grade: null,
+      manual: Boolean(byHand),
+      manual_reason: byHand ? byHand.manual.reason : null,
+      second_person: byHand ? byHand.manual.secondPerson : null,
+      tare_source: isFresh ? "fresh" : "stored",
+    },
+  };
+}

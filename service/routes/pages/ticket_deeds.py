@@ -1,0 +1,321 @@
+"""What sellers, buyers and offices do to tickets in a browser: the same actions as behind /v1/tickets."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import ValidationError
+
+from service.actions import tickets as deeds
+from service.actions.tickets import Diversion, Order, Truck
+from service.auth import may
+from service.db import Connection, ConnectionDep, ReaderDep, Record
+from service.domain.permissions import Actor
+from service.domain.refusals import Refusal
+from service.domain.tickets import ReplacedBecause, Wish
+from service.domain.units import SHANGHAI, Kilograms
+from service.keys import Purpose
+from service.routes.fields import Plate, Reason
+from service.routes.pages.languages import language_of
+from service.routes.pages.pages import show
+from service.routes.tickets import MOST_TICKETS, TicketIn
+from service.store import pages as reads
+
+router = APIRouter()
+
+USUAL_HOURS = 24
+MOST_TONNES = 100
+Moment = Annotated[datetime, Form()]
+Tonnes = Annotated[float, Form(gt=0, le=MOST_TONNES)]
+Why = Annotated[Reason, Form()]
+
+
+@router.get("/tickets/new")
+async def ask_for_tickets(
+    request: Request,
+    connection: ReaderDep,
+    actor: Annotated[Actor, Depends(may("tickets.issue"))],
+    paper: UUID | None = None,
+) -> Response:
+    """The form by which a seller issues tickets under one of its contracts: one plate a line."""
+    now = request.app.state.clock.now().astimezone(SHANGHAI)
+    said = {
+        "contract_id": str(paper or ""),
+        "plates": "",
+        "tonnes": "",
+        "valid_from": _for_the_field(now),
+        "valid_until": _for_the_field(now + timedelta(hours=USUAL_HOURS)),
+    }
+    return await _form(request, connection, actor, said)
+
+
+@router.post("/tickets/new")
+async def issue_tickets(
+    request: Request,
+    connection: ReaderDep,
+    actor: Annotated[Actor, Depends(may("tickets.issue"))],
+) -> Response:
+    """Issue a ticket for each plate; what cannot be read is said above the form, which keeps its input."""
+    said = {name: str(value) for name, value in (await request.form()).items()}
+    plates = [line for line in said.get("plates", "").splitlines() if line.strip()]
+    if not 0 < len(plates) <= MOST_TICKETS:
+        return await _form(request, connection, actor, said, faults=[("plates", None)])
+    wishes: list[Wish] = []
+    faults: list[tuple[str, str | None]] = []
+    for plate in plates:
+        try:
+            wishes.append(TicketIn.model_validate(_asked(said, plate)).wish())
+        except ValidationError as error:
+            faults += [
+                (plate, str(fault["ctx"]["detail"] if "ctx" in fault else fault["msg"])) for fault in error.errors()
+            ]
+        except ValueError:
+            faults.append((plate, None))
+    if faults:
+        return await _form(request, connection, actor, said, faults=faults)
+
+    issued = await request.app.state.issuing.submit([Order(actor, wish) for wish in wishes])
+    refused = [
+        (wish.plate, one.title if language_of(request) == "zh" else one.title_en)
+        for wish, one in zip(wishes, issued, strict=True)
+        if isinstance(one, Refusal)
+    ]
+    ids = [one for one in issued if isinstance(one, UUID)]
+    if len(ids) == 1 and not refused:
+        return RedirectResponse(f"/tickets/{ids[0]}", 303)
+    return await show(request, connection, actor, "tickets_issued.html", ids=ids, refused=refused)
+
+
+@router.post("/tickets/{ticket_id}/cancel")
+async def cancel_ticket(
+    ticket_id: UUID,
+    request: Request,
+    connection: ConnectionDep,
+    reason: Why,
+    actor: Annotated[Actor, Depends(may("tickets.cancel"))],
+) -> Response:
+    """End a ticket before its journey."""
+    await deeds.cancel_ticket(connection, ticket_id, reason, at=request.app.state.clock.now(), actor=actor)
+    return _back(ticket_id)
+
+
+@router.post("/tickets/{ticket_id}/lose")
+async def lose_ticket(
+    ticket_id: UUID,
+    request: Request,
+    connection: ConnectionDep,
+    reason: Why,
+    actor: Annotated[Actor, Depends(may("tickets.lose"))],
+) -> Response:
+    """End a ticket that was lost before its journey; an office writes off a load that was lost on it."""
+    state = request.app.state
+    sign = state.keys.current(Purpose.LEDGER)
+    await deeds.lose_ticket(connection, ticket_id, reason, at=state.clock.now(), sign=sign, actor=actor)
+    return _back(ticket_id)
+
+
+@router.post("/tickets/{ticket_id}/extend")
+async def extend_ticket(
+    ticket_id: UUID,
+    request: Request,
+    connection: ConnectionDep,
+    valid_until: Moment,
+    reason: Why,
+    actor: Annotated[Actor, Depends(may("tickets.extend"))],
+) -> Response:
+    """Give a ticket a later end."""
+    state = request.app.state
+    until = valid_until if valid_until.tzinfo else valid_until.replace(tzinfo=SHANGHAI)
+    await deeds.extend_ticket(connection, ticket_id, until, reason, at=state.clock.now(), keys=state.keys, actor=actor)
+    return _back(ticket_id)
+
+
+@router.post("/tickets/{ticket_id}/reissue")
+async def reissue_ticket(
+    ticket_id: UUID,
+    request: Request,
+    connection: ConnectionDep,
+    cause: Annotated[Literal["lost", "damaged"], Form()],
+    reason: Why,
+    actor: Annotated[Actor, Depends(may("tickets.reissue"))],
+) -> Response:
+    """Print a ticket anew in place of a lost or damaged paper; go to the new sheet."""
+    state = request.app.state
+    await deeds.reissue_ticket(
+        connection, ticket_id, ReplacedBecause(cause), reason, at=state.clock.now(), keys=state.keys, actor=actor
+    )
+    return RedirectResponse(f"/tickets/{ticket_id}/sheet", 303)
+
+
+@router.post("/tickets/{ticket_id}/redirect")
+async def redirect_ticket(
+    ticket_id: UUID,
+    request: Request,
+    connection: ConnectionDep,
+    contract_id: Annotated[UUID, Form()],
+    destination_station_id: Annotated[UUID, Form()],
+    reason: Why,
+    actor: Annotated[Actor, Depends(may("tickets.redirect"))],
+) -> Response:
+    """Send a load to another buyer under that buyer's contract."""
+    state = request.app.state
+    going = await deeds.redirect_ticket(
+        connection,
+        ticket_id,
+        Diversion(contract_id, destination_station_id, reason),
+        at=state.clock.now(),
+        keys=state.keys,
+        actor=actor,
+    )
+    return _back(going)
+
+
+@router.post("/tickets/{ticket_id}/children")
+async def split_ticket(
+    ticket_id: UUID,
+    request: Request,
+    connection: ConnectionDep,
+    plate: Annotated[Plate, Form()],
+    tonnes: Tonnes,
+    reason: Why,
+    actor: Annotated[Actor, Depends(may("tickets.split"))],
+) -> Response:
+    """Let a part of a load go on by another truck; go to its ticket."""
+    state = request.app.state
+    (child,) = await deeds.split_ticket(
+        connection,
+        ticket_id,
+        [Truck(plate, Kilograms(round(tonnes * 1000)))],
+        reason,
+        at=state.clock.now(),
+        keys=state.keys,
+        actor=actor,
+    )
+    return _back(child)
+
+
+@router.post("/tickets/{ticket_id}/close")
+async def close_ticket(
+    ticket_id: UUID,
+    request: Request,
+    connection: ConnectionDep,
+    reason: Why,
+    actor: Annotated[Actor, Depends(may("tickets.split"))],
+) -> Response:
+    """Close the rest of a load whose parts went on by other trucks."""
+    state = request.app.state
+    await deeds.close_ticket(
+        connection,
+        ticket_id,
+        reason,
+        at=state.clock.now(),
+        policies=state.policies,
+        keys=state.keys,
+        actor=actor,
+    )
+    return _back(ticket_id)
+
+
+@router.post("/tickets/{ticket_id}/refuse-part")
+async def refuse_part(
+    ticket_id: UUID,
+    request: Request,
+    connection: ConnectionDep,
+    tonnes: Tonnes,
+    reason: Why,
+    actor: Annotated[Actor, Depends(may("tickets.refuse_part"))],
+) -> Response:
+    """Record that the buyer does not take a part of what was weighed in."""
+    state = request.app.state
+    await deeds.refuse_part(
+        connection,
+        ticket_id,
+        Kilograms(round(tonnes * 1000)),
+        reason,
+        at=state.clock.now(),
+        sign=state.keys.current(Purpose.LEDGER),
+        actor=actor,
+    )
+    return _back(ticket_id)
+
+
+@router.post("/tickets/{ticket_id}/decide")
+async def decide_ticket(
+    ticket_id: UUID,
+    request: Request,
+    connection: ConnectionDep,
+    decision: Annotated[Literal["release", "refuse"], Form()],
+    reason: Why,
+    actor: Annotated[Actor, Depends(may("tickets.decide"))],
+) -> Response:
+    """Release a ticket that waits for the office, or turn it down."""
+    state = request.app.state
+    at = state.clock.now()
+    if decision == "release":
+        await deeds.release_ticket(connection, ticket_id, reason, at=at, keys=state.keys, actor=actor)
+    else:
+        await deeds.refuse_ticket(connection, ticket_id, reason, at=at, actor=actor)
+    return _back(ticket_id)
+
+
+async def _form(
+    request: Request,
+    connection: Connection,
+    actor: Actor,
+    said: Mapping[str, str],
+    faults: list[tuple[str, str | None]] | None = None,
+) -> Response:
+    assert actor.enterprise_id is not None, "an enterprise issues tickets"
+    contracts = await reads.contracts_of_seller(connection, actor.enterprise_id)
+    chosen = next((row for row in contracts if str(row["id"]) == said["contract_id"]), None)
+    answer = await show(
+        request,
+        connection,
+        actor,
+        "tickets_new.html",
+        contracts=contracts,
+        sources=await reads.stations_of(connection, [actor.enterprise_id]),
+        destinations=await reads.stations_of(connection, _buyers(contracts, chosen)),
+        chosen=chosen,
+        said={
+            "source_station_id": "",
+            "destination_station_id": "",
+            "grade": chosen["grade"] if chosen else "",
+            **said,
+        },
+        faults=faults or [],
+        most=MOST_TICKETS,
+    )
+    answer.status_code = 422 if faults else 200
+    return answer
+
+
+def _buyers(contracts: Sequence[Record], chosen: Record | None) -> list[UUID]:
+    return [chosen["buyer_id"]] if chosen else [row["buyer_id"] for row in contracts]
+
+
+def _asked(said: Mapping[str, str], plate: str) -> dict[str, Any]:
+    """What the form says about one truck, as the API takes it; raises ValueError where it says no number."""
+    names = ("contract_id", "grade", "source_station_id", "destination_station_id")
+    return {
+        **{name: said.get(name, "") for name in names},
+        "plate": plate,
+        "planned_kg": round(float(said.get("tonnes", "")) * 1000),
+        "valid_from": _from_the_field(said.get("valid_from", "")),
+        "valid_until": _from_the_field(said.get("valid_until", "")),
+    }
+
+
+def _for_the_field(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M")
+
+
+def _from_the_field(text: str) -> str:
+    return datetime.fromisoformat(text).replace(tzinfo=SHANGHAI).isoformat()
+
+
+def _back(ticket_id: UUID) -> Response:
+    return RedirectResponse(f"/tickets/{ticket_id}", 303)
