@@ -180,6 +180,11 @@ def _ids(written: str) -> list[UUID]:
 _READ = SQL["read"].replace("(find_sources)", f"({SQL['find_sources']})")
 
 
+async def lock_terms(connection: Connection, contract_ids: Collection[UUID]) -> dict[UUID, Terms]:
+    """The contracts, locked in the order of their ids, with the pledges of those that sell from stock."""
+    return await _terms(connection, await connection.fetch(SQL["lock_terms"], contract_ids)) if contract_ids else {}
+
+
 async def _terms(connection: Connection, rows: Sequence[Any]) -> dict[UUID, Terms]:
     """The contracts, with the pledges of those that sell from stock."""
     from_stock = [id_ for id_, *_, mine_id in rows if mine_id is None]

@@ -114,6 +114,14 @@ FROM leg AS l
 INNER JOIN account AS a ON a.id = l.source
 WHERE l.movement = ANY($1) AND l.over_kg > 0 AND a.kind = 'quota'
 
+-- name: lock_terms
+-- Locks the contracts in the order of their ids, after the tickets.
+SELECT id, kg, shipped_kg, received_kg, valid_until, due_on, state, mine_id
+FROM contract
+WHERE id = ANY($1)
+ORDER BY id
+FOR UPDATE
+
 -- name: find_sources
 -- Locks nothing; leans on allotment_by_mine, allotment_by_project and allotment_by_stock. Each mine, project or declared stock with
 -- each year that a load is charged to (R01, R07, R22d).
