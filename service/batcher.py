@@ -60,8 +60,8 @@ class _Request(Generic[Job, Answer]):
 class Batcher(Generic[Job, Answer]):
     """Hands waiting jobs to an action in batches: there is no timer, so an idle service answers at once.
 
-    Of what waits each batch takes its share, so that as many as may be under way at once are: one is reckoned while the database
-    writes another. A request of many jobs gives a slice of them to each batch, one after the other, so that single jobs behind it
+    Where much waits, as many batches as may be under way at once share it: one is reckoned while the database writes another.
+    Where little does it waits for the one under way, since a batch costs nearly the same whatever its size. A request of many jobs gives a slice of them to each batch, one after the other, so that single jobs behind it
     are not held up and its own keep their order. A job that was taken is done once, also when its caller has gone away meanwhile.
     """
 
@@ -71,6 +71,7 @@ class Batcher(Generic[Job, Answer]):
         action: Callable[[list[Job]], Awaitable[Sequence[Answer]]],
         *,
         at_once: int = 1,
+        least_beside: int = 16,
         most_in_batch: int = 500,
         slice_size: int = 100,
         most_waiting: int = 20_000,
@@ -78,6 +79,7 @@ class Batcher(Generic[Job, Answer]):
     ) -> None:
         self._action = action
         self._at_once = at_once
+        self._least_beside = least_beside
         self._idle = at_once
         self._most_in_batch = most_in_batch
         self._slice_size = slice_size
@@ -122,7 +124,7 @@ class Batcher(Generic[Job, Answer]):
 
     async def _work(self) -> None:
         while True:
-            while not self._requests:
+            while not self._is_worth_a_batch():
                 if self._closing and self._unanswered == 0:
                     self._arrived.set()  # for the others that wait
                     return
@@ -138,12 +140,17 @@ class Batcher(Generic[Job, Answer]):
             self._unanswered -= len(jobs)
             self._deal_out(batch, answers)
 
+    def _is_worth_a_batch(self) -> bool:
+        least = 1 if self._idle == self._at_once else self._least_beside
+        return self._waiting >= least
+
     def _next_batch(self) -> list[tuple[_Request[Job, Answer], int]]:
         """How many jobs of which request: a slice of each in turn; of one that is alone, as many as there is room for."""
         if len(self._requests) == 1:
             room = slice_size = self._most_in_batch
         else:
-            room = min(self._most_in_batch, -(-self._waiting // self._idle))
+            sharing = self._idle if self._waiting >= 2 * self._least_beside else 1
+            room = min(self._most_in_batch, -(-self._waiting // sharing))
             slice_size = self._slice_size
         batch = []
         while room and self._requests:

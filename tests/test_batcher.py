@@ -93,6 +93,19 @@ async def test_what_waits_is_shared_among_those_that_may_be_under_way_at_once() 
     assert [job for batch in book.batches for job in batch if job >= 100] == list(range(100, 190)), "in its order"
 
 
+async def test_little_waits_for_the_batch_under_way() -> None:
+    book = Book()
+    book.gate.clear()
+    async with Batcher("little", book, at_once=2, least_beside=3).running() as batcher:
+        requests = [asyncio.create_task(batcher.submit([0]))]
+        await asyncio.sleep(0.01)
+        requests += [asyncio.create_task(batcher.submit([job])) for job in (1, 2)]
+        await asyncio.sleep(0.01)
+        book.gate.set()
+        assert await asyncio.gather(*requests) == [[0], [10], [20]]
+    assert book.batches == [[0], [1, 2]]
+
+
 async def test_who_has_gone_is_not_answered_and_the_others_are() -> None:
     book = Book()
     async with Batcher("gone", book, at_once=2).running() as batcher:

@@ -36,6 +36,7 @@ router = APIRouter(prefix="/v1/weighings", tags=["weighings"])
 MOST_RECORDS = 5_000
 # A truck that comes while a day's book is replayed waits for one batch of it, and then has its own turn.
 MOST_IN_BATCH = 400
+AT_ONCE = 2
 SLICE = 100
 Weighings = Batcher[Sent, Weighed]
 
@@ -188,6 +189,7 @@ def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
     return Weighings(
         "weighings",
         run,
+        at_once=AT_ONCE,
         most_in_batch=MOST_IN_BATCH,
         slice_size=SLICE,
         rerun_on=(asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.DeadlockDetectedError),
