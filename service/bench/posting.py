@@ -25,15 +25,14 @@ from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.units import Kilograms
 from service.domain.weighings import Record
 from service.keys import Purpose
-from service.store.accounts import open_accounts
 from service.routes.weighings import AT_ONCE
+from service.store.accounts import open_accounts
 from service.store.ledger import Memory, Posted, append
 
 CALLERS = 64
 BATCH = 1_000
 LOTS = 128
 MOST_EXPECTED = 12_000  # loads a second: so many are made ready
-AT_ONCE = int(__import__("os").environ.get("AT", "2"))
 
 
 async def measure(grounds: Grounds) -> list[Row]:
