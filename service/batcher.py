@@ -60,9 +60,10 @@ class _Request(Generic[Job, Answer]):
 class Batcher(Generic[Job, Answer]):
     """Hands waiting jobs to an action in batches: there is no timer, so an idle service answers at once.
 
-    Where much waits, as many batches as may be under way at once share it: one is reckoned while the database writes another.
-    Where little does it waits for the one under way, since a batch costs nearly the same whatever its size. A request of many jobs gives a slice of them to each batch, one after the other, so that single jobs behind it
-    are not held up and its own keep their order. A job that was taken is done once, also when its caller has gone away meanwhile.
+    Where much waits, as many batches as may be under way at once share it: one is reckoned while the database writes
+    another. Where little does it waits for the one under way, since a batch costs nearly the same whatever its size. A
+    request of many jobs gives a slice of them to each batch, one after the other, so that single jobs behind it are not
+    held up and its own keep their order. A job that was taken is done once, also when its caller has gone away meanwhile.
     """
 
     def __init__(

@@ -30,6 +30,7 @@ from service.store.copying import (
     uuid_field,
     uuids_field,
 )
+from service.store.ledger import read_of_ends
 from service.store.sentences import sentences
 
 SQL = sentences("weighings")
@@ -99,17 +100,20 @@ _SPAN = re.compile(r"\[(-?\d+),(-?\d+)\)")
 
 @dataclass(slots=True)
 class Asked:
-    """What records are to be judged, with the tickets that they name and the time at which they were weighed, and what of."""
+    """Records that are to be judged, with the tickets that they name and when they were weighed; the contracts, sources and
+    plates that the rules will look at; and the accounts whose ends a memory lacks."""
 
     lines: Sequence[tuple[UUID, Record, UUID | None, datetime]]
     contract_ids: Collection[UUID]
     loads: Collection[tuple[UUID, int]]
     plates: Collection[str]
+    accounts: Collection[int]
 
 
 @dataclass(slots=True)
 class Found:
-    """What the rules ask: what was told before, the contracts, sources by holder and year, tares and open loads by plate."""
+    """What the rules ask: what was told before, the contracts, sources by holder and year, tares and open loads by plate; and
+    what a memory of the ledger may be filled with."""
 
     told: dict[tuple[UUID, UUID], Told]
     events: list[tuple[tuple[UUID, Direction], Event, Told]]
@@ -117,6 +121,7 @@ class Found:
     sources: dict[tuple[UUID, int], Source]
     tares: dict[str, list[tuple[datetime, int]]]
     on_the_road: dict[str, set[UUID]]
+    ends: Sequence[Sequence[Any]]
 
 
 async def read(connection: Connection, asked: Asked, policies: Policies) -> Found:
@@ -137,6 +142,7 @@ async def read(connection: Connection, asked: Asked, policies: Policies) -> Foun
         policies.double_scan_kg,
         array_of(asked.contract_ids),
         list(asked.plates),
+        array_of(asked.accounts),
     )
     assert row is not None, "it is one row"
     told = [
@@ -170,6 +176,7 @@ async def read(connection: Connection, asked: Asked, policies: Policies) -> Foun
         },
         tares,
         on_the_road,
+        row["ends"],
     )
 
 
@@ -177,7 +184,11 @@ def _ids(written: str) -> list[UUID]:
     return [UUID(one) for one in written[1:-1].split(",") if one]
 
 
-_READ = SQL["read"].replace("(find_sources)", f"({SQL['find_sources']})")
+_READ = (
+    SQL["read"]
+    .replace("(find_sources)", f"({SQL['find_sources']})")
+    .replace("(ends)", f"({read_of_ends('$14').rstrip(';')})")
+)
 
 
 async def lock_terms(connection: Connection, contract_ids: Collection[UUID]) -> dict[UUID, Terms]:

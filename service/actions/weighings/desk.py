@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from statistics import median_low
 from uuid import UUID
@@ -37,6 +36,7 @@ from service.domain.weighings import (
     weigh,
 )
 from service.store import ticket_acts, weighings
+from service.store.ledger import Memory
 from service.store.weighings import Asked, Line, Refused, Told
 
 _TARES_KNOWN = 3
@@ -93,7 +93,7 @@ class Desk:
             self._tickets[ticket.id], self._journeys[ticket.id] = ticket, journey
             self._ids_by_number[ticket.number] = ticket.id
 
-    async def read(self, connection: Connection, sent: Sequence[Sent]) -> None:
+    async def read(self, connection: Connection, sent: Sequence[Sent], memory: Memory | None) -> None:
         """Which records were told before, and what the rules ask about the others."""
         named = [(one, one.record.weighed_at + one.offset, self._ticket_of(one.record)) for one in sent]
         found = [(one.record, at, ticket) for one, at, ticket in named if ticket is not None]
@@ -105,9 +105,14 @@ class Desk:
                 sorted({contract_id for _, _, ticket in found for contract_id in ticket.contract_ids}),
                 {(ticket.source_id, shanghai_year(at)) for at, ticket in leaving if ticket.source_id},
                 {ticket.plate for _, ticket in leaving},
+                memory.lacks({key for _, _, ticket in found for key in (ticket.account, ticket.source_account) if key})
+                if memory
+                else (),
             ),
             self._policies,
         )
+        if memory:
+            memory.fill(known.ends)
         self._told, self._terms, self._sources = known.told, known.terms, known.sources
         self._tares, self._on_the_road = known.tares, known.on_the_road
         for (station_id, direction), event, told in known.events:
@@ -252,12 +257,7 @@ class Desk:
             else:
                 on_the_road.discard(ticket.id)
         for contract_id in ticket.contract_ids if outcome.shipped_kg or outcome.received_kg else ():
-            terms = self._terms[contract_id]
-            self._terms[contract_id] = replace(
-                terms,
-                shipped_kg=Kilograms(terms.shipped_kg + outcome.shipped_kg),
-                received_kg=Kilograms(terms.received_kg + outcome.received_kg),
-            )
+            self._terms[contract_id] = self._terms[contract_id].after(outcome.shipped_kg, outcome.received_kg)
             self._changed_terms.add(contract_id)
         if ticket.mine_id and outcome.beyond_contract_kg:
             self.overshipped[shanghai_year(occurred_at)].add(ticket.mine_id)

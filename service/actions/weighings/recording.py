@@ -32,7 +32,7 @@ async def weigh_all(
     """
     desk = Desk(at, policies)
     await desk.lock(connection, sent)
-    await desk.read(connection, sent)
+    await desk.read(connection, sent, memory)
 
     answers = [desk.judge(one) for one in sent]
 

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
 from service.domain.books import Ends
 from service.store.ledger.heads import Head
@@ -34,14 +35,14 @@ class Memory:
         """Those of the accounts whose ends are not remembered."""
         return [account for account in accounts if account not in self.ends]
 
-    def knows(self, digest: bytes) -> bool:
-        """Whether the log with this frontier, told by its SHA-256, is one that the memory has seen since it began."""
-        return digest in self._heads
+    def fill(self, rows: Iterable[Iterable[Any]]) -> None:
+        """Remember ends that were read without a lock: those of plain books, under a head that it has seen since it began.
 
-    def fill(self, ends: dict[int, Ends]) -> None:
-        """Remember ends that were read under a head which it knows; those that a batch has moved meanwhile are newer."""
-        for account, found in ends.items():
-            self.ends.setdefault(account, found)
+        What a batch has moved meanwhile is newer, and stays.
+        """
+        for account, mark, is_boundary, ins, outs, is_loose, digest in rows:
+            if digest in self._heads and not is_loose:
+                self.ends.setdefault(account, Ends(mark, is_boundary, ins, outs))
 
     def go_on(self, head: Head) -> None:
         """The head that the next batch starts from, if this one commits."""

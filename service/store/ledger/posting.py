@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from service.db import Connection, Record
+from service.db import Connection
 from service.domain import books
 from service.domain.books import Book, Ends, Laid, Row
 from service.domain.evidence import Node
@@ -83,11 +83,8 @@ async def _append_from(
     if not memory.is_alone:
         return None
     if missing := memory.lacks(accounts):
-        rows = await connection.fetch(SQL["ends"], array_of(missing))
-        if any(row["is_loose"] or not memory.knows(row["digest"]) for row in rows):
-            return None
-        memory.fill(_ends(rows))
-        if memory.lacks(accounts):  # it has begun anew meanwhile
+        memory.fill(await connection.fetch(SQL["ends"], array_of(missing)))
+        if memory.lacks(accounts):
             return None
     # From here to its turn nothing waits: what another batch reckons starts from where this one ends.
     head = memory.head
@@ -175,11 +172,14 @@ async def _posted(connection: Connection, batch: Batch) -> Posted:
 async def _read_ends(connection: Connection, accounts: Iterable[int]) -> dict[int, Ends] | None:
     """Where the columns of accounts end, under the head's lock; None where that is not all there is to say of one."""
     rows = await connection.fetch(SQL["ends"], array_of(accounts))
-    return None if any(row["is_loose"] for row in rows) else _ends(rows)
-
-
-def _ends(rows: Iterable[Record]) -> dict[int, Ends]:
+    if any(row["is_loose"] for row in rows):
+        return None
     return {row["id"]: Ends(row["mark"], row["is_boundary"], row["ins"], row["outs"]) for row in rows}
+
+
+def read_of_ends(parameter: str) -> str:
+    """The sentence that reads what a memory may be filled with, for a text that lists the accounts, as a part of another."""
+    return SQL["ends"].replace("$1", parameter)
 
 
 async def write_rows(

@@ -36,6 +36,7 @@ SELECT
 --   sources: see find_sources.
 --   tares: the last fresh tares of each plate.
 --   road: the tickets of each plate whose load is on the road.
+--   ends: see `ends` of the ledger.
 SELECT
     ARRAY(
         SELECT
@@ -99,7 +100,8 @@ SELECT
             ORDER BY occurred_at DESC LIMIT 5
         ) AS w
     ) AS tares,
-    ARRAY(SELECT row(plate, id) FROM ticket WHERE plate = ANY($13::text[]) AND state = 'out') AS road
+    ARRAY(SELECT row(plate, id) FROM ticket WHERE plate = ANY($13::text[]) AND state = 'out') AS road,
+    ARRAY(SELECT row(account_end.*) FROM (ends) AS account_end) AS ends
 
 -- name: open_station_books
 -- Locks nothing that is there already; leans on a_station_has_one_book.
