@@ -15,6 +15,7 @@ from service import bench as bench_
 from service import demo as sample
 from service import doctor as doctor_
 from service import verify as book
+from service.agent.commands import app as station
 from service.app import create_app
 from service.clock import Clock
 from service.embedded import CannotRun, owner_database
@@ -29,6 +30,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(station)
 
 Data = Annotated[Path, typer.Option("--data", envvar="MEISU_DATA", help="数据目录 / the data folder")]
 Host = Annotated[str, typer.Option(help="监听地址 / the address to listen on")]

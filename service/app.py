@@ -49,6 +49,7 @@ from service.routes import (
     stocktakes,
     tickets,
     token,
+    weighed,
     weighings,
 )
 from service.routes import problems as problem_pages
@@ -82,6 +83,7 @@ ROUTERS = (
     origins.router,
     *attachments.routers,
     bulk.router,
+    weighed.router,
     slips.router,
     runs.router,
     stocktakes.router,

@@ -13,6 +13,9 @@ from load.province import PASSWORD, Json, Province, record
 from load.serving import ROOT, environment, meisu, serving
 
 
+PAPER = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\nstartxref\n9\n%%EOF\n"
+
+
 def run(*words: str | Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(meisu(*words), cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
 
@@ -25,6 +28,9 @@ def test_a_restored_folder_is_the_one_that_was_backed_up(data: Path) -> None:
         [trade] = province.trades
         province.deliver(trade, 5)
         on_the_road, later = province.issue(trade, 2)
+        papers = f"/v1/contracts/{trade.id}/attachments"
+        mine = {"Authorization": f"Bearer {trade.seller.clerk}"}
+        attached = province.http.post(papers, content=PAPER, headers=mine).raise_for_status().json()
         out = record(on_the_road, trade.seller, "out", 31_200)
         [told] = province.post("/v1/weighings", trade.seller.device, out)["results"]
         checkpoint = province.get("/v1/log/checkpoint", province.office)
@@ -47,12 +53,18 @@ def test_a_restored_folder_is_the_one_that_was_backed_up(data: Path) -> None:
         assert province.get("/v1/log/checkpoint", province.office) == checkpoint
         [again] = province.post("/v1/weighings", trade.seller.device, out)["results"]
         assert again == {**told, "status": "duplicate", "duplicate_of": out["id"]}
+        assert province.http.get(f"{papers}/{attached['id']}", headers=mine).content == PAPER
         checked = [check(province, ticket) for ticket in (on_the_road, later)]
         assert [answer["valid"] for answer in checked] == [True, True]
         province.deliver(trade, 1)
         province.close()
 
     assert run("verify", "--data", restored).returncode == 0
+    [file] = [path for path in (restored / "attachments").rglob("*") if path.is_file()]
+    file.write_bytes(b"another paper")
+    audited = run("verify", "--data", restored)
+    assert audited.returncode == 1
+    assert f"attachment: the file of {attached['sha256']} has other bytes" in audited.stdout
 
 
 def test_an_export_is_audited_by_those_who_have_nothing_else(data: Path) -> None:

@@ -18,6 +18,7 @@ from service.domain.provenance import Ending
 from service.keys import Purpose
 from service.store.provenance import trace_all_back, trace_back
 from service.verify import verify
+from service.verify.readers import readers_for
 
 IN_ONE_STATEMENT = 20_000
 WALKED_IN = 6_000
@@ -146,7 +147,8 @@ async def _audits(grounds: Grounds, owner: asyncpg.Connection, trade: Trade, mem
 
 
 def _audit(grounds: Grounds) -> tuple[float, float]:
-    """Verify the book in a process of its own; the seconds that it took, and its peak of memory in megabytes."""
+    """Verify the book in a process of its own; the seconds that it took, and the peak of its memory with its
+    readers', in megabytes."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         keys = grounds.keys.public_keys(Purpose.LEDGER)
         return pool.apply(_verify, (grounds.endpoints.database_url, dict(keys)))
@@ -163,4 +165,6 @@ def _verify(url: str, public_keys: Mapping[int, bytes]) -> tuple[float, float]:
         finally:
             await connection.close()
 
-    return asyncio.run(attached()), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    seconds = asyncio.run(attached())
+    itself, reader = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return seconds, (itself + readers_for(2**10) * reader) / 1024

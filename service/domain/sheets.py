@@ -122,6 +122,7 @@ COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = MappingProxyType(
             Column("earmark", "专项用途", "earmark"),
             Column("price_fen_per_t", "单价（元/吨）", "yuan per tonne", CellKind.YUAN, example="450"),
             Column("framework", "框架合同编号", "framework"),
+            Column("is_framework", "本合同为框架合同", "is a framework", CellKind.YES_NO, example="否"),
         ),
         "slips": (
             Column("number", "交接单编号", "number", is_required=True, example="JJ-2026-001"),

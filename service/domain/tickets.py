@@ -423,10 +423,12 @@ def check_onward(wish: Wish, paper: Paper, onward: Paper) -> None:
 
     Raises OnwardContractDoesNotFollow, ContractIsClosed and ContractHasEnded.
     """
-    if onward.seller_id != paper.buyer_id or onward.mine_id is not None or onward.buyer_id == paper.seller_id:
+    if onward.seller_id != paper.buyer_id or onward.source_id is not None or onward.buyer_id == paper.seller_id:
         raise OnwardContractDoesNotFollow
     if onward.is_closed:
         raise ContractIsClosed
+    if onward.is_framework:
+        raise ContractIsAFramework
     if onward.valid_until is not None and shanghai_day(wish.valid_from) > onward.valid_until:
         raise ContractHasEnded(valid_until=onward.valid_until)
 

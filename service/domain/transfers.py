@@ -8,6 +8,7 @@ from typing import ClassVar
 from service.domain.policies import Policies
 from service.domain.refusals import Refusal
 from service.domain.tickets import (
+    ContractIsAFramework,
     ContractIsClosed,
     Journey,
     Paper,
@@ -74,18 +75,20 @@ def check_redirect(ticket: Ticket, journey: Journey, paper: Paper) -> None:
     Raises TicketIsHeld, TicketHasEnded, NotRedirectable, RedirectNeedsTheBuyersContract and ContractIsClosed.
     """
     check_open(journey)
-    is_out_of_stock = ticket.mine_id is None and journey.state is TicketState.OUT
+    is_out_of_stock = ticket.source_id is None and journey.state is TicketState.OUT
     if ticket.contract_id is None or ticket.onward_contract_id is not None or is_out_of_stock:
         raise NotRedirectable
     is_same_buyer = paper.buyer_id == ticket.buyer_id
-    if is_same_buyer or (paper.seller_id, paper.mine_id, paper.earmark) != (
+    if is_same_buyer or (paper.seller_id, paper.source_id, paper.earmark) != (
         ticket.seller_id,
-        ticket.mine_id,
+        ticket.source_id,
         ticket.earmark,
     ):
         raise RedirectNeedsTheBuyersContract
     if paper.is_closed:
         raise ContractIsClosed
+    if paper.is_framework:
+        raise ContractIsAFramework
 
 
 def split(journey: Journey, trucks: Sequence[Kilograms], *, at: datetime) -> Journey:

@@ -231,6 +231,7 @@ async def answer_of(
         connection,
         {share.account for share in named} | {account for flow in shown for account in (flow.source, flow.target)},
     )
+    names = {account: _named(row, actor) for account, row in words.items()}
     return ProvenanceOut(
         kg=sum(share.kg for share in found),
         proven_kg=sum(share.kg for share in found if share.ending is Ending.TRANCHE),
@@ -241,27 +242,30 @@ async def answer_of(
             if share.ending is Ending.TRANCHE and share.movement
         ],
         unproven=[
-            UnprovenOut(reason=share.ending, kg=share.kg, **_without_id(_named(words[share.account], actor)))
+            UnprovenOut(reason=share.ending, kg=share.kg, **_without_id(names[share.account]))
             for share in named
             if share.ending is not Ending.TRANCHE
         ],
         rest=rest and RestOut(parts=rest.shares, kg=rest.kg),
-        steps=[_step(flow, words, tranches, actor) for flow in shown],
+        steps=[_step(flow, words, names, tranches) for flow in shown],
         steps_left_out=len(carried) - len(shown),
     )
 
 
-def _step(flow: Flow, words: dict[int, Record], tranches: dict[UUID, Record], actor: Actor) -> StepOut:
-    source, target = words[flow.source], words[flow.target]
+def _step(
+    flow: Flow, words: dict[int, Record], names: dict[int, dict[str, Any]], tranches: dict[UUID, Record]
+) -> StepOut:
+    source, target = names[flow.source], names[flow.target]
+    kinds = {account: words[account]["kind"] for account in (flow.source, flow.target)}
     papers = [tranches[flow.movement]["document_no"]] if flow.movement in tranches else []
-    papers += [_named(account, actor)["document"] for account in (source, target) if account["kind"] == "load"]
-    papers += [_named(account, actor)["document"] for account in (target, source)]
+    papers += [names[account]["document"] for account, kind in kinds.items() if kind == "load"]
+    papers += [target["document"], source["document"]]
     return StepOut(
-        source=_named(source, actor)["holder"],
-        source_kind=source["kind"],
+        source=source["holder"],
+        source_kind=kinds[flow.source],
         source_account=flow.source,
-        target=_named(target, actor)["holder"],
-        target_kind=target["kind"],
+        target=target["holder"],
+        target_kind=kinds[flow.target],
         target_account=flow.target,
         kg=Kilograms(flow.target_kg),
         document=next((paper for paper in papers if paper), None),

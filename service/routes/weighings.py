@@ -208,7 +208,7 @@ async def record_weighings(
         answer = orjson.dumps({"results": [_result(one) for one in weighed]}, default=str)
         return Response(answer, media_type="application/json")
 
-    async with database(request).transaction() as connection:
+    async with database(request).steady_transaction() as connection:
 
         async def deed() -> ResultsOut:
             weighed = await weigh_all(

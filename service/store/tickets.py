@@ -12,6 +12,7 @@ from service.domain.permissions import Actor
 from service.domain.tickets import Journey, Print, ReplacedBecause, Ticket, TicketState
 from service.domain.units import Kilograms, shanghai_year
 from service.domain.weighings import Naming, Station
+from service.store.copying import array_of
 from service.store.sentences import sentences
 
 SQL = sentences("tickets")
@@ -71,6 +72,21 @@ def _journey(row: Record | Mapping[str, Any]) -> Journey:
         Kilograms(row["closed_kg"]),
         Kilograms(row["refused_kg"]),
         row["back_at"],
+    )
+
+
+async def lock_named(connection: Connection, namings: Collection[Naming]) -> list[tuple[Ticket, Journey]]:
+    """The tickets that texts name, locked in the order of their ids."""
+    if not namings:
+        return []
+    return [ticket_and_journey(row) for row in await connection.fetch(SQL["lock_named"], *ids_and_numbers(namings))]
+
+
+def ids_and_numbers(namings: Collection[Naming]) -> tuple[str, str]:
+    """What the sentences that lock tickets are told."""
+    return (
+        array_of(naming.ticket_id for naming in namings if naming.ticket_id),
+        array_of(naming.number for naming in namings if naming.number),
     )
 
 

@@ -15,6 +15,11 @@ from service.verify.books import Layout
 from service.verify.leaves import Answer, Reader, Stamp
 
 
+def readers_for(windows: int) -> int:
+    """How many processes read so many windows: none for a single one."""
+    return min(windows, max(2, len(os.sched_getaffinity(0)))) if windows > 1 else 0
+
+
 class Readers:
     """Readers of windows: processes where there are several windows, else this one.
 
@@ -22,7 +27,7 @@ class Readers:
     """
 
     def __init__(self, windows: int, layout: Layout, marks: bytes, public_keys: Mapping[int, bytes]) -> None:
-        self._count = min(windows, max(2, len(os.sched_getaffinity(0)))) if windows > 1 else 0
+        self._count = readers_for(windows)
         self._about = layout.entry, layout.epoch, marks, dict(public_keys)
         self._ends = ExitStack()
         self._idle: deque[Connection[Any, Any]] = deque()

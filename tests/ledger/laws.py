@@ -59,7 +59,8 @@ async def check(connection: Connection, history: History) -> Rows:
     accounts = await cast(connection)
     names = {number: name for name, number in accounts.items()}
 
-    one_by_one = await _post(connection, accounts, history, told, [True] * len(deeds), all_loose=False)
+    one_by_one = await _post(connection, accounts, history, told, [True] * len(deeds), is_walked=True)
+    # The same rows need no second walk.
     in_batches = await _post(connection, accounts, history, told, history.cuts, all_loose=history.all_loose)
 
     with law("the rows are the same however the stream is cut"):
@@ -105,7 +106,8 @@ async def _post(
     told: Told,
     cuts: Sequence[bool],
     *,
-    all_loose: bool,
+    all_loose: bool = False,
+    is_walked: bool = False,
 ) -> Rows:
     """Post a history in a transaction of its own that is rolled back, and check what needs the database."""
     transaction = connection.transaction()
@@ -118,9 +120,7 @@ async def _post(
         rows = await read(connection)
         with law("leaves, roots and signatures bind the rows"):
             await check_evidence(connection, rows)
-        ends = ends_of(rows)
-        then = 1 + history.looked_at * (len(ends) - 1) // 99
-        for act, as_of in {(len(ends), None), (then, ends[then])} if ends else ():
+        for act, as_of in _moments(history, rows) if is_walked else ():
             with law("balances are the oracle's, now and as of then"):
                 await check_balances(connection, told, accounts, act, as_of)
             with law("every kilogram's walk is the oracle's, now and as of then"):
@@ -130,12 +130,13 @@ async def _post(
         await transaction.rollback()
 
 
-def ends_of(rows: Rows) -> dict[int, int]:
-    """The last seq of each act."""
+def _moments(history: History, rows: Rows) -> set[tuple[int, int | None]]:
+    """The last act, as of now, and one of the past, as of its last seq."""
     ends: dict[int, int] = {}
     for row in [*rows.legs, *rows.holes]:
         ends[row["act"]] = max(ends.get(row["act"], 0), row["seq"])
-    return ends
+    then = 1 + history.looked_at * (len(ends) - 1) // 99
+    return {(len(ends), None), (then, ends[then])} if ends else set()
 
 
 async def check_evidence(connection: Connection, rows: Rows) -> None:

@@ -36,7 +36,7 @@ async def day_1(app: FastAPI) -> None:
     await issue(app, 1_000_000)
 
 
-async def test_the_first_side_makes_it_incomplete_and_the_other_files_it(by: By) -> None:
+async def test_e23_the_first_side_makes_it_incomplete_and_the_other_files_it(by: By) -> None:
     first = await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract())
     second = await by(PLANT_CLERK).post("/v1/contracts", json=contract())
 
@@ -128,7 +128,7 @@ async def test_r22_the_last_second_of_day_15_is_in_time_and_the_next_is_late(app
     ]
 
 
-async def test_r22c_other_terms_are_a_mismatch_until_one_side_files_anew(app: FastAPI, by: By) -> None:
+async def test_r22c_e23_e24_other_terms_are_a_mismatch_until_one_side_files_anew(app: FastAPI, by: By) -> None:
     await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract())
     mismatch = await by(PLANT_CLERK).post("/v1/contracts", json=contract(kg=90_000, grade="二级"))
     opened = await alerts(by, code="filing-mismatch", state="open")
@@ -205,7 +205,7 @@ async def test_r23_a_trader_owes_a_proof(app: FastAPI, by: By) -> None:
     assert [alert["state"] for alert in await alerts(by, code="origin-unproven")] == ["settled"]
 
 
-async def test_r23_the_later_pledge_bears_the_excess(app: FastAPI, by: By) -> None:
+async def test_r23_e42_the_later_pledge_bears_the_excess(app: FastAPI, by: By) -> None:
     lot = await trader_lot(app, by, "HT-9", 31_140)
     await by(TRADER_CLERK).post("/v1/contracts", json=from_stock((lot, 20_000), number="MY-1", kg=20_000))
     later = from_stock((lot, 20_000), number="MY-2", kg=20_000, buyer_id=str(cast.STRANGER.id))

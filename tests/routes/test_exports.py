@@ -82,6 +82,7 @@ LISTS = (
     "slips",
     "tickets",
     "lots",
+    "weighings",
     "alerts",
     "allotments",
     "enterprises",

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from service import verify
 from service.keys import Purpose
 from tests import cast
-from tests.cast import BRIDGE_7_DEVICE, LI, PAIZHAI_CLERK
+from tests.cast import BRIDGE_7_DEVICE, LI, PAIZHAI_CLERK, STRANGER_CLERK
 from tests.routes.filing import ON_DAY_1, at, issue, refused, slip
 
 pytestmark = pytest.mark.anyio
@@ -102,6 +102,12 @@ async def test_r24_a_slip_by_tickets_counts_its_loads_and_not_itself(app: FastAP
     assert [(lot["document"]["kind"], lot["in_kg"]) for lot in lots] == [("slip", 30_950)]
     assert (await by(LI).get(f"/v1/slips/{filed['id']}")).json()["handed_kg"] == 62_000
     assert await audited(app) == []
+    for person, directions in ((PAIZHAI_CLERK, ["out", "in", "out"]), (LI, ["out", "in", "out"]), (plant, ["in"])):
+        listed = (await by(person).get("/v1/weighings")).json()["items"]
+        assert [one["direction"] for one in listed] == directions
+    only = (await by(LI).get("/v1/weighings", params={"ticket": second["id"]})).json()["items"]
+    assert [(one["net_kg"], one["ticket"], one["status"]) for one in only] == [(31_000, second["number"], "accepted")]
+    assert (await by(STRANGER_CLERK).get("/v1/weighings")).json()["items"] == []
 
 
 async def test_r24_a_slip_without_tickets_counts_itself_and_takes_no_tickets(

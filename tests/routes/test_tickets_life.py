@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from service.clock import Clock
 from service.domain.codes.tickets import TicketCode, read
+from service.domain.units import SHANGHAI
 from service.keys import Purpose
 from tests import cast, yard
 from tests.routes.ruling import rule
@@ -342,6 +343,87 @@ async def test_o03_a_ticket_that_waits_is_cancelled_by_its_seller_or_runs_out(
     app.state.clock = Clock(f"{(now + timedelta(hours=25)).isoformat()},0")
     answer = await do(by, cast.LI, papers[2], "release")
     assert (answer.status_code, answer.json()["code"]) == (409, "ticket-has-ended")
+
+
+# What the scales note about a ticket's paper
+
+
+async def test_e10_a_copied_paper_shows_by_its_plate_and_by_its_second_load(
+    by: By, ticket: dict[str, Any], now: datetime
+) -> None:
+    copied = {"ticket": ticket["code"]}
+    assert await check(by, ticket["code"]) == []
+    answer = await by(cast.BRIDGE_7_DEVICE).post(
+        "/v1/tickets/check", json={"code": ticket["code"], "plate": "辽C99999"}
+    )
+    assert answer.json()["reasons"] == ["plate-mismatch"]
+    first = await weigh(by, ticket, "out", 31_000, now - timedelta(minutes=40), **copied)
+    second = await weigh(by, ticket, "out", 30_000, now, **copied, plate="辽C99999")
+    assert first["flags"] == []
+    assert set(second["flags"]) == {"plate-mismatch", "ticket-reused"}
+    # The second load left without a paper of its own: out of the mine's suspense (W06).
+    quota = (await by(cast.LI).get(f"/v1/mines/{cast.PAIZHAI_MINE}/quota", params={"year": now.year})).json()
+    assert (quota["out_kg"], quota["suspense_kg"]) == (31_000, 30_000)
+
+
+async def test_e20_the_load_that_crosses_the_contract_is_flagged_with_the_kilograms_over(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    async with app.state.database.transaction() as connection:
+        small = await yard.contract(connection, at=now, kg=50_000)
+    for number, flags in ((1, []), (2, ["contract-overshipped"])):
+        paper = await issue(by, yard.ticket_in(small, now, plate=f"辽C1111{number}"))
+        assert (await weigh(by, paper, "out", 31_000, now))["flags"] == flags
+    (alert,) = (await by(cast.LI).get("/v1/alerts", params={"code": "contract-overshipped"})).json()["items"]
+    assert (alert["subject_id"], alert["facts"]["over_kg"]) == (str(small), 12_000)
+
+
+async def test_e21_a_load_after_the_contracts_last_day_is_flagged(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    async with app.state.database.transaction() as connection:
+        ending = await yard.contract(connection, at=now, valid_until=now.astimezone(SHANGHAI).date())
+    paper = await issue(by, yard.ticket_in(ending, now, valid_until=(now + timedelta(days=3)).isoformat()))
+    later = now + timedelta(days=2)
+    app.state.clock = Clock(f"{later.isoformat()},0")
+    assert (await weigh(by, paper, "out", 31_000, later))["flags"] == ["contract-expired"]
+
+
+async def test_e22_loads_before_both_sides_have_filed_are_allowed_until_day_16(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    terms = {
+        "number": "HT-22",
+        "seller_id": str(cast.PAIZHAI.id),
+        "buyer_id": str(cast.PLANT_TWO.id),
+        "signed_on": now.astimezone(SHANGHAI).date().isoformat(),
+        "kg": 500_000,
+        "grade": "LM46",
+        "valid_until": (now + timedelta(days=300)).date().isoformat(),
+        "mine_id": str(cast.PAIZHAI_MINE),
+    }
+    one_sided = (await by(cast.PAIZHAI_CLERK).post("/v1/contracts", json=terms)).json()
+    assert one_sided["state"] == "incomplete"
+    window = {"valid_until": (now + timedelta(days=30)).isoformat()}
+    first, second = [
+        await issue(by, yard.ticket_in(UUID(one_sided["id"]), now, plate=f"辽C2222{number}", **window))
+        for number in range(2)
+    ]
+    assert (await weigh(by, first, "out", 31_000, now))["flags"] == []
+    later = now + timedelta(days=17)
+    app.state.clock = Clock(f"{later.isoformat()},0")
+    assert (await weigh(by, second, "out", 31_000, later))["flags"] == ["filing-overdue"]
+
+
+async def test_e32_a_returned_load_credits_the_quota_when_the_mine_has_weighed_it(
+    by: By, ticket: dict[str, Any], now: datetime
+) -> None:
+    await weigh(by, ticket, "out", 31_000, now - timedelta(hours=1))
+    assert (await weigh(by, ticket, "back", 30_950, now))["flags"] == []
+    quota = (await by(cast.LI).get(f"/v1/mines/{cast.PAIZHAI_MINE}/quota", params={"year": now.year})).json()
+    assert (quota["out_kg"], quota["available_kg"]) == (50, 100_000 - 50)
+    assert (await by(cast.LI).get(f"/v1/tickets/{ticket['id']}")).json()["state"] == "returned"
+    assert await check(by, ticket["code"]) == ["ticket-used"]
 
 
 # New Year (E14, E28) and a licence that runs out (E25)

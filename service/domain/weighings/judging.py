@@ -33,7 +33,7 @@ def weigh(record: Record, seen: Circumstances, policies: Policies = DEFAULTS) ->
     if ticket is None:
         flags.append(Flag.UNKNOWN_TICKET if record.ticket else Flag.NO_TICKET)
         return Outcome(tuple(flags), unlawful_legs(record, seen) if record.direction is Direction.OUT else ())
-    flags += flags_of_the_ticket(record, ticket, seen)
+    flags += flags_of_the_ticket(record, ticket, seen, policies)
     if void := _why_void(record, seen):
         flags.append(void)
         return Outcome(tuple(flags), unlawful_legs(record, seen) if record.direction is Direction.OUT else ())
@@ -63,7 +63,7 @@ def _why_void(record: Record, seen: Circumstances) -> Flag | None:
 def _weigh_out(record: Record, ticket: Ticket, seen: Circumstances, flags: list[Flag], policies: Policies) -> Outcome:
     journey, terms = seen.journey, seen.terms
     net_kg = Kilograms(record.net_kg)
-    if ticket.parent_id is not None and seen.station.mine_id != ticket.mine_id:
+    if ticket.parent_id is not None and seen.station.enterprise_id != ticket.seller_id:
         # What another truck took over was weighed when it left the mine; a yard's scale on the way only checks it.
         if abs(net_kg - journey.on_board_kg) > policies.transit_tolerance(journey.on_board_kg):
             flags.append(Flag.WEIGHT_GAP)
@@ -154,7 +154,7 @@ def _weigh_back(record: Record, ticket: Ticket, seen: Circumstances, flags: list
     # What came out of another truck's load, or had left the lot before it was refused, is of no movement that could be
     # cut: an ordinary one credits the quota.
     anew_kg = returned if ticket.parent_id is not None else Kilograms(min(returned, seen.came_anew_kg))
-    if anew_kg and ticket.mine_id is not None:
+    if anew_kg and ticket.source_id is not None:
         legs = (*legs, Leg(ticket.account, quota_of(ticket, shanghai_year(journey.out_at)), anew_kg))
     state = TicketState.DELIVERED if kept_a_part else TicketState.RETURNED
     return Outcome(

@@ -212,7 +212,7 @@ async def close_ticket(
         ticket_id,
         reason,
         at=state.clock.now(),
-        policies=state.policies,
+        policies=await state.rulebook.policies(state.clock.now()),
         keys=state.keys,
         actor=actor,
     )

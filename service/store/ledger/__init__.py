@@ -4,7 +4,7 @@ from service.store.ledger.balances import Balance, balances
 from service.store.ledger.cuts import claw_back, give_back, replace_movement, void
 from service.store.ledger.heads import Head, Signer, lock_head
 from service.store.ledger.memory import Memory
-from service.store.ledger.posting import Posted, append, read_of_ends
+from service.store.ledger.posting import Posted, append
 
 __all__ = [
     "Balance",
@@ -17,7 +17,6 @@ __all__ = [
     "claw_back",
     "give_back",
     "lock_head",
-    "read_of_ends",
     "replace_movement",
     "void",
 ]

@@ -177,11 +177,6 @@ async def _read_ends(connection: Connection, accounts: Iterable[int]) -> dict[in
     return {row["id"]: Ends(row["mark"], row["is_boundary"], row["ins"], row["outs"]) for row in rows}
 
 
-def read_of_ends(parameter: str) -> str:
-    """The sentence that reads what a memory may be filled with, for a text that lists the accounts, as a part of another."""
-    return SQL["ends"].replace("$1", parameter)
-
-
 async def write_rows(
     connection: Connection,
     head: Head,

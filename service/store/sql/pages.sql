@@ -128,7 +128,7 @@ ORDER BY weighing.occurred_at, weighing.id
 SELECT contract.id, contract.number, contract.buyer_id, contract.mine_id, contract.grade, buyer.name AS buyer
 FROM contract
 INNER JOIN enterprise AS buyer ON buyer.id = contract.buyer_id
-WHERE contract.seller_id = $1 AND contract.state <> 'closed'
+WHERE contract.seller_id = $1 AND contract.state <> 'closed' AND NOT contract.is_framework
 ORDER BY contract.id DESC
 LIMIT 200
 

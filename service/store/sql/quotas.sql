@@ -108,24 +108,30 @@ FROM (
 GROUP BY mine_id
 
 -- name: contracted_at
--- Locks nothing; as contracted, by what was filed and weighed by $3. The first side's newest version tells a contract's kilograms.
+-- Locks nothing; leans on contract_by_seller and a_side_files_a_version_once. As contracted, by what was filed and weighed by $3: the
+-- seller's newest version then, or the buyer's until the seller files, tells a contract's mine, kilograms and years.
 SELECT mine_id, sum(greatest(kg - shipped_kg, 0))::bigint AS kg
 FROM (
     SELECT
-        contract.mine_id,
-        (
-            SELECT (terms ->> 'kg')::bigint FROM filing
-            WHERE filing.contract_id = contract.id AND filed_at <= $3
-            ORDER BY first_filed_at, version DESC LIMIT 1
-        ) AS kg,
+        (said.terms ->> 'mine_id')::uuid AS mine_id,
+        (said.terms ->> 'kg')::bigint AS kg,
         coalesce((
             SELECT sum(weighing.net_kg) FROM ticket JOIN weighing ON weighing.ticket_id = ticket.id
             WHERE ticket.contract_id = contract.id AND weighing.direction = 'out' AND weighing.status = 'accepted'
                 AND weighing.recorded_at <= $3
         ), 0) AS shipped_kg
     FROM contract
-    WHERE contract.mine_id = ANY($1::uuid[]) AND NOT is_framework AND contract.created_at <= $3 AND (contract.closed_at IS NULL OR contract.closed_at > $3)
-        AND $2::integer BETWEEN extract(YEAR FROM contract.signed_on) AND extract(YEAR FROM contract.valid_until)
+    CROSS JOIN LATERAL (
+        SELECT terms FROM filing
+        WHERE filing.contract_id = contract.id AND filed_at <= $3
+        ORDER BY (filing.enterprise_id = contract.seller_id) DESC, first_filed_at, version DESC LIMIT 1
+    ) AS said
+    WHERE contract.seller_id IN (SELECT mine.enterprise_id FROM mine WHERE mine.id = ANY($1::uuid[]))
+        AND contract.created_at <= $3 AND (contract.closed_at IS NULL OR contract.closed_at > $3)
+        AND (said.terms ->> 'mine_id')::uuid = ANY($1::uuid[])
+        AND NOT coalesce((said.terms ->> 'is_framework')::boolean, FALSE)
+        AND $2::integer BETWEEN
+        extract(YEAR FROM (said.terms ->> 'signed_on')::date) AND extract(YEAR FROM (said.terms ->> 'valid_until')::date)
     UNION ALL
     SELECT
         slip.mine_id,

@@ -1,3 +1,11 @@
+-- name: lock_named
+-- Locks the tickets in the order of their ids, after the stations' books; leans on the primary key and a_ticket_number_is_given_once.
+SELECT t.*
+FROM ticket AS t
+WHERE t.id IN (SELECT unnest($1::text::uuid[]) UNION ALL SELECT id FROM ticket WHERE number = ANY($2::text::text[]))
+ORDER BY t.id
+FOR UPDATE
+
 -- name: find_named
 -- Locks nothing; leans on the primary key and a_ticket_number_is_given_once.
 SELECT t.* FROM ticket AS t WHERE t.id = $1 OR t.number = $2

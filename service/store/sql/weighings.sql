@@ -1,11 +1,12 @@
 -- name: lock
 -- Locks the books of the stations in the order of their ids, then the tickets in the order of theirs: the records of one station
--- come one after the other. Leans on the primary keys and a_ticket_number_is_given_once.
+-- come one after the other. In rows within one row, where the driver knows no lists but of texts. Leans on the primary keys and
+-- a_ticket_number_is_given_once.
 WITH book AS MATERIALIZED (
     SELECT
         b.station_id, s.jurisdiction, s.mine_id,
         coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id,
-        b.seen
+        s.latitude, s.longitude, b.seen, b.repeated
     FROM station_book AS b
     INNER JOIN station AS s ON s.id = b.station_id
     LEFT JOIN mine AS m ON m.id = s.mine_id
@@ -15,7 +16,9 @@ WITH book AS MATERIALIZED (
 )
 
 SELECT
-    ARRAY(SELECT row(station_id, jurisdiction, mine_id, enterprise_id, seen::text) FROM book) AS books,
+    ARRAY(
+        SELECT row(station_id, jurisdiction, mine_id, enterprise_id, latitude, longitude, seen::text, repeated) FROM book
+    ) AS books,
     ARRAY(
         SELECT t
         FROM ticket AS t
@@ -26,88 +29,108 @@ SELECT
         FOR UPDATE
     ) AS tickets
 
--- name: read
--- Under the locks of the stations and tickets, and in a statement of its own, so that it sees what another process told while ours
--- waited: all that the rules ask, at once, in rows within one row, where the driver knows no lists but of texts. Locks the contracts in the order of their ids. Leans on
--- a_station_names_a_record_once, weighing_by_plate, weighing_by_ticket and ticket_on_the_road.
---   told: what was told before; a record that repeats another's event answers with that one's movements and flags.
---   events: what the stations told of the same plate or ticket, of about the same weight and time, oldest first. By the station's
---     index it would read all that a busy scale tells in a minute.
---   sources: see find_sources.
---   tares: the last fresh tares of each plate.
---   road: the tickets of each plate whose load is on the road.
---   ends: see `ends` of the ledger.
-SELECT
-    ARRAY(
-        SELECT
-            row(
-                w.id, w.station_id, w.record_id, w.body_hash, w.status, w.duplicate_of, w.problem,
-                CASE
-                    WHEN w.duplicate_of IS NULL THEN w.flags
-                    ELSE (SELECT flags FROM weighing AS f WHERE f.station_id = w.station_id AND f.record_id = w.duplicate_of)
-                END,
-                CASE
-                    WHEN w.duplicate_of IS NULL THEN w.movement_ids
-                    ELSE (
-                        SELECT movement_ids FROM weighing AS f WHERE f.station_id = w.station_id AND f.record_id = w.duplicate_of
-                    )
-                END::text
-            )
-        FROM unnest($3::text::uuid[], $4::text::uuid[]) AS sent (station_id, record_id)
-        INNER JOIN weighing AS w ON w.station_id = sent.station_id AND w.record_id = sent.record_id
-    ) AS told,
-    ARRAY(
-        SELECT row(e.*)
-        FROM (
-            SELECT DISTINCT ON (w.id)
-                w.id, w.station_id, w.record_id, w.flags, w.movement_ids::text, w.direction, w.plate, w.ticket_id, w.gross_kg,
-                w.occurred_at
-            FROM unnest(
-                $3::text::uuid[], $5::text::text[], $6::text[], $7::text::uuid[], $8::text::bigint[], $9::text::timestamptz[]
-            ) AS sent (station_id, direction, plate, ticket_id, gross_kg, occurred_at)
-            CROSS JOIN LATERAL (
-                SELECT * FROM weighing
-                WHERE
-                    plate = sent.plate
-                    AND occurred_at BETWEEN sent.occurred_at - $10::interval AND sent.occurred_at + $10::interval
-                UNION ALL
-                SELECT * FROM weighing WHERE ticket_id = sent.ticket_id
-            ) AS w
-            WHERE
-                w.station_id = sent.station_id
-                AND w.direction = sent.direction
-                AND w.status = 'accepted'
-                AND w.occurred_at BETWEEN sent.occurred_at - $10::interval AND sent.occurred_at + $10::interval
-                AND w.gross_kg BETWEEN sent.gross_kg - $11::bigint AND sent.gross_kg + $11::bigint
-            ORDER BY w.id
-        ) AS e
-        ORDER BY e.id
-    ) AS events,
-    ARRAY(
-        SELECT row(c.id, c.kg, c.shipped_kg, c.received_kg, c.valid_until, c.due_on, c.state, c.mine_id)
-        FROM contract AS c
-        WHERE c.id = ANY($12::text::uuid[])
-        ORDER BY c.id
-        FOR UPDATE
-    ) AS terms,
-    ARRAY(SELECT row(source.*) FROM (find_sources) AS source) AS sources,
-    ARRAY(
-        SELECT row(p.plate, w.occurred_at, w.tare_kg)
-        FROM (SELECT DISTINCT plate FROM unnest($6::text[]) AS s (plate)) AS p
-        CROSS JOIN LATERAL (
-            SELECT tare_kg, occurred_at FROM weighing
-            WHERE plate = p.plate AND status = 'accepted' AND tare_source = 'fresh'
-            ORDER BY occurred_at DESC LIMIT 5
-        ) AS w
-    ) AS tares,
-    ARRAY(SELECT row(plate, id) FROM ticket WHERE plate = ANY($13::text[]) AND state = 'out') AS road,
-    ARRAY(SELECT row(account_end.*) FROM (ends) AS account_end) AS ends
-
 -- name: open_station_books
 -- Locks nothing that is there already; leans on a_station_has_one_book.
 INSERT INTO station_book (station_id)
 SELECT id FROM unnest($1::uuid[]) AS s (id) ORDER BY id
 ON CONFLICT DO NOTHING
+
+-- name: find_told
+-- Locks nothing; leans on a_station_names_a_record_once. Under the stations' locks: nobody tells one of these meanwhile.
+-- A record that repeats another's event answers with that one's movements and flags; of each, what was said last.
+SELECT
+    w.id, w.station_id, w.record_id, w.body_hash, s.status, s.duplicate_of, w.problem,
+    CASE WHEN f.id IS NULL THEN s.flags ELSE coalesce(fv.flags, f.flags) END AS flags,
+    CASE WHEN f.id IS NULL THEN s.movement_ids ELSE coalesce(fv.movement_ids, f.movement_ids) END AS movement_ids
+FROM unnest($1::text::uuid[], $2::text::uuid[]) AS sent (station_id, record_id)
+INNER JOIN weighing AS w ON w.station_id = sent.station_id AND w.record_id = sent.record_id
+CROSS JOIN LATERAL (
+    SELECT * FROM (
+        SELECT version, status, duplicate_of, flags, movement_ids FROM weighing_version WHERE weighing_id = w.id
+        UNION ALL
+        SELECT 1, w.status, w.duplicate_of, w.flags, w.movement_ids
+    ) AS v
+    ORDER BY version DESC LIMIT 1
+) AS s
+LEFT JOIN weighing AS f ON f.station_id = w.station_id AND f.record_id = s.duplicate_of
+LEFT JOIN LATERAL (
+    SELECT flags, movement_ids FROM weighing_version WHERE weighing_id = f.id ORDER BY version DESC LIMIT 1
+) AS fv ON TRUE
+
+-- name: find_lines
+-- Locks nothing; leans on weighing_by_plate and weighing_by_ticket. What was told of the same tickets, and at the same scale of the same
+-- plate about the same time. By the station's index it would read all that a busy scale tells in a minute.
+SELECT DISTINCT ON (w.id)
+    w.id, w.station_id, w.record_id, w.body_hash, w.sequence, w.direction, w.ticket_id, w.ticket_text, w.plate,
+    coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg, w.grade, w.manual,
+    w.manual_reason, w.second_person, w.tare_source, w.weighed_at, w.occurred_at, w.recorded_at, w.person_id, w.axles,
+    w.mgo_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
+    CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of,
+    coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids) AS movement_ids,
+    coalesce(v.version, 1) AS version
+FROM unnest($1::text::uuid[], $2::text::text[], $3::text[], $4::text::uuid[], $5::text::timestamptz[])
+    AS sent (station_id, direction, plate, ticket_id, occurred_at)
+CROSS JOIN LATERAL (
+    SELECT * FROM weighing
+    WHERE
+        plate = sent.plate AND station_id = sent.station_id AND direction = sent.direction
+        AND occurred_at BETWEEN sent.occurred_at - $6::interval AND sent.occurred_at + $6::interval
+    UNION ALL
+    SELECT * FROM weighing WHERE ticket_id = sent.ticket_id
+) AS w
+LEFT JOIN LATERAL (
+    SELECT * FROM weighing_version WHERE weighing_id = w.id ORDER BY version DESC LIMIT 1
+) AS v ON TRUE
+WHERE w.status <> 'refused' AND v.status IS DISTINCT FROM 'void'
+ORDER BY w.id
+
+-- name: find_lines_of
+-- Locks nothing; leans on weighing_by_ticket. All that was told of tickets.
+SELECT
+    w.id, w.station_id, w.record_id, w.body_hash, w.sequence, w.direction, w.ticket_id, w.ticket_text, w.plate,
+    coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg, w.grade, w.manual,
+    w.manual_reason, w.second_person, w.tare_source, w.weighed_at, w.occurred_at, w.recorded_at, w.person_id, w.axles,
+    w.mgo_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
+    CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of,
+    coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids) AS movement_ids,
+    coalesce(v.version, 1) AS version
+FROM weighing AS w
+LEFT JOIN LATERAL (
+    SELECT * FROM weighing_version WHERE weighing_id = w.id ORDER BY version DESC LIMIT 1
+) AS v ON TRUE
+WHERE w.ticket_id = ANY($1) AND w.status <> 'refused' AND v.status IS DISTINCT FROM 'void'
+ORDER BY w.id
+
+-- name: find_flows
+-- Locks nothing: under the locks of the tickets. What still stands of movements; leans on leg_by_movement and hole_by_place.
+SELECT l.movement, l.source, l.target, sum(l.target_kg - cut.kg)::bigint AS kg
+FROM leg AS l
+CROSS JOIN LATERAL (
+    SELECT
+        coalesce((
+            SELECT sum(upper(span) - lower(span))
+            FROM unnest(range_agg(int8range(greatest(h.lo, l.target_lo), least(h.hi, l.target_lo + l.target_kg)))) AS span
+        ), 0)::bigint AS kg
+    FROM hole AS h
+    WHERE
+        h.account = l.target AND h.side = 'in' AND h.seq > l.seq AND h.lo < l.target_lo + l.target_kg AND h.hi > l.target_lo
+) AS cut
+WHERE l.movement = ANY($1)
+GROUP BY l.movement, l.source, l.target
+HAVING sum(l.target_kg - cut.kg) > 0
+ORDER BY min(l.seq)
+
+-- name: find_accounts
+-- Locks nothing; leans on the primary key.
+SELECT id, kind::text, jurisdiction, owner_id, document_id, grade, year, earmark FROM account WHERE id = ANY($1)
+
+-- name: keep_version
+-- Locks nothing: under the lock of the weighing's ticket or station.
+INSERT INTO weighing_version (
+    weighing_id, version, gross_kg, tare_kg, net_kg, status, duplicate_of, flags, movement_ids, because_of, reason, person_id,
+    recorded_at
+)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 
 -- name: find_over
 -- Locks nothing; leans on leg_by_movement. Those of the movements that took kilograms beyond a quota.
@@ -116,7 +139,7 @@ FROM leg AS l
 INNER JOIN account AS a ON a.id = l.source
 WHERE l.movement = ANY($1) AND l.over_kg > 0 AND a.kind = 'quota'
 
--- name: lock_terms
+-- name: find_terms
 -- Locks the contracts in the order of their ids, after the tickets.
 SELECT id, kg, shipped_kg, received_kg, valid_until, due_on, state, mine_id
 FROM contract
@@ -154,15 +177,58 @@ SELECT
 FROM unnest($1::uuid[], $2::integer[]) AS y (source_id, year)
 INNER JOIN stock AS s ON s.id = y.source_id
 
--- name: find_shipments
--- Locks nothing; leans on weighing_by_ticket and leg_by_movement. What each ticket's own load was made of, last part first.
-SELECT w.ticket_id, l.movement, sum(l.target_kg)::bigint AS kg
-FROM weighing AS w
-INNER JOIN leg AS l ON l.movement = ANY(w.movement_ids)
-INNER JOIN ticket AS t ON t.id = w.ticket_id AND l.target = t.account
-WHERE w.ticket_id = ANY($1) AND w.direction = 'out' AND w.status = 'accepted'
-GROUP BY w.ticket_id, l.movement
-ORDER BY max(l.seq) DESC
+-- name: find_plates
+-- Locks nothing; leans on weighing_by_plate and ticket_out_by_plate. Of each plate ($1) the last fresh tares before a moment ($2) and all
+-- weighings from then on; then its loads that were on the road at that moment or left after it.
+SELECT
+    FALSE AS is_road, p.plate, w.id, w.station_id, w.record_id AS other_id, w.occurred_at AS begun_at, NULL::timestamptz AS ended_at,
+    NULL AS number, w.tare_kg, w.gross_kg, w.tare_source = 'fresh' AS is_fresh, s.jurisdiction,
+    coalesce(s.enterprise_id, m.enterprise_id) AS owner_id, s.latitude, s.longitude
+FROM unnest($1::text[], $2::text::timestamptz[]) AS p (plate, since)
+CROSS JOIN LATERAL (
+    SELECT * FROM weighing
+    WHERE plate = p.plate AND occurred_at >= p.since - $3::interval AND status <> 'refused'
+    UNION ALL
+    (
+        SELECT * FROM weighing
+        WHERE
+            plate = p.plate AND occurred_at < p.since - $3::interval AND status <> 'refused' AND tare_source = 'fresh'
+        ORDER BY occurred_at DESC LIMIT 7
+    )
+) AS w
+INNER JOIN station AS s ON s.id = w.station_id
+LEFT JOIN mine AS m ON m.id = s.mine_id
+UNION ALL
+SELECT
+    TRUE, p.plate, t.id, t.source_station_id, t.buyer_id, t.out_at, coalesce(t.in_at, t.back_at, t.ended_at), t.number, NULL, NULL, NULL,
+    s.jurisdiction, t.seller_id, NULL, NULL
+FROM unnest($1::text[], $2::text::timestamptz[]) AS p (plate, since)
+CROSS JOIN LATERAL (
+    SELECT * FROM ticket WHERE plate = p.plate AND out_at >= p.since - interval '7 days'
+    UNION ALL
+    SELECT * FROM ticket WHERE plate = p.plate AND state = 'out' AND out_at < p.since - interval '7 days'
+) AS t
+INNER JOIN station AS s ON s.id = t.source_station_id
+
+-- name: find_readings
+-- Locks nothing; leans on weighing_by_reading.
+SELECT DISTINCT w.station_id, w.reading
+FROM unnest($1::uuid[], $2::bigint[]) AS r (station_id, reading)
+INNER JOIN weighing AS w ON w.station_id = r.station_id AND w.reading = r.reading
+
+-- name: still_said
+-- Locks nothing; leans on ticket_by_contract and weighing_by_ticket. Whether a record says a flag of its contract, mine or station now.
+SELECT EXISTS (
+    SELECT
+    FROM weighing AS w
+    LEFT JOIN ticket AS t ON t.id = w.ticket_id
+    LEFT JOIN LATERAL (
+        SELECT status, flags FROM weighing_version WHERE weighing_id = w.id ORDER BY version DESC LIMIT 1
+    ) AS v ON TRUE
+    WHERE
+        $1::text = ANY(coalesce(v.flags, w.flags)) AND v.status IS DISTINCT FROM 'void'
+        AND CASE $2::text WHEN 'contract' THEN t.contract_id WHEN 'mine' THEN t.mine_id ELSE w.station_id END = $3
+)
 
 -- name: move
 -- Under the locks of the stations, tickets and contracts: where the weighings have brought tickets, contracts and books.
@@ -170,24 +236,24 @@ WITH moved AS (
     UPDATE ticket
     SET
         state = j.state, out_kg = j.out_kg, out_at = j.out_at, in_kg = j.in_kg, in_at = j.in_at, back_kg = j.back_kg,
-        ended_at = j.ended_at
+        ended_at = j.ended_at, back_at = j.back_at
     FROM unnest(
         $1::text::uuid[], $2::text::text[], $3::text::bigint[], $4::text::timestamptz[], $5::text::bigint[],
-        $6::text::timestamptz[], $7::text::bigint[], $8::text::timestamptz[]
-    ) AS j (id, state, out_kg, out_at, in_kg, in_at, back_kg, ended_at)
+        $6::text::timestamptz[], $7::text::bigint[], $8::text::timestamptz[], $9::text::timestamptz[]
+    ) AS j (id, state, out_kg, out_at, in_kg, in_at, back_kg, ended_at, back_at)
     WHERE ticket.id = j.id
 ),
 
 shipped AS (
     UPDATE contract
     SET shipped_kg = c.shipped_kg, received_kg = c.received_kg
-    FROM unnest($9::text::uuid[], $10::text::bigint[], $11::text::bigint[]) AS c (id, shipped_kg, received_kg)
+    FROM unnest($10::text::uuid[], $11::text::bigint[], $12::text::bigint[]) AS c (id, shipped_kg, received_kg)
     WHERE contract.id = c.id
 )
 
 UPDATE station_book
-SET seen = b.seen::int8multirange
-FROM unnest($12::text::uuid[], $13::text[]) AS b (station_id, seen)
+SET seen = b.seen::int8multirange, repeated = b.repeated, told_at = $16
+FROM unnest($13::text::uuid[], $14::text[], $15::text::bigint[]) AS b (station_id, seen, repeated)
 WHERE station_book.station_id = b.station_id
 
 -- name: keep_signatures
@@ -203,3 +269,27 @@ SELECT id, station_id, record_id, sha256(convert_to(sent, 'UTF8')), sent, proble
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[])
     AS r (id, station_id, record_id, sent, problem, person_id)
 ON CONFLICT DO NOTHING
+
+-- name: list
+-- Locks nothing; leans on the primary key (ids are in order of recording). $1 all, $2 the area of an office, $3 an enterprise, $4 a
+-- station. Newest first.
+SELECT
+    w.id, w.station_id, s.name AS station, w.record_id, w.sequence, w.direction, w.ticket_id, t.number AS ticket, w.plate, w.gross_kg,
+    w.tare_kg, w.net_kg, w.grade, w.manual, w.weighed_at, w.occurred_at, w.recorded_at, w.status, w.flags
+FROM weighing AS w
+INNER JOIN station AS s ON s.id = w.station_id
+LEFT JOIN mine AS m ON m.id = s.mine_id
+LEFT JOIN ticket AS t ON t.id = w.ticket_id
+WHERE
+    (
+        $1::boolean
+        OR starts_with(s.jurisdiction, $2::text)
+        OR $3::uuid IN (s.enterprise_id, m.enterprise_id, t.seller_id, t.buyer_id)
+        OR w.station_id = $4::uuid
+    )
+    AND ($5::uuid IS NULL OR w.station_id = $5)
+    AND ($6::uuid IS NULL OR w.ticket_id = $6)
+    AND ($7::text IS NULL OR w.status = $7)
+    AND ($8::uuid IS NULL OR w.id < $8)
+ORDER BY w.id DESC
+LIMIT $9

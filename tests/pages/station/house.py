@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ class Relay:
         self.target: int | None = None
         self.trap: Callable[[], None] | None = None
         """Done instead of passing on the next answer about weighings, which is lost."""
+        self.sprung = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -64,11 +66,14 @@ class Relay:
                 elif not asks and watched.is_set() and (trap := self.trap):
                     self.trap = None
                     trap()
+                    self.sprung += 1
                     break
                 target.sendall(data)
         except OSError:
             pass
         for side in (source, target):
+            with suppress(OSError):
+                side.shutdown(socket.SHUT_RDWR)  # the other thread waits in it, and closing would not tell it
             side.close()
 
 
@@ -101,6 +106,12 @@ class House:
         )
         assert address, "the service has started"
         self.relay.target = int(address[1])
+
+    def lose_next_answer(self, then: Callable[[], None]) -> Callable[[], bool]:
+        """When the service has written records and is about to say so, do something else; says whether it was done."""
+        before = self.relay.sprung
+        self.relay.trap = then
+        return lambda: self.relay.sprung > before
 
     def kill(self) -> None:
         """End the service as a power cut does."""

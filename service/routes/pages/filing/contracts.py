@@ -159,6 +159,7 @@ async def _typed(connection: Connection, number: str, said: TermsOut) -> dict[st
         "project": word(said.project_id),
         "stock": word(said.stock_id),
         "framework": word(said.framework_id),
+        "is_framework": "1" if said.is_framework else "",
         "earmark": said.earmark or "",
         "price_fen_per_t": "" if price is None else f"{price // 100}.{price % 100:02}",
         "proof": "; ".join(f"{line.lot_id}:{in_tonnes(line.kg)}" for line in said.proof or ()),

@@ -10,7 +10,7 @@ import { countUnsent, keepAnswers, oldestUnsent } from "./queue.js";
 
 const MOST_AT_ONCE = 100;
 const FIRST_WAIT_MS = 1000;
-const LONGEST_WAIT_MS = 60_000;
+const LONGEST_WAIT_MS = 15_000;
 const LOCK = "meisu-station-sender";
 
 export class Sender {

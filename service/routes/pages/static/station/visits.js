@@ -66,6 +66,8 @@ export function recordOf(visit) {
       manual_reason: byHand ? byHand.manual.reason : null,
       second_person: byHand ? byHand.manual.secondPerson : null,
       tare_source: isFresh ? "fresh" : "stored",
+      reading: visit.gross.reading ?? null,
+      stable: visit.gross.manual ? null : true,
     },
   };
 }
