@@ -177,6 +177,10 @@ async def _read_ends(connection: Connection, accounts: Iterable[int]) -> dict[in
     return {row["id"]: Ends(row["mark"], row["is_boundary"], row["ins"], row["outs"]) for row in rows}
 
 
+READ_OF_ENDS = SQL["ends"]
+"""What a memory is filled with, of a text that lists the accounts; it may be read as a part of another sentence."""
+
+
 async def write_rows(
     connection: Connection,
     head: Head,
