@@ -123,7 +123,7 @@ class Weighbridges:
 async def _submit(batcher: Batcher[Sent, Weighed], province: Province) -> None:
     [load] = province.take(1)
     [weighed] = await batcher.submit([_sent(*load)])
-    assert (len(weighed.movement_ids), weighed.flags) == (1, []), weighed
+    assert (len(weighed.movement_ids), *weighed.flags) == (1,), weighed
 
 
 def _sent(scale: Scale, record: Record) -> Sent:
