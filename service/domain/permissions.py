@@ -129,6 +129,7 @@ PERMISSIONS = MappingProxyType(
         "devices.register": {Role.STATION: Reach.NAMED},
         "devices.approve": _offices(),
         "stations.read": _ALL_READ,
+        "stations.pause": {Role.STATION: Reach.NAMED, **_offices()},
         "stations.beat": {Role.STATION: Reach.NAMED},
         "cameras.report": {Role.STATION: Reach.NAMED, **_offices()},
         "movements.read": _PARTIES_READ,
