@@ -55,6 +55,16 @@ def find_grade(name: str) -> Grade | None:
     return _BY_NAME.get(folded(name).upper())
 
 
+def fits_analysis(name: str, mgo_per_mille: int, tolerance_per_mille: int) -> bool:
+    """Whether ore with so much MgO may go by a name: no poorer, and not so rich that it is the next better grade (E46)."""
+    grade = find_grade(name)
+    if grade is None:
+        return True
+    richer = [one.least_mgo for one in GRADES if one.least_mgo > grade.least_mgo]
+    least = grade.least_mgo * 10 - tolerance_per_mille
+    return mgo_per_mille >= least and (not richer or mgo_per_mille < min(richer) * 10 + tolerance_per_mille)
+
+
 def is_same_grade(one: str, other: str) -> bool:
     """Whether two names are one grade: 一级, 一级品 and LM46 are; what the list does not know is only what it is called."""
     if one == other:

@@ -1,10 +1,10 @@
 """Weighing stations: at a mine, or in the yard of a trader or plant; a seller finds those of its buyer."""
 
-from typing import Self
+from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, Field, model_validator
 from sqlalchemy import ColumnElement
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -41,6 +41,8 @@ class StationIn(Body):
     jurisdiction: JurisdictionCode
     mine_id: UuidText | None = None
     enterprise_id: UuidText | None = None
+    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def serves_one_place(self) -> Self:
@@ -51,6 +53,8 @@ class StationIn(Body):
                 "mine_id 与 enterprise_id 须且只须填写一项",
                 "give either mine_id or enterprise_id",
             )
+        if (self.latitude is None) != (self.longitude is None):
+            raise refused("place-is-half", "经度与纬度须同时填写", "give both latitude and longitude, or neither")
         return self
 
 
@@ -61,6 +65,8 @@ class StationOut(EntryOut):
     jurisdiction: str
     mine_id: UUID | None
     enterprise_id: UUID | None
+    latitude: float | None
+    longitude: float | None
 
 
 class StationsOut(BaseModel):

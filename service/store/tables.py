@@ -120,6 +120,8 @@ class StationRow(Entry, table=True):
     jurisdiction: str
     mine_id: UUID | None
     enterprise_id: UUID | None
+    latitude: float | None = None
+    longitude: float | None = None
 
 
 class LineRow(Entry, table=True):

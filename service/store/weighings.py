@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,12 +11,14 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from service.db import Connection
-from service.db import Record as DbRecord
+from service.db import Record as Row
+from service.domain.alerts import Flag
+from service.domain.ledger import AccountKey, AccountKind
 from service.domain.permissions import Actor
 from service.domain.policies import Policies
 from service.domain.tickets import Journey
 from service.domain.units import Kilograms
-from service.domain.weighings import Direction, Event, Record, Sequences, Source, Station, Status, Terms
+from service.domain.weighings import Direction, Line, Record, Said, Sequences, Source, Station, Status, Terms, Told
 from service.store import pledges
 from service.store.copying import (
     array_of,
@@ -34,33 +36,8 @@ from service.store.copying import (
 from service.store.sentences import sentences
 
 SQL = sentences("weighings")
-
-
-@dataclass(slots=True)
-class Told:
-    """A record that is kept, with what became of it."""
-
-    id: UUID
-    station_id: UUID
-    record_id: UUID
-    body_hash: bytes
-    status: Status
-    duplicate_of: UUID | None = None
-    problem: dict[str, Any] | None = None
-    flags: list[str] = field(default_factory=list)
-    movement_ids: list[UUID] = field(default_factory=list)
-    is_over: bool = False
-
-
-@dataclass(slots=True)
-class Line:
-    """A record on its way into the book."""
-
-    told: Told
-    record: Record
-    occurred_at: datetime
-    ticket_id: UUID | None
-    person_id: UUID
+SCANS = 5
+"""A chain of records of one event reaches no further than so many times what lies between two of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +64,21 @@ async def lock_stations(connection: Connection, station_ids: Collection[UUID]) -
         rows = await connection.fetch(SQL["lock_stations"], station_ids)
     return {
         row["id"]: (
-            Station(row["id"], row["jurisdiction"], row["mine_id"], row["enterprise_id"]),
-            Sequences([(span.lower, span.upper) for span in row["seen"]]),
+            Station(row["id"], row["jurisdiction"], row["mine_id"], row["enterprise_id"], _where(row)),
+            Sequences([(span.lower, span.upper) for span in row["seen"]], row["repeated"]),
         )
         for row in rows
     }
 
 
+def _where(row: Row) -> tuple[float, float] | None:
+    return None if row["latitude"] is None else (row["latitude"], row["longitude"])
+
+
 async def find_told(connection: Connection, keys: Sequence[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Told]:
     """Those of the records, by station and record id, that were told before."""
     rows = await connection.fetch(SQL["find_told"], array_of(key[0] for key in keys), array_of(key[1] for key in keys))
-    told = {
+    return {
         (row["station_id"], row["record_id"]): Told(
             row["id"],
             row["station_id"],
@@ -111,54 +92,108 @@ async def find_told(connection: Connection, keys: Sequence[tuple[UUID, UUID]]) -
         )
         for row in rows
     }
-    await mark_over(connection, told.values())
-    return told
 
 
-async def mark_over(connection: Connection, told: Collection[Told]) -> None:
-    """Note with each of the records whether it took kilograms beyond a quota: the legs say it, for ever."""
-    if movement_ids := [movement_id for one in told for movement_id in one.movement_ids]:
-        over = {row["movement"] for row in await connection.fetch(SQL["find_over"], movement_ids)}
-        for one in told:
-            one.is_over = not over.isdisjoint(one.movement_ids)
+async def find_over(connection: Connection, movement_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the movements that took kilograms beyond a quota: the legs say it, for ever."""
+    if not movement_ids:
+        return set()
+    return {row["movement"] for row in await connection.fetch(SQL["find_over"], list(movement_ids))}
 
 
-async def find_events(
+async def find_lines(
     connection: Connection, lines: Sequence[tuple[UUID, Record, UUID | None, datetime]], policies: Policies
-) -> list[tuple[tuple[UUID, Direction], Event, Told]]:
-    """What the stations told before about the same times and weights, oldest first, by station and direction."""
+) -> list[Line]:
+    """What was told before of the same tickets, and by the same stations of the same plates about the same time."""
     rows = await connection.fetch(
-        SQL["find_events"],
+        SQL["find_lines"],
         array_of(station_id for station_id, _, _, _ in lines),
         array_of(record.direction.value for _, record, _, _ in lines),
         [record.plate for _, record, _, _ in lines],
         array_of(ticket_id for _, _, ticket_id, _ in lines),
-        array_of(record.gross_kg for _, record, _, _ in lines),
         array_of(occurred_at for _, _, _, occurred_at in lines),
-        timedelta(seconds=policies.double_scan_seconds),
-        policies.double_scan_kg,
+        SCANS * timedelta(seconds=policies.double_scan_seconds),
     )
-    told = [
-        Told(
-            row["id"],
-            row["station_id"],
-            row["record_id"],
-            b"",
-            Status.ACCEPTED,
-            flags=row["flags"],
-            movement_ids=row["movement_ids"],
+    return [_line(row) for row in rows]
+
+
+async def find_lines_of(connection: Connection, ticket_ids: Collection[UUID]) -> list[Line]:
+    """All that was told of these tickets."""
+    return [_line(row) for row in await connection.fetch(SQL["find_lines_of"], list(ticket_ids))]
+
+
+def _line(row: Row) -> Line:
+    told = Told(
+        row["id"],
+        row["station_id"],
+        row["record_id"],
+        b"" if row["body_hash"] is None else row["body_hash"],
+        Status(row["status"]),
+        row["duplicate_of"],
+        None,
+        row["flags"],
+        row["movement_ids"],
+        row["version"],
+    )
+    record = Record(
+        row["record_id"],
+        row["sequence"],
+        row["ticket_text"],
+        Direction(row["direction"]),
+        row["plate"],
+        row["gross_kg"],
+        row["tare_kg"],
+        row["grade"],
+        row["weighed_at"],
+        row["manual"],
+        row["manual_reason"],
+        row["second_person"],
+        row["tare_source"],
+        row["axles"],
+        row["mgo_per_mille"],
+        row["reading"],
+        row["stable"],
+    )
+    return Line(told, record, row["occurred_at"], row["recorded_at"], row["ticket_id"], row["person_id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What still stands of a movement that was posted for a weighing."""
+
+    movement_id: UUID
+    source: int | AccountKey
+    target: int | AccountKey
+    kg: Kilograms
+
+
+async def find_flows(
+    connection: Connection, weighing_ids: Mapping[UUID, Sequence[UUID]]
+) -> tuple[dict[UUID, list[Flow]], dict[AccountKey, int]]:
+    """What still stands of each weighing's movements, in the order of record; and the ids of the accounts they join."""
+    owners: dict[UUID, UUID] = {}
+    for id_, movement_ids in weighing_ids.items():
+        for movement_id in movement_ids:
+            # What came back names the movements of the load that it was taken from, too: those stay the load's.
+            owners.setdefault(movement_id, id_)
+    flows: dict[UUID, list[Flow]] = {}
+    accounts: dict[AccountKey, int] = {}
+    for row in await connection.fetch(SQL["find_flows"], list(owners)):
+        flow = Flow(row["movement"], row["source"], row["target"], Kilograms(row["kg"]))
+        flows.setdefault(owners[row["movement"]], []).append(flow)
+    ends = {end for found in flows.values() for flow in found for end in (flow.source, flow.target)}
+    for row in await connection.fetch(SQL["find_accounts"], list(ends)):
+        key = AccountKey(
+            AccountKind(row["kind"]),
+            row["jurisdiction"],
+            row["owner_id"],
+            row["document_id"],
+            row["grade"],
+            row["year"],
+            row["earmark"],
         )
-        for row in rows
-    ]
-    await mark_over(connection, told)
-    return [
-        (
-            (row["station_id"], Direction(row["direction"])),
-            Event(row["record_id"], row["plate"], row["ticket_id"], row["gross_kg"], row["occurred_at"]),
-            one,
-        )
-        for row, one in zip(rows, told, strict=True)
-    ]
+        accounts[key] = row["id"]
+    return flows, accounts
 
 
 async def lock_terms(connection: Connection, contract_ids: Collection[UUID]) -> dict[UUID, Terms]:
@@ -195,30 +230,99 @@ async def find_sources(connection: Connection, loads: Collection[tuple[UUID, int
     }
 
 
-async def find_tares(connection: Connection, plates: Collection[str]) -> dict[str, list[tuple[datetime, int]]]:
-    """The last fresh tares of each plate, with their times."""
-    tares: dict[str, list[tuple[datetime, int]]] = {plate: [] for plate in plates}
-    for row in await connection.fetch(SQL["find_tares"], list(plates)):
-        tares[row["plate"]].append((row["occurred_at"], row["tare_kg"]))
-    return tares
+@dataclass(frozen=True, slots=True)
+class Tare:
+    """An empty weight that a scale has told of a plate, and where it was told."""
+
+    plate: str
+    weighing_id: UUID
+    station_id: UUID
+    record_id: UUID
+    occurred_at: datetime
+    tare_kg: int
+    gross_kg: int
+    is_fresh: bool
+    jurisdiction: str
+    enterprise_id: UUID
+    where: tuple[float, float] | None
 
 
-async def find_on_the_road(connection: Connection, plates: Collection[str]) -> dict[str, set[UUID]]:
-    """The tickets of each plate whose load is on the road."""
-    tickets: dict[str, set[UUID]] = {plate: set() for plate in plates}
-    for row in await connection.fetch(SQL["find_on_the_road"], list(plates)):
-        tickets[row["plate"]].add(row["id"])
-    return tickets
+@dataclass(frozen=True, slots=True)
+class Road:
+    """When a ticket's load was on the road, and whose it is."""
+
+    plate: str
+    ticket_id: UUID
+    number: str
+    seller_id: UUID
+    buyer_id: UUID
+    jurisdiction: str | None
+    out_at: datetime
+    ended_at: datetime | None
+
+    def is_on_the_road(self, at: datetime) -> bool:
+        """Whether it had not ended at a moment."""
+        return self.ended_at is None or self.ended_at > at
 
 
-async def find_shipments(
-    connection: Connection, ticket_ids: Collection[UUID]
-) -> dict[UUID, list[tuple[UUID, Kilograms]]]:
-    """The movements that each ticket's own load was made of, last first."""
-    shipments: dict[UUID, list[tuple[UUID, Kilograms]]] = {ticket_id: [] for ticket_id in ticket_ids}
-    for row in await connection.fetch(SQL["find_shipments"], list(ticket_ids)):
-        shipments[row["ticket_id"]].append((row["movement"], Kilograms(row["kg"])))
-    return shipments
+async def find_plates(
+    connection: Connection, since: Mapping[str, datetime], of_tickets: Collection[str], before: timedelta
+) -> tuple[list[Tare], list[Road]]:
+    """Of each plate the last fresh tares before a moment and all from then on; its loads that were on the road then."""
+    begin = min(since.values())
+    plates = list(since.keys() | set(of_tickets))
+    rows = await connection.fetch(
+        SQL["find_plates"], plates, array_of(since.get(plate, begin) for plate in plates), before
+    )
+    tares, roads = [], []
+    for row in rows:
+        if row["is_road"]:
+            roads.append(
+                Road(
+                    row["plate"],
+                    row["id"],
+                    row["number"],
+                    row["owner_id"],
+                    row["other_id"],
+                    row["jurisdiction"],
+                    row["begun_at"],
+                    row["ended_at"],
+                )
+            )
+        else:
+            tares.append(
+                Tare(
+                    row["plate"],
+                    row["id"],
+                    row["station_id"],
+                    row["other_id"],
+                    row["begun_at"],
+                    row["tare_kg"],
+                    row["gross_kg"],
+                    row["is_fresh"],
+                    row["jurisdiction"],
+                    row["owner_id"],
+                    _where(row),
+                )
+            )
+    return tares, roads
+
+
+async def find_readings(connection: Connection, readings: Collection[tuple[UUID, int]]) -> set[tuple[UUID, int]]:
+    """Those of the stations' indicator numbers that were told before (E17)."""
+    rows = await connection.fetch(
+        SQL["find_readings"], [station for station, _ in readings], [number for _, number in readings]
+    )
+    return {(row["station_id"], row["reading"]) for row in rows}
+
+
+async def still_said(connection: Connection, subjects: Collection[tuple[Flag, str, str]]) -> set[tuple[Flag, str, str]]:
+    """Those of the subjects of whose flag some record says still that it is so."""
+    said = set()
+    for flag, kind, subject_id in subjects:
+        if await connection.fetchval(SQL["still_said"], flag.value, kind, UUID(subject_id)):
+            said.add((flag, kind, subject_id))
+    return said
 
 
 async def write(
@@ -243,12 +347,53 @@ async def write(
         array_of(journey.in_at for journey in moved),
         array_of(journey.back_kg for journey in moved),
         array_of(journey.ended_at for journey in moved),
+        array_of(journey.back_at for journey in moved),
         array_of(contract.id for contract in terms),
         array_of(contract.shipped_kg for contract in terms),
         array_of(contract.received_kg for contract in terms),
         array_of(sequences),
         ["{" + ",".join(f"[{lo},{hi})" for lo, hi in book.ranges) + "}" for book in sequences.values()],
+        array_of(book.repeated for book in sequences.values()),
+        at,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What is said of a weighing from now on, and because of which other one; or why somebody says so."""
+
+    line: Line
+    said: Said
+    number: int
+    because_of: UUID | None
+    person_id: UUID
+    reason: str | None = None
+
+
+async def keep_versions(connection: Connection, versions: Sequence[Version], *, at: datetime) -> None:
+    """Keep what is said of weighings from now on (W04, W09)."""
+    if versions:
+        await connection.executemany(
+            SQL["keep_version"],
+            [
+                (
+                    one.line.told.id,
+                    one.number,
+                    one.line.record.gross_kg,
+                    one.line.record.tare_kg,
+                    one.line.record.net_kg,
+                    one.said.status.value,
+                    one.said.duplicate_of,
+                    list(one.said.flags),
+                    list(one.said.movement_ids),
+                    one.because_of,
+                    one.reason,
+                    one.person_id,
+                    at,
+                )
+                for one in versions
+            ],
+        )
 
 
 async def keep_signatures(connection: Connection, signed: Sequence[tuple[UUID, UUID, str]]) -> None:
@@ -284,6 +429,7 @@ _FIXED = struct.Struct(">h" + "i16s" * 3 + "i32s" + "iq" * 4 + "i?" + "iq" * 3 +
 
 def _row(line: Line, recorded_at: int) -> bytes:
     told, record = line.told, line.record
+    said = line.first or told
     fixed = _FIXED.pack(
         len(_COLUMNS), 16, told.id.bytes, 16, told.station_id.bytes, 16, told.record_id.bytes, 32, told.body_hash,
         8, record.sequence, 8, record.gross_kg, 8, record.tare_kg, 8, record.net_kg, 1, record.manual,
@@ -300,11 +446,11 @@ def _row(line: Line, recorded_at: int) -> bytes:
             text_field(record.manual_reason),
             text_field(record.second_person),
             text_field(record.tare_source),
-            text_field(told.status),
-            uuid_field(told.duplicate_of),
+            text_field(said.status),
+            uuid_field(said.duplicate_of),
             json_field(told.problem),
-            texts_field(told.flags),
-            uuids_field(told.movement_ids),
+            texts_field(said.flags),
+            uuids_field(said.movement_ids),
             _NO_EXTRAS
             if record.has_no_extras
             else b"".join(
@@ -328,7 +474,7 @@ async def list_weighings(
     status: str | None = None,
     after: UUID | None = None,
     limit: int = 50,
-) -> Sequence[DbRecord]:
+) -> Sequence[Row]:
     """What the scales said, newest first: of an office's area, of a firm's stations and tickets, of a station itself."""
     scope = (actor.reads_all, actor.area, actor.enterprise_id, actor.station_id)
     return await connection.fetch(SQL["list"], *scope, station, ticket, status, after, limit)

@@ -4,79 +4,88 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from statistics import median_low
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from service.actions.weighings.posting import GiveBack, Move
-from service.actions.weighings.sent import Answer, Sent
-from service.actions.weighings.watching import alerts_of
+from service.actions.weighings.plates import Plates
+from service.actions.weighings.posting import GiveBack, Move, Step
+from service.actions.weighings.retelling import can_be_retold, retell_event, retell_story
+from service.actions.weighings.sent import Answer, Sent, answer_again
+from service.actions.weighings.watching import Watch, alert_of
 from service.db import Connection
-from service.domain.alerts import Alert, Flag
+from service.domain.alerts import Flag
+from service.domain.ledger import AccountKey
 from service.domain.policies import Policies
 from service.domain.tickets import Journey, Ticket, TicketState
 from service.domain.units import Kilograms, shanghai_year
 from service.domain.weighings import (
+    RANKS,
     Circumstances,
     Direction,
-    Event,
     IdReused,
+    Line,
     Naming,
     Outcome,
     Record,
+    Said,
     Sequences,
     Source,
     Station,
     Status,
     Terms,
+    Told,
     fact_of,
+    firsts_of,
     impossible,
-    is_one_event,
     named_ticket,
+    told_together,
     weigh,
 )
 from service.store import ticket_acts, tickets, weighings
-from service.store.weighings import Line, Refused, Told
+from service.store.weighings import Flow, Refused, Version
 
-_TARES_KNOWN = 3
-"""From so many fresh tares on, a plate has a usual one."""
+Place = tuple[UUID, Direction, str | UUID]
 
 
 class Desk:
-    """All that a batch knows, kept up to date from record to record."""
+    """The books that lie open while a batch is judged: what one record changes the next one sees."""
 
     def __init__(self, at: datetime, policies: Policies) -> None:
-        self._at = at
-        self._policies = policies
+        self.at = at
+        self.policies = policies
         self._fresh: list[tuple[Sent, datetime]] = []
-        self._stations: dict[UUID, Station] = {}
+        self.stations: dict[UUID, Station] = {}
         self._books: dict[UUID, Sequences] = {}
         self._namings: dict[str, Naming | None] = {}
-        self._tickets: dict[UUID, Ticket] = {}
+        self.tickets: dict[UUID, Ticket] = {}
         self._ids_by_number: dict[str, UUID] = {}
-        self._journeys: dict[UUID, Journey] = {}
+        self.journeys: dict[UUID, Journey] = {}
         self._told: dict[tuple[UUID, UUID], Told] = {}
-        self._firsts: dict[UUID, Told] = {}
-        self._events: dict[tuple[UUID, Direction, str | UUID], list[tuple[Event, Told]]] = defaultdict(list)
-        self._terms: dict[UUID, Terms] = {}
-        self._sources: dict[tuple[UUID, int], Source] = {}
-        self._tares: dict[str, list[tuple[datetime, int]]] = {}
-        self._on_the_road: dict[str, set[UUID]] = {}
-        self._shipments: dict[UUID, list[tuple[UUID, Kilograms]]] = {}
+        self._lines: dict[tuple[UUID, UUID], Line] = {}
+        self._near: dict[Place, list[Line]] = defaultdict(list)
+        self.stories: dict[UUID, list[Line]] = defaultdict(list)
+        self.terms: dict[UUID, Terms] = {}
+        self._overshipped: set[UUID] = set()
+        self.sources: dict[tuple[UUID, int], Source] = {}
+        self.plates = Plates(policies)
+        self._readings: set[tuple[UUID, int]] = set()
         self._came_anew: dict[UUID, Kilograms] = {}
         self._write_offs: dict[UUID, list[tuple[UUID, Kilograms]]] = {}
-        self._changed_terms: set[UUID] = set()
-        self._gaps: set[UUID] = set()
+        self.flows: dict[UUID, list[Flow]] = {}
+        self.account_ids: dict[AccountKey, int] = {}
+        self.changed_terms: set[UUID] = set()
         self.lines: list[Line] = []
+        self.fresh_ids: set[UUID] = set()
+        self.versions: list[Version] = []
         self.moved: dict[UUID, Journey] = {}
-        self.steps: list[Move | GiveBack] = []
+        self.steps: list[Step] = []
         self.signed: dict[UUID, tuple[UUID, UUID, str]] = {}
         self.refused: list[Refused] = []
-        self.charged: list[tuple[Told, list[UUID]]] = []
-        self.alerts: list[Alert] = []
+        self.charged: set[UUID] = set()
+        self.posted: set[UUID] = set()
+        self.watch = Watch()
         self.overshipped: dict[int, set[UUID]] = defaultdict(set)
-        self._settled: list[tuple[Flag, str, str]] = []
         self.books_used: dict[UUID, Sequences] = {}
 
     async def lock(self, connection: Connection, sent: Sequence[Sent]) -> None:
@@ -84,20 +93,18 @@ class Desk:
         await weighings.steady(connection)
         locked = await weighings.lock_stations(connection, sorted({one.station_id for one in sent}))
         for station_id, (station, book) in locked.items():
-            self._stations[station_id], self._books[station_id] = station, book
-            if book.has_gap:
-                self._gaps.add(station_id)
+            self.stations[station_id], self._books[station_id] = station, book
         texts = {one.record.ticket for one in sent if one.record.ticket}
         self._namings = {text: named_ticket(text) for text in texts}
         for ticket, journey in await tickets.lock_named(connection, [n for n in self._namings.values() if n]):
-            self._tickets[ticket.id], self._journeys[ticket.id] = ticket, journey
+            self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
             self._ids_by_number[ticket.number] = ticket.id
         # After the tickets' locks, in a statement of its own: it sees what another process told while ours waited.
         self._told = await weighings.find_told(connection, list({one.key for one in sent}))
         self._fresh = [
             (one, one.record.weighed_at + one.offset)
             for one in sent
-            if one.refusal is None and one.key not in self._told and impossible(one.record, self._policies) is None
+            if one.refusal is None and one.key not in self._told and impossible(one.record, self.policies) is None
         ]
 
     async def read(self, connection: Connection) -> None:
@@ -105,29 +112,95 @@ class Desk:
         if not self._fresh:
             return
         named = [(one, at, self._ticket_of(one.record)) for one, at in self._fresh]
-        found = [(one.record, at, ticket) for one, at, ticket in named if ticket is not None]
-        events = [(one.station_id, one.record, ticket.id if ticket else None, at) for one, at, ticket in named]
-        for (station_id, direction), event, told in await weighings.find_events(connection, events, self._policies):
-            self._remember(station_id, direction, event, told)
-        self._terms = await weighings.lock_terms(
-            connection, sorted({contract_id for _, _, ticket in found for contract_id in ticket.contract_ids})
+        asked = [(one.station_id, one.record, ticket.id if ticket else None, at) for one, at, ticket in named]
+        known = await self._read_lines(connection, asked)
+        found = list({ticket.id: ticket for _, _, ticket in named if ticket is not None}.values())
+        found += [
+            self.tickets[id_] for id_ in self.stories.keys() - {ticket.id for ticket in found} if id_ in self.tickets
+        ]
+        self.terms = await weighings.lock_terms(
+            connection, sorted({contract_id for ticket in found for contract_id in ticket.contract_ids})
         )
-        self._sources = await weighings.find_sources(
-            connection,
-            {
-                (ticket.source_id, shanghai_year(at))
-                for record, at, ticket in found
-                if ticket.source_id and record.direction is Direction.OUT
-            },
+        self._overshipped = {id_ for id_, terms in self.terms.items() if terms.shipped_kg > terms.kg}
+        left = [(ticket, at) for one, at, ticket in named if one.record.direction is Direction.OUT]
+        left += [
+            (self.tickets.get(line.ticket_id), line.occurred_at)
+            for line in known
+            if line.ticket_id and line.record.direction is Direction.OUT
+        ]
+        self.sources = await weighings.find_sources(
+            connection, {(ticket.source_id, shanghai_year(at)) for ticket, at in left if ticket and ticket.source_id}
         )
-        self._tares = await weighings.find_tares(connection, {one.record.plate for one, _ in self._fresh})
-        if plates := {ticket.plate for record, _, ticket in found if record.direction is Direction.OUT}:
-            self._on_the_road = await weighings.find_on_the_road(connection, plates)
-        if returning := {ticket.id for record, _, ticket in found if record.direction is Direction.BACK}:
-            self._shipments = await weighings.find_shipments(connection, returning)
-            self._came_anew = await ticket_acts.find_came_anew(connection, returning)
-        if lost := {ticket.id for _, _, ticket in found if self._journeys[ticket.id].state is TicketState.LOST}:
+        if read := {(one.station_id, one.record.reading) for one, _ in self._fresh if one.record.reading is not None}:
+            self._readings = await weighings.find_readings(connection, read)
+        self.plates = Plates(self.policies, has_places=any(station.where for station in self.stations.values()))
+        since: dict[str, datetime] = {}
+        for one, at, _ in named:
+            since[one.record.plate] = min(at, since.get(one.record.plate, at))
+        await self.plates.read(connection, since, {ticket.plate for ticket in found})
+        if refused := {ticket.id for ticket in found if self.journeys[ticket.id].refused_kg}:
+            self._came_anew = await ticket_acts.find_came_anew(connection, refused)
+        if lost := {ticket.id for ticket in found if self.journeys[ticket.id].state is TicketState.LOST}:
             self._write_offs = await ticket_acts.find_write_offs(connection, lost)
+        if retold := self._retold(asked, known):
+            lines = {line.told.id: line.told.movement_ids for line in sorted(retold, key=lambda line: line.place)}
+            self.flows, self.account_ids = await weighings.find_flows(connection, lines)
+            missing = {line.told.station_id for line in retold} - self.stations.keys()
+            self.stations |= await tickets.find_stations(connection, missing)
+
+    async def _read_lines(
+        self, connection: Connection, asked: Sequence[tuple[UUID, Record, UUID | None, datetime]]
+    ) -> list[Line]:
+        """What was told before of the batch's tickets, and near its records in place and time.
+
+        A truck that was scanned with two tickets brings the other ticket in; that one is locked late, which may end in a
+        deadlock, and then the records are done one by one.
+        """
+        known = await weighings.find_lines(connection, asked, self.policies)
+        for line in known:
+            self._remember(line)
+        others = {line.ticket_id for line in known if line.ticket_id} - self.tickets.keys()
+        if others:
+            for ticket, journey in await tickets.lock_named(connection, [Naming(ticket_id=id_) for id_ in others]):
+                self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
+            seen = {line.told.id for line in known}
+            more = [line for line in await weighings.find_lines_of(connection, others) if line.told.id not in seen]
+            for line in more:
+                self._remember(line)
+            known += more
+        for story in self.stories.values():
+            story.sort(key=lambda line: line.place)
+        return known
+
+    def _retold(self, asked: Sequence[tuple[UUID, Record, UUID | None, datetime]], known: Sequence[Line]) -> list[Line]:
+        """Those of the known lines of which more may have to be said, or whose load comes back.
+
+        More is said where a new record stands before one of them in time, or the new ones are not in the order of time.
+        """
+        if not known:
+            return []
+        last = {id_: story[-1].place[:2] for id_, story in self.stories.items() if story}
+        again: set[UUID | None] = set()
+        earliest: dict[Place, datetime] = {}
+        for station_id, record, ticket_id, at in asked:
+            for key in (record.plate, ticket_id):
+                if key is not None:
+                    place = (station_id, record.direction, key)
+                    earliest[place] = min(at, earliest.get(place, at))
+            if ticket_id is not None:
+                when = (at, RANKS[record.direction])
+                if record.direction is Direction.BACK or when <= last.get(ticket_id, when[:0]):
+                    again.add(ticket_id)
+                last[ticket_id] = max(when, last.get(ticket_id, when))
+        scales = {
+            place[:2]
+            for place, at in earliest.items()
+            if any(line.occurred_at >= at for line in self._near.get(place, ()))
+        }
+        near = [line for line in known if (line.told.station_id, line.record.direction) in scales]
+        again |= {line.ticket_id for line in near if line.ticket_id is not None}
+        alone = {line.told.id for line in near}
+        return [line for line in known if line.ticket_id in again or line.told.id in alone]
 
     def judge(self, sent: Sent) -> Answer:
         """What becomes of one record."""
@@ -136,107 +209,127 @@ class Desk:
         refusal = sent.refusal or (IdReused() if known and known.body_hash != body_hash else None)
         if refusal is not None:
             self.refused.append(sent.refused_for(refusal))
-            return Answer(known or Told(sent.record.id, *sent.key, body_hash, Status.REFUSED), refusal=refusal)
+            return Answer(record.id, Said(Status.REFUSED, None, (), ()), refusal)
         if known is not None:
             self._sign(sent, known)
-            return Answer(known, first=self._firsts.get(known.id), is_repeated=True)
+            return answer_again(known, self._lines)
         told = Told(uuid7(), sent.station_id, record.id, body_hash, Status.ACCEPTED)
         self._told[sent.key] = told
+        self.fresh_ids.add(told.id)
         book = self.books_used[sent.station_id] = self._books[sent.station_id]
+        was_whole = book.is_whole
         is_broken = book.take(record.sequence)
-        if book.has_gap:
-            self._gaps.add(sent.station_id)
+        if book.is_whole and not was_whole:
+            self.watch.settle((Flag.SEQUENCE_GAP, "station", str(sent.station_id)))
         ticket = self._ticket_of(record)
-        line = Line(told, record, record.weighed_at + sent.offset, ticket.id if ticket else None, sent.person_id)
+        occurred_at = record.weighed_at + sent.offset
+        line = Line(told, record, occurred_at, self.at, ticket.id if ticket else None, sent.person_id)
         self.lines.append(line)
         self._sign(sent, told)
-        if refusal := impossible(record, self._policies):
+        if refusal := impossible(record, self.policies):
             told.status, told.problem = Status.REFUSED, {"code": refusal.code, "facts": refusal.facts}
-            return Answer(told)
-        if first := self._event_told(line):
-            told.status, told.duplicate_of = Status.DUPLICATE, first.record_id
-            self._firsts[told.id] = first
-            return Answer(told, first=first)
+            return Answer(record.id, told.said, refusal)
+        circumstances = self._circumstances(sent, line, ticket, is_broken)
+        return self._enter(line, circumstances)
 
-        self._weigh(sent, line, ticket, is_broken)
-        return Answer(told)
+    def _enter(self, line: Line, seen: Circumstances) -> Answer:
+        """Put a record in its place among all that were told, whichever came first (W04)."""
+        told = line.told
+        together = told_together(line, self._lines_near, self.policies)
+        firsts: dict[UUID, Line | None] = {told.id: None}
+        if len(together) > 1:
+            firsts = firsts_of(together, self.policies)
+        self._remember(line, is_first=firsts[told.id] is None)
+        changed = [other for other in together if other is not line and self._is_said_otherwise(other, firsts)]
+        if first := firsts[told.id]:
+            told.status, told.duplicate_of = Status.DUPLICATE, first.told.record_id
+        if changed:
+            retell_event(self, line, seen, changed, firsts)
+        elif first is None:
+            story = self.stories[line.ticket_id] if line.ticket_id else []
+            if story and story[-1] is not line and can_be_retold(self, line.ticket_id):
+                retell_story(self, line.ticket_id, line, seen)
+            else:
+                self._weigh(line, seen)
+        if first is None:
+            return Answer(told.record_id, told.said)
+        return Answer(told.record_id, replace(first.told.said, status=told.status, duplicate_of=told.duplicate_of))
 
-    def _sign(self, sent: Sent, told: Told) -> None:
-        if sent.jws is not None and sent.device_id is not None:
-            self.signed[told.id] = (told.id, sent.device_id, sent.jws)
+    def _is_said_otherwise(self, line: Line, firsts: dict[UUID, Line | None]) -> bool:
+        first = firsts[line.told.id]
+        return line.told.duplicate_of != (first.told.record_id if first else None)
+
+    def _weigh(self, line: Line, seen: Circumstances) -> None:
+        """What follows from a record that is the last of its ticket in time."""
+        ticket, told = seen.ticket, line.told
+        outcome = weigh(line.record, seen, self.policies)
+        told.flags = [flag.value for flag in outcome.flags]
+        if ticket is not None:
+            self._advance(ticket, outcome, line.occurred_at)
+        self._plan(line, ticket, outcome)
+        self.watch.open(
+            alert_of(flag, line, seen.station, ticket, beyond_kg=outcome.beyond_contract_kg) for flag in outcome.flags
+        )
+        if ticket is not None:
+            for flag in outcome.settled:
+                self.watch.settle((flag, "ticket", str(ticket.id)))
 
     @property
     def shipped(self) -> list[Terms]:
         """The contracts whose kilograms have changed."""
-        return [self._terms[contract_id] for contract_id in self._changed_terms]
+        return [self.terms[contract_id] for contract_id in self.changed_terms]
 
-    @property
-    def settled(self) -> list[tuple[Flag, str, str]]:
-        """The alerts that this batch has put right: gaps too, where the missing records have come."""
-        closed = [station_id for station_id in self._gaps if not self._books[station_id].has_gap]
-        return [*self._settled, *((Flag.SEQUENCE_GAP, "station", str(station_id)) for station_id in closed)]
+    def finish(self) -> None:
+        """Settle what the batch as a whole has put right: a contract that no longer ships too much (W08)."""
+        for terms in self.shipped:
+            if terms.id in self._overshipped and terms.shipped_kg <= terms.kg:
+                self.watch.settle((Flag.CONTRACT_OVERSHIPPED, "contract", str(terms.id)))
+
+    def _sign(self, sent: Sent, told: Told) -> None:
+        if sent.jws is not None and sent.device_id is not None:
+            self.signed[told.id] = (told.id, sent.device_id, sent.jws)
 
     def _ticket_of(self, record: Record) -> Ticket | None:
         naming = self._namings[record.ticket] if record.ticket else None
         if naming is None:
             return None
         ticket_id = naming.ticket_id or self._ids_by_number.get(naming.number or "")
-        ticket = self._tickets.get(ticket_id) if ticket_id else None
+        ticket = self.tickets.get(ticket_id) if ticket_id else None
         return ticket if ticket is not None and naming.fits(ticket) else None
 
-    def _remember(self, station_id: UUID, direction: Direction, event: Event, told: Told) -> None:
-        self._events[station_id, direction, event.plate].append((event, told))
-        if event.ticket_id is not None:
-            self._events[station_id, direction, event.ticket_id].append((event, told))
-
-    def _event_told(self, line: Line) -> Told | None:
-        """The first record that told of the same event; otherwise this one is the first."""
-        record, station_id = line.record, line.told.station_id
-        event = Event(record.id, record.plate, line.ticket_id, record.gross_kg, line.occurred_at)
-        known = self._events.get((station_id, record.direction, record.plate), [])
-        if line.ticket_id is not None:
-            known = [*known, *self._events.get((station_id, record.direction, line.ticket_id), [])]
-        same = [told for other, told in known if is_one_event(other, event, self._policies)]
-        if same:
-            return min(same, key=lambda told: told.id)
-        self._remember(station_id, record.direction, event, line.told)
-        return None
-
-    def _weigh(self, sent: Sent, line: Line, ticket: Ticket | None, is_broken: bool) -> None:
-        record, told, occurred_at = sent.record, line.told, line.occurred_at
-        station = self._stations[sent.station_id]
-        usual_tare_kg = self._usual_tare(record, occurred_at)
-        on_the_road = self._on_the_road.get(ticket.plate) if ticket else None
-        outcome = weigh(
-            record,
-            Circumstances(
-                told.id,
-                occurred_at,
-                self._at,
-                abs(sent.offset.total_seconds()) > self._policies.clock_skew_seconds
-                or (bool(sent.offset) and shanghai_year(occurred_at) != shanghai_year(record.weighed_at)),
-                is_broken,
-                station,
-                ticket,
-                self._journeys[ticket.id] if ticket else Journey(),
-                self._terms[ticket.contract_id] if ticket and ticket.contract_id else None,
-                self._sources.get((ticket.source_id, shanghai_year(occurred_at)))
-                if ticket and ticket.source_id
-                else None,
-                usual_tare_kg,
-                bool(on_the_road and ticket and on_the_road - {ticket.id}),
-                self._revoked_at(record, ticket),
-                self._came_anew.get(ticket.id, Kilograms(0)) if ticket else Kilograms(0),
-                self._terms[ticket.onward_contract_id] if ticket and ticket.onward_contract_id else None,
-            ),
-            self._policies,
+    def _circumstances(self, sent: Sent, line: Line, ticket: Ticket | None, is_broken: bool) -> Circumstances:
+        record, occurred_at = line.record, line.occurred_at
+        plain = self.circumstances_of(line, ticket)
+        plain.offset_is_large = abs(sent.offset.total_seconds()) > self.policies.clock_skew_seconds or (
+            bool(sent.offset) and shanghai_year(occurred_at) != shanghai_year(record.weighed_at)
         )
-        told.flags = [flag.value for flag in outcome.flags]
-        if ticket is not None:
-            self._advance(ticket, outcome, occurred_at)
-        self._plan(line, ticket, outcome)
-        if outcome.flags:
-            self.alerts += alerts_of(line, station, ticket, outcome, has_gap=self._books[station.id].has_gap)
+        plain.sequence_is_broken = is_broken
+        self.plates.note(line, plain, self.watch)
+        if record.reading is not None:
+            reading = (line.told.station_id, record.reading)
+            plain.reading_is_repeated = reading in self._readings
+            self._readings.add(reading)
+        plain.another_is_on_the_road = ticket is not None and self.plates.is_another_open(ticket, occurred_at)
+        plain.revoked_at = self._revoked_at(record, ticket)
+        return plain
+
+    def circumstances_of(self, line: Line, ticket: Ticket | None) -> Circumstances:
+        """What the rules ask about a line beside what its device and its plate say."""
+        year = shanghai_year(line.occurred_at)
+        return Circumstances(
+            line.told.id,
+            line.occurred_at,
+            line.recorded_at,
+            offset_is_large=False,
+            sequence_is_broken=False,
+            station=self.stations[line.told.station_id],
+            ticket=ticket,
+            journey=self.journeys[ticket.id] if ticket else Journey(),
+            terms=self.terms[ticket.contract_id] if ticket and ticket.contract_id else None,
+            source=self.sources.get((ticket.source_id, year)) if ticket and ticket.source_id else None,
+            came_anew_kg=self._came_anew.get(ticket.id, Kilograms(0)) if ticket else Kilograms(0),
+            onward_terms=self.terms[ticket.onward_contract_id] if ticket and ticket.onward_contract_id else None,
+        )
 
     def _revoked_at(self, record: Record, ticket: Ticket | None) -> datetime | None:
         """When the print that the record names was revoked, if another has replaced it (E37)."""
@@ -246,33 +339,50 @@ class Desk:
         scanned = ticket.find_print(naming.digits) if naming and naming.digits else None
         return scanned.revoked_at if scanned else None
 
-    def _usual_tare(self, record: Record, occurred_at: datetime) -> int | None:
-        known = self._tares[record.plate]
-        usual = median_low(tare_kg for _, tare_kg in known) if len(known) >= _TARES_KNOWN else None
-        if record.tare_source == "fresh":
-            self._tares[record.plate] = sorted([*known, (occurred_at, record.tare_kg)])[-5:]
-        return usual
+    def _remember(self, line: Line, *, is_first: bool | None = None) -> None:
+        record, station_id = line.record, line.told.station_id
+        self._lines[station_id, record.id] = line
+        self._near[station_id, record.direction, record.plate].append(line)
+        if line.ticket_id is None:
+            return
+        self._near[station_id, record.direction, line.ticket_id].append(line)
+        if is_first if is_first is not None else line.told.status is Status.ACCEPTED:
+            self.stories[line.ticket_id].append(line)
+            if is_first is not None:
+                self.stories[line.ticket_id].sort(key=lambda one: one.place)
+
+    def _lines_near(self, line: Line) -> list[Line]:
+        station_id, direction = line.told.station_id, line.record.direction
+        near = self._near.get((station_id, direction, line.record.plate), [])
+        if line.ticket_id is not None:
+            near = [*near, *self._near.get((station_id, direction, line.ticket_id), [])]
+        return near
 
     def _advance(self, ticket: Ticket, outcome: Outcome, occurred_at: datetime) -> None:
         """What the next record sees of the ticket, its plate and its contract."""
         if outcome.journey is not None:
-            self._journeys[ticket.id] = self.moved[ticket.id] = outcome.journey
-            on_the_road = self._on_the_road.setdefault(ticket.plate, set())
-            if outcome.journey.state is TicketState.OUT:
-                on_the_road.add(ticket.id)
-            else:
-                on_the_road.discard(ticket.id)
-        for contract_id in ticket.contract_ids if outcome.shipped_kg or outcome.received_kg else ():
-            terms = self._terms[contract_id]
-            self._terms[contract_id] = replace(
-                terms,
-                shipped_kg=Kilograms(terms.shipped_kg + outcome.shipped_kg),
-                received_kg=Kilograms(terms.received_kg + outcome.received_kg),
-            )
-            self._changed_terms.add(contract_id)
+            self.move(ticket, outcome.journey)
+        self.count(ticket, outcome.shipped_kg, outcome.received_kg)
         if ticket.mine_id and outcome.beyond_contract_kg:
             self.overshipped[shanghai_year(occurred_at)].add(ticket.mine_id)
-        self._settled += [(flag, "ticket", str(ticket.id)) for flag in outcome.settled]
+
+    def move(self, ticket: Ticket, journey: Journey) -> None:
+        """Bring a ticket to where the scales say that it stands."""
+        self.journeys[ticket.id] = self.moved[ticket.id] = journey
+        self.plates.note_journey(ticket, journey, self.stations.get(ticket.source_station_id), self.watch)
+
+    def count(self, ticket: Ticket, shipped_kg: int, received_kg: int) -> None:
+        """Have the ticket's contracts count more, or less."""
+        for contract_id in ticket.contract_ids if shipped_kg or received_kg else ():
+            terms = self.terms[contract_id]
+            self.terms[contract_id] = replace(
+                terms,
+                shipped_kg=Kilograms(terms.shipped_kg + shipped_kg),
+                received_kg=Kilograms(terms.received_kg + received_kg),
+            )
+            self.changed_terms.add(contract_id)
+            if self.terms[contract_id].shipped_kg > terms.kg:
+                self._overshipped.add(contract_id)
 
     def _plan(self, line: Line, ticket: Ticket | None, outcome: Outcome) -> None:
         """The steps that the ledger takes for a record."""
@@ -284,24 +394,31 @@ class Desk:
             for movement_id, kg in self._write_offs.pop(ticket.id, []):
                 told.movement_ids.append(movement_id)
                 self.steps.append(GiveBack(movement_id, kg, occurred_at, fact))
-        left_kg = outcome.give_back_kg
-        if ticket is not None and left_kg:
-            for movement_id, kg in self._shipments[ticket.id]:
-                if taken := Kilograms(min(kg, left_kg)):
-                    told.movement_ids.append(movement_id)
-                    self.steps.append(GiveBack(movement_id, taken, occurred_at, fact))
-                    left_kg = Kilograms(left_kg - taken)
-        own: list[tuple[UUID, Kilograms]] = []
-        charged = []
+        if ticket is not None and outcome.give_back_kg:
+            self._give_back(line, ticket, outcome.give_back_kg, fact)
         for leg in outcome.legs:
-            movement_id = uuid7()
-            told.movement_ids.append(movement_id)
-            self.steps.append(Move(movement_id, told.id, leg, occurred_at, fact))
-            if ticket is not None and leg.target == ticket.account:
-                own.insert(0, (movement_id, leg.kg))
-            if leg.draws_on_quota:
-                charged.append(movement_id)
-        if charged:
-            self.charged.append((told, charged))
-        if ticket is not None and ticket.id in self._shipments and own:
-            self._shipments[ticket.id] = own
+            move = Move(uuid7(), told.id, leg, occurred_at, fact)
+            told.movement_ids.append(move.movement_id)
+            self.post(line, move)
+
+    def post(self, line: Line, move: Move) -> None:
+        """Have the ledger post a leg of a line's."""
+        self.steps.append(move)
+        self.posted.add(move.movement_id)
+        flow = Flow(move.movement_id, move.leg.source, move.leg.target, move.leg.kg)
+        self.flows.setdefault(line.told.id, []).append(flow)
+        if move.leg.draws_on_quota:
+            self.charged.add(move.movement_id)
+
+    def _give_back(self, line: Line, ticket: Ticket, left_kg: int, fact: bytes) -> None:
+        """What the source's scale weighs back in is taken off what filled the load, last first (W10)."""
+        for filling in reversed(self.stories[ticket.id]):
+            flows = self.flows.get(filling.told.id, [])
+            for place, flow in reversed(list(enumerate(flows))):
+                taken = Kilograms(min(flow.kg, left_kg))
+                if flow.target != ticket.account or not taken:
+                    continue
+                line.told.movement_ids.append(flow.movement_id)
+                self.steps.append(GiveBack(flow.movement_id, taken, line.occurred_at, fact))
+                flows[place] = replace(flow, kg=Kilograms(flow.kg - taken))
+                left_kg -= taken

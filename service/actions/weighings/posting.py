@@ -11,7 +11,7 @@ from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.units import Kilograms
 from service.domain.weighings import Leg
 from service.store.accounts import open_accounts
-from service.store.ledger import Posted, Signer, append, give_back
+from service.store.ledger import Posted, Signer, append, claw_back, give_back, replace_movement, void
 from service.store.lots import open_lots
 
 
@@ -26,6 +26,16 @@ class GiveBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Strike:
+    """A movement that another record, or a correction, has shown not to have been: so many of its kilograms, or all."""
+
+    movement_id: UUID
+    kg: Kilograms | None
+    occurred_at: datetime
+    fact: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
     """A leg of a record's, before its accounts are known."""
 
@@ -34,10 +44,14 @@ class Move:
     leg: Leg
     occurred_at: datetime
     fact: bytes
+    in_place_of: UUID | None = None  # a movement whose places it takes (W09)
+
+
+Step = Move | GiveBack | Strike
 
 
 async def post_steps(
-    connection: Connection, steps: Sequence[Move | GiveBack], *, at: datetime, sign: Signer
+    connection: Connection, steps: Sequence[Step], *, at: datetime, sign: Signer
 ) -> dict[UUID, Kilograms]:
     """Post the steps in order, and report the overdraws that they open and close; what lay beyond, by movement."""
     keys = {account for step in steps if isinstance(step, Move) for account in (step.leg.source, step.leg.target)}
@@ -65,20 +79,25 @@ async def post_steps(
                 accounts[account] if isinstance(account, AccountKey) else account
                 for account in (step.leg.source, step.leg.target)
             )
-            waiting.append(
-                Movement(step.movement_id, step.act, source, target, step.leg.kg, step.occurred_at, step.fact)
-            )
-        else:
+            movement = Movement(step.movement_id, step.act, source, target, step.leg.kg, step.occurred_at, step.fact)
+            if step.in_place_of is None:
+                waiting.append(movement)
+                continue
             await flush()
+            await keep(await replace_movement(connection, step.in_place_of, movement, at=at, sign=sign))
+            continue
+        await flush()
+        occurred_at, fact = step.occurred_at, step.fact
+        if isinstance(step, GiveBack):
             posted = await give_back(
-                connection,
-                step.movement_id,
-                step.kg,
-                occurred_at=step.occurred_at,
-                fact=step.fact,
-                at=at,
-                sign=sign,
+                connection, step.movement_id, step.kg, occurred_at=occurred_at, fact=fact, at=at, sign=sign
             )
-            await keep(posted)
+        elif step.kg is None:
+            posted = await void(connection, [step.movement_id], occurred_at=occurred_at, fact=fact, at=at, sign=sign)
+        else:
+            posted = await claw_back(
+                connection, step.movement_id, step.kg, occurred_at=occurred_at, fact=fact, at=at, sign=sign
+            )
+        await keep(posted)
     await flush()
     return over_kg

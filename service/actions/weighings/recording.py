@@ -9,7 +9,7 @@ from service.actions.weighings.posting import post_steps
 from service.actions.weighings.sent import Sent, Weighed
 from service.db import Connection
 from service.domain.policies import DEFAULTS, Policies
-from service.store import alerts, weighings
+from service.store import weighings
 from service.store.ledger import Signer
 
 
@@ -29,16 +29,17 @@ async def weigh_all(
     await desk.read(connection)
 
     answers = [desk.judge(one) for one in sent]
+    desk.finish()
 
     await weighings.write(connection, desk.lines, desk.moved, desk.shipped, desk.books_used, at=at)
+    await weighings.keep_versions(connection, desk.versions, at=at)
     await weighings.keep_signatures(connection, list(desk.signed.values()))
     await weighings.keep_refused(connection, desk.refused, at=at)
     over_kg = await post_steps(connection, desk.steps, at=at, sign=sign)
-    for told, movement_ids in desk.charged:
-        told.is_over = any(over_kg.get(movement_id) for movement_id in movement_ids)
-    # Opened first: what one record of the batch told amiss another may have put right.
-    await alerts.open_alerts(connection, desk.alerts, at=at)
-    await alerts.settle_alerts(connection, desk.settled, at=at)
+    over = {movement_id for movement_id in desk.charged if over_kg.get(movement_id)}
+    named = {movement_id for answer in answers for movement_id in answer.said.movement_ids}
+    over |= await weighings.find_over(connection, named - desk.posted)
+    await desk.watch.tell(connection, at=at)
     for year, mines in desk.overshipped.items():
         await watch_commitments(connection, mines, year, policies, at=at)
-    return [answer() for answer in answers]
+    return [answer(over) for answer in answers]

@@ -1,7 +1,7 @@
 """What stations send, and what they hear about it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,8 +9,8 @@ import orjson
 
 from service.domain.alerts import Flag
 from service.domain.refusals import Refusal
-from service.domain.weighings import ImpossibleWeight, Record, Status
-from service.store.weighings import Refused, Told
+from service.domain.weighings import ImpossibleWeight, Line, Record, Said, Status, Told
+from service.store.weighings import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +49,35 @@ class Weighed:
     refusal: Refusal | None = None
 
 
+@dataclass(slots=True)
 class Answer:
-    """What is said about a record once the posting is done."""
+    """What is said about a record once the posting is done: as it was when the record came."""
 
-    __slots__ = ("_first", "_is_repeated", "_refusal", "_told")
+    record_id: UUID
+    said: Said
+    refusal: Refusal | None = None
 
-    def __init__(
-        self, told: Told, *, first: Told | None = None, is_repeated: bool = False, refusal: Refusal | None = None
-    ) -> None:
-        self._told = told
-        self._first = first or told
-        self._is_repeated = is_repeated
-        self._refusal = refusal
+    def __call__(self, over: Set[UUID]) -> Weighed:
+        """The answer, with the movements that took kilograms beyond a quota known."""
+        said = self.said
+        if self.refusal is not None:
+            return Weighed(self.record_id, Status.REFUSED, flags=said.flags, refusal=self.refusal)
+        flags = [*said.flags, Flag.QUOTA_OVERDRAWN] if not over.isdisjoint(said.movement_ids) else said.flags
+        return Weighed(self.record_id, said.status, said.movement_ids, flags, said.duplicate_of)
 
-    def __call__(self) -> Weighed:
-        told, first = self._told, self._first
-        if self._refusal is not None:
-            return Weighed(told.record_id, Status.REFUSED, refusal=self._refusal)
-        if told.problem is not None:
-            return Weighed(
-                told.record_id, Status.REFUSED, flags=told.flags, refusal=ImpossibleWeight(**told.problem["facts"])
-            )
-        status, duplicate_of = told.status, told.duplicate_of
-        if self._is_repeated and status is Status.ACCEPTED:
-            status, duplicate_of = Status.DUPLICATE, told.record_id
-        flags = [*first.flags, Flag.QUOTA_OVERDRAWN] if first.is_over else first.flags
-        return Weighed(told.record_id, status, first.movement_ids, flags, duplicate_of)
+
+def answer_again(told: Told, lines: Mapping[tuple[UUID, UUID], Line]) -> Answer:
+    """The answer to a record that was told before, as it stands now: of one that tells an event again, the first's."""
+    if told.problem is not None:
+        return Answer(told.record_id, told.said, ImpossibleWeight(**told.problem["facts"]))
+    said = told.said
+    if line := lines.get((told.station_id, told.record_id)):
+        said = line.told.said
+        first = lines.get((told.station_id, said.duplicate_of)) if said.duplicate_of else None
+        if first is not None:
+            said = replace(first.told.said, status=said.status, duplicate_of=said.duplicate_of)
+        elif said.duplicate_of is not None and said.duplicate_of == told.duplicate_of:
+            said = replace(said, flags=tuple(told.flags), movement_ids=tuple(told.movement_ids))
+    if said.status in (Status.ACCEPTED, Status.VOID):
+        said = replace(said, status=Status.DUPLICATE, duplicate_of=told.record_id)
+    return Answer(told.record_id, said)

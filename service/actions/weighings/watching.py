@@ -1,47 +1,75 @@
-"""What somebody should look at, and what each alert is about."""
+"""What somebody should look at: the alerts that a batch opens, and those that it puts right."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
+from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.domain.tickets import Ticket
-from service.domain.weighings import Outcome, Station
-from service.store.weighings import Line, Told
+from service.domain.weighings import Line, Station
+from service.store import alerts, weighings
 
+Subject = tuple[Flag, str, str]
 
-def alerts_of(
-    line: Line, station: Station, ticket: Ticket | None, outcome: Outcome, *, has_gap: bool
-) -> Iterable[Alert]:
-    """The alerts that a weighing raises, one for each of its flags."""
-    told, record = line.told, line.record
-    parties = (ticket.seller_id, ticket.buyer_id) if ticket else (station.enterprise_id,)
-    facts: dict[str, object] = {
-        "weighing": told.id,
-        "station": station.id,
-        "plate": record.plate,
-        "kg": record.net_kg,
-    }
-    if ticket is not None:
-        facts["ticket"] = ticket.number
-    for flag in outcome.flags:
-        kind, subject_id = _subject(flag, told, station, ticket, has_gap=has_gap)
-        beyond = {"over_kg": outcome.beyond_contract_kg} if flag is Flag.CONTRACT_OVERSHIPPED else {}
-        yield Alert(flag, kind, str(subject_id), station.jurisdiction, parties, line.occurred_at, {**facts, **beyond})
-
-
-_OF_THE_WEIGHING = frozenset({Flag.OVERWEIGHT, Flag.TARE_DRIFT})
+_OF_THE_STATION = frozenset({Flag.CLOCK_SKEW, Flag.SEQUENCE_GAP, Flag.READING_REPEATED})
+_OF_THE_WEIGHING = frozenset({Flag.OVERWEIGHT, Flag.TARE_DRIFT, Flag.TARE_STALE, Flag.TOO_FAST, Flag.READING_UNSTABLE})
 _OF_THE_CONTRACT = frozenset({Flag.CONTRACT_OVERSHIPPED, Flag.CONTRACT_EXPIRED, Flag.FILING_OVERDUE})
 _OF_THE_MINE = frozenset({Flag.QUOTA_FROZEN, Flag.SELLER_WITHOUT_QUOTA})
 
 
-def _subject(flag: Flag, told: Told, station: Station, ticket: Ticket | None, *, has_gap: bool) -> tuple[str, UUID]:
+class Watch:
+    """Alerts in the order in which records have opened and settled them: the last word on a subject counts."""
+
+    def __init__(self) -> None:
+        self._opened: list[Alert] = []
+        self._settled: dict[Subject, bool] = {}
+        self._doubtful: set[Subject] = set()
+
+    def open(self, found: Iterable[Alert]) -> None:
+        """Have these looked at."""
+        for alert in found:
+            self._opened.append(alert)
+            self._settled.pop(alert.subject, None)
+
+    def settle(self, subject: Subject) -> None:
+        """What this told of has been put right."""
+        self._settled[subject] = True
+
+    def doubt(self, subject: Subject) -> None:
+        """A record no longer says this; another may."""
+        self._doubtful.add(subject)
+
+    async def tell(self, connection: Connection, *, at: datetime) -> None:
+        """Open and settle. Opened first: what one record of the batch told amiss another may have put right."""
+        await alerts.open_alerts(connection, self._opened, at=at)
+        if doubtful := self._doubtful - {alert.subject for alert in self._opened}:
+            said = await weighings.still_said(connection, doubtful)
+            self._settled |= dict.fromkeys(doubtful - said, True)
+        await alerts.settle_alerts(connection, list(self._settled), at=at)
+
+
+def alert_of(flag: Flag, line: Line, station: Station, ticket: Ticket | None, *, beyond_kg: int | None = None) -> Alert:
+    """The alert that a weighing raises by one of its flags."""
+    told, record = line.told, line.record
+    facts: dict[str, object] = {"weighing": told.id, "station": station.id, "plate": record.plate, "kg": record.net_kg}
+    if ticket is not None:
+        facts["ticket"] = ticket.number
+    if flag is Flag.CONTRACT_OVERSHIPPED and beyond_kg is not None:
+        facts["over_kg"] = beyond_kg
+    _, kind, subject_id = subject_of(flag, told.id, station.id, ticket)
+    parties = (ticket.seller_id, ticket.buyer_id) if ticket else (station.enterprise_id,)
+    return Alert(flag, kind, subject_id, station.jurisdiction, parties, line.occurred_at, facts)
+
+
+def subject_of(flag: Flag, weighing_id: UUID, station_id: UUID, ticket: Ticket | None) -> Subject:
     """What an alert is about, so that one trouble is one alert whichever record tells of it."""
-    if flag is Flag.CLOCK_SKEW or (flag is Flag.SEQUENCE_GAP and has_gap):
-        return ("station", station.id)
-    if ticket is None or flag in _OF_THE_WEIGHING or flag is Flag.SEQUENCE_GAP:
-        return ("weighing", told.id)
+    if flag in _OF_THE_STATION:
+        return (flag, "station", str(station_id))
+    if ticket is None or flag in _OF_THE_WEIGHING:
+        return (flag, "weighing", str(weighing_id))
     if flag in _OF_THE_CONTRACT and ticket.contract_id:
-        return ("contract", ticket.contract_id)
+        return (flag, "contract", str(ticket.contract_id))
     if flag in _OF_THE_MINE and ticket.mine_id:
-        return ("mine", ticket.mine_id)
-    return ("ticket", ticket.id)
+        return (flag, "mine", str(ticket.mine_id))
+    return (flag, "ticket", str(ticket.id))

@@ -133,11 +133,35 @@ class Policies:
     gross_limit_kg: Kilograms = value(
         Kilograms(49_000), "W05", "车货总重上限，超过即标记", "gross over which a load is flagged", Counts.EVENT
     )
+    gross_limit_2_axles_kg: Kilograms = value(
+        Kilograms(18_000), "W05", "二轴车总重限值", "gross limit of two axles (GB 1589)", Counts.EVENT
+    )
+    gross_limit_3_axles_kg: Kilograms = value(
+        Kilograms(27_000), "W05", "三轴车总重限值", "gross limit of three axles (GB 1589)", Counts.EVENT
+    )
+    gross_limit_4_axles_kg: Kilograms = value(
+        Kilograms(36_000), "W05", "四轴车总重限值", "gross limit of four axles (GB 1589)", Counts.EVENT
+    )
+    gross_limit_5_axles_kg: Kilograms = value(
+        Kilograms(43_000), "W05", "五轴车总重限值", "gross limit of five axles (GB 1589)", Counts.EVENT
+    )
+    payload_limit_kg: Kilograms = value(
+        Kilograms(40_000), "W05", "单车净重限值", "payload over which a load is flagged", Counts.EVENT
+    )
     gross_impossible_kg: Kilograms = value(
         Kilograms(100_000), "W05", "不可能的总重，超过即拒收", "gross over which a record is refused"
     )
     tare_drift_share: Fraction = value(
         Fraction(10, 100), "W05", "皮重偏离常值的允许比例", "how far a tare may drift", Counts.EVENT
+    )
+    stored_tare_days: int = value(
+        30, "W05", "预存皮重有效天数", "days after a fresh tare that a stored one is good", Counts.EVENT
+    )
+    fastest_kmh: int = value(
+        100, "W05", "两站之间最快车速（公里/小时，直线距离）", "fastest drive between stations, in km/h", Counts.EVENT
+    )
+    mgo_tolerance_per_mille: int = value(
+        5, "W05", "氧化镁含量超出品级的允许千分点", "how far an analysis may lie outside its grade", Counts.EVENT
     )
     double_scan_seconds: int = value(
         60, "W06", "视为同一次过磅的秒数", "seconds within which it is one event", at_most=3600
@@ -168,6 +192,16 @@ class Policies:
     history: History | None = field(default=None, repr=False, compare=False)
     day: date = field(default=date.min, repr=False, compare=False)
     scope: str = field(default="", repr=False, compare=False)
+
+    def gross_limit(self, axles: int | None) -> Kilograms:
+        """The legal gross weight of a truck with so many axles; six and more, or not told, have the widest limit."""
+        by_axles = {
+            2: self.gross_limit_2_axles_kg,
+            3: self.gross_limit_3_axles_kg,
+            4: self.gross_limit_4_axles_kg,
+            5: self.gross_limit_5_axles_kg,
+        }
+        return by_axles.get(axles or 0, self.gross_limit_kg)
 
     def on(self, day: date) -> "Policies":
         """The values that were in force on another day."""

@@ -21,27 +21,34 @@ from service.domain.weighings.records import (
     impossible,
 )
 from service.domain.weighings.sequences import Sequences
+from service.domain.weighings.told import RANKS, Line, Said, Told, firsts_of, told_together
 
 __all__ = [
+    "RANKS",
     "Circumstances",
     "Direction",
     "Event",
     "IdReused",
     "ImpossibleWeight",
     "Leg",
+    "Line",
     "Naming",
     "Outcome",
     "Record",
+    "Said",
     "Sequences",
     "Source",
     "Station",
     "Status",
     "Terms",
+    "Told",
     "fact_of",
+    "firsts_of",
     "impossible",
     "is_one_event",
     "legs_of_the_arrival",
     "legs_of_the_gap",
     "named_ticket",
+    "told_together",
     "weigh",
 ]

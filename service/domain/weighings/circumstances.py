@@ -18,6 +18,7 @@ class Station:
     jurisdiction: str
     mine_id: UUID | None
     enterprise_id: UUID  # of the mine, or whose yard it is
+    where: tuple[float, float] | None = None  # latitude and longitude
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,9 @@ class Circumstances:
     terms: Terms | None = None
     source: Source | None = None  # of the ticket's mine
     usual_tare_kg: int | None = None
+    tare_is_stale: bool = False  # stored, and the plate's last fresh one is long ago (E15)
+    is_too_fast: bool = False  # the plate was at another station sooner than it can drive (E40)
+    reading_is_repeated: bool = False  # the indicator's number was told before (E17)
     another_is_on_the_road: bool = False  # another ticket of this plate
     revoked_at: datetime | None = None  # when the print that was scanned was replaced because it was lost (E37)
     came_anew_kg: Kilograms = Kilograms(0)  # of what was refused: it had left the lot, and came as a new movement

@@ -27,6 +27,7 @@ class Status(StrEnum):
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
     REFUSED = "refused"
+    VOID = "void"  # somebody has taken it back (W09)
 
 
 class ImpossibleWeight(Refusal):

@@ -1,7 +1,7 @@
 """What looks wrong about a weighing: at the scale, on the ticket, under the contract."""
 
 from service.domain.alerts import Flag
-from service.domain.grades import is_same_grade
+from service.domain.grades import fits_analysis, is_same_grade
 from service.domain.policies import Policies
 from service.domain.tickets import Ticket
 from service.domain.units import Kilograms, shanghai_day
@@ -10,22 +10,30 @@ from service.domain.weighings.records import Direction, Record
 
 
 def flags_of_the_scale(record: Record, seen: Circumstances, policies: Policies) -> list[Flag]:
-    """The device's clock and sequence (W04), and a weight that this vehicle should not have (W05)."""
+    """The device's clock and sequence (W04), its indicator (E17), and what this vehicle can hardly do or weigh (W05)."""
     flags = []
     ahead_seconds = (seen.occurred_at - seen.recorded_at).total_seconds()
     if seen.offset_is_large or ahead_seconds > policies.clock_skew_seconds:
         flags.append(Flag.CLOCK_SKEW)
     if seen.sequence_is_broken:
         flags.append(Flag.SEQUENCE_GAP)
-    if record.gross_kg > policies.gross_limit_kg:
+    if record.gross_kg > policies.gross_limit(record.axles) or record.net_kg > policies.payload_limit_kg:
         flags.append(Flag.OVERWEIGHT)
     usual = seen.usual_tare_kg
     if usual is not None and abs(record.tare_kg - usual) > usual * policies.tare_drift_share:
         flags.append(Flag.TARE_DRIFT)
+    if seen.tare_is_stale:
+        flags.append(Flag.TARE_STALE)
+    if seen.is_too_fast:
+        flags.append(Flag.TOO_FAST)
+    if record.stable is False and not record.manual:
+        flags.append(Flag.READING_UNSTABLE)
+    if seen.reading_is_repeated:
+        flags.append(Flag.READING_REPEATED)
     return flags
 
 
-def flags_of_the_ticket(record: Record, ticket: Ticket, seen: Circumstances) -> list[Flag]:
+def flags_of_the_ticket(record: Record, ticket: Ticket, seen: Circumstances, policies: Policies) -> list[Flag]:
     """Another station, plate, grade or time than the ticket says (W06, E46)."""
     flags = []
     named = ticket.destination_station_id if record.direction is Direction.IN else ticket.source_station_id
@@ -33,11 +41,17 @@ def flags_of_the_ticket(record: Record, ticket: Ticket, seen: Circumstances) -> 
         flags.append(Flag.WRONG_STATION)
     if record.plate != ticket.plate:
         flags.append(Flag.PLATE_MISMATCH)
-    if record.grade is not None and not is_same_grade(record.grade, ticket.grade):
+    is_other = record.grade is not None and not is_same_grade(record.grade, ticket.grade)
+    if is_other or not _fits_analysis(record, ticket, policies):
         flags.append(Flag.GRADE_MISMATCH)
     if not ticket.is_in_time(seen.occurred_at):
         flags.append(Flag.TICKET_EXPIRED)
     return flags
+
+
+def _fits_analysis(record: Record, ticket: Ticket, policies: Policies) -> bool:
+    mgo_per_mille = record.mgo_per_mille
+    return mgo_per_mille is None or fits_analysis(ticket.grade, mgo_per_mille, policies.mgo_tolerance_per_mille)
 
 
 def flags_of_the_contract(terms: Terms, beyond_kg: Kilograms, seen: Circumstances) -> list[Flag]:

@@ -9,6 +9,7 @@ from service.routes.pages import (
     codes,
     contracts,
     deadlines,
+    devices,
     filing,
     lots,
     mines,
@@ -24,7 +25,8 @@ from service.routes.pages.rendering import STATIC
 
 YEAR_SECONDS = 365 * 24 * 3600
 SLICES = (
-    sessions, overview, mines, filing, contracts, ticket_deeds, tickets, lots, deadlines, policies, alerts, codes, station,
+    sessions, overview, mines, filing, contracts, ticket_deeds, tickets, lots, deadlines, policies, alerts, devices, codes,
+    station,
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 SELECT
     b.station_id AS id, s.jurisdiction, s.mine_id,
     coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id,
-    b.seen
+    b.seen, b.repeated, s.latitude, s.longitude
 FROM station_book AS b
 INNER JOIN station AS s ON s.id = b.station_id
 LEFT JOIN mine AS m ON m.id = s.mine_id
@@ -19,41 +19,100 @@ ON CONFLICT DO NOTHING
 
 -- name: find_told
 -- Locks nothing; leans on a_station_names_a_record_once. Under the stations' locks: nobody tells one of these meanwhile.
--- A record that repeats another's event answers with that one's movements and flags.
+-- A record that repeats another's event answers with that one's movements and flags; of each, what was said last.
 SELECT
-    w.id, w.station_id, w.record_id, w.body_hash, w.status, w.duplicate_of, w.problem,
-    CASE
-        WHEN w.duplicate_of IS NULL THEN w.flags
-        ELSE (SELECT flags FROM weighing AS f WHERE f.station_id = w.station_id AND f.record_id = w.duplicate_of)
-    END AS flags,
-    CASE
-        WHEN w.duplicate_of IS NULL THEN w.movement_ids
-        ELSE (SELECT movement_ids FROM weighing AS f WHERE f.station_id = w.station_id AND f.record_id = w.duplicate_of)
-    END AS movement_ids
+    w.id, w.station_id, w.record_id, w.body_hash, s.status, s.duplicate_of, w.problem,
+    CASE WHEN f.id IS NULL THEN s.flags ELSE coalesce(fv.flags, f.flags) END AS flags,
+    CASE WHEN f.id IS NULL THEN s.movement_ids ELSE coalesce(fv.movement_ids, f.movement_ids) END AS movement_ids
 FROM unnest($1::text::uuid[], $2::text::uuid[]) AS sent (station_id, record_id)
 INNER JOIN weighing AS w ON w.station_id = sent.station_id AND w.record_id = sent.record_id
+CROSS JOIN LATERAL (
+    SELECT * FROM (
+        SELECT version, status, duplicate_of, flags, movement_ids FROM weighing_version WHERE weighing_id = w.id
+        UNION ALL
+        SELECT 1, w.status, w.duplicate_of, w.flags, w.movement_ids
+    ) AS v
+    ORDER BY version DESC LIMIT 1
+) AS s
+LEFT JOIN weighing AS f ON f.station_id = w.station_id AND f.record_id = s.duplicate_of
+LEFT JOIN LATERAL (
+    SELECT flags, movement_ids FROM weighing_version WHERE weighing_id = f.id ORDER BY version DESC LIMIT 1
+) AS fv ON TRUE
 
--- name: find_events
--- Locks nothing; leans on weighing_by_plate and weighing_by_ticket. What the stations told before of the same plate or ticket, of
--- about the same weight and time, oldest first. By the station's index it would read all that a busy scale tells in a minute.
+-- name: find_lines
+-- Locks nothing; leans on weighing_by_plate and weighing_by_ticket. What was told of the same tickets, and at the same scale of the same
+-- plate about the same time. By the station's index it would read all that a busy scale tells in a minute.
 SELECT DISTINCT ON (w.id)
-    w.id, w.station_id, w.record_id, w.direction, w.ticket_id, w.plate, w.gross_kg, w.occurred_at, w.flags, w.movement_ids
-FROM unnest(
-    $1::text::uuid[], $2::text::text[], $3::text[], $4::text::uuid[], $5::text::bigint[], $6::text::timestamptz[]
-) AS sent (station_id, direction, plate, ticket_id, gross_kg, occurred_at)
+    w.id, w.station_id, w.record_id, w.body_hash, w.sequence, w.direction, w.ticket_id, w.ticket_text, w.plate,
+    coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg, w.grade, w.manual,
+    w.manual_reason, w.second_person, w.tare_source, w.weighed_at, w.occurred_at, w.recorded_at, w.person_id, w.axles,
+    w.mgo_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
+    CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of,
+    coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids) AS movement_ids,
+    coalesce(v.version, 1) AS version
+FROM unnest($1::text::uuid[], $2::text::text[], $3::text[], $4::text::uuid[], $5::text::timestamptz[])
+    AS sent (station_id, direction, plate, ticket_id, occurred_at)
 CROSS JOIN LATERAL (
     SELECT * FROM weighing
-    WHERE plate = sent.plate AND occurred_at BETWEEN sent.occurred_at - $7::interval AND sent.occurred_at + $7::interval
+    WHERE
+        plate = sent.plate AND station_id = sent.station_id AND direction = sent.direction
+        AND occurred_at BETWEEN sent.occurred_at - $6::interval AND sent.occurred_at + $6::interval
     UNION ALL
     SELECT * FROM weighing WHERE ticket_id = sent.ticket_id
 ) AS w
-WHERE
-    w.station_id = sent.station_id
-    AND w.direction = sent.direction
-    AND w.status = 'accepted'
-    AND w.occurred_at BETWEEN sent.occurred_at - $7::interval AND sent.occurred_at + $7::interval
-    AND w.gross_kg BETWEEN sent.gross_kg - $8::bigint AND sent.gross_kg + $8::bigint
+LEFT JOIN LATERAL (
+    SELECT * FROM weighing_version WHERE weighing_id = w.id ORDER BY version DESC LIMIT 1
+) AS v ON TRUE
+WHERE w.status <> 'refused' AND v.status IS DISTINCT FROM 'void'
 ORDER BY w.id
+
+-- name: find_lines_of
+-- Locks nothing; leans on weighing_by_ticket. All that was told of tickets.
+SELECT
+    w.id, w.station_id, w.record_id, w.body_hash, w.sequence, w.direction, w.ticket_id, w.ticket_text, w.plate,
+    coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg, w.grade, w.manual,
+    w.manual_reason, w.second_person, w.tare_source, w.weighed_at, w.occurred_at, w.recorded_at, w.person_id, w.axles,
+    w.mgo_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
+    CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of,
+    coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids) AS movement_ids,
+    coalesce(v.version, 1) AS version
+FROM weighing AS w
+LEFT JOIN LATERAL (
+    SELECT * FROM weighing_version WHERE weighing_id = w.id ORDER BY version DESC LIMIT 1
+) AS v ON TRUE
+WHERE w.ticket_id = ANY($1) AND w.status <> 'refused' AND v.status IS DISTINCT FROM 'void'
+ORDER BY w.id
+
+-- name: find_flows
+-- Locks nothing: under the locks of the tickets. What still stands of movements; leans on leg_by_movement and hole_by_place.
+SELECT l.movement, l.source, l.target, sum(l.target_kg - cut.kg)::bigint AS kg
+FROM leg AS l
+CROSS JOIN LATERAL (
+    SELECT
+        coalesce((
+            SELECT sum(upper(span) - lower(span))
+            FROM unnest(range_agg(int8range(greatest(h.lo, l.target_lo), least(h.hi, l.target_lo + l.target_kg)))) AS span
+        ), 0)::bigint AS kg
+    FROM hole AS h
+    WHERE
+        h.account = l.target AND h.side = 'in' AND h.seq > l.seq AND h.lo < l.target_lo + l.target_kg AND h.hi > l.target_lo
+) AS cut
+WHERE l.movement = ANY($1)
+GROUP BY l.movement, l.source, l.target
+HAVING sum(l.target_kg - cut.kg) > 0
+ORDER BY min(l.seq)
+
+-- name: find_accounts
+-- Locks nothing; leans on the primary key.
+SELECT id, kind::text, jurisdiction, owner_id, document_id, grade, year, earmark FROM account WHERE id = ANY($1)
+
+-- name: keep_version
+-- Locks nothing: under the lock of the weighing's ticket or station.
+INSERT INTO weighing_version (
+    weighing_id, version, gross_kg, tare_kg, net_kg, status, duplicate_of, flags, movement_ids, because_of, reason, person_id,
+    recorded_at
+)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 
 -- name: find_over
 -- Locks nothing; leans on leg_by_movement. Those of the movements that took kilograms beyond a quota.
@@ -100,29 +159,58 @@ SELECT
 FROM unnest($1::uuid[], $2::integer[]) AS y (source_id, year)
 INNER JOIN stock AS s ON s.id = y.source_id
 
--- name: find_tares
--- Locks nothing; leans on weighing_by_plate. The last fresh tares of each plate, newest first.
-SELECT p.plate, w.tare_kg, w.occurred_at
-FROM unnest($1::text[]) AS p (plate)
+-- name: find_plates
+-- Locks nothing; leans on weighing_by_plate and ticket_out_by_plate. Of each plate ($1) the last fresh tares before a moment ($2) and all
+-- weighings from then on; then its loads that were on the road at that moment or left after it.
+SELECT
+    FALSE AS is_road, p.plate, w.id, w.station_id, w.record_id AS other_id, w.occurred_at AS begun_at, NULL::timestamptz AS ended_at,
+    NULL AS number, w.tare_kg, w.gross_kg, w.tare_source = 'fresh' AS is_fresh, s.jurisdiction,
+    coalesce(s.enterprise_id, m.enterprise_id) AS owner_id, s.latitude, s.longitude
+FROM unnest($1::text[], $2::text::timestamptz[]) AS p (plate, since)
 CROSS JOIN LATERAL (
-    SELECT tare_kg, occurred_at FROM weighing
-    WHERE plate = p.plate AND status = 'accepted' AND tare_source = 'fresh'
-    ORDER BY occurred_at DESC LIMIT 5
+    SELECT * FROM weighing
+    WHERE plate = p.plate AND occurred_at >= p.since - $3::interval AND status <> 'refused'
+    UNION ALL
+    (
+        SELECT * FROM weighing
+        WHERE
+            plate = p.plate AND occurred_at < p.since - $3::interval AND status <> 'refused' AND tare_source = 'fresh'
+        ORDER BY occurred_at DESC LIMIT 7
+    )
 ) AS w
+INNER JOIN station AS s ON s.id = w.station_id
+LEFT JOIN mine AS m ON m.id = s.mine_id
+UNION ALL
+SELECT
+    TRUE, p.plate, t.id, t.source_station_id, t.buyer_id, t.out_at, coalesce(t.in_at, t.back_at, t.ended_at), t.number, NULL, NULL, NULL,
+    s.jurisdiction, t.seller_id, NULL, NULL
+FROM unnest($1::text[], $2::text::timestamptz[]) AS p (plate, since)
+CROSS JOIN LATERAL (
+    SELECT * FROM ticket WHERE plate = p.plate AND out_at >= p.since - interval '7 days'
+    UNION ALL
+    SELECT * FROM ticket WHERE plate = p.plate AND state = 'out' AND out_at < p.since - interval '7 days'
+) AS t
+INNER JOIN station AS s ON s.id = t.source_station_id
 
--- name: find_on_the_road
--- Locks nothing; leans on ticket_on_the_road.
-SELECT id, plate FROM ticket WHERE plate = ANY($1) AND state = 'out'
+-- name: find_readings
+-- Locks nothing; leans on weighing_by_reading.
+SELECT DISTINCT w.station_id, w.reading
+FROM unnest($1::uuid[], $2::bigint[]) AS r (station_id, reading)
+INNER JOIN weighing AS w ON w.station_id = r.station_id AND w.reading = r.reading
 
--- name: find_shipments
--- Locks nothing; leans on weighing_by_ticket and leg_by_movement. What each ticket's own load was made of, last part first.
-SELECT w.ticket_id, l.movement, sum(l.target_kg)::bigint AS kg
-FROM weighing AS w
-INNER JOIN leg AS l ON l.movement = ANY(w.movement_ids)
-INNER JOIN ticket AS t ON t.id = w.ticket_id AND l.target = t.account
-WHERE w.ticket_id = ANY($1) AND w.direction = 'out' AND w.status = 'accepted'
-GROUP BY w.ticket_id, l.movement
-ORDER BY max(l.seq) DESC
+-- name: still_said
+-- Locks nothing; leans on ticket_by_contract and weighing_by_ticket. Whether a record says a flag of its contract, mine or station now.
+SELECT EXISTS (
+    SELECT
+    FROM weighing AS w
+    LEFT JOIN ticket AS t ON t.id = w.ticket_id
+    LEFT JOIN LATERAL (
+        SELECT status, flags FROM weighing_version WHERE weighing_id = w.id ORDER BY version DESC LIMIT 1
+    ) AS v ON TRUE
+    WHERE
+        $1::text = ANY(coalesce(v.flags, w.flags)) AND v.status IS DISTINCT FROM 'void'
+        AND CASE $2::text WHEN 'contract' THEN t.contract_id WHEN 'mine' THEN t.mine_id ELSE w.station_id END = $3
+)
 
 -- name: steady
 -- Has the sentences of this transaction planned once per connection and always by index: planning them anew for each batch takes
@@ -137,24 +225,24 @@ WITH moved AS (
     UPDATE ticket
     SET
         state = j.state, out_kg = j.out_kg, out_at = j.out_at, in_kg = j.in_kg, in_at = j.in_at, back_kg = j.back_kg,
-        ended_at = j.ended_at
+        ended_at = j.ended_at, back_at = j.back_at
     FROM unnest(
         $1::text::uuid[], $2::text::text[], $3::text::bigint[], $4::text::timestamptz[], $5::text::bigint[],
-        $6::text::timestamptz[], $7::text::bigint[], $8::text::timestamptz[]
-    ) AS j (id, state, out_kg, out_at, in_kg, in_at, back_kg, ended_at)
+        $6::text::timestamptz[], $7::text::bigint[], $8::text::timestamptz[], $9::text::timestamptz[]
+    ) AS j (id, state, out_kg, out_at, in_kg, in_at, back_kg, ended_at, back_at)
     WHERE ticket.id = j.id
 ),
 
 shipped AS (
     UPDATE contract
     SET shipped_kg = c.shipped_kg, received_kg = c.received_kg
-    FROM unnest($9::text::uuid[], $10::text::bigint[], $11::text::bigint[]) AS c (id, shipped_kg, received_kg)
+    FROM unnest($10::text::uuid[], $11::text::bigint[], $12::text::bigint[]) AS c (id, shipped_kg, received_kg)
     WHERE contract.id = c.id
 )
 
 UPDATE station_book
-SET seen = b.seen::int8multirange
-FROM unnest($12::text::uuid[], $13::text[]) AS b (station_id, seen)
+SET seen = b.seen::int8multirange, repeated = b.repeated, told_at = $16
+FROM unnest($13::text::uuid[], $14::text[], $15::text::bigint[]) AS b (station_id, seen, repeated)
 WHERE station_book.station_id = b.station_id
 
 -- name: keep_signatures

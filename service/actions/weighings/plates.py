@@ -1,0 +1,191 @@
+"""What is known of each plate: its tares, and when its loads were on the road; the same in whatever order it is told."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import asin, cos, radians, sin, sqrt
+from statistics import median_low
+from uuid import UUID
+
+from service.actions.weighings.watching import Watch
+from service.db import Connection
+from service.domain.alerts import Alert, Flag
+from service.domain.policies import Policies
+from service.domain.tickets import OPEN_STATES, Journey, Ticket
+from service.domain.weighings import Circumstances, Line, Station
+from service.store import weighings
+from service.store.weighings import Road, Tare
+
+_TARES_KNOWN = 3
+"""From so many fresh tares on, a plate has a usual one."""
+_TARES_ASKED = 5
+_FAR = timedelta(hours=6)
+"""Whoever was elsewhere longer ago can have driven from anywhere in the province."""
+_EARTH_KM = 6_371.0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Place:
+    at: datetime
+    station_id: UUID
+    record_id: UUID
+
+
+class Plates:
+    """The plates of a batch."""
+
+    def __init__(self, policies: Policies, *, has_places: bool = False) -> None:
+        self._policies = policies
+        self._before = _FAR if has_places else timedelta()
+        self._tares: dict[str, list[tuple[_Place, Tare]]] = defaultdict(list)
+        self._roads: dict[str, dict[UUID, Road]] = defaultdict(dict)
+
+    async def read(self, connection: Connection, since: Mapping[str, datetime], of_tickets: Collection[str]) -> None:
+        """The tares before and after the earliest new record of each plate; the loads that were on the road from then on."""
+        tares, roads = await weighings.find_plates(connection, since, of_tickets, self._before)
+        for tare in tares:
+            self._tares[tare.plate].append((_Place(tare.occurred_at, tare.station_id, tare.record_id), tare))
+        for known in self._tares.values():
+            known.sort(key=lambda one: one[0])
+        for road in roads:
+            self._roads[road.plate][road.ticket_id] = road
+
+    def note(self, line: Line, seen: Circumstances, watch: Watch) -> None:
+        """Know where a plate was, and its tare, from now on: for this record, and for later ones that were told before."""
+        record, station = line.record, seen.station
+        place = _Place(line.occurred_at, line.told.station_id, record.id)
+        tare = Tare(
+            record.plate,
+            line.told.id,
+            station.id,
+            record.id,
+            line.occurred_at,
+            record.tare_kg,
+            record.gross_kg,
+            record.tare_source == "fresh",
+            station.jurisdiction,
+            station.enterprise_id,
+            station.where,
+        )
+        known = self._tares[record.plate]
+        start = bisect_left(known, place, key=lambda one: one[0])
+        later = known[start:]
+        before = [self._flags(where, one) for where, one in later]
+        known.insert(start, (place, tare))
+        for (where, one), had in zip(later, before, strict=True):
+            has = self._flags(where, one)
+            watch.open(_alert(flag, one) for flag in has - had)
+            for flag in had - has:
+                watch.settle((flag, "weighing", str(one.weighing_id)))
+        seen.usual_tare_kg = self._usual(record.plate, place)
+        flags = self._flags(place, tare)
+        watch.open(_alert(flag, tare) for flag in flags)
+        seen.tare_is_stale, seen.is_too_fast = Flag.TARE_STALE in flags, Flag.TOO_FAST in flags
+
+    def _flags(self, place: _Place, tare: Tare) -> set[Flag]:
+        """What looks wrong about a record, by what its plate did before it."""
+        usual = self._usual(tare.plate, place)
+        flags = set()
+        if usual is not None and abs(tare.tare_kg - usual) > usual * self._policies.tare_drift_share:
+            flags.add(Flag.TARE_DRIFT)
+        before = self._tares[tare.plate][: bisect_left(self._tares[tare.plate], place, key=lambda one: one[0])]
+        fresh_at = next((one.occurred_at for _, one in reversed(before) if one.is_fresh), None)
+        longest = timedelta(days=self._policies.stored_tare_days)
+        if not tare.is_fresh and fresh_at is not None and tare.occurred_at - fresh_at > longest:
+            flags.add(Flag.TARE_STALE)
+        if any(self._is_too_fast(one, tare) for _, one in before):
+            flags.add(Flag.TOO_FAST)
+        return flags
+
+    def _is_too_fast(self, first: Tare, second: Tare) -> bool:
+        took = second.occurred_at - first.occurred_at
+        if first.station_id == second.station_id or took > _FAR or first.where is None or second.where is None:
+            return False
+        return _km(first.where, second.where) > self._policies.fastest_kmh * took / timedelta(hours=1)
+
+    def _usual(self, plate: str, place: _Place) -> int | None:
+        """The middle one of the plate's last fresh tares before a record, once there are enough (W05)."""
+        known = self._tares[plate]
+        start = bisect_left(known, place, key=lambda one: one[0])
+        fresh = [tare.tare_kg for _, tare in reversed(known[:start]) if tare.is_fresh][:_TARES_ASKED]
+        return median_low(fresh) if len(fresh) >= _TARES_KNOWN else None
+
+    def is_another_open(self, ticket: Ticket, at: datetime) -> bool:
+        """Whether another load of the ticket's plate is on the road at a moment (W05)."""
+        return any(
+            (road.out_at, road.ticket_id) < (at, ticket.id) and road.is_on_the_road(at)
+            for road in self._roads[ticket.plate].values()
+            if road.ticket_id != ticket.id
+        )
+
+    def note_journey(self, ticket: Ticket, journey: Journey, station: Station | None, watch: Watch) -> None:
+        """Know when a ticket's load was on the road from now on; what another was flagged for may be explained by it."""
+        roads = self._roads[ticket.plate]
+        before = _together(roads)
+        known = roads.pop(ticket.id, None)
+        jurisdiction = known.jurisdiction if known else station.jurisdiction if station else None
+        if journey.out_at is not None:
+            ended_at = journey.in_at or journey.back_at
+            if ended_at is None and journey.state not in OPEN_STATES:
+                ended_at = journey.ended_at
+            roads[ticket.id] = Road(
+                ticket.plate,
+                ticket.id,
+                ticket.number,
+                ticket.seller_id,
+                ticket.buyer_id,
+                jurisdiction,
+                journey.out_at,
+                ended_at,
+            )
+        if len(roads) < 2 and not before:
+            return
+        after = _together(roads)
+        for ticket_id in after - before:
+            watch.open(_road_alert(roads[ticket_id]))
+        for ticket_id in before - after:
+            watch.settle((Flag.TWO_OPEN_TICKETS, "ticket", str(ticket_id)))
+
+
+def _together(roads: Mapping[UUID, Road]) -> set[UUID]:
+    """The tickets whose load left while another of the plate was on the road."""
+    if len(roads) < 2:
+        return set()
+    return {
+        road.ticket_id
+        for road in roads.values()
+        if any(
+            (other.out_at, other.ticket_id) < (road.out_at, road.ticket_id) and other.is_on_the_road(road.out_at)
+            for other in roads.values()
+            if other is not road
+        )
+    }
+
+
+def _km(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """As the crow flies."""
+    (north, east), (to_north, to_east) = (tuple(map(radians, where)) for where in (one, other))
+    half = sin((to_north - north) / 2) ** 2 + cos(north) * cos(to_north) * sin((to_east - east) / 2) ** 2
+    return 2 * _EARTH_KM * asin(sqrt(half))
+
+
+def _alert(flag: Flag, tare: Tare) -> Alert:
+    facts = {
+        "weighing": tare.weighing_id,
+        "station": tare.station_id,
+        "plate": tare.plate,
+        "kg": tare.gross_kg - tare.tare_kg,
+    }
+    return Alert(
+        flag, "weighing", str(tare.weighing_id), tare.jurisdiction, (tare.enterprise_id,), tare.occurred_at, facts
+    )
+
+
+def _road_alert(road: Road) -> list[Alert]:
+    if road.jurisdiction is None:
+        return []
+    facts = {"ticket": road.number, "plate": road.plate}
+    parties = (road.seller_id, road.buyer_id)
+    return [Alert(Flag.TWO_OPEN_TICKETS, "ticket", str(road.ticket_id), road.jurisdiction, parties, road.out_at, facts)]

@@ -1,0 +1,135 @@
+"""A day at many scales, told in any order: what the offices would see of it in the end (W04)."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from service.actions.weighings import Sent, weigh_all
+from service.db import Connection
+from service.domain.weighings import Direction, Record
+
+SEEN = {
+    "tickets": "SELECT number, state, out_kg, out_at, in_kg, in_at, back_kg, back_at FROM ticket ORDER BY number",
+    "contracts": "SELECT id, shipped_kg, received_kg FROM contract ORDER BY id",
+    "books": "SELECT station_id, seen::text, repeated FROM station_book ORDER BY station_id",
+    "totals": """
+        SELECT
+            a.kind::text, a.owner_id, a.grade, a.year, t.number,
+            sum((SELECT coalesce(sum(target_kg), 0) FROM leg WHERE target = a.id) - (
+                SELECT coalesce(sum(hi - lo), 0) FROM hole WHERE account = a.id AND side = 'in' AND kind = 'cut'
+            )) AS came,
+            sum((SELECT coalesce(sum(source_kg), 0) FROM leg WHERE source = a.id) - (
+                SELECT coalesce(sum(hi - lo), 0) FROM hole WHERE account = a.id AND side = 'out' AND kind = 'cut'
+            )) AS went
+        FROM account AS a
+        LEFT JOIN ticket AS t ON t.account = a.id
+        GROUP BY 1, 2, 3, 4, 5
+        HAVING count(*) > 0
+        ORDER BY 1, 2, 3, 4, 5
+    """,
+    "flags": """
+        SELECT a.code, a.subject_kind, coalesce(w.station_id || '/' || w.record_id, a.subject_id) AS subject
+        FROM alert AS a
+        LEFT JOIN weighing AS w ON a.subject_kind = 'weighing' AND w.id = a.subject_id::uuid
+        WHERE a.settled_at IS NULL
+        ORDER BY 1, 2, 3
+    """,
+    "said": """
+        SELECT w.station_id, w.record_id, coalesce(v.status, w.status) AS status,
+            CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of
+        FROM weighing AS w
+        LEFT JOIN LATERAL (
+            SELECT * FROM weighing_version WHERE weighing_id = w.id ORDER BY version DESC LIMIT 1
+        ) AS v ON TRUE
+        ORDER BY 1, 2
+    """,
+}
+
+
+async def end_of(
+    connection: Connection, batches: Sequence[Sequence[Sent]], *, at: datetime, sign: Any
+) -> dict[str, Any]:
+    """What there is to see after these batches; nothing of it stays."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        for batch in batches:
+            await weigh_all(connection, batch, at=at, sign=sign)
+        end = {name: [tuple(row.values()) for row in await connection.fetch(ask)] for name, ask in SEEN.items()}
+        end["totals"] = [row for row in end["totals"] if row[-2:] != (0, 0)]
+        return end
+    finally:
+        await transaction.rollback()
+
+
+def day(
+    rng: random.Random,
+    tickets: Sequence[tuple[str, str]],
+    scales: Sequence[tuple[UUID, UUID]],
+    count: int,
+    *,
+    at: datetime,
+) -> list[Sent]:
+    """What scales tell of a day, each by a clock of its own: lawful journeys, and all that goes wrong with them."""
+    wrong = {station: timedelta(seconds=rng.randrange(-3_600, 3_600)) for station, _ in scales}
+    numbers = dict.fromkeys((station for station, _ in scales), 0)
+    told: list[Sent] = []
+
+    def tell(
+        scale: tuple[UUID, UUID], direction: Direction, ticket: tuple[str, str] | None, net_kg: int, when: datetime
+    ) -> None:
+        station, person = scale
+        numbers[station] += rng.choice([1] * 30 + [2, 0])
+        plate = ticket[1] if ticket and rng.random() < 0.97 else f"辽C{rng.randrange(20):05}"
+        tare_kg = rng.choice([15_000] * 8 + [15_100, 18_000])
+        record = Record(
+            UUID(int=rng.getrandbits(128)), numbers[station], ticket and ticket[0], direction, plate, tare_kg + net_kg, tare_kg,
+            None, when + wrong[station], False, None, None, rng.choice(["fresh", "fresh", "stored"]),
+        )  # fmt: skip
+        told.append(Sent(station, person, -wrong[station], record))
+        if rng.random() < 0.08:
+            again = replace(
+                record,
+                id=UUID(int=rng.getrandbits(128)),
+                sequence=numbers[station] + 1,
+                gross_kg=record.gross_kg + rng.randrange(-20, 21),
+                weighed_at=record.weighed_at + timedelta(seconds=rng.randrange(1, 90)),
+            )
+            numbers[station] += 1
+            told.append(Sent(station, person, -wrong[station], again))
+
+    while len(told) < count:
+        ticket = rng.choice(tickets) if rng.random() < 0.95 else None
+        out_kg = rng.randrange(20_000, 36_000)
+        left = at - timedelta(minutes=rng.randrange(90, 1_400), seconds=rng.randrange(60))
+        came = left + timedelta(minutes=rng.randrange(20, 80))
+        if rng.random() < 0.92:
+            tell(rng.choice(scales), Direction.OUT, ticket, out_kg, left)
+        if rng.random() < 0.8:
+            tell(rng.choice(scales), Direction.IN, ticket, out_kg - rng.choice([0, 40, 120, 700, -60]), came)
+        if rng.random() < 0.12:
+            tell(
+                rng.choice(scales),
+                Direction.BACK,
+                ticket,
+                out_kg - rng.choice([0, 30, 9_000]),
+                came + timedelta(minutes=7),
+            )
+        if rng.random() < 0.02:
+            tell(rng.choice(scales), Direction.OUT, ticket, -5, left)
+    return told[:count]
+
+
+def told_anyhow(rng: random.Random, told: Sequence[Sent], *, repeats: int) -> list[list[Sent]]:
+    """The same records in any order, some told again, cut anywhere."""
+    sent = [*told, *(rng.choice(told) for _ in range(repeats))]
+    rng.shuffle(sent)
+    batches = []
+    while sent:
+        size = rng.choice([1, 1, 2, 5, 20, 60, 400])
+        batches.append(sent[:size])
+        sent = sent[size:]
+    return batches
