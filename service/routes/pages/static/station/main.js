@@ -431,7 +431,7 @@ async function showInside() {
 async function showDevice() {
   element("device-name").textContent = device.facts.name;
   element("device-print").textContent = await device.fingerprint();
-  element("device-state").textContent = { asked: "等待批准", approved: "已批准", revoked: "已撤销" }[device.facts.state];
+  element("device-state").textContent = { asked: "等待核准", approved: "已核准", revoked: "已吊销" }[device.facts.state];
   element("app-version").textContent = VERSION;
 }
 
