@@ -1,6 +1,7 @@
 -- Tickets that wait, are reprinted, redirected, split or passed on; the list of revoked codes; who watches a plate.
 
 -- Two columns more for each print but the first: none of them is written when a ticket is issued the usual way.
+-- squawk-ignore ban-drop-not-null
 ALTER TABLE ticket
     ALTER COLUMN code DROP NOT NULL,                    -- a ticket that waits for an officer has no code yet
     ADD COLUMN reissue smallint NOT NULL DEFAULT 0,     -- which print stands in code
@@ -16,13 +17,15 @@ ALTER TABLE ticket
 -- The second byte of the code, a number of 960 bits.
 UPDATE ticket SET key_id = mod(div(code::numeric, power(2::numeric, 944)), 256);
 
+-- squawk-ignore ban-drop-constraint
 ALTER TABLE ticket DROP CONSTRAINT a_ticket_has_a_state;
 ALTER TABLE ticket
     ADD CONSTRAINT a_ticket_has_a_state CHECK (
         state IN ('held', 'issued', 'out', 'delivered', 'returned', 'cancelled', 'expired', 'lost')
     ) NOT VALID,
-    ADD CONSTRAINT children_fit_their_parent CHECK (split_kg >= 0 AND closed_kg >= 0 AND split_kg + closed_kg <= coalesce(out_kg, 0))
-    NOT VALID;
+    ADD CONSTRAINT children_fit_their_parent CHECK (
+        split_kg >= 0 AND closed_kg >= 0 AND split_kg + closed_kg <= coalesce(out_kg, 0)
+    ) NOT VALID;
 CREATE INDEX ticket_by_parent ON ticket (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX ticket_by_onward_contract ON ticket (onward_contract_id, id) WHERE onward_contract_id IS NOT NULL;
 CREATE INDEX ticket_by_key ON ticket (key_id, valid_until);
@@ -46,8 +49,16 @@ CREATE TABLE revocation_list (
     version bigint NOT NULL
 );
 INSERT INTO ticket_revocation (version, ticket_id, number, prints_below, reason, revoked_at, expires_at)
-SELECT row_number() OVER (ORDER BY ended_at, id), id, number, 256, 'cancelled', ended_at, valid_until
-FROM ticket WHERE state = 'cancelled';
+SELECT
+    row_number() OVER (ORDER BY ended_at, id),
+    id,
+    number,
+    256,
+    'cancelled',
+    ended_at,
+    valid_until
+FROM ticket
+WHERE state = 'cancelled';
 INSERT INTO revocation_list (version) SELECT count(*) FROM ticket_revocation;
 
 -- What firms and offices did to a ticket after it was issued; those that moved kilograms name their movements.
@@ -63,7 +74,8 @@ CREATE TABLE ticket_act (
     person_id uuid NOT NULL,
     CONSTRAINT a_ticket_act_has_a_kind CHECK (
         kind IN (
-            'released', 'turned-down', 'cancelled', 'lost', 'written-off', 'reissued', 'extended', 'redirected', 'split', 'closed', 'refused'
+            'released', 'turned-down', 'cancelled', 'lost', 'written-off', 'reissued', 'extended', 'redirected', 'split',
+            'closed', 'refused', 'apportioned'
         )
     )
 );

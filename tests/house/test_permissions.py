@@ -27,6 +27,7 @@ PUBLIC = {
     "POST /v1/token/revoke",
     "GET /.well-known/jwks.json",
     "GET /v1/quotas/published",
+    "GET /published",
     "GET /sign-in",
     "POST /sign-in",
     "GET /T/{code:path}",

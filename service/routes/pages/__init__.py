@@ -6,6 +6,7 @@ from starlette.types import Scope
 
 from service.routes.pages import (
     alerts,
+    allotments,
     codes,
     contracts,
     deadlines,
@@ -25,7 +26,8 @@ from service.routes.pages.rendering import STATIC
 
 YEAR_SECONDS = 365 * 24 * 3600
 SLICES = (
-    sessions, overview, mines, filing, contracts, ticket_deeds, tickets, lots, deadlines, policies, alerts, devices, codes,
+    sessions, overview, mines, allotments, filing, contracts, ticket_deeds, tickets, lots, deadlines, policies, alerts, devices,
+    codes,
     station,
 )  # fmt: skip
 
