@@ -422,7 +422,8 @@ async function showLists() {
 }
 
 async function showInside() {
-  screen.showInside(await parked(), async (visit) => {
+  const others = (await parked()).filter(({ id }) => id !== desk.visit.id);
+  screen.showInside(others, async (visit) => {
     screen.hideSaid();
     await desk.resume(visit);
   });
