@@ -64,6 +64,7 @@ from service.vault import Vault
 # A request is held against each in turn: the busiest come first.
 ROUTERS = (
     weighings.router,
+    weighed.router,
     tickets.router,
     health.router,
     problem_pages.router,
@@ -89,7 +90,6 @@ ROUTERS = (
     origins.router,
     *attachments.routers,
     bulk.router,
-    weighed.router,
     slips.router,
     runs.router,
     stocktakes.router,

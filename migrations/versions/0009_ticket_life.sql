@@ -63,7 +63,8 @@ CREATE TABLE ticket_act (
     person_id uuid NOT NULL,
     CONSTRAINT a_ticket_act_has_a_kind CHECK (
         kind IN (
-            'released', 'turned-down', 'cancelled', 'lost', 'written-off', 'reissued', 'extended', 'redirected', 'split', 'closed', 'refused'
+            'released', 'turned-down', 'cancelled', 'lost', 'written-off', 'reissued', 'extended', 'redirected', 'split', 'closed',
+            'refused', 'apportioned'
         )
     )
 );

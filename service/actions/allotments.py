@@ -194,7 +194,8 @@ async def _take_back(
     given = [
         other
         for other in reversed(earlier)
-        if other.kg > 0 and (other.source, other.earmark) == (allotment.source, allotment.earmark)
+        if other.kg > 0
+        and (other.source, other.earmark, other.year) == (allotment.source, allotment.earmark, allotment.year)
     ]
     came = await provenance.deliveries(connection, [other.id for other in given])
     standing_kg = {movement: sum(part.kg for part in parts) for movement, parts in came.items()}

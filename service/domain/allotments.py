@@ -224,7 +224,7 @@ class Standing:
     cut_share: Fraction = Fraction(0)  # of a mine's year, for misused special quota (R25)
     successor: bool = False  # whether another mine has taken over the right
     declared_kg: Kilograms | None = None  # of a project or a declared stock
-    earlier: Sequence[Allotment] = ()  # in force, of the same holder and year
+    earlier: Sequence[Allotment] = ()  # in force, of the same holder: of a mine in that year, else in all years
     needs_approval: bool = False
     approval: Approval | None = None
     pool_kg: Kilograms | None = None  # left in the pool that it comes from; None: the province's own act

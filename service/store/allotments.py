@@ -152,7 +152,7 @@ async def list_allotments(
 
 
 async def in_force(connection: Connection, draft: Draft, holder: Holder) -> list[Allotment]:
-    """What was issued to the draft's holder for its year and not withdrawn, oldest first."""
+    """What was issued to the draft's holder for its year, or to a project or stock at all, and not withdrawn, oldest first."""
     rows = await connection.fetch(
         SQL["in_force"], draft.year, draft.mine_id, draft.project_id, draft.stock_id, draft.to_jurisdiction
     )

@@ -122,6 +122,54 @@ async def find_lines_of(connection: Connection, ticket_ids: Collection[UUID]) ->
     return [_line(row) for row in await connection.fetch(SQL["find_lines_of"], list(ticket_ids))]
 
 
+async def lock_line(connection: Connection, weighing_id: UUID, *, actor: Actor) -> tuple[Line, Station, str] | None:
+    """A weighing of the actor's station or area, and how it stands; its station's book is locked."""
+    row = await connection.fetchrow(SQL["lock_line"], weighing_id, actor.area, actor.station_id)
+    if row is None:
+        return None
+    station = Station(row["station_id"], row["jurisdiction"], row["mine_id"], row["enterprise_id"], _where(row))
+    return _line(row), station, row["status"]
+
+
+async def list_weighings(
+    connection: Connection,
+    *,
+    ids: Collection[UUID] | None = None,
+    status: str | None = None,
+    station_id: UUID | None = None,
+    ticket_id: UUID | None = None,
+    plate: str | None = None,
+    after: UUID | None = None,
+    limit: int = 50,
+    actor: Actor,
+) -> list[Row]:
+    """The weighings that the actor may know of as they stand now, the refused among them, newest first."""
+    return await connection.fetch(
+        SQL["list"],
+        actor.reads_all,
+        actor.area,
+        actor.enterprise_id,
+        actor.station_id,
+        after,
+        None if ids is None else list(ids),
+        status,
+        station_id,
+        ticket_id,
+        plate,
+        limit,
+    )
+
+
+async def versions_of(connection: Connection, weighing_id: UUID) -> list[Row]:
+    """What was said of a weighing after it was recorded, first to last."""
+    return await connection.fetch(SQL["versions"], weighing_id)
+
+
+async def signature_of(connection: Connection, weighing_id: UUID) -> Row | None:
+    """What the device has signed, if it has."""
+    return await connection.fetchrow(SQL["signature"], weighing_id)
+
+
 def _line(row: Row) -> Line:
     told = Told(
         row["id"],
@@ -463,18 +511,3 @@ def _row(line: Line, recorded_at: int) -> bytes:
             ),
         )
     )
-
-
-async def list_weighings(
-    connection: Connection,
-    actor: Actor,
-    *,
-    station: UUID | None = None,
-    ticket: UUID | None = None,
-    status: str | None = None,
-    after: UUID | None = None,
-    limit: int = 50,
-) -> Sequence[Row]:
-    """What the scales said, newest first: of an office's area, of a firm's stations and tickets, of a station itself."""
-    scope = (actor.reads_all, actor.area, actor.enterprise_id, actor.station_id)
-    return await connection.fetch(SQL["list"], *scope, station, ticket, status, after, limit)

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from service.actions.quotas import watch_commitments
 from service.actions.weighings.plates import Plates
-from service.actions.weighings.posting import GiveBack, Move, Step
+from service.actions.weighings.posting import GiveBack, Move, Step, post_steps
 from service.actions.weighings.retelling import can_be_retold, retell_event, retell_story
 from service.actions.weighings.sent import Answer, Sent, answer_again
 from service.actions.weighings.watching import Watch, alert_of
@@ -43,6 +44,7 @@ from service.domain.weighings import (
     weigh,
 )
 from service.store import ticket_acts, tickets, weighings
+from service.store.ledger import Signer
 from service.store.weighings import Flow, Refused, Version
 
 Place = tuple[UUID, Direction, str | UUID]
@@ -147,6 +149,47 @@ class Desk:
             self.flows, self.account_ids = await weighings.find_flows(connection, lines)
             missing = {line.told.station_id for line in retold} - self.stations.keys()
             self.stations |= await tickets.find_stations(connection, missing)
+
+    async def take_out(self, connection: Connection, line: Line, station: Station) -> Line:
+        """Open the books for one line that is known, with all that was told of its ticket; its ticket is locked."""
+        self.stations[station.id] = station
+        known = [line]
+        if line.ticket_id is not None:
+            [(ticket, journey)] = await tickets.lock_named(connection, [Naming(ticket_id=line.ticket_id)])
+            self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
+            known = await weighings.find_lines_of(connection, [line.ticket_id])
+            self.terms = await weighings.lock_terms(connection, sorted(ticket.contract_ids))
+            self._overshipped = {id_ for id_, terms in self.terms.items() if terms.shipped_kg > terms.kg}
+            left = {shanghai_year(one.occurred_at) for one in known if one.record.direction is Direction.OUT}
+            self.sources = await weighings.find_sources(
+                connection, {(ticket.mine_id, year) for year in left if ticket.mine_id}
+            )
+            await self.plates.read(connection, {ticket.plate: line.occurred_at}, {ticket.plate})
+            missing = {one.told.station_id for one in known} - self.stations.keys()
+            self.stations |= await tickets.find_stations(connection, missing)
+        for one in known:
+            self._remember(one)
+        ordered = sorted(known, key=lambda one: one.place)
+        for story in self.stories.values():
+            story.sort(key=lambda one: one.place)
+        self.flows, self.account_ids = await weighings.find_flows(
+            connection, {one.told.id: one.told.movement_ids for one in ordered}
+        )
+        return next((one for one in known if one.told.id == line.told.id), line)
+
+    async def write(self, connection: Connection, *, sign: Signer) -> set[UUID]:
+        """Write all that has changed, and post the steps; gives the movements that took kilograms beyond a quota."""
+        at = self.at
+        self._settle_contracts()
+        await weighings.write(connection, self.lines, self.moved, self.shipped, self.books_used, at=at)
+        await weighings.keep_versions(connection, self.versions, at=at)
+        await weighings.keep_signatures(connection, list(self.signed.values()))
+        await weighings.keep_refused(connection, self.refused, at=at)
+        over_kg = await post_steps(connection, self.steps, at=at, sign=sign)
+        await self.watch.tell(connection, at=at)
+        for year, mines in self.overshipped.items():
+            await watch_commitments(connection, mines, year, self.policies, at=at)
+        return {movement_id for movement_id in self.charged if over_kg.get(movement_id)}
 
     async def _read_lines(
         self, connection: Connection, asked: Sequence[tuple[UUID, Record, UUID | None, datetime]]
@@ -279,7 +322,7 @@ class Desk:
         """The contracts whose kilograms have changed."""
         return [self.terms[contract_id] for contract_id in self.changed_terms]
 
-    def finish(self) -> None:
+    def _settle_contracts(self) -> None:
         """Settle what the batch as a whole has put right: a contract that no longer ships too much (W08)."""
         for terms in self.shipped:
             if terms.id in self._overshipped and terms.shipped_kg <= terms.kg:

@@ -10,6 +10,7 @@ from service.routes.pages import (
     codes,
     contracts,
     deadlines,
+    devices,
     filing,
     lots,
     mines,
@@ -25,7 +26,8 @@ from service.routes.pages.rendering import STATIC
 
 YEAR_SECONDS = 365 * 24 * 3600
 SLICES = (
-    sessions, overview, mines, allotments, filing, contracts, ticket_deeds, tickets, lots, deadlines, policies, alerts, codes,
+    sessions, overview, mines, allotments, filing, contracts, ticket_deeds, tickets, lots, deadlines, policies, alerts, devices,
+    codes,
     station,
 )  # fmt: skip
 

@@ -41,6 +41,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "split": _("Transferred to other trucks"),
             "closed": _("Rest closed"),
             "refused": _("Refused by the buyer"),
+            "apportioned": _("Weighing shared with other tickets"),
         },
         "contract_state": {
             "incomplete": _("One side missing"),
@@ -166,6 +167,11 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "outage": _("Outage"),
             "calendar": _("Notice of holidays"),
         },
+        "device_state": {
+            "asked": _("Waits for approval"),
+            "approved": _("Approved"),
+            "revoked": _("Revoked"),
+        },
         "alert_state": {"open": _("Open"), "settled": _("Settled")},
         "holder": {"mine": _("Mine"), "project": _("Project"), "stock": _("Declared stock")},
         "operating": {"lawful": _("Lawful"), "suspended": _("Suspended")},
@@ -231,6 +237,8 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "run": _("Run"),
             "station": _("Weighing station"),
             "allotment": _("Allotment"),
+            "project": _("Project"),
+            "stock": _("Declared stock"),
             "report": _("Report"),
         },
         "flag": {
@@ -264,6 +272,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "never-weighed": _("Issued and never weighed"),
             "never-received": _("Weighed out and never received"),
             "weight-gap": _("Weights differ beyond tolerance"),
+            "load-apportioned": _("One weighing shared by several tickets"),
             "overweight": _("Overweight"),
             "tare-drift": _("Unusual tare"),
             "tare-stale": _("Stored tare out of date"),

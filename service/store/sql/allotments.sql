@@ -84,10 +84,11 @@ ORDER BY allotment.id
 LIMIT $9
 
 -- name: in_force
--- Locks nothing; under the head's lock nobody issues in the meantime. Leans on allotment_by_mine.
+-- Locks nothing; under the head's lock nobody issues in the meantime. Leans on allotment_by_mine, allotment_by_project and
+-- allotment_by_stock. What a project or a declared stock was approved counts in all years: its document names tonnes, and no year.
 SELECT id, year, quarter, kind, from_jurisdiction, kg, reason, earmark, issued_on
 FROM allotment
-WHERE year = $1 AND state IN ('issued', 'published')
+WHERE (year = $1 OR num_nonnulls(project_id, stock_id) = 1) AND state IN ('issued', 'published')
     AND mine_id IS NOT DISTINCT FROM $2 AND project_id IS NOT DISTINCT FROM $3 AND stock_id IS NOT DISTINCT FROM $4
     AND to_jurisdiction IS NOT DISTINCT FROM $5
 ORDER BY id

@@ -83,6 +83,95 @@ LEFT JOIN LATERAL (
 WHERE w.ticket_id = ANY($1) AND w.status <> 'refused' AND v.status IS DISTINCT FROM 'void'
 ORDER BY w.id
 
+-- name: lock_line
+-- Locks the book of the weighing's station, as recording does, before any ticket; for the station itself or an office of its area.
+SELECT
+    w.id, w.station_id, w.record_id, w.body_hash, w.sequence, w.direction, w.ticket_id, w.ticket_text, w.plate,
+    coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg, w.grade, w.manual,
+    w.manual_reason, w.second_person, w.tare_source, w.weighed_at, w.occurred_at, w.recorded_at, w.person_id, w.axles,
+    w.mgo_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
+    CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of,
+    coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids) AS movement_ids,
+    coalesce(v.version, 1) AS version,
+    s.jurisdiction, s.mine_id, coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id, s.latitude, s.longitude
+FROM weighing AS w
+INNER JOIN station_book AS b ON b.station_id = w.station_id
+INNER JOIN station AS s ON s.id = w.station_id
+LEFT JOIN mine AS m ON m.id = s.mine_id
+LEFT JOIN LATERAL (
+    SELECT * FROM weighing_version WHERE weighing_id = w.id ORDER BY version DESC LIMIT 1
+) AS v ON TRUE
+WHERE w.id = $1 AND (starts_with(s.jurisdiction, $2::text) OR s.id = $3::uuid)
+FOR UPDATE OF b
+
+-- name: list
+-- Locks nothing; walks the keys backwards, those of the refused by weighing_refused. Whose they are: the office's area, the station's own,
+-- the enterprise's stations and the tickets in which it is a party.
+SELECT * FROM (
+    SELECT
+        w.id, w.station_id, s.name AS station, w.record_id, w.sequence, w.direction, w.ticket_id, t.number AS ticket, w.ticket_text, w.plate,
+        coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg,
+        coalesce(v.net_kg, w.net_kg) AS net_kg, w.grade, w.manual, w.manual_reason, w.second_person, w.tare_source, w.axles,
+        w.mgo_per_mille, w.reading, w.stable, w.weighed_at, w.occurred_at, w.recorded_at, coalesce(v.status, w.status) AS status,
+        CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of, w.problem,
+        coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids) AS movement_ids,
+        coalesce(v.version, 1) AS version, w.person_id,
+        EXISTS (SELECT FROM signature WHERE weighing_id = w.id) AS is_signed, NULL AS sent
+    FROM weighing AS w
+    INNER JOIN station AS s ON s.id = w.station_id
+    LEFT JOIN mine AS m ON m.id = s.mine_id
+    LEFT JOIN ticket AS t ON t.id = w.ticket_id
+    LEFT JOIN LATERAL (
+        SELECT * FROM weighing_version WHERE weighing_id = w.id ORDER BY version DESC LIMIT 1
+    ) AS v ON TRUE
+    WHERE
+        (
+            $1 OR starts_with(s.jurisdiction, $2::text) OR coalesce(s.enterprise_id, m.enterprise_id) = $3::uuid OR s.id = $4::uuid
+            OR $3::uuid IN (t.seller_id, t.buyer_id)
+        )
+        AND ($5::uuid IS NULL OR w.id < $5)
+        AND ($6::uuid[] IS NULL OR w.id = ANY($6))
+        AND ($7::text IS NULL OR coalesce(v.status, w.status) = $7)
+        AND ($7::text IS DISTINCT FROM 'refused' OR w.status = 'refused')
+        AND ($8::uuid IS NULL OR w.station_id = $8)
+        AND ($9::uuid IS NULL OR w.ticket_id = $9)
+        AND ($10::text IS NULL OR w.plate = $10)
+    ORDER BY w.id DESC
+    LIMIT $11
+) AS weighings
+UNION ALL
+SELECT * FROM (
+    SELECT
+        r.id, r.station_id, s.name, r.record_id, NULL::bigint, NULL, NULL::uuid, NULL, NULL, NULL, NULL::bigint, NULL::bigint, NULL::bigint,
+        NULL, NULL::boolean, NULL, NULL, NULL, NULL::integer, NULL::integer, NULL::bigint, NULL::boolean, NULL::timestamptz,
+        NULL::timestamptz, r.recorded_at, 'refused', NULL::uuid, r.problem, '{}'::text[], '{}'::uuid[], 1, r.person_id, FALSE, r.sent
+    FROM weighing_refusal AS r
+    INNER JOIN station AS s ON s.id = r.station_id
+    LEFT JOIN mine AS m ON m.id = s.mine_id
+    WHERE
+        ($1 OR starts_with(s.jurisdiction, $2::text) OR coalesce(s.enterprise_id, m.enterprise_id) = $3::uuid OR s.id = $4::uuid)
+        AND ($5::uuid IS NULL OR r.id < $5)
+        AND ($6::uuid[] IS NULL OR r.id = ANY($6))
+        AND coalesce($7::text, 'refused') = 'refused'
+        AND ($8::uuid IS NULL OR r.station_id = $8)
+        AND $9::uuid IS NULL AND $10::text IS NULL
+    ORDER BY r.id DESC
+    LIMIT $11
+) AS refusals
+ORDER BY id DESC
+LIMIT $11
+
+-- name: versions
+-- Locks nothing; leans on a_version_of_a_weighing_is_kept_once.
+SELECT version, gross_kg, tare_kg, net_kg, status, flags, movement_ids, because_of, reason, person_id, recorded_at
+FROM weighing_version
+WHERE weighing_id = $1
+ORDER BY version
+
+-- name: signature
+-- Locks nothing.
+SELECT device_id, jws FROM signature WHERE weighing_id = $1
+
 -- name: find_flows
 -- Locks nothing: under the locks of the tickets. What still stands of movements; leans on leg_by_movement and hole_by_place.
 SELECT l.movement, l.source, l.target, sum(l.target_kg - cut.kg)::bigint AS kg
@@ -258,27 +347,3 @@ SELECT id, station_id, record_id, sha256(convert_to(sent, 'UTF8')), sent, proble
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[])
     AS r (id, station_id, record_id, sent, problem, person_id)
 ON CONFLICT DO NOTHING
-
--- name: list
--- Locks nothing; leans on the primary key (ids are in order of recording). $1 all, $2 the area of an office, $3 an enterprise, $4 a
--- station. Newest first.
-SELECT
-    w.id, w.station_id, s.name AS station, w.record_id, w.sequence, w.direction, w.ticket_id, t.number AS ticket, w.plate, w.gross_kg,
-    w.tare_kg, w.net_kg, w.grade, w.manual, w.weighed_at, w.occurred_at, w.recorded_at, w.status, w.flags
-FROM weighing AS w
-INNER JOIN station AS s ON s.id = w.station_id
-LEFT JOIN mine AS m ON m.id = s.mine_id
-LEFT JOIN ticket AS t ON t.id = w.ticket_id
-WHERE
-    (
-        $1::boolean
-        OR starts_with(s.jurisdiction, $2::text)
-        OR $3::uuid IN (s.enterprise_id, m.enterprise_id, t.seller_id, t.buyer_id)
-        OR w.station_id = $4::uuid
-    )
-    AND ($5::uuid IS NULL OR w.station_id = $5)
-    AND ($6::uuid IS NULL OR w.ticket_id = $6)
-    AND ($7::text IS NULL OR w.status = $7)
-    AND ($8::uuid IS NULL OR w.id < $8)
-ORDER BY w.id DESC
-LIMIT $9

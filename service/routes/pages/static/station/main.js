@@ -292,7 +292,8 @@ function onSender(event) {
   } else {
     if (event.answers.some(([, answer]) => answer.status === "refused")) {
       play("bad");
-      setStrip("refused-record", { level: "bad", words: SAID["refused-record"] });
+      const understood = { words: SAID.understood, deed: () => setStrip("refused-record", null) };
+      setStrip("refused-record", { level: "bad", words: SAID["refused-record"], action: understood });
     }
     keep("clock", clock.offsetMs);
     showLists();
@@ -302,7 +303,7 @@ function onSender(event) {
 
 /** Whether a problem is about this device's standing, which has a strip of its own. */
 function isStanding(problem) {
-  return problem.code === "device-not-approved" || problem.code === "device-revoked";
+  return ["device-not-approved", "device-revoked", "device-unknown"].includes(problem.code);
 }
 
 function say(level, words, more, next) {

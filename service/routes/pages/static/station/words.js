@@ -55,7 +55,8 @@ export const SAID = {
   "try-again": ["再试", "Try again"],
   "cannot-send": ["暂时发送失败", "Sending failed"],
   "not-kept": ["没有保存！请记在纸上并检查磁盘空间。", "Not saved! Write it on paper and check the disk."],
-  "refused-record": ["有记录未入账，请看右侧列表", "A record was refused: see the list"],
+  "refused-record": ["有记录未入账，原因见“最近十条”", "A record was refused: see the last ten"],
+  "understood": ["知道了", "Understood"],
   "not-secure": ["本页须以 https:// 打开，否则浏览器不能离线工作、不能签名。", "Open this page by https://: otherwise the browser can neither work offline nor sign."],
   "too-old": ["浏览器太旧：请使用 Chrome 109 以上版本。", "This browser is too old: use Chrome 109 or later."],
   "unreachable": ["连不上服务，请检查网络后再试。", "The service cannot be reached: check the network and try again."],
@@ -90,7 +91,7 @@ export class Dictionary {
   }
 
   word(code, family) {
-    return SAID[code] ?? this.#words[family][code] ?? [code, code];
+    return this.#words[family][code] ?? SAID[code] ?? [code, code];
   }
 }
 
