@@ -163,7 +163,7 @@ async def correct(weighing_id: UUID, body: CorrectionIn, request: Request, actor
                 at=state.clock.now(),
                 sign=state.keys.current(Purpose.LEDGER),
                 actor=actor,
-                policies=state.policies,
+                policies=await state.rulebook.policies(state.clock.now()),
             )
             return await _shown(connection, weighing_id, actor)
 
@@ -184,7 +184,7 @@ async def take_back(weighing_id: UUID, body: VoidIn, request: Request, actor: Co
                 at=state.clock.now(),
                 sign=state.keys.current(Purpose.LEDGER),
                 actor=actor,
-                policies=state.policies,
+                policies=await state.rulebook.policies(state.clock.now()),
             )
             return await _shown(connection, weighing_id, actor)
 
