@@ -41,6 +41,7 @@ class Flag(StrEnum):
     NEVER_WEIGHED = "never-weighed"
     NEVER_RECEIVED = "never-received"
     WEIGHT_GAP = "weight-gap"
+    LOAD_APPORTIONED = "load-apportioned"
     OVERWEIGHT = "overweight"
     TARE_DRIFT = "tare-drift"
     TARE_STALE = "tare-stale"

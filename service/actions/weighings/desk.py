@@ -44,8 +44,8 @@ from service.domain.weighings import (
     weigh,
 )
 from service.store import ticket_acts, tickets, weighings
-from service.store.ledger import Signer
-from service.store.weighings import Flow, Refused, Version
+from service.store.ledger import Memory, Signer
+from service.store.weighings import Flow, Found, Refused, Version
 
 Place = tuple[UUID, Direction, str | UUID]
 
@@ -92,13 +92,14 @@ class Desk:
 
     async def lock(self, connection: Connection, sent: Sequence[Sent]) -> None:
         """The stations, then the tickets; then see which records are new."""
-        await weighings.steady(connection)
-        locked = await weighings.lock_stations(connection, sorted({one.station_id for one in sent}))
-        for station_id, (station, book) in locked.items():
-            self.stations[station_id], self._books[station_id] = station, book
         texts = {one.record.ticket for one in sent if one.record.ticket}
         self._namings = {text: named_ticket(text) for text in texts}
-        for ticket, journey in await tickets.lock_named(connection, [n for n in self._namings.values() if n]):
+        books, named = await weighings.lock(
+            connection, sorted({one.station_id for one in sent}), [n for n in self._namings.values() if n]
+        )
+        for station, book in books:
+            self.stations[station.id], self._books[station.id] = station, book
+        for ticket, journey in named:
             self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
             self._ids_by_number[ticket.number] = ticket.id
         # After the tickets' locks, in a statement of its own: it sees what another process told while ours waited.
@@ -109,7 +110,7 @@ class Desk:
             if one.refusal is None and one.key not in self._told and impossible(one.record, self.policies) is None
         ]
 
-    async def read(self, connection: Connection) -> None:
+    async def read(self, connection: Connection, memory: Memory | None) -> None:
         """What the rules ask about the new records."""
         if not self._fresh:
             return
@@ -120,26 +121,32 @@ class Desk:
         found += [
             self.tickets[id_] for id_ in self.stories.keys() - {ticket.id for ticket in found} if id_ in self.tickets
         ]
-        self.terms = await weighings.lock_terms(
-            connection, sorted({contract_id for ticket in found for contract_id in ticket.contract_ids})
-        )
-        self._overshipped = {id_ for id_, terms in self.terms.items() if terms.shipped_kg > terms.kg}
         left = [(ticket, at) for one, at, ticket in named if one.record.direction is Direction.OUT]
         left += [
             (self.tickets.get(line.ticket_id), line.occurred_at)
             for line in known
             if line.ticket_id and line.record.direction is Direction.OUT
         ]
-        self.sources = await weighings.find_sources(
-            connection, {(ticket.source_id, shanghai_year(at)) for ticket, at in left if ticket and ticket.source_id}
-        )
-        if read := {(one.station_id, one.record.reading) for one, _ in self._fresh if one.record.reading is not None}:
-            self._readings = await weighings.find_readings(connection, read)
-        self.plates = Plates(self.policies, has_places=any(station.where for station in self.stations.values()))
         since: dict[str, datetime] = {}
         for one, at, _ in named:
             since[one.record.plate] = min(at, since.get(one.record.plate, at))
-        await self.plates.read(connection, since, {ticket.plate for ticket in found})
+        self.plates = Plates(self.policies, has_places=any(station.where for station in self.stations.values()))
+        rest = await weighings.read(
+            connection,
+            sorted({contract_id for ticket in found for contract_id in ticket.contract_ids}),
+            {(ticket.source_id, shanghai_year(at)) for ticket, at in left if ticket and ticket.source_id},
+            since,
+            {ticket.plate for ticket in found},
+            self.plates.before,
+            memory.lacks({key for ticket in found for key in (ticket.account, ticket.source_account) if key})
+            if memory
+            else (),
+        )
+        self._know(rest)
+        if memory:
+            memory.fill(rest.ends)
+        if read := {(one.station_id, one.record.reading) for one, _ in self._fresh if one.record.reading is not None}:
+            self._readings = await weighings.find_readings(connection, read)
         if refused := {ticket.id for ticket in found if self.journeys[ticket.id].refused_kg}:
             self._came_anew = await ticket_acts.find_came_anew(connection, refused)
         if lost := {ticket.id for ticket in found if self.journeys[ticket.id].state is TicketState.LOST}:
@@ -150,6 +157,11 @@ class Desk:
             missing = {line.told.station_id for line in retold} - self.stations.keys()
             self.stations |= await tickets.find_stations(connection, missing)
 
+    def _know(self, found: Found) -> None:
+        self.terms, self.sources = found.terms, found.sources
+        self._overshipped = {id_ for id_, terms in self.terms.items() if terms.shipped_kg > terms.kg}
+        self.plates.know(found.tares, found.roads)
+
     async def take_out(self, connection: Connection, line: Line, station: Station) -> Line:
         """Open the books for one line that is known, with all that was told of its ticket; its ticket is locked."""
         self.stations[station.id] = station
@@ -158,13 +170,16 @@ class Desk:
             [(ticket, journey)] = await tickets.lock_named(connection, [Naming(ticket_id=line.ticket_id)])
             self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
             known = await weighings.find_lines_of(connection, [line.ticket_id])
-            self.terms = await weighings.lock_terms(connection, sorted(ticket.contract_ids))
-            self._overshipped = {id_ for id_, terms in self.terms.items() if terms.shipped_kg > terms.kg}
             left = {shanghai_year(one.occurred_at) for one in known if one.record.direction is Direction.OUT}
-            self.sources = await weighings.find_sources(
-                connection, {(ticket.mine_id, year) for year in left if ticket.mine_id}
+            rest = await weighings.read(
+                connection,
+                sorted(ticket.contract_ids),
+                {(ticket.mine_id, year) for year in left if ticket.mine_id},
+                {ticket.plate: line.occurred_at},
+                {ticket.plate},
+                self.plates.before,
             )
-            await self.plates.read(connection, {ticket.plate: line.occurred_at}, {ticket.plate})
+            self._know(rest)
             missing = {one.told.station_id for one in known} - self.stations.keys()
             self.stations |= await tickets.find_stations(connection, missing)
         for one in known:
@@ -177,7 +192,7 @@ class Desk:
         )
         return next((one for one in known if one.told.id == line.told.id), line)
 
-    async def write(self, connection: Connection, *, sign: Signer) -> set[UUID]:
+    async def write(self, connection: Connection, *, sign: Signer, memory: Memory | None = None) -> set[UUID]:
         """Write all that has changed, and post the steps; gives the movements that took kilograms beyond a quota."""
         at = self.at
         self._settle_contracts()
@@ -185,7 +200,7 @@ class Desk:
         await weighings.keep_versions(connection, self.versions, at=at)
         await weighings.keep_signatures(connection, list(self.signed.values()))
         await weighings.keep_refused(connection, self.refused, at=at)
-        over_kg = await post_steps(connection, self.steps, at=at, sign=sign)
+        over_kg = await post_steps(connection, self.steps, at=at, sign=sign, memory=memory)
         await self.watch.tell(connection, at=at)
         for year, mines in self.overshipped.items():
             await watch_commitments(connection, mines, year, self.policies, at=at)

@@ -8,11 +8,17 @@ from service.actions.weighings.sent import Sent, Weighed
 from service.db import Connection
 from service.domain.policies import DEFAULTS, Policies
 from service.store import weighings
-from service.store.ledger import Signer
+from service.store.ledger import Memory, Signer
 
 
 async def weigh_all(
-    connection: Connection, sent: Sequence[Sent], *, at: datetime, sign: Signer, policies: Policies = DEFAULTS
+    connection: Connection,
+    sent: Sequence[Sent],
+    *,
+    at: datetime,
+    sign: Signer,
+    policies: Policies = DEFAULTS,
+    memory: Memory | None = None,
 ) -> list[Weighed]:
     """Keep what the scales said, judge it record by record, and post what moved.
 
@@ -24,10 +30,10 @@ async def weigh_all(
     """
     desk = Desk(at, policies)
     await desk.lock(connection, sent)
-    await desk.read(connection)
+    await desk.read(connection, memory)
 
     answers = [desk.judge(one) for one in sent]
-    over = await desk.write(connection, sign=sign)
+    over = await desk.write(connection, sign=sign, memory=memory)
     named = {movement_id for answer in answers for movement_id in answer.said.movement_ids}
     over |= await weighings.find_over(connection, named - desk.posted)
     return [answer(over) for answer in answers]

@@ -6,9 +6,11 @@ from starlette.types import Scope
 
 from service.routes.pages import (
     alerts,
+    allotments,
     codes,
     contracts,
     deadlines,
+    devices,
     filing,
     lots,
     mines,
@@ -24,7 +26,9 @@ from service.routes.pages.rendering import STATIC
 
 YEAR_SECONDS = 365 * 24 * 3600
 SLICES = (
-    sessions, overview, mines, filing, contracts, ticket_deeds, tickets, lots, deadlines, policies, alerts, codes, station,
+    sessions, overview, mines, allotments, filing, contracts, ticket_deeds, tickets, lots, deadlines, policies, alerts, devices,
+    codes,
+    station,
 )  # fmt: skip
 
 

@@ -1,15 +1,33 @@
--- name: lock_stations
--- Locks the books of the stations in the order of their ids, before any ticket: the records of one station come one after the other.
+-- name: lock
+-- Locks the books of the stations in the order of their ids, then the tickets in the order of theirs: the records of one station
+-- come one after the other. In rows within one row, where the driver knows no lists but of texts. Leans on the primary keys and
+-- a_ticket_number_is_given_once.
+WITH book AS MATERIALIZED (
+    SELECT
+        b.station_id, s.jurisdiction, s.mine_id,
+        coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id,
+        s.latitude, s.longitude, b.seen, b.repeated
+    FROM station_book AS b
+    INNER JOIN station AS s ON s.id = b.station_id
+    LEFT JOIN mine AS m ON m.id = s.mine_id
+    WHERE b.station_id = ANY($1::text::uuid[])
+    ORDER BY b.station_id
+    FOR UPDATE OF b
+)
+
 SELECT
-    b.station_id AS id, s.jurisdiction, s.mine_id,
-    coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id,
-    b.seen, b.repeated, s.latitude, s.longitude
-FROM station_book AS b
-INNER JOIN station AS s ON s.id = b.station_id
-LEFT JOIN mine AS m ON m.id = s.mine_id
-WHERE b.station_id = ANY($1)
-ORDER BY b.station_id
-FOR UPDATE OF b
+    ARRAY(
+        SELECT row(station_id, jurisdiction, mine_id, enterprise_id, latitude, longitude, seen::text, repeated) FROM book
+    ) AS books,
+    ARRAY(
+        SELECT t
+        FROM ticket AS t
+        WHERE
+            (SELECT count(*) FROM book) > 0
+            AND t.id IN (SELECT unnest($2::text::uuid[]) UNION ALL SELECT id FROM ticket WHERE number = ANY($3::text::text[]))
+        ORDER BY t.id
+        FOR UPDATE
+    ) AS tickets
 
 -- name: open_station_books
 -- Locks nothing that is there already; leans on a_station_has_one_book.
@@ -300,13 +318,6 @@ SELECT EXISTS (
         $1::text = ANY(coalesce(v.flags, w.flags)) AND v.status IS DISTINCT FROM 'void'
         AND CASE $2::text WHEN 'contract' THEN t.contract_id WHEN 'mine' THEN t.mine_id ELSE w.station_id END = $3
 )
-
--- name: steady
--- Has the sentences of this transaction planned once per connection and always by index: planning them anew for each batch takes
--- longer than running them, and a plan made while the tables were empty would stay. Locks nothing.
-SELECT
-    set_config('plan_cache_mode', 'force_generic_plan', TRUE), set_config('enable_seqscan', 'off', TRUE),
-    set_config('enable_hashjoin', 'off', TRUE), set_config('enable_mergejoin', 'off', TRUE)
 
 -- name: move
 -- Under the locks of the stations, tickets and contracts: where the weighings have brought tickets, contracts and books.

@@ -31,9 +31,10 @@ async (tickets) => {
     await until(`the plate ${plate}`, () => at("plate").value === plate);
     for (const [side, kg] of [["tare", tare], ["gross", gross]]) {
       truck(kg);
-      await until(`${side} of ${kg}`, () => !at(`${side}-take`).disabled && at("live-kg").textContent.replace(/\\D/g, "") === String(kg));
+      const shows = (id) => at(id).textContent.replace(/\\D/g, "") === String(kg);
+      await until(`${side} of ${kg}`, () => !at(`${side}-take`).disabled && shows("live-kg"));
       at(`${side}-take`).click();
-      await until(`${side} taken`, () => at(`${side}-kg`).textContent.replace(/\\D/g, "") === String(kg));
+      await until(`${side} taken`, () => shows(`${side}-kg`));
     }
     await until("the record", () => !at("record").disabled);
     at("record").click();
