@@ -123,6 +123,7 @@ PERMISSIONS = MappingProxyType(
         "plates.confirm": _offices(),
         "plates.end": {Role.ENTERPRISE: Reach.PARTY, **_offices()},
         "weighings.read": _ALL_READ,
+        "weighings.settle": _offices(),
         "weighings.correct": {Role.STATION: Reach.NAMED, **_offices()},
         "weighings.record": {Role.STATION: Reach.NAMED},
         "devices.read": _ALL_READ,

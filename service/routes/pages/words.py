@@ -275,6 +275,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "load-apportioned": _("One weighing shared by several tickets"),
             "overweight": _("Overweight"),
             "tare-drift": _("Unusual tare"),
+            "suspense-settled": _("Suspense settled"),
             "tare-stale": _("Stored tare out of date"),
             "reading-unstable": _("Scale not standing still"),
             "reading-repeated": _("Scale reading told twice"),
