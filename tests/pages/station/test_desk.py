@@ -40,7 +40,7 @@ async def by_hand(page: Page, side: str, kg: str, reason: str, second: str) -> N
     await page.click("#hand-form button[type=submit]")
 
 
-NEWEST = "document.querySelector('#last li').dataset.sequence"
+NEWEST = "String(document.querySelector('#last li').dataset.sequence)"
 
 
 async def record(page: Page) -> None:
