@@ -40,14 +40,18 @@ async def by_hand(page: Page, side: str, kg: str, reason: str, second: str) -> N
     await page.click("#hand-form button[type=submit]")
 
 
+NEWEST = "String(document.querySelector('#last li').dataset.sequence)"
+
+
 async def record(page: Page) -> None:
+    before = await page.evaluate(NEWEST)
     await page.click("#record")
-    await page.wait_for_selector("#said.good")
+    await until(page, f"(before) => {NEWEST} !== before", before)
 
 
 async def last(page: Page) -> str:
     """What the service said about the newest record."""
-    await until(page, "document.getElementById('unsent-count').textContent === '0'")
+    await until(page, "!document.querySelector('#last li').classList.contains('wait')")
     return await page.locator("#last li").first.inner_text()
 
 

@@ -273,6 +273,7 @@ function onDesk(event) {
     const net = ((record.gross_kg - record.tare_kg) / 1000).toFixed(3);
     say("good", SAID.recorded, `${record.plate} · ${net} t · №${entry.sequence}`, SAID["recorded-next"]);
     standing.unsent += 1;
+    screen.showStanding(standing);
     showLists();
     sender.kick();
     element("scan").focus();
