@@ -52,6 +52,7 @@ from service.routes import (
     stocktakes,
     tickets,
     token,
+    watch,
     weighed,
     weighings,
 )
@@ -73,6 +74,7 @@ ROUTERS = (
     jurisdictions.router,
     enterprises.router,
     mines.router,
+    watch.router,
     stations.router,
     devices.router,
     heartbeats.router,

@@ -28,6 +28,7 @@ class Flag(StrEnum):
     FRAMEWORK_EXCEEDED = "framework-exceeded"
     NO_TICKET = "no-ticket"
     UNKNOWN_TICKET = "unknown-ticket"
+    SUSPENSE_SETTLED = "suspense-settled"
     TICKET_REUSED = "ticket-reused"
     TICKET_EXPIRED = "ticket-expired"
     TICKET_HELD = "ticket-held"

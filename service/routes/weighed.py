@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from service.actions.weighings import correct_weighing, void_weighing
+from service.actions.weighings import Settlement, correct_weighing, settle_suspense, void_weighing
 from service.auth import may
 from service.db import Connection, ReaderDep, database
 from service.domain.permissions import Actor
@@ -115,6 +115,13 @@ class VoidIn(Body):
     reason: Reason
 
 
+class SettlementIn(Body):
+    """What becomes of a weighing's kilograms in suspense: charged to its mine's quota, or written off; and why."""
+
+    settlement: Settlement
+    note: Reason
+
+
 @router.get("")
 async def list_weighings(
     connection: ReaderDep,
@@ -163,7 +170,7 @@ async def correct(weighing_id: UUID, body: CorrectionIn, request: Request, actor
                 at=state.clock.now(),
                 sign=state.keys.current(Purpose.LEDGER),
                 actor=actor,
-                policies=state.policies,
+                policies=await state.rulebook.policies(state.clock.now()),
             )
             return await _shown(connection, weighing_id, actor)
 
@@ -184,7 +191,35 @@ async def take_back(weighing_id: UUID, body: VoidIn, request: Request, actor: Co
                 at=state.clock.now(),
                 sign=state.keys.current(Purpose.LEDGER),
                 actor=actor,
-                policies=state.policies,
+                policies=await state.rulebook.policies(state.clock.now()),
+            )
+            return await _shown(connection, weighing_id, actor)
+
+        return await once(connection, actor, deed, status=200)
+
+
+@router.post("/{weighing_id}/settle", response_model=WeighingFullOut)
+async def settle(
+    weighing_id: UUID,
+    body: SettlementIn,
+    request: Request,
+    actor: Annotated[Actor, Depends(may("weighings.settle"))],
+    once: OnceDep,
+) -> Response:
+    """Charge kilograms that left without a lawful paper to the mine's quota, or write them off, by an office of the area."""
+    state = request.app.state
+    async with database(request).transaction() as connection:
+
+        async def deed() -> WeighingFullOut:
+            await settle_suspense(
+                connection,
+                weighing_id,
+                body.settlement,
+                body.note,
+                at=state.clock.now(),
+                sign=state.keys.current(Purpose.LEDGER),
+                actor=actor,
+                policies=await state.rulebook.policies(state.clock.now()),
             )
             return await _shown(connection, weighing_id, actor)
 

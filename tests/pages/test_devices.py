@@ -23,21 +23,21 @@ async def test_an_office_approves_and_revokes_a_device(
     page = await visit(cast.LI)
     await page.goto("/devices")
     row = page.locator("tr", has_text=key.fingerprint)
-    assert "等待批准" in await row.inner_text()
+    assert "等待核准" in await row.inner_text()
     for device, size in (("pc", PC), ("phone", PHONE)):
         await page.set_viewport_size(size)
         await page.screenshot(path=screenshots / f"devices-{device}-zh.png", full_page=True)
         assert not await page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
     found = (await Axe().run(page)).response["violations"]
     assert not [one["id"] for one in found if one["impact"] in ("serious", "critical")]
-    await row.get_by_role("button", name="批准").click()
-    assert "已批准" in await row.inner_text()
+    await row.get_by_role("button", name="核准").click()
+    assert "已核准" in await row.inner_text()
 
     stranger = await visit(cast.DASHIQIAO)
     await stranger.goto("/devices")
     assert not await stranger.locator("tr", has_text=key.fingerprint).count()
 
-    await row.get_by_text("撤销", exact=True).first.click()
+    await row.get_by_text("吊销", exact=True).first.click()
     await row.get_by_label("原因").fill("电脑报废")
-    await row.get_by_role("button", name="撤销").click()
+    await row.get_by_role("button", name="吊销").click()
     assert "电脑报废" in await row.inner_text()

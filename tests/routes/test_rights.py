@@ -1,11 +1,17 @@
 """Applications, scores, ceilings, successions, closed periods and misused special quota."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
+import pytest
 from fastapi import FastAPI
 
 from service.actions.sweeps import sweep
+from service.embedded import Endpoints
+from service.keys import Purpose
+from service.verify import verify
 from tests.cast import (
     ANSHAN,
     DASHIQIAO,
@@ -22,6 +28,18 @@ from tests.routes.by import By
 from tests.routes.filing import at, slip
 from tests.routes.quota import MINE, SCALE, TENTH, allot, allotment, approve, base, fill_pools
 from tests.routes.ruling import rule
+
+
+@pytest.fixture(autouse=True)
+async def audited(app: FastAPI, stage_endpoints: Endpoints) -> AsyncIterator[None]:
+    """Whatever a test does, the book is what its entries come to."""
+    yield
+    connection = await asyncpg.connect(stage_endpoints.database_url)
+    try:
+        keys = app.state.keys.public_keys(Purpose.LEDGER)
+        assert await verify(connection, keys, say=lambda _: None) == []
+    finally:
+        await connection.close()
 
 
 async def quota_of(by: By, mine: str = str(PAIZHAI_MINE), year: int = 2026) -> dict[str, Any]:

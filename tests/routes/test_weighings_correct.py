@@ -1,7 +1,7 @@
 """Corrections of what a scale said (W09, E1, E3), and what was refused, as the auditor reads it (W05)."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -182,3 +182,34 @@ async def test_a_load_in_hand_is_not_corrected(by: By, contract_id: UUID, now: d
     assert lost.status_code == 200, lost.text
     answer = await correct(by, id_, 46_000)
     assert (answer.status_code, answer.json()["code"]) == (409, "ticket-is-in-hand")
+
+
+@pytest.mark.parametrize(("settlement", "out_kg"), [("quota", 61_200), ("written-off", 30_000)])
+async def test_w06_what_left_without_a_paper_is_charged_or_written_off(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime, settlement: str, out_kg: int
+) -> None:
+    ticket = await issue(by, contract_id, now)
+    await weighed(by, yard.record(ticket, "out", 30_000, now - timedelta(minutes=50)))
+    id_ = await weighed(by, yard.record(ticket, "out", 31_200, now))
+    assert (await quota(by, now))["suspense_kg"] == 31_200
+    path, body = f"/v1/weighings/{id_}/settle", {"settlement": settlement, "note": "已查明，见县局第 9 号笔录"}
+    assert (await by(cast.DASHIQIAO).post(path, json=body)).status_code == 404
+    answer = await by(cast.LI).post(path, json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["versions"][-1]["reason"] == body["note"]
+    again = await by(cast.LI).post(path, json=body)
+    assert (again.status_code, again.json()["code"]) == (409, "nothing-in-suspense")
+    # An earlier weighing of the ticket comes late: what an officer has settled stays settled.
+    await weighed(by, yard.record(ticket, "out", 30_000, now - timedelta(minutes=55), plate="辽C54321"))
+    says = await quota(by, now)
+    assert (says["suspense_kg"], says["out_kg"]) == (30_000, out_kg)
+    assert await findings(app) == []
+
+
+async def test_w06_what_left_a_yard_has_no_quota_to_be_charged_to(by: By, contract_id: UUID, now: datetime) -> None:
+    id_ = await weighed(by, yard.record(None, "out", 31_200, now), cast.PLANT_TWO_DEVICE)
+    body = {"settlement": "quota", "note": "查"}
+    answer = await by(cast.LI).post(f"/v1/weighings/{id_}/settle", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "not-of-a-mine")
+    settled = await by(cast.LI).post(f"/v1/weighings/{id_}/settle", json={**body, "settlement": "written-off"})
+    assert settled.status_code == 200, settled.text

@@ -40,7 +40,7 @@ async def correct_weighing(
 
     Raises NotFound, WeighingIsVoid, NotCorrectable, TicketIsInHand, NothingToCorrect, ImpossibleWeight.
     """
-    desk, line = await _take_out(connection, weighing_id, at=at, actor=actor, policies=policies)
+    desk, line = await take_out(connection, weighing_id, at=at, actor=actor, policies=policies)
     record = replace(line.record, gross_kg=gross_kg, tare_kg=tare_kg)
     if record == line.record:
         raise NothingToCorrect
@@ -70,7 +70,7 @@ async def void_weighing(
 
     Raises NotFound, WeighingIsVoid, NotCorrectable, TicketIsInHand.
     """
-    desk, line = await _take_out(connection, weighing_id, at=at, actor=actor, policies=policies)
+    desk, line = await take_out(connection, weighing_id, at=at, actor=actor, policies=policies)
 
     line.told.status = Status.VOID
     fact = correction_fact(weighing_id, line.told.version + 1, 0, 0)
@@ -79,9 +79,13 @@ async def void_weighing(
     await audits.note(connection, "weighings.void", weighing_id, {"reason": reason}, at=at, actor=actor)
 
 
-async def _take_out(
+async def take_out(
     connection: Connection, weighing_id: UUID, *, at: datetime, actor: Actor, policies: Policies
 ) -> tuple[Desk, Line]:
+    """The books for one weighing that somebody may say more of, and its line.
+
+    Raises NotFound, WeighingIsVoid, NotCorrectable, TicketIsInHand.
+    """
     found = await weighings.lock_line(connection, weighing_id, actor=actor)
     if found is None:
         raise NotFound

@@ -284,6 +284,9 @@ class Desk:
         line = Line(told, record, occurred_at, self.at, ticket.id if ticket else None, sent.person_id)
         self.lines.append(line)
         self._sign(sent, told)
+        if is_broken:
+            # Of the station, whatever becomes of the record.
+            self.watch.open([alert_of(Flag.SEQUENCE_GAP, line, self.stations[sent.station_id], ticket)])
         if refusal := impossible(record, self.policies):
             told.status, told.problem = Status.REFUSED, {"code": refusal.code, "facts": refusal.facts}
             return Answer(record.id, told.said, refusal)
@@ -366,6 +369,8 @@ class Desk:
         if record.reading is not None:
             reading = (line.told.station_id, record.reading)
             plain.reading_is_repeated = reading in self._readings
+            if plain.reading_is_repeated:
+                self.watch.open([alert_of(Flag.READING_REPEATED, line, plain.station, ticket)])
             self._readings.add(reading)
         plain.another_is_on_the_road = ticket is not None and self.plates.is_another_open(ticket, occurred_at)
         plain.revoked_at = self._revoked_at(record, ticket)

@@ -18,6 +18,7 @@ from service.domain.ledger import AccountKey
 from service.domain.tickets import Journey, Ticket, TicketState
 from service.domain.units import Kilograms
 from service.domain.weighings import Circumstances, Direction, Leg, Line, Outcome, Said, Status, fact_of, weigh
+from service.domain.weighings.legs import is_suspense
 from service.store.weighings import Flow, Version
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _OF_THE_RECORD = frozenset(
         Flag.TOO_FAST,
         Flag.READING_UNSTABLE,
         Flag.READING_REPEATED,
+        Flag.SUSPENSE_SETTLED,
         Flag.WRONG_STATION,
         Flag.PLATE_MISMATCH,
         Flag.GRADE_MISMATCH,
@@ -191,7 +193,11 @@ def _tell(
     )
     telling.beyond[line.told.id] = outcome.beyond_contract_kg
     telling.journey = outcome.journey or telling.journey
-    _want(telling.wanted, line, outcome, ticket)
+    is_settled = Flag.SUSPENSE_SETTLED in line.told.flags and all(is_suspense(leg.source) for leg in outcome.legs)
+    if is_settled:
+        _keep(telling.wanted, line, desk.flows.get(line.told.id, ()))
+    else:
+        _want(telling.wanted, line, outcome, ticket)
     if ticket is not None:
         desk.count(ticket, outcome.shipped_kg, outcome.received_kg)
         for flag in outcome.settled:
@@ -259,6 +265,12 @@ def _want(wanted: dict[Stream, Leg], line: Line, outcome: Outcome, ticket: Ticke
         stream = (line.told.id, leg.source, leg.target)
         known = wanted.get(stream)
         wanted[stream] = replace(leg, kg=Kilograms(leg.kg + known.kg)) if known else leg
+
+
+def _keep(wanted: dict[Stream, Leg], line: Line, flows: Iterable[Flow]) -> None:
+    """What an officer has settled stays settled; other weights change it where it is (W06)."""
+    for flow in flows:
+        wanted[line.told.id, flow.source, flow.target] = Leg(flow.source, flow.target, Kilograms(line.record.net_kg))
 
 
 def _put_right(

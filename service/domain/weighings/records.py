@@ -51,6 +51,20 @@ class WeighingIsVoid(Refusal):
     rule: ClassVar[str | None] = "W09"
 
 
+class NothingInSuspense(Refusal):
+    """None of this weighing's kilograms is in suspense: they had a lawful paper, or were settled before."""
+
+    title: ClassVar[str] = "该计量记录没有待查数量：已有合法单据，或此前已处理"
+    rule: ClassVar[str | None] = "W06"
+
+
+class NotOfAMine(Refusal):
+    """This load left a trader's or a plant's yard, which holds no quota: it can only be written off."""
+
+    title: ClassVar[str] = "该车货物出自贸易商或加工企业堆场，无指标可扣，只能核销"
+    rule: ClassVar[str | None] = "W06"
+
+
 class NothingToCorrect(Refusal):
     """The weighing says these weights already."""
 

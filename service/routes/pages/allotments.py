@@ -16,13 +16,11 @@ from service.db import ConnectionDep, ReaderDep, Record
 from service.domain.allotments import (
     PROVINCE,
     Cause,
-    Holder,
     HolderKind,
     Kind,
     State,
     Step,
     may_approve,
-    may_draft,
     may_issue,
 )
 from service.domain.permissions import Actor, reach
@@ -199,9 +197,7 @@ def _steps(actor: Actor, row: Record) -> list[Step]:
 
 
 def _sources(actor: Actor, places: dict[str, Record]) -> list[str]:
-    """The pools that the office may draft from: its own, those below it and those above it."""
+    """The pools that the office may draft from: its own first, those below it, and those above, which give to it."""
     own = actor.jurisdiction or PROVINCE
-    holder = Holder(HolderKind.JURISDICTION, own)
-    return sorted(
-        code for code in places if may_draft(actor, code, holder) and (actor.covers(code) or code in chain(own))
-    )
+    known = [code for code in places if actor.covers(code) or code in chain(own)]
+    return sorted(known, key=lambda code: (code != own, code))

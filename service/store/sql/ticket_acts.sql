@@ -43,7 +43,7 @@ ORDER BY r.version
 -- name: keys_in_use
 -- Locks nothing; leans on ticket_by_key. Those of the keys that signed codes whose time has not run out.
 SELECT k.key_id
-FROM unnest($1::smallint[]) AS k (key_id)
+FROM unnest($1::integer[]) AS k (key_id)
 WHERE EXISTS (SELECT FROM ticket WHERE ticket.key_id = k.key_id AND ticket.valid_until >= $2)
     OR EXISTS (
         SELECT FROM ticket

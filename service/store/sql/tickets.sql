@@ -69,7 +69,7 @@ SELECT
 FROM unnest(
     $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::text[], $11::text[],
     $12::bigint[], $13::text[], $14::uuid[], $15::uuid[], $16::timestamptz[], $17::timestamptz[], $18::uuid[], $19::bigint[],
-    $20::bigint[], $21::text[], $22::smallint[], $23::text[], $24::bigint[], $25::timestamptz[], $26::uuid[], $27::uuid[],
+    $20::bigint[], $21::text[], $22::integer[], $23::text[], $24::bigint[], $25::timestamptz[], $26::uuid[], $27::uuid[],
     $28::uuid[], $29::uuid[], $30::uuid[]
 ) AS t (
     id, number, code, contract_id, slip_id, seller_id, buyer_id, mine_id, earmark, plate, planned_kg, grade, source_station_id,

@@ -40,14 +40,18 @@ async def by_hand(page: Page, side: str, kg: str, reason: str, second: str) -> N
     await page.click("#hand-form button[type=submit]")
 
 
+NEWEST = "String(document.querySelector('#last li').dataset.sequence)"
+
+
 async def record(page: Page) -> None:
+    before = await page.evaluate(NEWEST)
     await page.click("#record")
-    await page.wait_for_selector("#said.good")
+    await until(page, f"(before) => {NEWEST} !== before", before)
 
 
 async def last(page: Page) -> str:
     """What the service said about the newest record."""
-    await until(page, "document.getElementById('unsent-count').textContent === '0'")
+    await until(page, "!document.querySelector('#last li').classList.contains('wait')")
     return await page.locator("#last li").first.inner_text()
 
 
@@ -77,12 +81,12 @@ async def test_a_weighman_s_morning(house: House, contract: str, computer: Compu
     await page.wait_for_selector("#enrol-problem")
     assert "本计量站的账号" in await page.locator("#enrol-problem").inner_text()
     await enrol(page, house, cast.STRANGER_DEVICE, approved=False)
-    await until(page, "document.getElementById('strips').textContent.includes('等待县里批准')")
+    await until(page, "document.getElementById('strips').textContent.includes('等待县里核准')")
     await look(page, "waiting", screenshots)
     for device in (await asyncio.to_thread(house.get, cast.DASHIQIAO, "/v1/devices"))["items"]:
         await asyncio.to_thread(house.post, cast.DASHIQIAO, f"/v1/devices/{device['id']}/approve", {})
     await page.click("#send")
-    await until(page, "!document.getElementById('strips').textContent.includes('等待县里批准')")
+    await until(page, "!document.getElementById('strips').textContent.includes('等待县里核准')")
 
     # Full and then empty, with another truck in between; the ticket does not name this station.
     await scan(page, tickets[0])
@@ -101,9 +105,15 @@ async def test_a_weighman_s_morning(house: House, contract: str, computer: Compu
     await page.fill("#hand-form [name=second]", "李师傅")
     await page.click("#hand-form button[type=submit]")
     assert await page.locator("#record").is_disabled()
+    await until(page, "document.getElementById('gross-kg').textContent.includes('45')")
+    await page.reload()
+    await page.wait_for_selector("#desk:not([hidden])")
+    await until(page, "document.querySelectorAll('#inside .truck').length === 2")  # a weight outlives the page
+    await page.locator("#inside .truck", has_text=tickets[1]["plate"]).click()
+    await until(page, "document.getElementById('gross-kg').textContent.includes('45')")
     await take(page, "tare", 15_020)
     await record(page)
-    assert "在未指定的计量站" in await last(page) or "计量" in await last(page)
+    assert "已入账，有提示" in await last(page)
     await page.click("#inside .truck")
     await until(page, "document.getElementById('gross-kg').textContent.includes('45')")
     await take(page, "tare", 15_040)
@@ -134,6 +144,40 @@ async def test_a_weighman_s_morning(house: House, contract: str, computer: Compu
         (45_000, 15_040, "fresh", False, None, None, tickets[0]["plate"]),
         (46_000, 15_040, "stored", False, None, None, tickets[0]["plate"]),
     ]
+
+
+async def test_a_revoked_device_keeps_its_loads_and_its_successor_sends_them(
+    house: House, contract: str, computer: Computers
+) -> None:
+    """W04: revoked while there was no network; the loads wait, and go under the new key."""
+    pc = await computer()
+    page = await pc.open(house.url)
+    await enrol(page, house, cast.PLANT_TWO_DEVICE)
+    first = await page.locator("#device-print").text_content()
+    await pc.context.set_offline(True)
+    await page.fill("#plate", "辽C90000")
+    await page.press("#plate", "Tab")
+    await take(page, "tare", 15_000)
+    await take(page, "gross", 45_500)
+    await record(page)
+    devices = (await asyncio.to_thread(house.get, cast.LI, "/v1/devices?limit=500"))["items"]
+    for device in devices:
+        if device["station_id"] == str(cast.PLANT_TWO_GATE) and device["state"] == "approved":
+            await asyncio.to_thread(house.post, cast.LI, f"/v1/devices/{device['id']}/revoke", {"reason": "电脑被盗"})
+    await pc.context.set_offline(False)
+    await page.click("#send")
+    await page.click("li[data-code=revoked] button")
+    assert await page.locator("#unsent-count").inner_text() == "1"
+    async with page.expect_navigation():
+        await page.fill("[name=username]", cast.PLANT_TWO_DEVICE.username)
+        await page.fill("[name=password]", cast.PASSWORD)
+        await page.fill("[name=name]", "新电脑")
+        await page.click("#enrol-button")
+    await page.wait_for_selector("#desk:not([hidden])")
+    await asyncio.to_thread(house.approve_all)
+    await page.click("#send")
+    assert "已入账" in await last(page)
+    assert await page.locator("#device-print").text_content() != first
 
 
 async def test_the_page_says_where_it_cannot_work(house: House, computer: Computers) -> None:
