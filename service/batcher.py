@@ -25,38 +25,45 @@ class _Failed:
 class _Request(Generic[Job, Answer]):
     """The jobs of one caller, and the answers so far, in order."""
 
-    __slots__ = ("answers", "done", "jobs")
+    __slots__ = ("answers", "done", "jobs", "left")
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self.jobs = jobs
+        self.left = len(jobs)
         self.answers: list[Answer | _Failed] = []
         self.done: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
 
-    @property
-    def left(self) -> int:
-        """How many jobs have no answer yet."""
-        return len(self.jobs) - len(self.answers)
-
     def next_jobs(self, share: int) -> Sequence[Job]:
         """The first of those that have no answer yet."""
+        if share == len(self.jobs):
+            return self.jobs
         return self.jobs[len(self.answers) : len(self.answers) + share]
 
-    def finish(self) -> None:
-        """Tell the caller: all answers, or the first failure."""
+    def take_in(self, answers: Sequence[Answer | _Failed]) -> bool:
+        """The answers to the next jobs; with the last of them the caller is told all, or the first failure, unless he has gone."""
+        self.answers += answers
+        self.left -= len(answers)
+        if self.left:
+            return False
+        if self.done.done():
+            return True
         good: list[Answer] = []
         for answer in self.answers:
             if isinstance(answer, _Failed):
                 self.done.set_exception(answer.error)
-                return
+                return True
             good.append(answer)
         self.done.set_result(good)
+        return True
 
 
 class Batcher(Generic[Job, Answer]):
-    """Hands waiting jobs to an action in batches, one at a time: there is no timer, so an idle service answers at once.
+    """Hands waiting jobs to an action in batches: there is no timer, so an idle service answers at once.
 
-    A request of many jobs gives a slice of them to each batch, in order, so that single jobs behind it are not held up.
-    A job that was taken is done once, also when its caller has gone away meanwhile.
+    Where much waits, as many batches as may be under way at once share it: one is reckoned while the database writes
+    another. Where little does it waits for the one under way, since a batch costs nearly the same whatever its size. A
+    request of many jobs gives a slice of them to each batch, one after the other, so that single jobs behind it are not
+    held up and its own keep their order. A job that was taken is done once, also when its caller has gone away meanwhile.
     """
 
     def __init__(
@@ -64,91 +71,113 @@ class Batcher(Generic[Job, Answer]):
         name: str,
         action: Callable[[list[Job]], Awaitable[Sequence[Answer]]],
         *,
+        at_once: int = 1,
+        least_beside: int = 16,
         most_in_batch: int = 500,
         slice_size: int = 100,
         most_waiting: int = 20_000,
         rerun_on: tuple[type[Exception], ...] = (),
     ) -> None:
         self._action = action
+        self._at_once = at_once
+        self._least_beside = least_beside
+        self._idle = at_once
         self._most_in_batch = most_in_batch
         self._slice_size = slice_size
         self._most_waiting = most_waiting
         self._rerun_on = rerun_on
         self._requests: deque[_Request[Job, Answer]] = deque()
+        self._unanswered = 0
         self._waiting = 0
         self._arrived = asyncio.Event()
         self._closing = False
-        self._name = name
+        self._records = metrics.BATCH_RECORDS.labels(name)
+        self._seconds = metrics.BATCH_SECONDS.labels(name)
+        self._reruns = metrics.BATCH_RERUNS.labels(name)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Batcher[Job, Answer]"]:
         """Work until the end of the context; what waits then is still done, what comes then is refused."""
-        worker = asyncio.create_task(self._work())
+        workers = [asyncio.create_task(self._work()) for _ in range(self._at_once)]
         try:
             yield self
         finally:
             self._closing = True
             self._arrived.set()
-            await worker
+            await asyncio.gather(*workers)
 
     async def submit(self, jobs: Sequence[Job]) -> list[Answer]:
         """The answers to these jobs, in order; raises Busy when too much waits already, or what a job itself raised."""
         if not jobs:
             return []
         # One request may be larger than what is left, as long as others have not filled the queue before it.
-        if self._closing or self._waiting >= self._most_waiting:
+        if self._closing or self._unanswered >= self._most_waiting:
             raise Busy
         request = _Request[Job, Answer](jobs)
+        self._unanswered += len(jobs)
+        self._put(request)
+        return await request.done
+
+    def _put(self, request: _Request[Job, Answer]) -> None:
         self._requests.append(request)
-        self._waiting += len(jobs)
+        self._waiting += request.left
         self._arrived.set()
-        return await asyncio.shield(request.done)
 
     async def _work(self) -> None:
-        while self._requests or not self._closing:
-            if not self._requests:
+        while True:
+            while not self._is_worth_a_batch():
+                if self._closing and self._unanswered == 0:
+                    self._arrived.set()  # for the others that wait
+                    return
                 self._arrived.clear()
                 await self._arrived.wait()
-                continue
             batch = self._next_batch()
-            jobs = [job for request, share in batch for job in request.next_jobs(share)]
+            self._idle -= 1
+            jobs: list[Job] = []
+            for request, share in batch:
+                jobs += request.next_jobs(share)
             answers = await self._run(jobs)
-            self._waiting -= len(jobs)
+            self._idle += 1
+            self._unanswered -= len(jobs)
             self._deal_out(batch, answers)
+
+    def _is_worth_a_batch(self) -> bool:
+        least = 1 if self._idle == self._at_once else self._least_beside
+        return self._waiting >= least
 
     def _next_batch(self) -> list[tuple[_Request[Job, Answer], int]]:
         """How many jobs of which request: a slice of each in turn; of one that is alone, as many as there is room for."""
         if len(self._requests) == 1:
-            request = self._requests.popleft()
-            return [(request, min(request.left, self._most_in_batch))]
+            room = slice_size = self._most_in_batch
+        else:
+            sharing = self._idle if self._waiting >= 2 * self._least_beside else 1
+            room = min(self._most_in_batch, -(-self._waiting // sharing))
+            slice_size = self._slice_size
         batch = []
-        room = self._most_in_batch
         while room and self._requests:
             request = self._requests.popleft()
-            share = min(request.left, self._slice_size, room)
+            self._waiting -= request.left
+            share = min(request.left, slice_size, room)
             batch.append((request, share))
             room -= share
         return batch
 
     async def _run(self, jobs: list[Job]) -> Sequence[Answer | _Failed]:
-        metrics.BATCH_RECORDS.labels(self._name).observe(len(jobs))
+        self._records.observe(len(jobs))
         try:
-            with metrics.BATCH_SECONDS.labels(self._name).time():
+            with self._seconds.time():
                 return await self._action(jobs)
         except self._rerun_on as error:
             if len(jobs) == 1:
                 return [_Failed(error)]
         except Exception as error:  # each caller hears of it
             return [_Failed(error)] * len(jobs)
-        metrics.BATCH_RERUNS.labels(self._name).inc()
+        self._reruns.inc()
         return [(await self._run([job]))[0] for job in jobs]
 
     def _deal_out(self, batch: list[tuple[_Request[Job, Answer], int]], answers: Sequence[Answer | _Failed]) -> None:
         place = 0
         for request, share in batch:
-            request.answers += answers[place : place + share]
+            if not request.take_in(answers[place : place + share]):
+                self._put(request)
             place += share
-            if request.left:
-                self._requests.append(request)
-            else:
-                request.finish()

@@ -149,6 +149,7 @@ OF_PAIZHAI: dict[str, object] = {
 }
 ASKED: dict[str, object] = {
     "year": 2026,
+    "on": "2026-03-02",
     "quarter": 1,
     "holder": PAIZHAI.id,
     "account": 1,

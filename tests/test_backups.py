@@ -12,7 +12,6 @@ import pytest
 from load.province import PASSWORD, Json, Province, record
 from load.serving import ROOT, environment, meisu, serving
 
-
 PAPER = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\nstartxref\n9\n%%EOF\n"
 
 

@@ -77,6 +77,46 @@ async def test_several_large_requests_share_each_batch() -> None:
     assert [len(set(batch)) for batch in book.batches[:3]] == [3, 3, 3]
 
 
+async def test_what_waits_is_shared_among_those_that_may_be_under_way_at_once() -> None:
+    book = Book()
+    book.gate.clear()
+    async with Batcher("two", book, at_once=2, most_in_batch=40, slice_size=10).running() as batcher:
+        singles = [asyncio.create_task(batcher.submit([job])) for job in range(64)]
+        await asyncio.sleep(0.01)
+        large = asyncio.create_task(batcher.submit(range(100, 190)))
+        await asyncio.sleep(0.01)
+        book.gate.set()
+        answers = await asyncio.gather(*singles)
+        assert await large == [job * 10 for job in range(100, 190)]
+    assert answers == [[job * 10] for job in range(64)]
+    assert [len(batch) for batch in book.batches[:2]] == [32, 32]
+    assert [job for batch in book.batches for job in batch if job >= 100] == list(range(100, 190)), "in its order"
+
+
+async def test_little_waits_for_the_batch_under_way() -> None:
+    book = Book()
+    book.gate.clear()
+    async with Batcher("little", book, at_once=2, least_beside=3).running() as batcher:
+        requests = [asyncio.create_task(batcher.submit([0]))]
+        await asyncio.sleep(0.01)
+        requests += [asyncio.create_task(batcher.submit([job])) for job in (1, 2)]
+        await asyncio.sleep(0.01)
+        book.gate.set()
+        assert await asyncio.gather(*requests) == [[0], [10], [20]]
+    assert book.batches == [[0], [1, 2]]
+
+
+async def test_who_has_gone_is_not_answered_and_the_others_are() -> None:
+    book = Book()
+    async with Batcher("gone", book, at_once=2).running() as batcher:
+        callers = [asyncio.create_task(batcher.submit([job])) for job in range(4)]
+        await asyncio.sleep(0)
+        callers[1].cancel()
+        found = await asyncio.gather(*callers, return_exceptions=True)
+    assert [one for one in found if not isinstance(one, asyncio.CancelledError)] == [[0], [20], [30]]
+    assert sorted(job for batch in book.batches for job in batch) == [0, 1, 2, 3]
+
+
 async def test_a_full_queue_says_that_it_is_busy() -> None:
     book = Book()
     book.gate.clear()

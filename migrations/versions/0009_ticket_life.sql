@@ -1,10 +1,12 @@
 -- Tickets that wait, are reprinted, redirected, split or passed on; the list of revoked codes; who watches a plate.
 
--- Two columns more for each print but the first: none of them is written when a ticket is issued the usual way.
+-- A ticket that waits for an officer has no code yet.
+-- squawk-ignore ban-drop-not-null
+ALTER TABLE ticket ALTER COLUMN code DROP NOT NULL;
+-- What most tickets never need stays at its default: issuing writes the key, and nothing else of this.
 ALTER TABLE ticket
-    ALTER COLUMN code DROP NOT NULL,                    -- a ticket that waits for an officer has no code yet
-    ADD COLUMN reissue smallint NOT NULL DEFAULT 0,     -- which print stands in code
-    ADD COLUMN key_id smallint,                         -- which key signed it
+    ADD COLUMN reissue integer NOT NULL DEFAULT 0,      -- which print stands in code
+    ADD COLUMN key_id integer,                          -- which key signed it
     ADD COLUMN earlier_prints jsonb NOT NULL DEFAULT '[]', -- the codes before it, each with why and when it was replaced
     ADD COLUMN parent_id uuid,                          -- whose load was transferred to this truck
     ADD COLUMN onward_contract_id uuid,                 -- under which the buyer passes the load on while it is on the road
@@ -14,15 +16,19 @@ ALTER TABLE ticket
     ADD COLUMN refused_kg bigint NOT NULL DEFAULT 0;    -- what the buyer did not take of what its scale had weighed
 
 -- The second byte of the code, a number of 960 bits.
-UPDATE ticket SET key_id = mod(div(code::numeric, power(2::numeric, 944)), 256);
+UPDATE ticket SET key_id = mod(div(code::numeric, power(2::numeric, 944)), 256)
+WHERE code ~ '^[0-9]+$';
 
+-- Made again below with one state more.
+-- squawk-ignore ban-drop-constraint
 ALTER TABLE ticket DROP CONSTRAINT a_ticket_has_a_state;
 ALTER TABLE ticket
     ADD CONSTRAINT a_ticket_has_a_state CHECK (
         state IN ('held', 'issued', 'out', 'delivered', 'returned', 'cancelled', 'expired', 'lost')
     ) NOT VALID,
-    ADD CONSTRAINT children_fit_their_parent CHECK (split_kg >= 0 AND closed_kg >= 0 AND split_kg + closed_kg <= coalesce(out_kg, 0))
-    NOT VALID;
+    ADD CONSTRAINT children_fit_their_parent CHECK (
+        split_kg >= 0 AND closed_kg >= 0 AND split_kg + closed_kg <= coalesce(out_kg, 0)
+    ) NOT VALID;
 CREATE INDEX ticket_by_parent ON ticket (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX ticket_by_onward_contract ON ticket (onward_contract_id, id) WHERE onward_contract_id IS NOT NULL;
 CREATE INDEX ticket_by_key ON ticket (key_id, valid_until);
@@ -33,7 +39,7 @@ CREATE TABLE ticket_revocation (
     version bigint CONSTRAINT a_revocation_has_one_version PRIMARY KEY,
     ticket_id uuid NOT NULL,
     number text NOT NULL,
-    prints_below smallint NOT NULL,     -- the ticket's codes with a lower reissue are good no longer; 256: all
+    prints_below integer NOT NULL,      -- the ticket's codes with a lower reissue are good no longer; 256: all
     reason text NOT NULL,
     revoked_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,    -- from then on the codes say themselves that they have expired
@@ -46,8 +52,16 @@ CREATE TABLE revocation_list (
     version bigint NOT NULL
 );
 INSERT INTO ticket_revocation (version, ticket_id, number, prints_below, reason, revoked_at, expires_at)
-SELECT row_number() OVER (ORDER BY ended_at, id), id, number, 256, 'cancelled', ended_at, valid_until
-FROM ticket WHERE state = 'cancelled';
+SELECT
+    row_number() OVER (ORDER BY ended_at, id),
+    id,
+    number,
+    256,
+    'cancelled',
+    ended_at,
+    valid_until
+FROM ticket
+WHERE state = 'cancelled';
 INSERT INTO revocation_list (version) SELECT count(*) FROM ticket_revocation;
 
 -- What firms and offices did to a ticket after it was issued; those that moved kilograms name their movements.
@@ -63,7 +77,8 @@ CREATE TABLE ticket_act (
     person_id uuid NOT NULL,
     CONSTRAINT a_ticket_act_has_a_kind CHECK (
         kind IN (
-            'released', 'turned-down', 'cancelled', 'lost', 'written-off', 'reissued', 'extended', 'redirected', 'split', 'closed', 'refused'
+            'released', 'turned-down', 'cancelled', 'lost', 'written-off', 'reissued', 'extended', 'redirected', 'split',
+            'closed', 'refused', 'apportioned'
         )
     )
 );

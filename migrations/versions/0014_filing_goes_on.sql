@@ -17,7 +17,7 @@ ALTER TABLE contract ADD CONSTRAINT an_instalment_has_a_framework FOREIGN KEY (f
 ALTER TABLE contract ADD CONSTRAINT a_contract_has_one_source CHECK (num_nonnulls(mine_id, project_id, stock_id) <= 1) NOT VALID;
 CREATE INDEX contract_by_framework ON contract (framework_id) WHERE framework_id IS NOT NULL;
 
--- A slip may hand over ore of a project or a declared stock in place of a mine's; one that names no mine is written by this version.
+-- A slip may hand over ore of a project or a declared stock; one that names no mine is written by this version or a later one.
 -- squawk-ignore ban-drop-not-null
 ALTER TABLE slip ALTER COLUMN mine_id DROP NOT NULL;
 ALTER TABLE slip ADD COLUMN project_id uuid;

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import date, datetime
+from fractions import Fraction
 from uuid import UUID
 
 import orjson
@@ -15,6 +16,7 @@ from service.domain.alerts import Alert, Flag
 from service.domain.allotments import (
     PROVINCE,
     Allotment,
+    Cause,
     Draft,
     Found,
     Holder,
@@ -24,7 +26,7 @@ from service.domain.allotments import (
     State,
     Step,
 )
-from service.domain.assessments import Reported
+from service.domain.assessments import suggested_kg
 from service.domain.deadlines import county_deadline
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.permissions import Actor, Role
@@ -46,7 +48,7 @@ async def create_allotment(
     allowed = rules.may_issue(actor, draft.source) if issue else rules.may_draft(actor, draft.source, found.holder)
     if not allowed:
         raise NotAllowed
-    rules.check_holder(draft.kind, draft.source, found.holder, found.right)
+    rules.check_holder(draft.kind, draft.source, found.holder, found.right, policies)
     allotment_id = uuid7()
     if issue:
         await _hold_the_book(connection, draft.allotment(allotment_id, found.holder), at=at)
@@ -125,18 +127,20 @@ async def _issue(
     """
     allotment = draft.allotment(allotment_id, found.holder)
     earlier = await allotments.in_force(connection, draft, found.holder)
-    reported = Reported()
-    if draft.mine_id is not None:
-        reported = await assessments.reported(connection, draft.mine_id, draft.year, draft.quarter, policies, at=at)
+    mine_id = draft.mine_id
+    sheets = await assessments.sheets_of(connection, mine_id) if mine_id else None
     standing = Standing(
         today=shanghai_day(at),
+        at=at,
         right=found.right,
+        sheets=sheets,
+        cut_share=await allotments.cut_share(connection, mine_id, draft.year) if mine_id else Fraction(0),
+        successor=await allotments.is_succeeded(connection, mine_id) if mine_id else False,
         declared_kg=found.declared_kg,
         earlier=earlier,
         needs_approval=actor.role is Role.COUNTY,
         approval=await allotments.find_approval(connection, draft.approved_by or allotment_id, allotment_id),
         pool_kg=None if draft.source is None else await quotas.pool_kg(connection, draft.source, draft.year),
-        reported=reported,
     )
     rules.check_issue(allotment, standing, policies)
 
@@ -150,6 +154,10 @@ async def _issue(
     await allotments.insert_step(
         connection, allotment_id, Step.ISSUE, draft.issued_on, at=posted[-1].recorded_at, actor=actor
     )
+    if sheets and found.right and allotment.kind is Kind.MERIT:
+        suggested = suggested_kg(sheets, allotment.period, found.right.scale_kg, policies)
+        if suggested is not None:
+            await allotments.note_suggestion(connection, allotment_id, suggested)
     await _watch(connection, allotment, posted, policies, at=at)
 
 
@@ -186,7 +194,8 @@ async def _take_back(
     given = [
         other
         for other in reversed(earlier)
-        if other.kg > 0 and (other.source, other.earmark) == (allotment.source, allotment.earmark)
+        if other.kg > 0
+        and (other.source, other.earmark, other.year) == (allotment.source, allotment.earmark, allotment.year)
     ]
     came = await provenance.deliveries(connection, [other.id for other in given])
     standing_kg = {movement: sum(part.kg for part in parts) for movement, parts in came.items()}
@@ -292,6 +301,8 @@ def _draft(row: Record, issued_on: date) -> Draft:
         reason=row["reason"],
         earmark=row["earmark"],
         approved_by=row["approved_by"],
+        cause=row["cause"] and Cause(row["cause"]),
+        application_id=row["application_id"],
     )
 
 

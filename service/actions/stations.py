@@ -10,7 +10,7 @@ from service.domain.alerts import Alert, Flag
 from service.domain.permissions import Actor
 from service.domain.policies import Policies
 from service.domain.refusals import NotAllowed, NotFound
-from service.domain.stations import CameraEvent, CameraEventKind, StationNotNamed
+from service.domain.stations import CameraEvent, CameraEventKind, PauseNotAhead, StationNotNamed
 from service.store import alerts, audits, stations
 
 
@@ -39,6 +39,53 @@ async def beat(
     if before is not None and at - before > timedelta(minutes=policies.station_late_minutes):
         await stations.end_silence(connection, actor.station_id, before, at)
         await alerts.settle_alerts(connection, [(Flag.STATION_SILENT, "station", str(actor.station_id))], at=at)
+
+
+async def pause_station(
+    connection: Connection,
+    station_id: UUID,
+    since: datetime,
+    until: datetime,
+    reason: str,
+    *,
+    at: datetime,
+    actor: Actor,
+) -> None:
+    """Say that a station will not weigh for a time, by itself or an office of its area: its silence is then none.
+
+    Raises NotFound, PauseNotAhead: a silence cannot be explained away afterwards by the one who was silent.
+    """
+    if station_id not in await stations.find_places(connection, [station_id], actor=actor):
+        raise NotFound
+    if since >= until or (since < at and not actor.is_office):
+        raise PauseNotAhead
+
+    await stations.pause(connection, station_id, since, until, reason, at=at, by=actor.person_id)
+    facts = {"since": since, "until": until, "reason": reason}
+    await audits.note(connection, "stations.pause", station_id, facts, at=at, actor=actor)
+    if since <= at < until:
+        await alerts.settle_alerts(connection, [(Flag.STATION_SILENT, "station", str(station_id))], at=at)
+
+
+async def flag_silent(connection: Connection, policies: Policies, *, at: datetime) -> None:
+    """Have stations looked at that were heard of and have been silent for too long (E48)."""
+    silent = await stations.find_silent(connection, at - timedelta(minutes=policies.station_down_minutes), at=at)
+    await alerts.open_alerts(
+        connection,
+        [
+            Alert(
+                Flag.STATION_SILENT,
+                "station",
+                str(row["id"]),
+                row["jurisdiction"],
+                (row["enterprise_id"],),
+                row["seen_at"],
+                {"station": row["id"], "seen_at": row["seen_at"]},
+            )
+            for row in silent
+        ],
+        at=at,
+    )
 
 
 async def tell_cameras(connection: Connection, events: Sequence[CameraEvent], *, at: datetime, actor: Actor) -> None:

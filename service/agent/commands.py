@@ -52,11 +52,8 @@ def enrol(
             line = Line(server)
             token = line.token(grant_type="password", username=username, password=password)
             key = DeviceKey.open(place.secret)
-            try:
-                facts = _register(line, key, name, token)
-            except Problem as problem:
-                if problem.code != "device-has-ended":
-                    raise
+            facts = _register(line, key, name, token)
+            if facts["state"] == "revoked":  # its key is never believed again; what waits is signed by the next one
                 key = DeviceKey.renew(place.secret)
                 facts = _register(line, key, name, token)
         except ValueError as error:

@@ -2,7 +2,6 @@
 
 import json
 from base64 import urlsafe_b64encode
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -10,6 +9,7 @@ from uuid import uuid4
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.agent.folder import write_whole
+from service.domain.devices import fingerprint
 
 ASSERTION_SECONDS = 240
 
@@ -62,12 +62,6 @@ class DeviceKey:
             "jti": str(uuid4()),
         }
         return self.jws(device_id, json.dumps(claims), "JWT")
-
-
-def fingerprint(public_key: bytes) -> str:
-    """The first 16 hexadecimal digits of a public key's SHA-256, in fours: what people compare on two screens."""
-    digits = sha256(public_key).hexdigest()[:16].upper()
-    return " ".join(digits[place : place + 4] for place in range(0, 16, 4))
 
 
 def _base64url(raw: bytes) -> str:

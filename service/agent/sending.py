@@ -7,7 +7,7 @@ knows them by their ids, and twice is once (W04).
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,8 @@ TOKEN_S = 600.0
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 APP_VERSION = "agent 1"
 MALFORMED = (413, 422)
+NOT_BELIEVED = "device-unknown"
+"""Said about whoever signed, not about the load: such a record waits for a device that is believed."""
 
 
 class Device:
@@ -132,9 +134,13 @@ class Sender:
                 return
             told = {"code": problem.code, "title": problem.title, "title_en": problem.title_en}
             results = [{"id": records[0].id, "status": "refused", "flags": [], "problem": told}]
-        queue.answer(list(zip(records, results, strict=True)))
+        answers = list(zip(records, results, strict=True))
+        queue.answer([(record, answer) for record, answer in answers if not _is_disbelieved(answer)])
         self._at_once = min(2 * self._at_once, MOST_AT_ONCE)
         self._tell(queue)
+        for _, answer in answers:
+            if _is_disbelieved(answer):
+                raise Problem(409, answer["problem"])
 
     def _tell(self, queue: Queue) -> None:
         """Write the answers' file; after a crash in between, an answer may stand there twice, and never not at all."""
@@ -156,3 +162,7 @@ class Sender:
         if trouble != self._trouble:
             self._trouble = trouble
             self._told({"trouble": trouble})
+
+
+def _is_disbelieved(answer: Mapping[str, Any]) -> bool:
+    return (answer.get("problem") or {}).get("code") == NOT_BELIEVED

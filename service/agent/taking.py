@@ -52,7 +52,7 @@ def take_files(queue: Queue, watched: Path) -> list[tuple[Path, str | None]]:
     A file that was taken goes to `done`, one with a wrong line to `wrong` with a text beside it; gives both, with what
     was wrong. A name that begins with a dot, or has another suffix, is still being written.
     """
-    seen = []
+    seen: list[tuple[Path, str | None]] = []
     for path in sorted(watched.iterdir()):
         if path.suffix not in SUFFIXES or path.name.startswith(".") or not path.is_file():
             continue

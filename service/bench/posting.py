@@ -5,9 +5,10 @@ import os
 import random
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 
 import asyncpg
 from uuid_utils.compat import uuid7
@@ -17,18 +18,21 @@ from service.batcher import Batcher
 from service.bench import ledgers, province
 from service.bench.grounds import Grounds
 from service.bench.ledgers import Ledger
-from service.bench.province import NET_KG, Province
+from service.bench.province import NET_KG, Province, Scale
 from service.bench.rows import Row, alternate, at_least
 from service.db import Database
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.units import Kilograms
+from service.domain.weighings import Record
 from service.keys import Purpose
+from service.routes.weighings import AT_ONCE
 from service.store.accounts import open_accounts
-from service.store.ledger import Posted, append
+from service.store.ledger import Memory, Posted, append
 
 CALLERS = 64
 BATCH = 1_000
 LOTS = 128
+MOST_EXPECTED = 12_000  # loads a second: so many are made ready
 
 
 async def measure(grounds: Grounds) -> list[Row]:
@@ -75,9 +79,11 @@ async def _callers(grounds: Grounds, database: Database, textbook: Ledger, pgled
         at_least(
             "64 callers, the ledger alone, one hot account / textbook ledger, hot", plain_hot, "legs/s", book_hot, 8
         ),
+        at_least("64 callers, the ledger alone, one hot account / our own spread", plain_hot, "legs/s", plain, 0.9),
     ]
     if pgledger:
         rows.append(at_least("64 callers, full path, spread / pgledger", full, "legs/s", rates[6], 6))
+        rows.append(at_least("64 callers, the ledger alone, spread / pgledger", plain, "legs/s", rates[6], 6))
     else:
         print("PGLEDGER_SQL names no file: no row of pgledger", file=sys.stderr)
     return rows
@@ -89,24 +95,39 @@ class Weighbridges:
 
     grounds: Grounds
     database: Database
+    memory: Memory = field(default_factory=Memory)
 
     async def _run(self, batch: list[Sent]) -> Sequence[Weighed]:
-        async with self.database.transaction() as connection:
-            at = datetime.now(UTC)
-            return await weigh_all(connection, batch, at=at, sign=self.grounds.keys.current(Purpose.LEDGER))
+        async with self.database.steady_transaction() as connection:
+            sign = self.grounds.keys.current(Purpose.LEDGER)
+            return await weigh_all(connection, batch, at=datetime.now(UTC), sign=sign, memory=self.memory)
 
     async def rate(self, province: Province, seconds: float) -> float:
         """Loads a second that 64 callers have weighed, each one after the other."""
         async with self.database.transaction() as connection:
-            await province.plan(connection, int(8_000 * seconds))
-        async with Batcher[Sent, Weighed]("bench", self._run).running() as batcher:
+            await province.plan(connection, int(MOST_EXPECTED * seconds))
+        async with Batcher[Sent, Weighed]("bench", self._run, at_once=AT_ONCE).running() as batcher:
             return await _rate(seconds, lambda: _submit(batcher, province))
+
+    async def batch_rate(self, province: Province, batches: int) -> float:
+        """Loads a second when they come by the thousand."""
+        async with self.database.transaction() as connection:
+            await province.plan(connection, BATCH * batches)
+        made = [[_sent(*load) for load in province.take(BATCH)] for _ in range(batches)]
+        began = time.perf_counter()
+        for batch in made:
+            assert all(len(weighed.movement_ids) == 1 for weighed in await self._run(batch)), "each is one leg"
+        return BATCH * batches / (time.perf_counter() - began)
 
 
 async def _submit(batcher: Batcher[Sent, Weighed], province: Province) -> None:
-    [(scale, record)] = province.take(1)
-    [weighed] = await batcher.submit([Sent(scale.station_id, scale.person_id, timedelta(), record)])
-    assert (len(weighed.movement_ids), weighed.flags) == (1, []), weighed
+    [load] = province.take(1)
+    [weighed] = await batcher.submit([_sent(*load)])
+    assert (len(weighed.movement_ids), *weighed.flags) == (1,), weighed
+
+
+def _sent(scale: Scale, record: Record) -> Sent:
+    return Sent(scale.station_id, scale.person_id, timedelta(), record)
 
 
 async def _rate(seconds: float, call: Callable[[], Awaitable[None]]) -> float:
@@ -131,6 +152,9 @@ class Engine:
     database: Database
     quotas: Sequence[int] = ()
     lots: Sequence[int] = ()
+    memory: Memory = field(default_factory=Memory)
+    # What comes with a record in the service, made before as the accounts are.
+    facts: Iterator[bytes] = field(default_factory=lambda: cycle([os.urandom(32) for _ in range(1_000)]))
 
     async def open(self) -> None:
         """Accounts to post between."""
@@ -150,22 +174,22 @@ class Engine:
                 random.choice(self.lots),
                 Kilograms(NET_KG),
                 at,
-                os.urandom(32),
+                next(self.facts),
             )
             for _ in range(count)
         ]
 
     async def post(self, movements: Sequence[Movement]) -> Posted:
-        async with self.database.transaction() as connection:
+        async with self.database.steady_transaction() as connection:
             sign = self.grounds.keys.current(Purpose.LEDGER)
-            return await append(connection, movements, at=datetime.now(UTC), sign=sign)
+            return await append(connection, movements, at=datetime.now(UTC), sign=sign, memory=self.memory)
 
     async def rate(self, seconds: float, *, hot: bool = False) -> float:
         async def run(batch: list[Movement]) -> list[None]:
             await self.post(batch)
             return [None] * len(batch)
 
-        async with Batcher[Movement, None]("bench", run).running() as batcher:
+        async with Batcher[Movement, None]("bench", run, at_once=AT_ONCE).running() as batcher:
 
             async def call() -> None:
                 await batcher.submit(self.movements(1, hot=hot))

@@ -1,4 +1,4 @@
-"""A large book of trade: mines, traders, traders' buyers and plants, filled by COPY with the engine's own coordinates."""
+"""A large book of trade: mines, traders, traders' buyers and plants, filled with the engine's own coordinates."""
 
 import os
 import random
@@ -10,7 +10,6 @@ from uuid_utils.compat import uuid7
 
 from service.bench import province
 from service.db import Connection
-from service.domain import books
 from service.domain.books import Ends
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.provenance import Interval
@@ -18,8 +17,7 @@ from service.domain.units import Kilograms
 from service.store.accounts import open_accounts
 from service.store.copying import copy_into, text_field, uuid_field
 from service.store.ledger import Signer, lock_head
-from service.store.ledger.copying import copy_legs
-from service.store.ledger.heads import seal
+from service.store.ledger.posting import lay_batch, post
 
 YEAR = 2026
 MINES, HOLDERS, TIERS = 200, 60, 3
@@ -94,13 +92,11 @@ class Trade:
 
     async def _post(self, connection: Connection, movements: list[Movement]) -> None:
         head = await lock_head(connection, at=datetime.now(UTC))
-        laid = books.lay(self.ends, movements)
-        acts = list(range(head.act + 1, head.act + 1 + len(movements)))
-        leaves = await copy_legs(connection, head.seq, acts, movements, self.ends, laid)
-        await seal(connection, head, acts[-1], leaves, sign=self.sign)
-        self.legs = head.seq + len(leaves)
+        batch = lay_batch(head, movements, self.ends, sign=self.sign)
+        assert await post(connection, batch), "the head is locked"
+        self.legs = batch.after.seq
         last_tier = set(self.holders[-1])
-        for movement, (_, target_lo, _, _) in zip(movements, laid, strict=True):
+        for movement, (_, target_lo, _, _) in zip(movements, batch.laid, strict=True):
             if movement.target in last_tier:
                 self.delivered.append(Interval(movement.target, target_lo, target_lo + movement.kg))
         for movement in movements[1::2]:

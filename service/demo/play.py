@@ -348,7 +348,7 @@ class Play:
         records.sort(key=lambda record: record[0])
         for start in range(0, len(records), BATCH):
             batch = records[start : start + BATCH]
-            async with self.database.transaction() as connection:
+            async with self.database.steady_transaction() as connection:
                 await weigh_all(
                     connection,
                     [self._numbered(sent) for _, sent in batch],

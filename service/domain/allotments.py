@@ -2,14 +2,15 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
+from fractions import Fraction
 from types import MappingProxyType
 from uuid import UUID
 
-from service.domain.assessments import Reported, check_reported, suggested_kg
+from service.domain.assessments import Sheets, check_sheet, is_vetoed, suggested_kg
 from service.domain.permissions import Actor, Role, area_of
-from service.domain.policies import Policies, YearCeiling
+from service.domain.policies import Policies, PoolLevel, YearCeiling
 from service.domain.refusals import Refusal
 from service.domain.units import Kilograms, percent_of
 
@@ -30,6 +31,19 @@ class Kind(StrEnum):
 
 TRANCHES = frozenset({Kind.BASE, Kind.MERIT, Kind.REWARD, Kind.SPECIAL})
 """What only mines hold (R02)."""
+
+
+class Cause(StrEnum):
+    """Why quota is adjusted (R05, R25)."""
+
+    INTEGRATION = "integration"  # 资源开发整合
+    RESTRUCTURING = "restructuring"  # 企业重组
+    LAYOUT = "layout"  # 布局调整
+    ORDER = "order"  # 秩序整顿
+    SUCCESSION = "succession"  # a right that passes to another mine
+    EARMARK = "earmark"  # special quota not used as permitted
+    PERIOD = "period"  # what a period leaves unspent
+    OTHER = "other"
 
 
 class State(StrEnum):
@@ -128,6 +142,8 @@ class Draft:
     reason: str | None = None
     earmark: str | None = None
     approved_by: UUID | None = None
+    cause: Cause | None = None
+    application_id: UUID | None = None
 
     def allotment(self, allotment_id: UUID, holder: Holder) -> "Allotment":
         """The draft as the rules see it."""
@@ -178,10 +194,15 @@ class Allotment:
         )
 
     @property
+    def period(self) -> tuple[int, int]:
+        """The quarter that it is for: its own, or else that of the day of issue."""
+        day = min(max(self.issued_on, date(self.year, 1, 1)), date(self.year, 12, 31))
+        return self.year, self.quarter or (day.month + 2) // 3
+
+    @property
     def half(self) -> int:
         """The half of the year that it is for: its quarter's, or else that of the day of issue (R12)."""
-        day = min(max(self.issued_on, date(self.year, 1, 1)), date(self.year, 12, 31))
-        return ((self.quarter or (day.month + 2) // 3) + 1) // 2
+        return (self.period[1] + 1) // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +218,16 @@ class Standing:
     """What is known, under the ledger's lock, when an allotment is to be issued."""
 
     today: date
+    at: datetime
     right: Right | None = None  # of a mine
+    sheets: Sheets | None = None  # of a mine
+    cut_share: Fraction = Fraction(0)  # of a mine's year, for misused special quota (R25)
+    successor: bool = False  # whether another mine has taken over the right
     declared_kg: Kilograms | None = None  # of a project or a declared stock
-    earlier: Sequence[Allotment] = ()  # in force, of the same holder and year
+    earlier: Sequence[Allotment] = ()  # in force, of the same holder: of a mine in that year, else in all years
     needs_approval: bool = False
     approval: Approval | None = None
     pool_kg: Kilograms | None = None  # left in the pool that it comes from; None: the province's own act
-    reported: Reported = Reported()  # of a mine's scoring sheets
 
 
 class HolderNotAMine(Refusal):
@@ -249,9 +273,9 @@ class TrancheExceedsShare(Refusal):
 
 
 class ReasonMissing(Refusal):
-    """A reward, a merit beyond what the score suggests, and an adjustment downwards need a reason."""
+    """A reward, an adjustment downwards, and a merit tranche beyond the suggested kilograms need a reason."""
 
-    title = "奖励指标、超出测评得分建议数的差异化指标和调减指标须说明理由"
+    title = "奖励指标、调减指标和超出建议数量的差异化指标须说明理由"
     rule = "R12"
 
 
@@ -290,7 +314,7 @@ class NotToBeUndone(Refusal):
     rule = "W09"
 
 
-def check_holder(kind: Kind, source: str | None, holder: Holder, right: Right | None) -> None:
+def check_holder(kind: Kind, source: str | None, holder: Holder, right: Right | None, policies: Policies) -> None:
     """Refuse a holder that cannot have this kind of allotment from there (R02, R06)."""
     if holder.kind is HolderKind.MINE:
         assert right is not None, "a mine has a right"
@@ -298,15 +322,22 @@ def check_holder(kind: Kind, source: str | None, holder: Holder, right: Right | 
             raise HolderNotAMine
     elif kind in TRANCHES:
         raise HolderNotAMine
-    expected = givers(holder)
+    expected = givers(holder, policies)
     if source not in expected:
         raise AllotmentSkipsALevel(expected=expected)
 
 
-def givers(holder: Holder) -> list[str | None]:
-    """Where kilograms for a holder come from: the pool one level up; None is the province's own act."""
-    if holder.kind is not HolderKind.JURISDICTION:
+def givers(holder: Holder, policies: Policies) -> list[str | None]:
+    """Where kilograms for a holder come from: the pool one level up; None is the province's own act.
+
+    Projects and declared stocks draw on the pool of the level that policy `non_mine_pool` names (R03).
+    """
+    if holder.kind is HolderKind.MINE:
         return [holder.jurisdiction]
+    if holder.kind is not HolderKind.JURISDICTION:
+        city = f"{holder.jurisdiction[:4]}00"
+        pools = {PoolLevel.COUNTY: holder.jurisdiction, PoolLevel.CITY: city, PoolLevel.PROVINCE: PROVINCE}
+        return [pools[policies.non_mine_pool]]
     area = area_of(holder.jurisdiction)
     if len(area) == 2:
         return [None]
@@ -319,19 +350,20 @@ def check_issue(allotment: Allotment, standing: Standing, policies: Policies) ->
 
     Kilograms that are taken back need only a reason.
     """
-    check_holder(allotment.kind, allotment.source, allotment.holder, standing.right)
+    check_holder(allotment.kind, allotment.source, allotment.holder, standing.right, policies)
     if allotment.kg < 0:
         if not allotment.reason:
             raise ReasonMissing(rule="R05")
         return
     if standing.right is not None:
-        faults = standing.right.faults({standing.today, allotment.issued_on})
-        if faults := [*faults, *standing.reported.faults(standing.today)]:
-            raise MineNotEligible(faults=faults)
-        check_ceiling(allotment, standing.earlier, standing.right.scale_kg, policies)
+        _check_right(standing.right, standing, allotment, policies)
+        ceiling_kg = Kilograms(int(standing.right.scale_kg * (1 - standing.cut_share)))
+        check_ceiling(allotment, standing.earlier, ceiling_kg, policies)
         check_share(allotment, standing.earlier, standing.right.scale_kg, policies)
-        check_reported(allotment.kind, standing.reported, policies)
-        check_merit(allotment, standing.earlier, standing.reported.score, standing.right.scale_kg, policies)
+        if standing.sheets is not None and allotment.kind in TRANCHES:
+            _check_merit(allotment, standing, standing.sheets, standing.right, policies)
+            is_merit = allotment.kind is Kind.MERIT
+            check_sheet(standing.sheets, allotment.period, standing.at, policies, is_merit=is_merit)
     if standing.declared_kg is not None:
         possible_kg = standing.declared_kg - _sum(standing.earlier)
         if allotment.kg > possible_kg:
@@ -341,6 +373,27 @@ def check_issue(allotment: Allotment, standing: Standing, policies: Policies) ->
         if allotment.kg > approved_kg - issued_kg:
             raise ExceedsApproval(approved_kg=approved_kg, possible_kg=max(0, approved_kg - issued_kg))
     check_pool(allotment.kg, standing.pool_kg)
+
+
+def _check_right(right: Right, standing: Standing, allotment: Allotment, policies: Policies) -> None:
+    faults = right.faults({standing.today, allotment.issued_on})
+    if standing.sheets is not None and is_vetoed(standing.sheets, standing.today, policies):
+        faults.append("vetoed")
+    # What a predecessor still gets is what settles its own past.
+    if standing.successor and allotment.kind in TRANCHES:
+        faults.append("succeeded")
+    if faults:
+        raise MineNotEligible(faults=faults)
+
+
+def _check_merit(allotment: Allotment, standing: Standing, sheets: Sheets, right: Right, policies: Policies) -> None:
+    """Refuse, without a reason, more than last quarter's score suggests, with what was given before counted (R11)."""
+    suggested = suggested_kg(sheets, allotment.period, right.scale_kg, policies)
+    if allotment.kind is not Kind.MERIT or suggested is None or allotment.reason:
+        return
+    given_kg = _sum([tranche for tranche in standing.earlier if _same_period(tranche, allotment)])
+    if allotment.kg + given_kg > suggested:
+        raise ReasonMissing(rule="R11", suggested_kg=suggested, possible_kg=max(0, suggested - given_kg))
 
 
 def check_pool(kg: int, pool_kg: Kilograms | None) -> None:
@@ -382,18 +435,6 @@ def check_share(allotment: Allotment, earlier: Sequence[Allotment], scale_kg: Ki
         raise TrancheExceedsShare(rule=rule, scale_kg=scale_kg, most_kg=most_kg, possible_kg=max(0, most_kg - given_kg))
     if allotment.kind is Kind.REWARD and not allotment.reason:
         raise ReasonMissing(rule="R12")
-
-
-def check_merit(
-    allotment: Allotment, earlier: Sequence[Allotment], score: int | None, scale_kg: Kilograms, policies: Policies
-) -> None:
-    """Refuse a merit beyond what last quarter's score suggests without a reason; a quarter without a score suggests none (R11)."""
-    if allotment.kind is not Kind.MERIT or allotment.reason or score is None:
-        return
-    suggested = suggested_kg(score, scale_kg, policies)
-    given_kg = _sum([tranche for tranche in earlier if _same_period(tranche, allotment)])
-    if given_kg + allotment.kg > suggested:
-        raise ReasonMissing(rule="R11", score=score, suggested_kg=suggested)
 
 
 def _same_period(tranche: Allotment, other: Allotment) -> bool:

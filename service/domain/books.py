@@ -13,6 +13,8 @@ from service.domain.places import Places, Span
 from service.domain.units import Kilograms
 
 Row = Leg | Hole
+Laid = tuple[int, int, Kilograms, Kilograms]
+NOTHING = Kilograms(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +138,20 @@ class Ends:
     outs: int
 
 
-def lay(ends: Mapping[int, Ends], movements: Iterable[Movement]) -> list[tuple[int, int, int, int]]:
+def lay(ends: Mapping[int, Ends], movements: Iterable[Movement]) -> list[Laid]:
     """Of each movement the first line out of its source and into its target, and its over and cover, by plain books."""
     laid = []
     for movement in movements:
         source, target = ends[movement.source], ends[movement.target]
         source_lo, target_lo = source.outs, target.ins
         kg, target_kg = movement.kg, movement.target_kg
-        source.outs += kg
-        target.ins += target_kg
-        over_kg = 0 if source.is_boundary else min(kg, max(0, source.outs - source.ins))
-        cover_kg = 0 if target.is_boundary else min(target_kg, max(0, target.outs - target_lo))
+        source.outs = gone = source_lo + kg
+        target.ins = target_lo + target_kg
+        over_kg = cover_kg = NOTHING
+        if gone > source.ins and not source.is_boundary:
+            over_kg = Kilograms(min(kg, gone - source.ins))
+        if target.outs > target_lo and not target.is_boundary:
+            cover_kg = Kilograms(min(target_kg, target.outs - target_lo))
         laid.append((source_lo, target_lo, over_kg, cover_kg))
     return laid
 

@@ -6,6 +6,7 @@ from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 from typing import ClassVar
 from uuid import UUID
 
@@ -125,6 +126,12 @@ def read_key(text: str) -> bytes | None:
     except ValueError:
         return None
     return key if len(key) == KEY_BYTES else None
+
+
+def fingerprint(public_key: bytes) -> str:
+    """What people compare on two screens: the first 16 hexadecimal digits of the key's SHA-256, in fours."""
+    digits = sha256(public_key).hexdigest()[:16].upper()
+    return " ".join(digits[place : place + 4] for place in range(0, 16, 4))
 
 
 def is_timely(issued_at: datetime, expires_at: datetime, *, at: datetime) -> bool:

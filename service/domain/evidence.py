@@ -22,9 +22,9 @@ Node = tuple[int, int]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_LEG = struct.Struct(">2sc qq16s 16sqq 16sqq qq Bq32s")
+LEG = struct.Struct(">2sc qq16s 16sqq 16sqq qq Bq32s")
 _HOLE = struct.Struct(">2sc qq16s 16sB qq Bqq32s")
-_VERSION_1 = b"\x00\x01"  # RFC 6962's prefix of a leaf, then ours
+VERSION_1 = b"\x00\x01"  # RFC 6962's prefix of a leaf, then ours
 _SIDES = {"in": 0, "out": 1}
 _HOLE_KINDS = {"cut": 0, "jump": 1}
 _ED25519 = b"\x01"  # signature type of a C2SP signed note
@@ -53,28 +53,31 @@ class LegEntry:
     @property
     def leaf(self) -> bytes:
         """The leaf hash, version 1."""
-        return leaf_of_leg(
-            self.seq,
-            self.act,
-            self.movement.bytes,
-            self.source_mark,
-            self.source_lo,
-            self.source_kg,
-            self.target_mark,
-            self.target_lo,
-            self.target_kg,
-            self.over_kg,
-            self.cover_kg,
-            self.source_behind | self.target_behind << 1,
-            microseconds(self.occurred_at),
-            self.fact,
+        return leaf(
+            LEG.pack(
+                VERSION_1,
+                b"L",
+                self.seq,
+                self.act,
+                self.movement.bytes,
+                self.source_mark,
+                self.source_lo,
+                self.source_kg,
+                self.target_mark,
+                self.target_lo,
+                self.target_kg,
+                self.over_kg,
+                self.cover_kg,
+                self.source_behind | self.target_behind << 1,
+                microseconds(self.occurred_at),
+                self.fact,
+            )
         )
 
 
-def leaf_of_leg(*bound: int | bytes) -> bytes:
-    """The leaf hash of a leg, version 1, from what a LegEntry holds, in its order: the movement as bytes, the flags as one
-    byte (1 source behind, 2 target behind), the time in microseconds."""
-    return hashlib.sha256(_LEG.pack(_VERSION_1, b"L", *bound)).digest()
+def leaf(bound: bytes) -> bytes:
+    """The leaf hash over the bytes that it binds."""
+    return hashlib.sha256(bound).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ class HoleEntry:
         """The leaf hash, version 1."""
         return _hash(
             _HOLE.pack(
-                _VERSION_1,
+                VERSION_1,
                 b"H",
                 self.seq,
                 self.act,

@@ -25,6 +25,7 @@ class ActKind(StrEnum):
     SPLIT = "split"
     CLOSED = "closed"
     REFUSED = "refused"
+    APPORTIONED = "apportioned"
 
 
 @dataclass(frozen=True, slots=True)

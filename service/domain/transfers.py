@@ -69,6 +69,13 @@ class RefusedMoreThanReceived(Refusal):
     rule: ClassVar[str | None] = "W10"
 
 
+class NotOneTruck(Refusal):
+    """Only loads of one plate, for one receiver, share a weighing; each under a ticket of its own."""
+
+    title: ClassVar[str] = "只有同一车牌、同一收货方的货物可以共用一次过磅，且须各有运单"
+    rule: ClassVar[str | None] = "W01"
+
+
 def check_redirect(ticket: Ticket, journey: Journey, paper: Paper) -> None:
     """Refuse a redirection that the other buyer's contract does not bear (W10, E34).
 
@@ -130,6 +137,35 @@ def refused(journey: Journey, refused_kg: Kilograms) -> Journey:
     if refused_kg > journey.in_kg:
         raise RefusedMoreThanReceived(received_kg=journey.in_kg, refused_kg=refused_kg)
     return replace(journey, state=TicketState.OUT, refused_kg=refused_kg, ended_at=None)
+
+
+def check_one_truck(together: Sequence[tuple[Ticket, Journey]]) -> None:
+    """Refuse to share the first ticket's weighing with others that were not on its truck (E36).
+
+    Raises NotOneTruck, NotReceived, NotOnTheRoad and what `check_on_the_road` raises.
+    """
+    (named, received), *others = together
+    trucks = {(ticket.plate, ticket.onward_buyer_id or ticket.buyer_id) for ticket, _ in together}
+    if not others or len(trucks) > 1:
+        raise NotOneTruck(plates=sorted({ticket.plate for ticket, _ in together}))
+    was_weighed = received.in_kg is not None and received.out_kg is not None
+    is_whole = not (received.refused_kg or received.split_kg) and received.back_kg is None
+    if received.state is not TicketState.DELIVERED or not was_weighed or not is_whole or named.onward_contract_id:
+        raise NotReceived(state=received.state)
+    for _, journey in others:
+        check_on_the_road(journey)
+        if journey.split_kg:
+            raise NotOnTheRoad(state=journey.state)
+
+
+def apportioned(whole_kg: Kilograms, weights: Sequence[Kilograms]) -> list[Kilograms]:
+    """A quantity in shares by weight, whole kilograms: floored, and the rest to the largest remainders (E36, E52)."""
+    total = sum(weights)
+    shares = [whole_kg * weight // total for weight in weights]
+    by_remainder = sorted(range(len(weights)), key=lambda place: (-(whole_kg * weights[place] % total), place))
+    for place in by_remainder[: whole_kg - sum(shares)]:
+        shares[place] += 1
+    return [Kilograms(share) for share in shares]
 
 
 def check_on_the_road(journey: Journey) -> None:

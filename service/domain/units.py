@@ -1,9 +1,8 @@
 """Whole kilograms, shares of them, and the one time zone in which the service's days and years are counted."""
 
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache
 from typing import Literal, NewType
 
 Kilograms = NewType("Kilograms", int)
@@ -11,7 +10,8 @@ Kilograms = NewType("Kilograms", int)
 MAX_KILOGRAMS = Kilograms(100_000_000_000)
 
 # A fixed offset needs no zone table: China has had no summer time since 1991, and the service's years begin in 2000.
-SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
+_AHEAD_OF_UTC = timedelta(hours=8)
+SHANGHAI = timezone(_AHEAD_OF_UTC, "Asia/Shanghai")
 
 _TONNE_UNITS = {"zh": "吨", "en": "t"}
 
@@ -33,12 +33,10 @@ def tonnes(kg: Kilograms, language: Literal["zh", "en"] = "zh") -> str:
     return f"{'-' if kg < 0 else ''}{whole:,}.{shown} {_TONNE_UNITS[language]}"
 
 
-# The rules ask it of the same instants again and again.
-@lru_cache(4_096)
 def shanghai_day(at: datetime) -> date:
     """The calendar day of an instant in Asia/Shanghai."""
     assert at.tzinfo is not None, "an instant knows its offset"
-    return at.astimezone(SHANGHAI).date()
+    return ((at if at.tzinfo is UTC else at.astimezone(UTC)) + _AHEAD_OF_UTC).date()
 
 
 def shanghai_year(at: datetime) -> int:

@@ -183,6 +183,7 @@ def _settings(home: Path, sockets: Path, *, durable: bool) -> dict[str, str]:
         "jit": "off",
         "random_page_cost": "1.1",
         "shared_preload_libraries": "pg_stat_statements",
+        "pg_stat_statements.track_utility": "off",  # BEGIN, SET LOCAL and COMMIT of every batch
         "logging_collector": "on",
         "log_directory": str(home / "log"),
         "log_filename": "postgres-%Y%m%d-%H%M%S.log",

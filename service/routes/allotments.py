@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from service.actions import allotments as deeds
 from service.auth import may
 from service.db import ConnectionDep, ReaderDep, Record
-from service.domain.allotments import Draft, Kind, State, Step
+from service.domain.allotments import Cause, Draft, Kind, State, Step
 from service.domain.permissions import Actor
 from service.keys import Purpose
 from service.routes.entries import After, Limit, Now, PoliciesNow
@@ -67,6 +67,8 @@ class AllotmentIn(Body):
     reason: Reason | None = None
     earmark: Name | None = None
     approved_by: UuidText | None = None
+    cause: Cause | None = None
+    application_id: UuidText | None = None
     issued_on: Day
     issue: Flag = False
 
@@ -77,6 +79,8 @@ class AllotmentIn(Body):
             raise refused(
                 "number-out-of-range", "只有调整（adjustment）可以为负数", "only an adjustment may be negative"
             )
+        if self.cause is not None and self.kind is not Kind.ADJUSTMENT:
+            raise refused("cause-malformed", "只有调整（adjustment）注明调整原因", "only an adjustment names a cause")
         if self.kind is Kind.TOTAL and self.to.jurisdiction is None:
             raise refused("holder-malformed", "总量指标（total）下达给行政区", "a total goes to a jurisdiction")
         if self.kind is Kind.APPROVED and self.to.project_id is None and self.to.stock_id is None:
@@ -138,6 +142,9 @@ class AllotmentOut(BaseModel):
     earmark: str | None
     approved_by: UUID | None
     issued_on: date | None
+    suggested_kg: int | None
+    cause: Cause | None
+    application_id: UUID | None
     created_at: datetime
 
     @classmethod

@@ -18,13 +18,16 @@ from service.domain.calendar import days_late
 from service.domain.deadlines import sheets_deadline
 from service.domain.permissions import Actor
 from service.domain.policies import Policies, stated
+from service.domain.refusals import NotFound
 from service.domain.units import Kilograms
 from service.routes.entries import After, Limit, Now, PoliciesNow
 from service.routes.fields import Body, DocumentNo, Quarter, Reason, UuidText, Year
 from service.routes.idempotency import Answer, OnceDep
 from service.store import assessments
+from service.store import pages as reads
 
 router = APIRouter(prefix="/v1/assessments", tags=["assessments"])
+merit_router = APIRouter(tags=["assessments"])
 
 ReadsSheets = Annotated[Actor, Depends(may("assessments.read"))]
 FillsSheets = Annotated[Actor, Depends(may("assessments.fill"))]
@@ -122,7 +125,7 @@ class HeaderOut(BaseModel):
     used_kg: int
 
 
-class MeritOut(BaseModel):
+class SuggestionOut(BaseModel):
     """The merit tranche that the score suggests, and for which quarter (R11)."""
 
     year: int
@@ -160,13 +163,23 @@ class AssessmentOut(BaseModel):
     is_vetoed: bool
     score: int
     unfilled: list[str]
-    merit: MeritOut
+    merit: SuggestionOut
     due_on: date
     days_late: int
     document_no: str | None
     reported_at: datetime | None
     signed_by: str | None
     delta: DeltaOut | None
+    policies: dict[str, Any]
+
+
+class MeritOut(BaseModel):
+    """What last quarter's score suggests as a quarter's merit tranche; null without a score."""
+
+    mine_id: UUID
+    year: int
+    quarter: int
+    suggested_kg: int | None
     policies: dict[str, Any]
 
 
@@ -272,6 +285,30 @@ async def sign(
     return await once(connection, actor, deed, status=200)
 
 
+@merit_router.get("/v1/mines/{mine_id}/merit")
+async def suggest_merit(
+    mine_id: UUID,
+    connection: ReaderDep,
+    actor: ReadsSheets,
+    policies: PoliciesNow,
+    year: Annotated[int, Query(ge=2000, le=2100)],
+    quarter: Annotated[int, Query(ge=1, le=4)],
+) -> MeritOut:
+    """What last quarter's score suggests as a mine's merit tranche of a quarter (R11)."""
+    mines = await reads.list_mines(connection, mine_id, actor=actor)
+    if not mines:
+        raise NotFound
+    sheets = await assessments.sheets_of(connection, mine_id)
+    scale_kg = Kilograms(mines[0]["licence_scale_kg"])
+    return MeritOut(
+        mine_id=mine_id,
+        year=year,
+        quarter=quarter,
+        suggested_kg=rules.suggested_kg(sheets, (year, quarter), scale_kg, policies),
+        policies=stated(policies, "merit_table", "merit_share"),
+    )
+
+
 async def one(
     connection: Connection, assessment_id: UUID, policies: Policies, *, at: datetime, actor: Actor
 ) -> AssessmentOut:
@@ -342,10 +379,10 @@ def _shown(row: Record, entries: Any, vetoes: dict[int, str], policies: Policies
         is_vetoed=score.is_vetoed,
         score=score.score,
         unfilled=[f"{item.side}-{item.number}" for item in rules.unfilled(entries)],
-        merit=MeritOut(
+        merit=SuggestionOut(
             year=year,
             quarter=quarter,
-            suggested_kg=rules.suggested_kg(score.score, Kilograms(head["licence_scale_kg"]), policies),
+            suggested_kg=rules.share_kg(score.score, Kilograms(head["licence_scale_kg"]), policies),
         ),
         due_on=due_on,
         days_late=late,

@@ -66,6 +66,16 @@ def _whole_number(at_least: int, at_most: int) -> Callable[[object], int]:
     return check
 
 
+def _mass(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and not 1 <= value <= MAX_KILOGRAMS:
+        raise refused(
+            "mass-out-of-range",
+            "数量须大于 0 且不超过 1 亿吨；请核对零的个数（接口按千克，表格按吨）",
+            "must be above 0 and at most 100 million tonnes: count the noughts (the API takes kilograms, sheets tonnes)",
+        )
+    return _whole_number(1, MAX_KILOGRAMS)(value)
+
+
 def _adjustment(value: object) -> int:
     kg = _whole_number(-MAX_KILOGRAMS, MAX_KILOGRAMS)(value)
     if kg == 0:
@@ -182,7 +192,7 @@ def _schema(kind: str, **facts: Any) -> WithJsonSchema:
 
 KilogramsIn = Annotated[
     Kilograms,
-    PlainValidator(_whole_number(1, MAX_KILOGRAMS)),
+    PlainValidator(_mass),
     _schema("integer", minimum=1, maximum=MAX_KILOGRAMS),
 ]
 SomeKilograms = Annotated[

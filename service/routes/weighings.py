@@ -29,12 +29,14 @@ from service.routes.bodies import described, read_body
 from service.routes.fields import FIRST_YEAR, LAST_YEAR, refused
 from service.routes.idempotency import OnceDep
 from service.routes.signed import MARK, SignedIn, read_lines
+from service.store.ledger import Memory
 
 router = APIRouter(prefix="/v1/weighings", tags=["weighings"])
 
 MOST_RECORDS = 5_000
 # A truck that comes while a day's book is replayed waits for one batch of it, and then has its own turn.
 MOST_IN_BATCH = 400
+AT_ONCE = 2
 SLICE = 100
 Weighings = Batcher[Sent, Weighed]
 
@@ -171,19 +173,23 @@ _BODY = {
 def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
     """The batcher of this process: what waits is weighed in one transaction."""
 
+    memory = Memory()
+
     async def run(batch: list[Sent]) -> Sequence[Weighed]:
-        async with state.database.transaction() as connection:
+        async with state.database.steady_transaction() as connection:
             return await weigh_all(
                 connection,
                 batch,
                 at=state.clock.now(),
                 sign=state.keys.current(Purpose.LEDGER),
                 policies=await state.rulebook.policies(state.clock.now()),
+                memory=memory,
             )
 
     return Weighings(
         "weighings",
         run,
+        at_once=AT_ONCE,
         most_in_batch=MOST_IN_BATCH,
         slice_size=SLICE,
         rerun_on=(asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.DeadlockDetectedError),
@@ -202,7 +208,7 @@ async def record_weighings(
         answer = orjson.dumps({"results": [_result(one) for one in weighed]}, default=str)
         return Response(answer, media_type="application/json")
 
-    async with database(request).transaction() as connection:
+    async with database(request).steady_transaction() as connection:
 
         async def deed() -> ResultsOut:
             weighed = await weigh_all(

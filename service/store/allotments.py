@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from fractions import Fraction
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -77,7 +78,25 @@ async def insert_allotment(connection: Connection, allotment_id: UUID, draft: Dr
         draft.approved_by,
         draft.issued_on,
         at,
+        draft.cause,
+        draft.application_id,
     )
+
+
+async def note_suggestion(connection: Connection, allotment_id: UUID, suggested_kg: Kilograms) -> None:
+    """Keep what the score suggested when a merit tranche was issued (R11)."""
+    await connection.execute(SQL["note_suggestion"], allotment_id, suggested_kg)
+
+
+async def cut_share(connection: Connection, mine_id: UUID, year: int) -> Fraction:
+    """By which share a mine's year is cut for special quota that was misused (R25)."""
+    share = await connection.fetchval(SQL["find_cut"], mine_id, year)
+    return Fraction(share) if share is not None else Fraction(0)
+
+
+async def is_succeeded(connection: Connection, mine_id: UUID) -> bool:
+    """Whether another mine has taken over a mine's right (E26)."""
+    return bool(await connection.fetchval(SQL["is_succeeded"], mine_id))
 
 
 async def insert_step(
@@ -133,7 +152,7 @@ async def list_allotments(
 
 
 async def in_force(connection: Connection, draft: Draft, holder: Holder) -> list[Allotment]:
-    """What was issued to the draft's holder for its year and not withdrawn, oldest first."""
+    """What was issued to the draft's holder for its year, or to a project or stock at all, and not withdrawn, oldest first."""
     rows = await connection.fetch(
         SQL["in_force"], draft.year, draft.mine_id, draft.project_id, draft.stock_id, draft.to_jurisdiction
     )

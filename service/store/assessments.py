@@ -11,9 +11,8 @@ from uuid_utils.compat import uuid7
 from service.db import Connection, Record
 from service.domain import assessments as rules
 from service.domain.alerts import Flag
-from service.domain.assessments import FLAGS, REVERBERATORY, TAMPERED, Entry, Evidence, Reported, Score, Side
+from service.domain.assessments import FLAGS, REVERBERATORY, TAMPERED, Entry, Evidence, Score, Scored, Sheets, Side
 from service.domain.permissions import Actor
-from service.domain.policies import Policies
 from service.domain.refusals import NotFound
 from service.domain.units import shanghai_day
 from service.store.sentences import sentences
@@ -197,22 +196,15 @@ async def sign(
     )
 
 
-async def reported(
-    connection: Connection, mine_id: UUID, year: int, quarter: int | None, policies: Policies, *, at: datetime
-) -> Reported:
-    """What of a mine's sheets decides about a tranche for a quarter: which are late, a veto, the score before it (R11, R18)."""
+async def sheets_of(connection: Connection, mine_id: UUID) -> Sheets:
+    """What was reported of a mine, and since when it is registered; raises NotFound."""
     rows = await connection.fetch(SQL["reported"], mine_id)
     if not rows:
-        return Reported()
-    signed = {(row["year"], row["quarter"]): row for row in rows if row["year"] is not None}
-    owed = rules.owed(shanghai_day(rows[0]["created_at"]), at, policies)
-    vetoes = [shanghai_day(row["reported_at"]) for row in signed.values() if row["is_vetoed"]]
-    before = signed.get(rules.quarter_before(year, quarter)) if quarter else None
-    return Reported(
-        missing=[one for one in owed if one not in signed],
-        vetoed_until=rules.vetoed_until(max(vetoes), policies) if vetoes else None,
-        score=None if before is None else before["score"],
-    )
+        raise NotFound
+    scored = {
+        (row["year"], row["quarter"]): Scored(row["score"], row["is_vetoed"]) for row in rows if row["year"] is not None
+    }
+    return Sheets(shanghai_day(rows[0]["created_at"]), scored)
 
 
 async def veto_texts(connection: Connection) -> dict[int, str]:

@@ -165,6 +165,12 @@ async def open_alerts(connection: Connection, codes: Collection[Flag]) -> set[tu
     return {(Flag(row["code"]), row["subject_kind"], row["subject_id"]) for row in rows}
 
 
+async def settled_by_hand(connection: Connection, codes: Collection[Flag]) -> set[tuple[Flag, str, str]]:
+    """What an office has looked at and settled, of some codes."""
+    rows = await connection.fetch(SQL["settled_by_hand"], [code.value for code in codes])
+    return {(Flag(row["code"]), row["subject_kind"], row["subject_id"]) for row in rows}
+
+
 async def list_submissions(connection: Connection, year: int, *, actor: Actor) -> Sequence[Record]:
     """What the counties of the office's area have reported of a year."""
     return await connection.fetch(SQL["list_submissions"], actor.area, year)

@@ -20,6 +20,11 @@ async def list_mines(connection: Connection, mine_id: UUID | None = None, *, act
     return await connection.fetch(SQL["mines"], actor.area, actor.enterprise_id, mine_id)
 
 
+async def list_places(connection: Connection) -> Sequence[Record]:
+    """The jurisdictions, by code."""
+    return await connection.fetch(SQL["places"])
+
+
 async def quota_years(connection: Connection) -> list[int]:
     """The years that have a quota tree, newest first."""
     return [row["year"] for row in await connection.fetch(SQL["quota_years"])]

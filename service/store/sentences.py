@@ -11,3 +11,8 @@ def sentences(capability: str) -> dict[str, str]:
     """The sentences of `sql/<capability>.sql` by name: each follows its line `-- name: …` and one comment."""
     parts = NAME.split((FOLDER / f"{capability}.sql").read_text(encoding="utf-8"))
     return dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
+
+
+def within(sentence: str, before: int) -> str:
+    """A sentence as a part of another one, in which so many parameters come before its own."""
+    return "(" + re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + before}", sentence.rstrip("; \n")) + ")"

@@ -108,6 +108,23 @@ class Step:
     target: int
 
 
+async def arrive(connection: Connection, arrived: Sequence[tuple[Ticket, Journey]]) -> None:
+    """Write what tickets have received of a weighing that they share."""
+    await connection.execute(
+        SQL["arrive"],
+        [ticket.id for ticket, _ in arrived],
+        [journey.in_kg for _, journey in arrived],
+        [journey.in_at for _, journey in arrived],
+        [journey.ended_at for _, journey in arrived],
+    )
+
+
+async def find_gain(connection: Connection, ticket_id: UUID) -> UUID | None:
+    """The movement by which a ticket's load seemed to have gained kilograms on the way."""
+    found: UUID | None = await connection.fetchval(SQL["find_gain"], ticket_id)
+    return found
+
+
 async def find_arrival(connection: Connection, ticket_id: UUID) -> list[Step]:
     """The movements that brought a ticket's load into its lot, the last first."""
     return [Step(row["movement"], row["target"]) for row in await connection.fetch(SQL["find_arrival"], ticket_id)]

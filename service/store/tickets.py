@@ -79,12 +79,20 @@ async def lock_named(connection: Connection, namings: Collection[Naming]) -> lis
     """The tickets that texts name, locked in the order of their ids."""
     if not namings:
         return []
-    rows = await connection.fetch(
-        SQL["lock_named"],
+    return [ticket_and_journey(row) for row in await connection.fetch(SQL["lock_named"], *ids_and_numbers(namings))]
+
+
+def ids_and_numbers(namings: Collection[Naming]) -> tuple[str, str]:
+    """What the sentences that lock tickets are told."""
+    return (
         array_of(naming.ticket_id for naming in namings if naming.ticket_id),
         array_of(naming.number for naming in namings if naming.number),
     )
-    return [(_ticket(row), _journey(row)) for row in rows]
+
+
+def ticket_and_journey(row: Record | Mapping[str, Any]) -> tuple[Ticket, Journey]:
+    """A ticket's row: what it says, and where its load stands."""
+    return _ticket(row), _journey(row)
 
 
 async def find_named(door: Door, naming: Naming) -> tuple[Ticket, Journey] | None:

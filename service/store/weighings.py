@@ -1,7 +1,8 @@
 """What the scales said, and what the rules ask about it: one query each for a whole batch."""
 
+import re
 import struct
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,10 +17,22 @@ from service.domain.alerts import Flag
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.permissions import Actor
 from service.domain.policies import Policies
-from service.domain.tickets import Journey
+from service.domain.tickets import Journey, Ticket
 from service.domain.units import Kilograms
-from service.domain.weighings import Direction, Line, Record, Said, Sequences, Source, Station, Status, Terms, Told
-from service.store import pledges
+from service.domain.weighings import (
+    Direction,
+    Line,
+    Naming,
+    Record,
+    Said,
+    Sequences,
+    Source,
+    Station,
+    Status,
+    Terms,
+    Told,
+)
+from service.store import pledges, tickets
 from service.store.copying import (
     array_of,
     bigint_field,
@@ -33,7 +46,8 @@ from service.store.copying import (
     uuid_field,
     uuids_field,
 )
-from service.store.sentences import sentences
+from service.store.ledger import READ_OF_ENDS
+from service.store.sentences import sentences, within
 
 SQL = sentences("weighings")
 SCANS = 5
@@ -51,24 +65,27 @@ class Refused:
     person_id: UUID
 
 
-async def steady(connection: Connection) -> None:
-    """Have this transaction's sentences planned once and for all; to be called before they are run."""
-    await connection.fetch(SQL["steady"])
-
-
-async def lock_stations(connection: Connection, station_ids: Collection[UUID]) -> dict[UUID, tuple[Station, Sequences]]:
-    """The stations with their sequence numbers, locked in the order of their ids."""
-    rows = await connection.fetch(SQL["lock_stations"], station_ids)
-    if len(rows) < len(station_ids):
+async def lock(
+    connection: Connection, station_ids: Collection[UUID], namings: Collection[Naming]
+) -> tuple[list[tuple[Station, Sequences]], list[tuple[Ticket, Journey]]]:
+    """The stations with their sequence numbers, and the tickets that texts name, locked in this order."""
+    asked = (array_of(station_ids), *tickets.ids_and_numbers(namings))
+    row = await connection.fetchrow(SQL["lock"], *asked)
+    if row is None or len(row["books"]) < len(station_ids):
         await connection.execute(SQL["open_station_books"], station_ids)
-        rows = await connection.fetch(SQL["lock_stations"], station_ids)
-    return {
-        row["id"]: (
-            Station(row["id"], row["jurisdiction"], row["mine_id"], row["enterprise_id"], _where(row)),
-            Sequences([(span.lower, span.upper) for span in row["seen"]], row["repeated"]),
+        row = await connection.fetchrow(SQL["lock"], *asked)
+    assert row is not None, "it is one row"
+    books = [
+        (
+            Station(id_, jurisdiction, mine_id, enterprise_id, None if latitude is None else (latitude, longitude)),
+            Sequences([(int(lo), int(hi)) for lo, hi in _SPAN.findall(seen)], repeated),
         )
-        for row in rows
-    }
+        for id_, jurisdiction, mine_id, enterprise_id, latitude, longitude, seen, repeated in row["books"]
+    ]
+    return books, [tickets.ticket_and_journey(one) for one in row["tickets"]]
+
+
+_SPAN = re.compile(r"\[(-?\d+),(-?\d+)\)")
 
 
 def _where(row: Row) -> tuple[float, float] | None:
@@ -120,6 +137,54 @@ async def find_lines(
 async def find_lines_of(connection: Connection, ticket_ids: Collection[UUID]) -> list[Line]:
     """All that was told of these tickets."""
     return [_line(row) for row in await connection.fetch(SQL["find_lines_of"], list(ticket_ids))]
+
+
+async def lock_line(connection: Connection, weighing_id: UUID, *, actor: Actor) -> tuple[Line, Station, str] | None:
+    """A weighing of the actor's station or area, and how it stands; its station's book is locked."""
+    row = await connection.fetchrow(SQL["lock_line"], weighing_id, actor.area, actor.station_id)
+    if row is None:
+        return None
+    station = Station(row["station_id"], row["jurisdiction"], row["mine_id"], row["enterprise_id"], _where(row))
+    return _line(row), station, row["status"]
+
+
+async def list_weighings(
+    connection: Connection,
+    *,
+    ids: Collection[UUID] | None = None,
+    status: str | None = None,
+    station_id: UUID | None = None,
+    ticket_id: UUID | None = None,
+    plate: str | None = None,
+    after: UUID | None = None,
+    limit: int = 50,
+    actor: Actor,
+) -> list[Row]:
+    """The weighings that the actor may know of as they stand now, the refused among them, newest first."""
+    return await connection.fetch(
+        SQL["list"],
+        actor.reads_all,
+        actor.area,
+        actor.enterprise_id,
+        actor.station_id,
+        after,
+        None if ids is None else list(ids),
+        status,
+        station_id,
+        ticket_id,
+        plate,
+        limit,
+    )
+
+
+async def versions_of(connection: Connection, weighing_id: UUID) -> list[Row]:
+    """What was said of a weighing after it was recorded, first to last."""
+    return await connection.fetch(SQL["versions"], weighing_id)
+
+
+async def signature_of(connection: Connection, weighing_id: UUID) -> Row | None:
+    """What the device has signed, if it has."""
+    return await connection.fetchrow(SQL["signature"], weighing_id)
 
 
 def _line(row: Row) -> Line:
@@ -198,35 +263,42 @@ async def find_flows(
 
 async def lock_terms(connection: Connection, contract_ids: Collection[UUID]) -> dict[UUID, Terms]:
     """The contracts, locked in the order of their ids, with the pledges of those that sell from stock."""
-    if not contract_ids:
-        return {}
-    rows = await connection.fetch(SQL["find_terms"], contract_ids)
-    from_stock = [row["id"] for row in rows if row["mine_id"] is None]
+    return await _terms(connection, await connection.fetch(SQL["find_terms"], contract_ids)) if contract_ids else {}
+
+
+async def _terms(connection: Connection, rows: Iterable[Iterable[Any]]) -> dict[UUID, Terms]:
+    contracts = [tuple(row) for row in rows]
+    from_stock = [id_ for id_, *_, mine_id in contracts if mine_id is None]
     in_force = await pledges.pledges_of(connection, from_stock) if from_stock else {}
     return {
-        row["id"]: Terms(
-            id=row["id"],
-            kg=Kilograms(row["kg"]),
-            shipped_kg=Kilograms(row["shipped_kg"]),
-            received_kg=Kilograms(row["received_kg"]),
-            valid_until=row["valid_until"],
-            due_on=row["due_on"],
-            is_filed=row["state"] in ("filed", "closed"),
-            is_closed=row["state"] == "closed",
-            pledges=tuple(in_force[row["id"]]) if row["id"] in in_force else None,
+        id_: Terms(
+            id=id_,
+            kg=Kilograms(kg),
+            shipped_kg=Kilograms(shipped_kg),
+            received_kg=Kilograms(received_kg),
+            valid_until=valid_until,
+            due_on=due_on,
+            is_filed=state in ("filed", "closed"),
+            is_closed=state == "closed",
+            pledges=tuple(in_force[id_]) if id_ in in_force else None,
         )
-        for row in rows
+        for id_, kg, shipped_kg, received_kg, valid_until, due_on, state, _ in contracts
     }
 
 
 async def find_sources(connection: Connection, loads: Collection[tuple[UUID, int]]) -> dict[tuple[UUID, int], Source]:
-    """The mines of loads, by mine and quota year."""
+    """The mines, projects and declared stocks of loads, by their ids and quota year."""
     if not loads:
         return {}
-    rows = await connection.fetch(SQL["find_sources"], [mine for mine, _ in loads], [year for _, year in loads])
+    return _sources(
+        await connection.fetch(SQL["find_sources"], [source for source, _ in loads], [year for _, year in loads])
+    )
+
+
+def _sources(rows: Iterable[Iterable[Any]]) -> dict[tuple[UUID, int], Source]:
     return {
-        (row["id"], row["year"]): Source(row["licence_valid_until"], row["consolidated"], row["has_tranche"])
-        for row in rows
+        (id_, year): Source(valid_until, consolidated, has_tranche)
+        for id_, year, valid_until, consolidated, has_tranche in rows
     }
 
 
@@ -265,47 +337,78 @@ class Road:
         return self.ended_at is None or self.ended_at > at
 
 
-async def find_plates(
-    connection: Connection, since: Mapping[str, datetime], of_tickets: Collection[str], before: timedelta
-) -> tuple[list[Tare], list[Road]]:
-    """Of each plate the last fresh tares before a moment and all from then on; its loads that were on the road then."""
+@dataclass(slots=True)
+class Found:
+    """What the rules ask beside the records themselves: contracts, sources by holder and year, tares and loads of plates; and
+    what a memory of the ledger may be filled with."""
+
+    terms: dict[UUID, Terms]
+    sources: dict[tuple[UUID, int], Source]
+    tares: list[Tare]
+    roads: list[Road]
+    ends: Sequence[Sequence[Any]]
+
+
+async def read(
+    connection: Connection,
+    contract_ids: Collection[UUID],
+    loads: Collection[tuple[UUID, int]],
+    since: Mapping[str, datetime],
+    of_tickets: Collection[str],
+    before: timedelta,
+    accounts: Collection[int] = (),
+) -> Found:
+    """What the rules ask of a batch, at once; it locks the contracts.
+
+    Of each plate the last fresh tares before a moment and all from then on; its loads that were on the road then.
+    """
     begin = min(since.values())
     plates = list(since.keys() | set(of_tickets))
-    rows = await connection.fetch(
-        SQL["find_plates"], plates, array_of(since.get(plate, begin) for plate in plates), before
+    row = await connection.fetchrow(
+        _READ,
+        contract_ids,
+        [source_id for source_id, _ in loads],
+        [year for _, year in loads],
+        plates,
+        array_of(since.get(plate, begin) for plate in plates),
+        before,
+        array_of(accounts),
     )
+    assert row is not None, "it is one row"
     tares, roads = [], []
-    for row in rows:
-        if row["is_road"]:
-            roads.append(
-                Road(
-                    row["plate"],
-                    row["id"],
-                    row["number"],
-                    row["owner_id"],
-                    row["other_id"],
-                    row["jurisdiction"],
-                    row["begun_at"],
-                    row["ended_at"],
-                )
-            )
+    for (
+        is_road, plate, id_, station_id, other_id, begun_at, ended_at, number, tare_kg, gross_kg, is_fresh, jurisdiction,
+        owner_id, latitude, longitude,
+    ) in row["plates"]:  # fmt: skip
+        if is_road:
+            roads.append(Road(plate, id_, number, owner_id, other_id, jurisdiction, begun_at, ended_at))
         else:
+            where = None if latitude is None else (latitude, longitude)
             tares.append(
                 Tare(
-                    row["plate"],
-                    row["id"],
-                    row["station_id"],
-                    row["other_id"],
-                    row["begun_at"],
-                    row["tare_kg"],
-                    row["gross_kg"],
-                    row["is_fresh"],
-                    row["jurisdiction"],
-                    row["owner_id"],
-                    _where(row),
+                    plate,
+                    id_,
+                    station_id,
+                    other_id,
+                    begun_at,
+                    tare_kg,
+                    gross_kg,
+                    is_fresh,
+                    jurisdiction,
+                    owner_id,
+                    where,
                 )
             )
-    return tares, roads
+    return Found(await _terms(connection, row["terms"]), _sources(row["sources"]), tares, roads, row["ends"])
+
+
+_READ = f"""
+SELECT
+    ARRAY(SELECT row(t.*) FROM {within(SQL["find_terms"], 0)} AS t) AS terms,
+    ARRAY(SELECT row(s.*) FROM {within(SQL["find_sources"], 1)} AS s) AS sources,
+    ARRAY(SELECT row(p.*) FROM {within(SQL["find_plates"], 3)} AS p) AS plates,
+    ARRAY(SELECT row(e.*) FROM {within(READ_OF_ENDS, 6)} AS e) AS ends
+"""  # noqa: S608 - sentences of ours; one statement, one way there and back
 
 
 async def find_readings(connection: Connection, readings: Collection[tuple[UUID, int]]) -> set[tuple[UUID, int]]:
@@ -463,18 +566,3 @@ def _row(line: Line, recorded_at: int) -> bytes:
             ),
         )
     )
-
-
-async def list_weighings(
-    connection: Connection,
-    actor: Actor,
-    *,
-    station: UUID | None = None,
-    ticket: UUID | None = None,
-    status: str | None = None,
-    after: UUID | None = None,
-    limit: int = 50,
-) -> Sequence[Row]:
-    """What the scales said, newest first: of an office's area, of a firm's stations and tickets, of a station itself."""
-    scope = (actor.reads_all, actor.area, actor.enterprise_id, actor.station_id)
-    return await connection.fetch(SQL["list"], *scope, station, ticket, status, after, limit)

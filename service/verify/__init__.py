@@ -31,8 +31,9 @@ async def verify(
 ) -> list[Finding]:
     """Every difference between the book and what its entries come to, in one snapshot; the last line said sums it up.
 
-    `public_keys` are the ledger's, 32 bytes each, by id. Memory grows with accounts (some 50 bytes each, and 16 in each reader) and with what
-    was cut, not with entries. With the folder of attachments every file in it that the book names is read, too.
+    `public_keys` are the ledger's, 32 bytes each, by id. Memory grows with accounts (some 50 bytes each, and 16 in each
+    reader) and with what was cut, not with entries. With the folder of attachments every file that the book names is
+    read, too.
     """
     findings = Findings()
     async with connection.transaction(isolation="repeatable_read", readonly=True):

@@ -13,6 +13,7 @@ from service.verify.papers import (
     tickets_are_what_their_loads_hold,
     weighings_stand_behind_their_entries,
 )
+from service.verify.signatures import devices_have_signed_what_is_kept
 
 Check = Callable[[asyncpg.Connection, Books, Findings], Awaitable[None]]
 
@@ -83,4 +84,5 @@ CHECKS: tuple[Check, ...] = (
     contracts_count_their_loads,
     runs_stand_behind_their_entries,
     acts_stand_behind_their_entries,
+    devices_have_signed_what_is_kept,
 )

@@ -174,7 +174,7 @@ async def test_a_device_enrols_waits_for_its_county_and_then_sends(house: House,
 
     running = agent.start()
     assert running.stdin
-    running.stdin.write(lines([weighed(None, 1), {"plate": "辽C1"}, weighed(None, 2)]))
+    running.stdin.write(lines([weighed(None, 1), {"plate": "辽C1"}, weighed(None, 40)]))
     running.stdin.flush()
     wait_until(lambda: Queue.open(agent.folder / "queue.sqlite").count_unsent() == 2)
     with pytest.raises(CannotRun, match="Another agent"):
@@ -192,6 +192,32 @@ async def test_a_device_enrols_waits_for_its_county_and_then_sends(house: House,
     said = await asyncio.to_thread(agent.do, "status")
     assert "approved" in said
     assert "unsent: 0" in said
+
+
+async def test_what_waits_in_a_revoked_device_is_sent_by_the_next_one(house: House, agents: Agents) -> None:
+    """W04: the records keep their numbers and ids, and get the signature of the new key."""
+    agent = agents(cast.PLANT_TWO_DEVICE)
+    await asyncio.to_thread(agent.enrol)
+    await asyncio.to_thread(house.approve_all)
+    first = (agent.folder / "device.key").read_bytes()
+    devices = (await asyncio.to_thread(house.get, cast.LI, "/v1/devices"))["items"]
+    device = next(one for one in devices if one["station_id"] == str(cast.PLANT_TWO_GATE))
+    await asyncio.to_thread(house.post, cast.LI, f"/v1/devices/{device['id']}/revoke", {"reason": "电脑被盗"})
+    queue = Queue.open(agent.folder / "queue.sqlite")
+    queue.keep([weighed(None, 1), weighed(None, 40)])
+    queue.close()
+    assert "吊销" in await asyncio.to_thread(agent.do, "status")
+
+    await asyncio.to_thread(agent.enrol)
+    assert (agent.folder / "device.key").read_bytes() != first
+    await asyncio.to_thread(house.approve_all)
+    running = agent.start()
+    await asyncio.to_thread(running.communicate, "", 60)
+    rows = await stored(house, cast.PLANT_TWO_GATE)
+    assert [(row["sequence"], row["status"], row["is_signed"]) for row in rows] == [
+        (1, "accepted", True),
+        (2, "accepted", True),
+    ]
 
 
 def test_nobody_but_the_station_can_enrol(house: House, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What may be allotted to whom, in the order of the rules."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 import pytest
@@ -49,7 +49,8 @@ BASE = Allotment(
     kg=TENTH,
     issued_on=date(2026, 1, 5),
 )
-STANDING = Standing(today=date(2026, 1, 5), right=RIGHT, pool_kg=Kilograms(900_000_000))
+AT = datetime(2026, 1, 5, 1, tzinfo=UTC)
+STANDING = Standing(today=date(2026, 1, 5), at=AT, right=RIGHT, pool_kg=Kilograms(900_000_000))
 
 
 def refused(allotment: Allotment, standing: Standing) -> Refusal:
@@ -156,10 +157,10 @@ def test_quota_goes_down_level_by_level(holder: Holder, source: str | None, is_n
     kind = Kind.BASE if holder is PAIZHAI else Kind.TOTAL
     right = RIGHT if holder is PAIZHAI else None
     if is_next:
-        allotments.check_holder(kind, source, holder, right)
+        allotments.check_holder(kind, source, holder, right, POLICIES)
     else:
         with pytest.raises(allotments.AllotmentSkipsALevel):
-            allotments.check_holder(kind, source, holder, right)
+            allotments.check_holder(kind, source, holder, right, POLICIES)
 
 
 def test_a_pool_gives_what_it_has_and_no_kilogram_more() -> None:
@@ -323,6 +324,7 @@ def test_a_county_proposes_what_it_cannot_issue() -> None:
 
 def test_the_first_broken_rule_is_named() -> None:
     everything_wrong = Standing(
+        at=AT,
         today=date(2026, 7, 1),
         right=replace(RIGHT, owner_is_a_mining_firm=False),
         needs_approval=True,

@@ -185,6 +185,16 @@ def test_w05_what_no_truck_weighs_is_refused(gross_kg: int, tare_kg: int, is_pos
 
 FLAGGED = [
     ({"gross_kg": 49_001}, {}, Flag.OVERWEIGHT),
+    ({"axles": 5, "gross_kg": 43_001}, {}, Flag.OVERWEIGHT),
+    ({"axles": 4, "gross_kg": 36_001}, {}, Flag.OVERWEIGHT),
+    ({"axles": 2, "gross_kg": 18_001}, {}, Flag.OVERWEIGHT),
+    ({"tare_kg": 8_000, "gross_kg": 48_001}, {}, Flag.OVERWEIGHT),
+    ({"stable": False}, {}, Flag.READING_UNSTABLE),
+    ({}, {"reading_is_repeated": True}, Flag.READING_REPEATED),
+    ({}, {"tare_is_stale": True}, Flag.TARE_STALE),
+    ({}, {"is_too_fast": True}, Flag.TOO_FAST),
+    ({"mgo_per_mille": 454}, {}, Flag.GRADE_MISMATCH),
+    ({"mgo_per_mille": 475}, {}, Flag.GRADE_MISMATCH),
     ({}, {"usual_tare_kg": 17_000}, Flag.TARE_DRIFT),
     ({}, {"another_is_on_the_road": True}, Flag.TWO_OPEN_TICKETS),
     ({}, {"station": YARD}, Flag.WRONG_STATION),
@@ -210,6 +220,21 @@ def test_what_looks_wrong_is_flagged_and_posted(said: dict[str, object], seen: d
     outcome = weigh(record, replace(SEEN, **seen))
     assert outcome.flags == (flag,)
     assert [leg.kg for leg in outcome.legs] == [record.net_kg]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"axles": 6, "gross_kg": 49_000},
+        {"axles": 3, "gross_kg": 27_000},
+        {"mgo_per_mille": 455},
+        {"mgo_per_mille": 474},
+        {"stable": True, "reading": 7},
+        {"stable": False, "manual": True},
+    ],
+)
+def test_w05_e16_e17_e46_what_is_plausible_is_not_flagged(said: dict[str, object]) -> None:
+    assert weigh(replace(RECORD, **said), SEEN).flags == ()
 
 
 def test_w07_what_was_given_up_is_put_right_when_the_scales_tell() -> None:

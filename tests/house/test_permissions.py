@@ -27,10 +27,15 @@ PUBLIC = {
     "POST /v1/token/revoke",
     "GET /.well-known/jwks.json",
     "GET /v1/quotas/published",
+    "GET /published",
     "GET /sign-in",
     "POST /sign-in",
     "GET /T/{code:path}",
     "GET /t/{code:path}",
+    "GET /station",
+    "GET /station/worker.js",
+    "GET /station/manifest.webmanifest",
+    "GET /station/files/{asked}/{path:path}",
     "GET /v1/plates/feed/{secret}",
 }
 ONE_OF_EACH = (cast.PROVINCE, cast.AUDITOR, cast.ANSHAN, cast.LI, cast.PAIZHAI_CLERK, cast.BRIDGE_7_DEVICE)

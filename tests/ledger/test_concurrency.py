@@ -21,7 +21,10 @@ ISSUE, PAIZHAI = account(AccountKind.ISSUE), account(AccountKind.QUOTA, 1)
 TRADERS = [account(AccountKind.LOT, number) for number in range(CALLERS)]
 
 
-async def test_a_hot_quota_is_charged_exactly_whoever_comes_first(committed: Database) -> None:
+@pytest.mark.parametrize("processes", [0, 1, 2])
+async def test_a_hot_quota_is_charged_exactly_whoever_comes_first(committed: Database, processes: int) -> None:
+    """With processes that remember the ends of accounts, each by itself, and with callers that remember nothing."""
+    memories = [None, *(ledger.Memory() for _ in range(processes))]
     async with committed.transaction() as connection:
         a = await open_accounts(connection, [ISSUE, PAIZHAI, *TRADERS])
         await ledger.append(connection, [movement(1, a[ISSUE], a[PAIZHAI], QUOTA_KG)], at=MORNING, sign=KEY)
@@ -30,8 +33,9 @@ async def test_a_hot_quota_is_charged_exactly_whoever_comes_first(committed: Dat
         posted = []
         for batch in range(BATCHES):
             loads = _loads(1000 * caller + 10 * batch + 2, a[PAIZHAI], a[TRADERS[caller]])
-            async with committed.transaction() as connection:
-                posted.append(await ledger.append(connection, loads, at=MORNING, sign=KEY))
+            async with committed.steady_transaction() as connection:
+                memory = memories[caller % len(memories)]
+                posted.append(await ledger.append(connection, loads, at=MORNING, sign=KEY, memory=memory))
             if batch % 4 == 3:  # and one of four batches is taken back, while the others go on
                 async with committed.transaction() as connection:
                     await ledger.void(

@@ -76,6 +76,8 @@ async def test_a_seller_extends_reprints_and_cancels(site: Site, story: Story, v
     await page.screenshot(path=screenshots / "ticket-deed-open-pc-zh.png", full_page=True)
     await form.get_by_role("button", name="补打").click()
     await expect(page).to_have_url(re.compile("/sheet$"))
+    await expect(page.locator(".sheet")).to_contain_text("第 3 次打印")
+    await page.screenshot(path=screenshots / "label-third-pc-zh.png")
 
     anybody = await visit(size=PHONE)
     await anybody.goto("/T/" + ticket["code"].rsplit("/", 1)[1])

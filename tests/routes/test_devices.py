@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.keys import Purpose
+from service.verify.signatures import SIGNED, _faults
 from tests import cast, yard
 from tests.cast import Person
 from tests.routes.device import Device
@@ -167,6 +168,19 @@ async def test_w04_what_a_device_has_signed_is_kept_beside_the_weighing(
     assert [tuple(row) for row in kept] == [(signed["jws"], device.id, UUID(record["id"]))]
     shown = (await by(cast.LI).get(f"/v1/devices/{device.id}")).json()
     assert shown["next_sequence"] == plain["sequence"] + 1
+
+
+@pytest.mark.parametrize("change", ["gross_kg", "plate", "key", "none"])
+async def test_the_auditor_holds_each_signature_against_its_key_and_its_weighing(
+    app: FastAPI, by: By, ticket: dict[str, Any], now: datetime, change: str
+) -> None:
+    device = await enrolled(by)
+    await weigh(by, device.sign(yard.record(ticket, "out", 31_200, now, plate="辽c·12345")))
+    async with app.state.database.transaction() as connection:
+        row = await connection.fetchrow(SIGNED)
+    changed = {"gross_kg": 1, "plate": "辽C00000", "public_key": bytes(32)}
+    name = "public_key" if change == "key" else change
+    assert bool(_faults({**dict(row), **({name: changed[name]} if name in changed else {})})) == (change != "none")
 
 
 async def test_a_bare_record_may_be_signed(by: By, ticket: dict[str, Any], now: datetime) -> None:

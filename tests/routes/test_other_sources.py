@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from tests import cast
-from tests.cast import ANSHAN, LI, PAIZHAI_CLERK, PLANT_CLERK, PLANT_TWO_DEVICE, TRADER_CLERK
+from tests.cast import ANSHAN, LI, PAIZHAI_CLERK, PLANT_CLERK, PLANT_TWO_DEVICE, PROVINCE, TRADER_CLERK
 from tests.routes.filing import ON_DAY_1, alerts, at, contract, from_stock, refused, slip
 from tests.routes.quota import allot, allotment, fill_pools
 from tests.routes.ruling import rule
@@ -237,3 +237,23 @@ async def test_e30_stock_is_declared_once_and_until_its_day(app: FastAPI, by: By
     assert refused(late, 409, "stock-declaration-closed")
     assert refused(more, 409, "stock-declaration-closed")
     assert (less.status_code, less.json()["kg"]) == (200, 59_000)
+
+
+async def test_r01b_what_is_approved_counts_over_all_years(by: By) -> None:
+    declared = await stock(by, approved_kg=60_000)
+    for source, target, person in (
+        (None, "210000", PROVINCE),
+        ("210000", "210300", PROVINCE),
+        ("210300", "210381", ANSHAN),
+    ):
+        await allot(by(person), allotment("total", source, {"jurisdiction": target}, 100_000, year=2027))
+    to = {"stock_id": declared}
+    next_year = {**allotment("approved", "210381", to, 1_000, year=2027), "issue": True}
+    refusal = await by(ANSHAN).post("/v1/allotments", json=next_year)
+    await allot(by(ANSHAN), allotment("adjustment", "210381", to, -1_000, reason="年底未用"))
+    again = await by(ANSHAN).post("/v1/allotments", json=next_year)
+    beyond = await by(ANSHAN).post("/v1/allotments", json={**next_year, "kg": 1})
+
+    assert refused(refusal, 409, "approved-exceeds-declared")
+    assert again.status_code == 201, again.text
+    assert refused(beyond, 409, "approved-exceeds-declared")

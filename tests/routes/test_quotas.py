@@ -284,7 +284,9 @@ async def test_a_cap_is_broken_by_a_load_within_its_own_quota(by: By, app: FastA
     own = await file(by(PAIZHAI_CLERK), "/v1/slips", slip(number="JJ-2", kg=40, earmark="镁建材"))
 
     async with app.state.database.transaction() as connection:
-        assert await sweep(connection, app.state.policies, at=app.state.clock.now())
+        assert await sweep(
+            connection, await app.state.rulebook.policies(app.state.clock.now()), at=app.state.clock.now()
+        )
 
     [episode] = (await province(by, LI))["children"][0]["children"][0]["overdraws"]
     assert (episode["opened_by"], episode["over_kg"], episode["cause"]) == (own["movement_id"], 10, "slip")

@@ -1,4 +1,4 @@
-"""Loads that do not go straight to their buyer: W10, W11, W12, E6, E32, E33, E34, E35, E39."""
+"""Loads that do not go straight to their buyer: W10, W11, W12, E6, E32, E33, E34, E35, E36, E39."""
 
 import asyncio
 from collections.abc import Callable
@@ -364,6 +364,57 @@ async def test_w10_what_is_no_longer_in_stock_comes_back_as_an_ordinary_movement
     assert [(alert["subject_id"], alert["facts"]["kg"]) for alert in alerts] == [(out["id"], 4_000)]
     await weigh(by, out, "back", 10_000, now + timedelta(minutes=40))
     assert (await look(by, out))["state"] == "delivered"
+
+
+# Several mines in one truck (E36)
+
+
+async def test_e36_one_weighing_is_shared_by_the_tickets_of_one_truck(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    """One ticket per source; the combined weighing is apportioned by what the sources' scales saw, and flagged."""
+    second_contract = await contract(app, now)
+    first = await sent_out(by, contract_id, now, 15_000, planned_kg=15_000)
+    answer = await by(cast.PAIZHAI_CLERK).post("/v1/tickets", json=yard.ticket_in(second_contract, now))
+    second = answer.json()
+    await weigh(by, second, "out", 16_000, now + timedelta(minutes=20))
+    assert (await weigh(by, first, "in", 30_957, now + timedelta(hours=1)))["flags"] == ["weight-gap"]
+    answer = await do(by, cast.PLANT_CLERK, first, "apportion", tickets=[second["id"]])
+    assert answer.status_code == 200, answer.text
+    assert {one["id"]: (one["state"], one["in_kg"]) for one in answer.json()["items"]} == {
+        first["id"]: ("delivered", 14_979),
+        second["id"]: ("delivered", 15_978),
+    }
+    assert await counted(by, contract_id) == (15_000, 14_979)
+    assert await counted(by, second_contract) == (16_000, 15_978)
+    assert await origin(by, first) == (15_000, 15_000)
+    assert await origin(by, second) == (16_000, 16_000)
+    alerts = (await by(cast.LI).get("/v1/alerts", params={"state": "open"})).json()["items"]
+    assert {alert["code"] for alert in alerts if alert["subject_id"] == first["id"]} == {"load-apportioned"}
+
+    # What is then refused comes out of the ticket's own lot.
+    assert (await do(by, cast.PLANT_CLERK, second, "refuse-part", refused_kg=978)).status_code == 200
+    assert await counted(by, second_contract) == (16_000, 15_000)
+
+
+async def test_e36_only_loads_of_one_truck_share_a_weighing(
+    app: FastAPI, by: By, contract_id: UUID, out: dict[str, Any], now: datetime
+) -> None:
+    other = await sent_out(by, contract_id, now + timedelta(minutes=9), plate="辽C77777")
+    same = await by(cast.PAIZHAI_CLERK).post("/v1/tickets", json=yard.ticket_in(contract_id, now))
+    assert (await do(by, cast.PLANT_CLERK, out, "apportion", tickets=[same.json()["id"]])).json()[
+        "code"
+    ] == "not-received"
+    await weigh(by, out, "in", 31_000, now + timedelta(hours=1))
+    for tickets, person, code in (
+        ([other["id"]], cast.PLANT_CLERK, "not-one-truck"),
+        ([out["id"]], cast.PLANT_CLERK, "not-one-truck"),
+        ([same.json()["id"]], cast.PLANT_CLERK, "not-on-the-road"),
+        ([str(uuid4())], cast.PLANT_CLERK, "not-found"),
+        ([same.json()["id"]], cast.PAIZHAI_CLERK, "not-allowed"),
+    ):
+        answer = await do(by, person, out, "apportion", tickets=tickets)
+        assert answer.json()["code"] == code
 
 
 # A trader that never touches the ore (W12)

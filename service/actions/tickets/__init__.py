@@ -1,5 +1,6 @@
 """What sellers, buyers and offices do about tickets."""
 
+from service.actions.tickets.apportioning import apportion_weighing
 from service.actions.tickets.checking import Checked, codes_in_use, look_up_code
 from service.actions.tickets.deciding import refuse_ticket, release_ticket
 from service.actions.tickets.diverting import Diversion, redirect_ticket, refuse_part
@@ -13,6 +14,7 @@ __all__ = [
     "Diversion",
     "Order",
     "Truck",
+    "apportion_weighing",
     "cancel_ticket",
     "close_ticket",
     "codes_in_use",

@@ -1,6 +1,8 @@
 """What happens when stations tell what their scales said."""
 
+from service.actions.weighings.correcting import correct_weighing, void_weighing
 from service.actions.weighings.recording import weigh_all
 from service.actions.weighings.sent import Sent, Weighed
+from service.actions.weighings.settling import Settlement, settle_suspense
 
-__all__ = ["Sent", "Weighed", "weigh_all"]
+__all__ = ["Sent", "Settlement", "Weighed", "correct_weighing", "settle_suspense", "void_weighing", "weigh_all"]

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from service.actions.quotas import watch_commitments
 from service.actions.weighings.plates import Plates
-from service.actions.weighings.posting import GiveBack, Move, Step
+from service.actions.weighings.posting import GiveBack, Move, Step, post_steps
 from service.actions.weighings.retelling import can_be_retold, retell_event, retell_story
 from service.actions.weighings.sent import Answer, Sent, answer_again
 from service.actions.weighings.watching import Watch, alert_of
@@ -43,7 +44,8 @@ from service.domain.weighings import (
     weigh,
 )
 from service.store import ticket_acts, tickets, weighings
-from service.store.weighings import Flow, Refused, Version
+from service.store.ledger import Memory, Signer
+from service.store.weighings import Flow, Found, Refused, Version
 
 Place = tuple[UUID, Direction, str | UUID]
 
@@ -62,7 +64,7 @@ class Desk:
         self._ids_by_number: dict[str, UUID] = {}
         self.journeys: dict[UUID, Journey] = {}
         self._told: dict[tuple[UUID, UUID], Told] = {}
-        self._lines: dict[tuple[UUID, UUID], Line] = {}
+        self._given: dict[tuple[UUID, UUID], Answer] = {}
         self._near: dict[Place, list[Line]] = defaultdict(list)
         self.stories: dict[UUID, list[Line]] = defaultdict(list)
         self.terms: dict[UUID, Terms] = {}
@@ -90,13 +92,14 @@ class Desk:
 
     async def lock(self, connection: Connection, sent: Sequence[Sent]) -> None:
         """The stations, then the tickets; then see which records are new."""
-        await weighings.steady(connection)
-        locked = await weighings.lock_stations(connection, sorted({one.station_id for one in sent}))
-        for station_id, (station, book) in locked.items():
-            self.stations[station_id], self._books[station_id] = station, book
         texts = {one.record.ticket for one in sent if one.record.ticket}
         self._namings = {text: named_ticket(text) for text in texts}
-        for ticket, journey in await tickets.lock_named(connection, [n for n in self._namings.values() if n]):
+        books, named = await weighings.lock(
+            connection, sorted({one.station_id for one in sent}), [n for n in self._namings.values() if n]
+        )
+        for station, book in books:
+            self.stations[station.id], self._books[station.id] = station, book
+        for ticket, journey in named:
             self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
             self._ids_by_number[ticket.number] = ticket.id
         # After the tickets' locks, in a statement of its own: it sees what another process told while ours waited.
@@ -107,7 +110,7 @@ class Desk:
             if one.refusal is None and one.key not in self._told and impossible(one.record, self.policies) is None
         ]
 
-    async def read(self, connection: Connection) -> None:
+    async def read(self, connection: Connection, memory: Memory | None) -> None:
         """What the rules ask about the new records."""
         if not self._fresh:
             return
@@ -118,26 +121,32 @@ class Desk:
         found += [
             self.tickets[id_] for id_ in self.stories.keys() - {ticket.id for ticket in found} if id_ in self.tickets
         ]
-        self.terms = await weighings.lock_terms(
-            connection, sorted({contract_id for ticket in found for contract_id in ticket.contract_ids})
-        )
-        self._overshipped = {id_ for id_, terms in self.terms.items() if terms.shipped_kg > terms.kg}
         left = [(ticket, at) for one, at, ticket in named if one.record.direction is Direction.OUT]
         left += [
             (self.tickets.get(line.ticket_id), line.occurred_at)
             for line in known
             if line.ticket_id and line.record.direction is Direction.OUT
         ]
-        self.sources = await weighings.find_sources(
-            connection, {(ticket.source_id, shanghai_year(at)) for ticket, at in left if ticket and ticket.source_id}
-        )
-        if read := {(one.station_id, one.record.reading) for one, _ in self._fresh if one.record.reading is not None}:
-            self._readings = await weighings.find_readings(connection, read)
-        self.plates = Plates(self.policies, has_places=any(station.where for station in self.stations.values()))
         since: dict[str, datetime] = {}
         for one, at, _ in named:
             since[one.record.plate] = min(at, since.get(one.record.plate, at))
-        await self.plates.read(connection, since, {ticket.plate for ticket in found})
+        self.plates = Plates(self.policies, has_places=any(station.where for station in self.stations.values()))
+        rest = await weighings.read(
+            connection,
+            sorted({contract_id for ticket in found for contract_id in ticket.contract_ids}),
+            {(ticket.source_id, shanghai_year(at)) for ticket, at in left if ticket and ticket.source_id},
+            since,
+            {ticket.plate for ticket in found},
+            self.plates.before,
+            memory.lacks({key for ticket in found for key in (ticket.account, ticket.source_account) if key})
+            if memory
+            else (),
+        )
+        self._know(rest)
+        if memory:
+            memory.fill(rest.ends)
+        if read := {(one.station_id, one.record.reading) for one, _ in self._fresh if one.record.reading is not None}:
+            self._readings = await weighings.find_readings(connection, read)
         if refused := {ticket.id for ticket in found if self.journeys[ticket.id].refused_kg}:
             self._came_anew = await ticket_acts.find_came_anew(connection, refused)
         if lost := {ticket.id for ticket in found if self.journeys[ticket.id].state is TicketState.LOST}:
@@ -147,6 +156,55 @@ class Desk:
             self.flows, self.account_ids = await weighings.find_flows(connection, lines)
             missing = {line.told.station_id for line in retold} - self.stations.keys()
             self.stations |= await tickets.find_stations(connection, missing)
+
+    def _know(self, found: Found) -> None:
+        self.terms, self.sources = found.terms, found.sources
+        self._overshipped = {id_ for id_, terms in self.terms.items() if terms.shipped_kg > terms.kg}
+        self.plates.know(found.tares, found.roads)
+
+    async def take_out(self, connection: Connection, line: Line, station: Station) -> Line:
+        """Open the books for one line that is known, with all that was told of its ticket; its ticket is locked."""
+        self.stations[station.id] = station
+        known = [line]
+        if line.ticket_id is not None:
+            [(ticket, journey)] = await tickets.lock_named(connection, [Naming(ticket_id=line.ticket_id)])
+            self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
+            known = await weighings.find_lines_of(connection, [line.ticket_id])
+            left = {shanghai_year(one.occurred_at) for one in known if one.record.direction is Direction.OUT}
+            rest = await weighings.read(
+                connection,
+                sorted(ticket.contract_ids),
+                {(ticket.mine_id, year) for year in left if ticket.mine_id},
+                {ticket.plate: line.occurred_at},
+                {ticket.plate},
+                self.plates.before,
+            )
+            self._know(rest)
+            missing = {one.told.station_id for one in known} - self.stations.keys()
+            self.stations |= await tickets.find_stations(connection, missing)
+        for one in known:
+            self._remember(one)
+        ordered = sorted(known, key=lambda one: one.place)
+        for story in self.stories.values():
+            story.sort(key=lambda one: one.place)
+        self.flows, self.account_ids = await weighings.find_flows(
+            connection, {one.told.id: one.told.movement_ids for one in ordered}
+        )
+        return next((one for one in known if one.told.id == line.told.id), line)
+
+    async def write(self, connection: Connection, *, sign: Signer, memory: Memory | None = None) -> set[UUID]:
+        """Write all that has changed, and post the steps; gives the movements that took kilograms beyond a quota."""
+        at = self.at
+        self._settle_contracts()
+        await weighings.write(connection, self.lines, self.moved, self.shipped, self.books_used, at=at)
+        await weighings.keep_versions(connection, self.versions, at=at)
+        await weighings.keep_signatures(connection, list(self.signed.values()))
+        await weighings.keep_refused(connection, self.refused, at=at)
+        over_kg = await post_steps(connection, self.steps, at=at, sign=sign, memory=memory)
+        await self.watch.tell(connection, at=at)
+        for year, mines in self.overshipped.items():
+            await watch_commitments(connection, mines, year, self.policies, at=at)
+        return {movement_id for movement_id in self.charged if over_kg.get(movement_id)}
 
     async def _read_lines(
         self, connection: Connection, asked: Sequence[tuple[UUID, Record, UUID | None, datetime]]
@@ -212,7 +270,7 @@ class Desk:
             return Answer(record.id, Said(Status.REFUSED, None, (), ()), refusal)
         if known is not None:
             self._sign(sent, known)
-            return answer_again(known, self._lines)
+            return answer_again(known, self._given.get(sent.key))
         told = Told(uuid7(), sent.station_id, record.id, body_hash, Status.ACCEPTED)
         self._told[sent.key] = told
         self.fresh_ids.add(told.id)
@@ -226,11 +284,15 @@ class Desk:
         line = Line(told, record, occurred_at, self.at, ticket.id if ticket else None, sent.person_id)
         self.lines.append(line)
         self._sign(sent, told)
+        if is_broken:
+            # Of the station, whatever becomes of the record.
+            self.watch.open([alert_of(Flag.SEQUENCE_GAP, line, self.stations[sent.station_id], ticket)])
         if refusal := impossible(record, self.policies):
             told.status, told.problem = Status.REFUSED, {"code": refusal.code, "facts": refusal.facts}
             return Answer(record.id, told.said, refusal)
         circumstances = self._circumstances(sent, line, ticket, is_broken)
-        return self._enter(line, circumstances)
+        answer = self._given[sent.key] = self._enter(line, circumstances)
+        return answer
 
     def _enter(self, line: Line, seen: Circumstances) -> Answer:
         """Put a record in its place among all that were told, whichever came first (W04)."""
@@ -279,7 +341,7 @@ class Desk:
         """The contracts whose kilograms have changed."""
         return [self.terms[contract_id] for contract_id in self.changed_terms]
 
-    def finish(self) -> None:
+    def _settle_contracts(self) -> None:
         """Settle what the batch as a whole has put right: a contract that no longer ships too much (W08)."""
         for terms in self.shipped:
             if terms.id in self._overshipped and terms.shipped_kg <= terms.kg:
@@ -308,6 +370,8 @@ class Desk:
         if record.reading is not None:
             reading = (line.told.station_id, record.reading)
             plain.reading_is_repeated = reading in self._readings
+            if plain.reading_is_repeated:
+                self.watch.open([alert_of(Flag.READING_REPEATED, line, plain.station, ticket)])
             self._readings.add(reading)
         plain.another_is_on_the_road = ticket is not None and self.plates.is_another_open(ticket, occurred_at)
         plain.revoked_at = self._revoked_at(record, ticket)
@@ -341,7 +405,6 @@ class Desk:
 
     def _remember(self, line: Line, *, is_first: bool | None = None) -> None:
         record, station_id = line.record, line.told.station_id
-        self._lines[station_id, record.id] = line
         self._near[station_id, record.direction, record.plate].append(line)
         if line.ticket_id is None:
             return

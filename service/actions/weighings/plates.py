@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import asin, cos, radians, sin, sqrt
@@ -10,12 +10,10 @@ from statistics import median_low
 from uuid import UUID
 
 from service.actions.weighings.watching import Watch
-from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.domain.policies import Policies
 from service.domain.tickets import OPEN_STATES, Journey, Ticket
 from service.domain.weighings import Circumstances, Line, Station
-from service.store import weighings
 from service.store.weighings import Road, Tare
 
 _TARES_KNOWN = 3
@@ -38,13 +36,12 @@ class Plates:
 
     def __init__(self, policies: Policies, *, has_places: bool = False) -> None:
         self._policies = policies
-        self._before = _FAR if has_places else timedelta()
+        self.before = _FAR if has_places else timedelta()
         self._tares: dict[str, list[tuple[_Place, Tare]]] = defaultdict(list)
         self._roads: dict[str, dict[UUID, Road]] = defaultdict(dict)
 
-    async def read(self, connection: Connection, since: Mapping[str, datetime], of_tickets: Collection[str]) -> None:
+    def know(self, tares: Iterable[Tare], roads: Iterable[Road]) -> None:
         """The tares before and after the earliest new record of each plate; the loads that were on the road from then on."""
-        tares, roads = await weighings.find_plates(connection, since, of_tickets, self._before)
         for tare in tares:
             self._tares[tare.plate].append((_Place(tare.occurred_at, tare.station_id, tare.record_id), tare))
         for known in self._tares.values():

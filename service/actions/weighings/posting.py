@@ -11,7 +11,7 @@ from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.units import Kilograms
 from service.domain.weighings import Leg
 from service.store.accounts import open_accounts
-from service.store.ledger import Posted, Signer, append, claw_back, give_back, replace_movement, void
+from service.store.ledger import Memory, Posted, Signer, append, claw_back, give_back, replace_movement, void
 from service.store.lots import open_lots
 
 
@@ -51,7 +51,12 @@ Step = Move | GiveBack | Strike
 
 
 async def post_steps(
-    connection: Connection, steps: Sequence[Step], *, at: datetime, sign: Signer
+    connection: Connection,
+    steps: Sequence[Step],
+    *,
+    at: datetime,
+    sign: Signer,
+    memory: Memory | None = None,
 ) -> dict[UUID, Kilograms]:
     """Post the steps in order, and report the overdraws that they open and close; what lay beyond, by movement."""
     keys = {account for step in steps if isinstance(step, Move) for account in (step.leg.source, step.leg.target)}
@@ -61,6 +66,8 @@ async def post_steps(
     if lots:
         accounts |= {key: account for key, (_, account) in (await open_lots(connection, lots, at)).items()}
 
+    if any(not isinstance(step, Move) or step.in_place_of for step in steps):
+        memory = None  # it is for who posts once
     over_kg: dict[UUID, Kilograms] = {}
     waiting: list[Movement] = []
 
@@ -70,7 +77,7 @@ async def post_steps(
 
     async def flush() -> None:
         if waiting:
-            await keep(await append(connection, waiting, at=at, sign=sign))
+            await keep(await append(connection, waiting, at=at, sign=sign, memory=memory))
             waiting.clear()
 
     for step in steps:

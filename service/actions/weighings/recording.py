@@ -3,18 +3,22 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from service.actions.quotas import watch_commitments
 from service.actions.weighings.desk import Desk
-from service.actions.weighings.posting import post_steps
 from service.actions.weighings.sent import Sent, Weighed
 from service.db import Connection
 from service.domain.policies import DEFAULTS, Policies
 from service.store import weighings
-from service.store.ledger import Signer
+from service.store.ledger import Memory, Signer
 
 
 async def weigh_all(
-    connection: Connection, sent: Sequence[Sent], *, at: datetime, sign: Signer, policies: Policies = DEFAULTS
+    connection: Connection,
+    sent: Sequence[Sent],
+    *,
+    at: datetime,
+    sign: Signer,
+    policies: Policies = DEFAULTS,
+    memory: Memory | None = None,
 ) -> list[Weighed]:
     """Keep what the scales said, judge it record by record, and post what moved.
 
@@ -26,20 +30,10 @@ async def weigh_all(
     """
     desk = Desk(at, policies)
     await desk.lock(connection, sent)
-    await desk.read(connection)
+    await desk.read(connection, memory)
 
     answers = [desk.judge(one) for one in sent]
-    desk.finish()
-
-    await weighings.write(connection, desk.lines, desk.moved, desk.shipped, desk.books_used, at=at)
-    await weighings.keep_versions(connection, desk.versions, at=at)
-    await weighings.keep_signatures(connection, list(desk.signed.values()))
-    await weighings.keep_refused(connection, desk.refused, at=at)
-    over_kg = await post_steps(connection, desk.steps, at=at, sign=sign)
-    over = {movement_id for movement_id in desk.charged if over_kg.get(movement_id)}
+    over = await desk.write(connection, sign=sign, memory=memory)
     named = {movement_id for answer in answers for movement_id in answer.said.movement_ids}
     over |= await weighings.find_over(connection, named - desk.posted)
-    await desk.watch.tell(connection, at=at)
-    for year, mines in desk.overshipped.items():
-        await watch_commitments(connection, mines, year, policies, at=at)
     return [answer(over) for answer in answers]

@@ -5,6 +5,7 @@ The end is what it would be if all had come in the order of their corrected time
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from service.domain.ledger import AccountKey
 from service.domain.tickets import Journey, Ticket, TicketState
 from service.domain.units import Kilograms
 from service.domain.weighings import Circumstances, Direction, Leg, Line, Outcome, Said, Status, fact_of, weigh
+from service.domain.weighings.legs import is_suspense
 from service.store.weighings import Flow, Version
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ _OF_THE_RECORD = frozenset(
         Flag.TOO_FAST,
         Flag.READING_UNSTABLE,
         Flag.READING_REPEATED,
+        Flag.SUSPENSE_SETTLED,
         Flag.WRONG_STATION,
         Flag.PLATE_MISMATCH,
         Flag.GRADE_MISMATCH,
@@ -111,6 +114,26 @@ def retell_story(desk: "Desk", ticket_id: UUID | None, line: Line, seen: Circums
     _retell(desk, desk.tickets[ticket_id], story, story, line, seen)
 
 
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """Why a known line says something else now: somebody has said so, not another record (W09)."""
+
+    reason: str
+    person_id: UUID
+    occurred_at: datetime
+    fact: bytes
+
+
+def retell_corrected(desk: "Desk", line: Line, correction: Correction) -> None:
+    """Put right what follows from a line whose weights were corrected, or that was taken back."""
+    ticket = desk.tickets[line.ticket_id] if line.ticket_id else None
+    if line.told.status is Status.VOID:
+        _leave(desk, line)
+    story = desk.stories[ticket.id] if ticket else [line] if line.told.status is Status.ACCEPTED else []
+    involved = story if line in story else [*story, line]
+    _retell(desk, ticket, story, involved, line, None, correction)
+
+
 @dataclass(slots=True)
 class _Telling:
     """A ticket's records told anew, in the order of time."""
@@ -123,7 +146,13 @@ class _Telling:
 
 
 def _retell(
-    desk: "Desk", ticket: Ticket | None, story: list[Line], involved: list[Line], cause: Line, seen: Circumstances
+    desk: "Desk",
+    ticket: Ticket | None,
+    story: list[Line],
+    involved: list[Line],
+    cause: Line,
+    seen: Circumstances | None,
+    correction: Correction | None = None,
 ) -> None:
     """Tell the records of a ticket anew; `involved` are also those that have left it."""
     was = desk.journeys[ticket.id] if ticket else Journey()
@@ -136,28 +165,39 @@ def _retell(
     if ticket is not None and telling.journey != was:
         desk.move(ticket, telling.journey)
 
-    movements = _put_right(desk, involved, telling.wanted, cause)
+    movements = _put_right(desk, involved, telling.wanted, cause, correction)
     for line in involved:
         said, now = line.told.said, telling.flags.get(line.told.id, ())
-        old = () if line is cause else tuple(Flag(flag) for flag in said.flags)
+        is_new = line is cause and correction is None
+        old = () if is_new else tuple(Flag(flag) for flag in said.flags)
         _open(desk, telling, line, ticket, old)
         _close(desk, telling, line, ticket, old)
         moved = tuple(movements[line.told.id])
-        _say(desk, line, Said(said.status, said.duplicate_of, tuple(flag.value for flag in now), moved), cause)
+        more = Said(said.status, said.duplicate_of, tuple(flag.value for flag in now), moved)
+        _say(desk, line, more, cause, correction)
 
 
-def _tell(desk: "Desk", telling: _Telling, line: Line, ticket: Ticket | None, cause: Line, seen: Circumstances) -> None:
+def _tell(
+    desk: "Desk", telling: _Telling, line: Line, ticket: Ticket | None, cause: Line, seen: Circumstances | None
+) -> None:
     asked = desk.circumstances_of(line, ticket)
-    if line is cause:
+    is_new = line is cause and seen is not None
+    if is_new and seen is not None:
         asked = replace(seen, terms=asked.terms, onward_terms=asked.onward_terms)
     elif Flag.TICKET_REVOKED in line.told.flags:
         asked.revoked_at = line.occurred_at
     asked.journey = telling.journey
     outcome = weigh(line.record, asked, desk.policies)
-    flags = telling.flags[line.told.id] = _flags(outcome, line, line.told.said, is_new=line is cause)
+    flags = telling.flags[line.told.id] = _flags(
+        outcome, line, line.told.said, is_new=is_new, is_corrected=line is cause and not is_new
+    )
     telling.beyond[line.told.id] = outcome.beyond_contract_kg
     telling.journey = outcome.journey or telling.journey
-    _want(telling.wanted, line, outcome, ticket)
+    is_settled = Flag.SUSPENSE_SETTLED in line.told.flags and all(is_suspense(leg.source) for leg in outcome.legs)
+    if is_settled:
+        _keep(telling.wanted, line, desk.flows.get(line.told.id, ()))
+    else:
+        _want(telling.wanted, line, outcome, ticket)
     if ticket is not None:
         desk.count(ticket, outcome.shipped_kg, outcome.received_kg)
         for flag in outcome.settled:
@@ -199,13 +239,15 @@ def _beginning(journey: Journey) -> Journey:
     return journey if unseen and journey.state in _NEVER_WEIGHED else Journey()
 
 
-def _flags(outcome: Outcome, line: Line, said: Said, *, is_new: bool) -> tuple[Flag, ...]:
+def _flags(outcome: Outcome, line: Line, said: Said, *, is_new: bool, is_corrected: bool) -> tuple[Flag, ...]:
     if is_new:
         return outcome.flags
     old = [Flag(flag) for flag in said.flags]
     was_load = line.record.direction is Direction.OUT and _NO_LOAD.isdisjoint(old) and said.movement_ids
     is_load = line.record.direction is Direction.OUT and _NO_LOAD.isdisjoint(outcome.flags)
     kept = _OF_THE_RECORD | _OF_THE_DAY if was_load and is_load else _OF_THE_RECORD
+    if is_corrected:
+        kept -= {Flag.OVERWEIGHT}
     found = [flag for flag in outcome.flags if flag not in kept]
     return (*(flag for flag in old if flag in kept), *found)
 
@@ -225,48 +267,65 @@ def _want(wanted: dict[Stream, Leg], line: Line, outcome: Outcome, ticket: Ticke
         wanted[stream] = replace(leg, kg=Kilograms(leg.kg + known.kg)) if known else leg
 
 
-def _put_right(desk: "Desk", involved: list[Line], wanted: Mapping[Stream, Leg], cause: Line) -> dict[UUID, list[UUID]]:
-    """Strike what should not flow, last first, then post what should; gives the movements that stand for each line."""
-    fact = fact_of(cause.told.id, cause.told.station_id, cause.told.body_hash)
+def _keep(wanted: dict[Stream, Leg], line: Line, flows: Iterable[Flow]) -> None:
+    """What an officer has settled stays settled; other weights change it where it is (W06)."""
+    for flow in flows:
+        wanted[line.told.id, flow.source, flow.target] = Leg(flow.source, flow.target, Kilograms(line.record.net_kg))
+
+
+def _put_right(
+    desk: "Desk", involved: list[Line], wanted: Mapping[Stream, Leg], cause: Line, correction: Correction | None
+) -> dict[UUID, list[UUID]]:
+    """Strike what should not flow, last first, then post what should; gives the movements that stand for each line.
+
+    What a correction changes comes into the places of what it replaces; all else leaves them and comes anew.
+    """
+    if correction is not None:
+        fact, occurred_at, act = correction.fact, correction.occurred_at, uuid7()
+    else:
+        fact = fact_of(cause.told.id, cause.told.station_id, cause.told.body_hash)
+        occurred_at, act = cause.occurred_at, cause.told.id
     asked = {(stream[0], *_ids(desk, leg)): leg for stream, leg in wanted.items() if leg.kg}
     held: dict[Stream, list[Flow]] = {}
     for line in involved:
         for flow in desk.flows.get(line.told.id, ()):
             if flow.kg:
                 held.setdefault((line.told.id, *_ids(desk, flow)), []).append(flow)
-    standing: dict[UUID, list[Flow]] = {line.told.id: [] for line in involved}
+        desk.flows[line.told.id] = []
+    in_place_of: dict[Stream, UUID] = {}
     for stream, flows in reversed(list(held.items())):
         leg = asked.get(stream)
-        held_kg = sum(flow.kg for flow in flows)
-        if leg is not None and leg.kg <= held_kg:
-            surplus = held_kg - leg.kg
-            for flow in reversed(flows):
-                taken = min(surplus, flow.kg)
-                surplus -= taken
-                if taken:
-                    _strike(desk, flow, taken, cause, fact)
-                if flow.kg > taken:
-                    standing[stream[0]].insert(0, replace(flow, kg=Kilograms(flow.kg - taken)))
+        held_kg = sum(int(flow.kg) for flow in flows)
+        taking = flows
+        if leg is not None and correction is not None and stream[0] == cause.told.id and leg.kg != held_kg:
+            in_place_of[stream] = flows[0].movement_id
+            taking = flows[1:]
+            surplus = sum(int(flow.kg) for flow in taking)
         else:
-            for flow in reversed(flows):
-                _strike(desk, flow, flow.kg, cause, fact)
-    posted = {
-        stream for stream, flows in held.items() if stream in asked and asked[stream].kg <= sum(f.kg for f in flows)
-    }
-    owed = [(stream, leg) for stream, leg in asked.items() if stream not in posted]
+            surplus = held_kg - leg.kg if leg is not None and leg.kg <= held_kg else held_kg
+            if surplus < held_kg:
+                del asked[stream]
+        desk.flows[stream[0]][:0] = _strike(desk, taking, surplus, occurred_at, fact)
     lines = {line.told.id: line for line in involved}
-    for line in involved:
-        desk.flows[line.told.id] = standing[line.told.id]
-    for stream, leg in owed:
+    for stream, leg in asked.items():
         line = lines[stream[0]]
-        own = fact_of(line.told.id, line.told.station_id, line.told.body_hash)
-        desk.post(line, Move(uuid7(), cause.told.id, leg, line.occurred_at, own))
+        own = fact if line is cause else fact_of(line.told.id, line.told.station_id, line.told.body_hash)
+        desk.post(line, Move(uuid7(), act, leg, line.occurred_at, own, in_place_of.get(stream)))
     return {id_: [flow.movement_id for flow in desk.flows[id_]] for id_ in lines}
 
 
-def _strike(desk: "Desk", flow: Flow, kg: int, cause: Line, fact: bytes) -> None:
-    part = None if kg == flow.kg else Kilograms(kg)
-    desk.steps.append(Strike(flow.movement_id, part, cause.occurred_at, fact))
+def _strike(desk: "Desk", flows: list[Flow], kg: int, occurred_at: datetime, fact: bytes) -> list[Flow]:
+    """Strike so many kilograms, the last first; what of the flows still stands."""
+    standing: list[Flow] = []
+    for flow in reversed(flows):
+        taken = min(kg, flow.kg)
+        kg -= taken
+        if taken:
+            part = None if taken == flow.kg else Kilograms(taken)
+            desk.steps.append(Strike(flow.movement_id, part, occurred_at, fact))
+        if flow.kg > taken:
+            standing.insert(0, replace(flow, kg=Kilograms(flow.kg - taken)))
+    return standing
 
 
 def _ids(desk: "Desk", flow: Flow | Leg) -> tuple[int | AccountKey, int | AccountKey]:
@@ -277,16 +336,19 @@ def _id(desk: "Desk", account: int | AccountKey) -> int | AccountKey:
     return desk.account_ids.get(account, account) if isinstance(account, AccountKey) else account
 
 
-def _say(desk: "Desk", line: Line, said: Said, cause: Line) -> None:
+def _say(desk: "Desk", line: Line, said: Said, cause: Line, correction: Correction | None = None) -> None:
     """Say more of a line; of one that was known before, as its next version."""
     told = line.told
-    if told.said == said:
+    is_corrected = correction is not None and line is cause
+    if told.said == said and not is_corrected:
         return
-    if line is not cause:
+    if line is not cause or is_corrected:
         if told.id in desk.fresh_ids and line.first is None:
             line.first = told.said
         told.version += 1
-        desk.versions.append(Version(line, said, told.version, cause.told.id, cause.person_id))
+        person_id = correction.person_id if correction else cause.person_id
+        because_of, reason = (None, correction.reason) if correction and is_corrected else (cause.told.id, None)
+        desk.versions.append(Version(line, said, told.version, because_of, person_id, reason))
     told.say(said)
 
 

@@ -193,16 +193,6 @@ class Policies:
     day: date = field(default=date.min, repr=False, compare=False)
     scope: str = field(default="", repr=False, compare=False)
 
-    def gross_limit(self, axles: int | None) -> Kilograms:
-        """The legal gross weight of a truck with so many axles; six and more, or not told, have the widest limit."""
-        by_axles = {
-            2: self.gross_limit_2_axles_kg,
-            3: self.gross_limit_3_axles_kg,
-            4: self.gross_limit_4_axles_kg,
-            5: self.gross_limit_5_axles_kg,
-        }
-        return by_axles.get(axles or 0, self.gross_limit_kg)
-
     def on(self, day: date) -> "Policies":
         """The values that were in force on another day."""
         return self if self.history is None else _chosen(self.history, day, self.scope)

@@ -8,14 +8,22 @@ kilograms, since the ore that left without a paper already stands on the road, o
 from service.domain.weighings.circumstances import Circumstances, Source, Station, Terms
 from service.domain.weighings.events import Event, is_one_event
 from service.domain.weighings.judging import weigh
+from service.domain.weighings.legs import legs_of_the_arrival, legs_of_the_gap
 from service.domain.weighings.namings import Naming, named_ticket
 from service.domain.weighings.outcomes import Leg, Outcome
 from service.domain.weighings.records import (
     Direction,
     IdReused,
     ImpossibleWeight,
+    NotCorrectable,
+    NothingInSuspense,
+    NothingToCorrect,
+    NotOfAMine,
     Record,
     Status,
+    TicketIsInHand,
+    WeighingIsVoid,
+    correction_fact,
     fact_of,
     impossible,
 )
@@ -32,6 +40,10 @@ __all__ = [
     "Leg",
     "Line",
     "Naming",
+    "NotCorrectable",
+    "NotOfAMine",
+    "NothingInSuspense",
+    "NothingToCorrect",
     "Outcome",
     "Record",
     "Said",
@@ -40,11 +52,16 @@ __all__ = [
     "Station",
     "Status",
     "Terms",
+    "TicketIsInHand",
     "Told",
+    "WeighingIsVoid",
+    "correction_fact",
     "fact_of",
     "firsts_of",
     "impossible",
     "is_one_event",
+    "legs_of_the_arrival",
+    "legs_of_the_gap",
     "named_ticket",
     "told_together",
     "weigh",

@@ -49,6 +49,20 @@ class Terms:
     is_closed: bool
     pledges: tuple[Pledge, ...] | None  # None: the ore comes from the seller's own mine
 
+    def after(self, shipped_kg: Kilograms, received_kg: Kilograms) -> "Terms":
+        """The contract with so much more shipped and received."""
+        return Terms(
+            self.id,
+            self.kg,
+            Kilograms(self.shipped_kg + shipped_kg),
+            Kilograms(self.received_kg + received_kg),
+            self.valid_until,
+            self.due_on,
+            self.is_filed,
+            self.is_closed,
+            self.pledges,
+        )
+
 
 NOT_BEGUN = Journey()
 

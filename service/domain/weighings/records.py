@@ -44,6 +44,48 @@ class IdReused(Refusal):
     rule: ClassVar[str | None] = "W04"
 
 
+class WeighingIsVoid(Refusal):
+    """This weighing was taken back; what the scale said then is told by a new record."""
+
+    title: ClassVar[str] = "该计量记录已作废；请以新的记录重新上报"
+    rule: ClassVar[str | None] = "W09"
+
+
+class NothingInSuspense(Refusal):
+    """None of this weighing's kilograms is in suspense: they had a lawful paper, or were settled before."""
+
+    title: ClassVar[str] = "该计量记录没有待查数量：已有合法单据，或此前已处理"
+    rule: ClassVar[str | None] = "W06"
+
+
+class NotOfAMine(Refusal):
+    """This load left a trader's or a plant's yard, which holds no quota: it can only be written off."""
+
+    title: ClassVar[str] = "该车货物出自贸易商或加工企业堆场，无指标可扣，只能核销"
+    rule: ClassVar[str | None] = "W06"
+
+
+class NothingToCorrect(Refusal):
+    """The weighing says these weights already."""
+
+    title: ClassVar[str] = "该计量记录已是此重量，无须更正"
+    rule: ClassVar[str | None] = "W09"
+
+
+class NotCorrectable(Refusal):
+    """Nothing was posted for this record: it was refused, or it tells again what another record of the station told."""
+
+    title: ClassVar[str] = "该记录未入账（被拒绝，或与本站另一条记录重复），不能更正"
+    rule: ClassVar[str | None] = "W09"
+
+
+class TicketIsInHand(Refusal):
+    """Somebody has split, refused or written off this ticket's load: put that right first, by the ticket's own doors."""
+
+    title: ClassVar[str] = "该运单已分车、拒收或核销；请先按运单流程处理"
+    rule: ClassVar[str | None] = "W09"
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One line of a station's book, as it was sent."""
@@ -102,6 +144,12 @@ class Record:
 def fact_of(weighing_id: UUID, station_id: UUID, body_hash: bytes) -> bytes:
     """What the ledger's leaves bind of a weighing; the id, which nobody can guess, hides what the body says."""
     return hashlib.sha256(b"meisu weighing 1\n" + weighing_id.bytes + station_id.bytes + body_hash).digest()
+
+
+def correction_fact(weighing_id: UUID, version: int, gross_kg: int, tare_kg: int) -> bytes:
+    """What the ledger's leaves bind of a correction; both weights zero: the weighing was taken back (W09)."""
+    said = b"".join(number.to_bytes(8) for number in (version, gross_kg, tare_kg))
+    return hashlib.sha256(b"meisu weighing version 1\n" + weighing_id.bytes + said).digest()
 
 
 def impossible(record: Record, policies: Policies = DEFAULTS) -> ImpossibleWeight | None:

@@ -9,6 +9,17 @@ from service.domain.weighings.circumstances import Circumstances, Terms
 from service.domain.weighings.records import Direction, Record
 
 
+def gross_limit(axles: int | None, policies: Policies) -> Kilograms:
+    """The legal gross weight of a truck with so many axles; six and more, or not told, have the widest limit (E16)."""
+    by_axles = {
+        2: policies.gross_limit_2_axles_kg,
+        3: policies.gross_limit_3_axles_kg,
+        4: policies.gross_limit_4_axles_kg,
+        5: policies.gross_limit_5_axles_kg,
+    }
+    return by_axles.get(axles or 0, policies.gross_limit_kg)
+
+
 def flags_of_the_scale(record: Record, seen: Circumstances, policies: Policies) -> list[Flag]:
     """The device's clock and sequence (W04), its indicator (E17), and what this vehicle can hardly do or weigh (W05)."""
     flags = []
@@ -17,7 +28,7 @@ def flags_of_the_scale(record: Record, seen: Circumstances, policies: Policies) 
         flags.append(Flag.CLOCK_SKEW)
     if seen.sequence_is_broken:
         flags.append(Flag.SEQUENCE_GAP)
-    if record.gross_kg > policies.gross_limit(record.axles) or record.net_kg > policies.payload_limit_kg:
+    if record.gross_kg > gross_limit(record.axles, policies) or record.net_kg > policies.payload_limit_kg:
         flags.append(Flag.OVERWEIGHT)
     usual = seen.usual_tare_kg
     if usual is not None and abs(record.tare_kg - usual) > usual * policies.tare_drift_share:

@@ -63,9 +63,15 @@ class Line:
     first: Said | None = None  # what was said at first, when more was said in the same batch
 
     @property
-    def place(self) -> tuple[datetime, int, UUID, UUID]:
+    def place(self) -> tuple[datetime, int, UUID, int, UUID]:
         """Where it stands among all records, whichever came first: by the corrected time of its device (W04)."""
-        return (self.occurred_at, RANKS[self.record.direction], self.told.station_id, self.told.record_id)
+        return (
+            self.occurred_at,
+            RANKS[self.record.direction],
+            self.told.station_id,
+            self.record.sequence,
+            self.record.id,
+        )
 
     @property
     def event(self) -> Event:

@@ -159,6 +159,12 @@ class RefusalIn(ReasonIn):
     refused_kg: LoadKilograms
 
 
+class ApportionIn(ReasonIn):
+    """The other tickets whose loads were on the truck that was weighed in under this one."""
+
+    tickets: Annotated[list[UuidText], Field(min_length=1, max_length=10)]
+
+
 class TruckIn(Body):
     """A truck that takes over a part of a load."""
 

@@ -14,6 +14,7 @@ from service.domain.permissions import Actor
 from service.keys import Purpose
 from service.routes.idempotency import OnceDep
 from service.routes.tickets.bodies import (
+    ApportionIn,
     ExtensionIn,
     ReasonIn,
     RedirectionIn,
@@ -259,5 +260,33 @@ async def close_ticket(
             actor=actor,
         )
         return await one_ticket(connection, request, actor, ticket_id)
+
+    return await once(connection, actor, deed, status=200)
+
+
+@router.post("/{ticket_id}/apportion", response_model=TicketsOut)
+async def apportion_weighing(
+    ticket_id: UUID,
+    body: ApportionIn,
+    request: Request,
+    connection: ConnectionDep,
+    once: OnceDep,
+    actor: Annotated[Actor, Depends(may("tickets.refuse_part"))],
+) -> Response:
+    """Share what was weighed in under this ticket with others of the same truck, by what their sources' scales saw."""
+
+    async def deed() -> TicketsOut:
+        state = request.app.state
+        await deeds.apportion_weighing(
+            connection,
+            ticket_id,
+            body.tickets,
+            body.reason,
+            at=state.clock.now(),
+            sign=state.keys.current(Purpose.LEDGER),
+            actor=actor,
+        )
+        ids = [ticket_id, *body.tickets]
+        return TicketsOut(items=await shown(connection, request, actor, ids=ids, limit=len(ids)), next=None)
 
     return await once(connection, actor, deed, status=200)

@@ -3,11 +3,14 @@
 from service.store.ledger.balances import Balance, balances
 from service.store.ledger.cuts import claw_back, give_back, replace_movement, void
 from service.store.ledger.heads import Head, Signer, lock_head
-from service.store.ledger.posting import Posted, append
+from service.store.ledger.memory import Memory
+from service.store.ledger.posting import READ_OF_ENDS, Posted, append
 
 __all__ = [
+    "READ_OF_ENDS",
     "Balance",
     "Head",
+    "Memory",
     "Posted",
     "Signer",
     "append",

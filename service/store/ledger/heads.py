@@ -43,14 +43,21 @@ async def lock_head(connection: Connection, *, at: datetime) -> Head:
     return Head(**row)
 
 
-async def seal(connection: Connection, head: Head, act: int, leaves: Sequence[bytes], *, sign: Signer) -> bytes:
-    """Sign the log as it is with these leaves, and move the head to its end; gives the root."""
-    seq = head.seq + len(leaves)
+def sealed(head: Head, leaves: Sequence[bytes], *, sign: Signer) -> tuple[evidence.Growth, bytes]:
+    """What the leaves make of the log, and the signature under it."""
     growth = evidence.grow(head.frontier, head.seq, leaves)
-    signature = sign.sign(evidence.checkpoint_body(seq, growth.root, head.recorded_at))
+    return growth, sign.sign(evidence.checkpoint_body(head.seq + len(leaves), growth.root, head.recorded_at))
+
+
+async def seal(
+    connection: Connection, head: Head, act: int, leaves: Sequence[bytes], *, sign: Signer
+) -> tuple[Head, bytes]:
+    """Sign the log as it is with these leaves, and move the head to its end; gives the new head and the root."""
+    growth, signature = sealed(head, leaves, sign=sign)
+    after = Head(head.seq + len(leaves), act, head.recorded_at, growth.frontier)
     await connection.execute(
         SQL["seal"],
-        seq,
+        after.seq,
         act,
         head.recorded_at,
         growth.frontier,
@@ -61,4 +68,4 @@ async def seal(connection: Connection, head: Head, act: int, leaves: Sequence[by
         [index for _, index in growth.kept],
         list(growth.kept.values()),
     )
-    return growth.root
+    return after, growth.root

@@ -1,22 +1,24 @@
-"""Posting: movements from the ends of plain books, as one stream of rows; where holes are open, by places from the domain."""
+"""Posting: movements from the ends of plain books, in one sentence; where holes are open, by places from the domain."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from service.db import Connection
 from service.domain import books
-from service.domain.books import Book, Ends, Row
+from service.domain.books import Book, Ends, Laid, Row
+from service.domain.evidence import Node
 from service.domain.ledger import Hole, Leg, Movement, Side
 from service.domain.overdraws import Cause, Overdraw
 from service.domain.units import Kilograms
 from service.store.copying import array_of
 from service.store.ledger.balances import read_books
-from service.store.ledger.copying import copy_legs
 from service.store.ledger.episodes import DebtChange, keep_episodes
-from service.store.ledger.heads import Head, Signer, lock_head, seal
+from service.store.ledger.heads import Head, Signer, lock_head, seal, sealed
+from service.store.ledger.memory import Memory
+from service.store.ledger.packing import pack_legs
 from service.store.sentences import sentences
 
 SQL = sentences("ledger")
@@ -42,33 +44,141 @@ class Posted:
         return self.seq
 
 
-async def append(connection: Connection, movements: Sequence[Movement], *, at: datetime, sign: Signer) -> Posted:
-    """Post movements in order; neighbours of one act are one act."""
+async def append(
+    connection: Connection, movements: Sequence[Movement], *, at: datetime, sign: Signer, memory: Memory | None = None
+) -> Posted:
+    """Post movements in order; neighbours of one act are one act.
+
+    With a memory the legs are reckoned from what it holds, before the head is locked; where it was wrong, and without one, under
+    the lock. Not for a transaction that has posted or locked the head already: there the memory would guess amiss.
+    """
     assert movements, "a batch has movements"
-    head = await lock_head(connection, at=at)
-    acts = _numbers(head, movements)
     accounts = {movement.source for movement in movements} | {movement.target for movement in movements}
-    rows = await connection.fetch(SQL["ends"], array_of(accounts))
-    if any(row["is_loose"] for row in rows):
+    if memory is not None and (posted := await _append_from(memory, connection, accounts, movements, at, sign)):
+        return posted
+    head = await lock_head(connection, at=at)
+    ends = await _read_ends(connection, accounts)
+    if ends is None:
+        acts = _acts(head, movements)
         found = await read_books(connection, accounts)
         return await write_rows(
             connection, head, found, books.post(found, zip(acts, movements, strict=True)), sign=sign
         )
+    batch = lay_batch(head, movements, ends, sign=sign)
+    if memory is not None:
+        memory.learn(head, batch.after, ends)
+    assert await post(connection, batch), "the head is locked"
+    return await _posted(connection, batch)
 
-    ends = {row["id"]: Ends(row["mark"], row["is_boundary"], row["ins"], row["outs"]) for row in rows}
+
+async def _append_from(
+    memory: Memory,
+    connection: Connection,
+    accounts: set[int],
+    movements: Sequence[Movement],
+    at: datetime,
+    sign: Signer,
+) -> Posted | None:
+    """Post from memory; None when it does not know enough, or was wrong."""
+    if not memory.is_alone:
+        return None
+    if missing := memory.lacks(accounts):
+        memory.fill(await connection.fetch(SQL["ends"], array_of(missing)))
+        if memory.lacks(accounts):
+            return None
+    # From here to its turn nothing waits: what another batch reckons starts from where this one ends.
+    head = memory.head
+    assert head is not None, "it has learned from a batch"
+    batch = lay_batch(replace(head, recorded_at=max(at, head.recorded_at)), movements, memory.ends, sign=sign)
+    memory.go_on(batch.after)
+    async with memory.turn:
+        if not (memory.is_alone and await post(connection, batch)):
+            memory.doubt()
+            return None
+    return await _posted(connection, batch)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Movements with all that is reckoned of them before anything is written."""
+
+    before: Head
+    after: Head
+    acts: Sequence[int]
+    movements: Sequence[Movement]
+    laid: Sequence[Laid]
+    packed: bytes
+    root: bytes
+    kept: Mapping[Node, bytes]
+    key_id: int
+    signature: bytes
+
+
+def lay_batch(head: Head, movements: Sequence[Movement], ends: Mapping[int, Ends], *, sign: Signer) -> Batch:
+    """Reckon places, leaves, root and signature of movements between plain books, whose ends it moves."""
+    acts = _acts(head, movements)
     laid = books.lay(ends, movements)
-    leaves = await copy_legs(connection, head.seq, acts, movements, ends, laid)
+    packed, leaves = pack_legs(head.seq, acts, movements, ends, laid)
+    growth, signature = sealed(head, leaves, sign=sign)
+    after = Head(head.seq + len(leaves), acts[-1], head.recorded_at, growth.frontier)
+    return Batch(head, after, acts, movements, laid, packed, growth.root, growth.kept, sign.key_id, signature)
+
+
+async def post(connection: Connection, batch: Batch) -> bool:
+    """Write a batch and lock the head; not where the head is another than the one it was reckoned from."""
+    after = batch.after
+    moved: bool = await connection.fetchval(
+        SQL["post"],
+        batch.before.seq,
+        batch.before.frontier,
+        after.seq,
+        after.act,
+        after.recorded_at,
+        after.frontier,
+        batch.root,
+        batch.key_id,
+        batch.signature,
+        [level for level, _ in batch.kept],
+        [index for _, index in batch.kept],
+        list(batch.kept.values()),
+        batch.packed,
+    )
+    return moved
+
+
+async def _posted(connection: Connection, batch: Batch) -> Posted:
     over_kg: dict[UUID, Kilograms] = {}
     cover_kg: dict[UUID, Kilograms] = {}
     debts: list[DebtChange] = []
-    for seq, (act, movement, (_, _, over, cover)) in enumerate(zip(acts, movements, laid, strict=True), head.seq + 1):
-        id_, source, target, at = movement.id, movement.source, movement.target, movement.occurred_at
-        over_kg[id_], cover_kg[id_] = Kilograms(over), Kilograms(cover)
-        if over:
-            debts.append(DebtChange(source, act, seq, id_, over, target, at))
-        if cover:
-            debts.append(DebtChange(target, act, seq, id_, -cover, target, at))
-    return await _end(connection, head, acts[-1], leaves, debts, over_kg=over_kg, cover_kg=cover_kg, sign=sign)
+    for place, (movement, (_, _, over, cover)) in enumerate(zip(batch.movements, batch.laid, strict=True)):
+        id_ = movement.id
+        over_kg[id_], cover_kg[id_] = over, cover
+        if over or cover:
+            seq, act, target, at = (
+                batch.before.seq + 1 + place,
+                batch.acts[place],
+                movement.target,
+                movement.occurred_at,
+            )
+            if over:
+                debts.append(DebtChange(movement.source, act, seq, id_, over, target, at))
+            if cover:
+                debts.append(DebtChange(target, act, seq, id_, -cover, target, at))
+    return await _with_episodes(
+        connection, batch.before, batch.after, batch.root, debts, over_kg=over_kg, cover_kg=cover_kg
+    )
+
+
+async def _read_ends(connection: Connection, accounts: Iterable[int]) -> dict[int, Ends] | None:
+    """Where the columns of accounts end, under the head's lock; None where that is not all there is to say of one."""
+    rows = await connection.fetch(SQL["ends"], array_of(accounts))
+    if any(row["is_loose"] for row in rows):
+        return None
+    return {row["id"]: Ends(row["mark"], row["is_boundary"], row["ins"], row["outs"]) for row in rows}
+
+
+READ_OF_ENDS = SQL["ends"]
+"""What a memory is filled with, of a text that lists the accounts; it may be read as a part of another sentence."""
 
 
 async def write_rows(
@@ -109,40 +219,37 @@ async def write_rows(
             if kg
         ]
     leaves = [row["leaf"] for row in written]
-    return await _end(
-        connection, head, rows[-1].act, leaves, debts, over_kg=over_kg, cover_kg=cover_kg, sign=sign, cause=cause
-    )
+    after, root = await seal(connection, head, rows[-1].act, leaves, sign=sign)
+    return await _with_episodes(connection, head, after, root, debts, over_kg=over_kg, cover_kg=cover_kg, cause=cause)
 
 
-async def _end(
+async def _with_episodes(
     connection: Connection,
-    head: Head,
-    act: int,
-    leaves: Sequence[bytes],
+    before: Head,
+    after: Head,
+    root: bytes,
     debts: Sequence[DebtChange],
     *,
     over_kg: dict[UUID, Kilograms],
     cover_kg: dict[UUID, Kilograms],
-    sign: Signer,
     cause: Cause | None = None,
 ) -> Posted:
-    """What every batch ends with: its checkpoint, the head, and the overdraws that it moved."""
-    root = await seal(connection, head, act, leaves, sign=sign)
-    moved = await keep_episodes(connection, debts, recorded_at=head.recorded_at, cause=cause)
+    """What every batch ends with: the overdraws that it moved."""
+    moved = await keep_episodes(connection, debts, recorded_at=after.recorded_at, cause=cause)
     return Posted(
-        seq=head.seq + len(leaves),
-        act=act,
-        recorded_at=head.recorded_at,
+        seq=after.seq,
+        act=after.act,
+        recorded_at=after.recorded_at,
         root=root,
         over_kg=over_kg,
         cover_kg=cover_kg,
-        opened=[episode for episode in moved if episode.opened_act > head.act],
+        opened=[episode for episode in moved if episode.opened_act > before.act],
         closed=[episode for episode in moved if not episode.is_open],
         debts={episode.account: episode.debt_kg for episode in moved},
     )
 
 
-def _numbers(head: Head, movements: Iterable[Movement]) -> list[int]:
+def _acts(head: Head, movements: Iterable[Movement]) -> list[int]:
     numbers = []
     number, last = head.act, None
     for movement in movements:

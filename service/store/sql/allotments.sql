@@ -30,8 +30,12 @@ SELECT code FROM jurisdiction WHERE code = $1
 -- Locks nothing that others wait for.
 INSERT INTO allotment (
     id, year, quarter, kind, from_jurisdiction, to_jurisdiction, mine_id, project_id, stock_id,
-    kg, document_no, reason, earmark, approved_by, state, issued_on, created_at
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'draft', $15, $16)
+    kg, document_no, reason, earmark, approved_by, state, issued_on, created_at, cause, application_id
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'draft', $15, $16, $17, $18)
+
+-- name: note_suggestion
+-- Locks the allotment, which its action has locked already.
+UPDATE allotment SET suggested_kg = $2 WHERE id = $1
 
 -- name: insert_step
 -- Locks nothing that others wait for.
@@ -52,6 +56,7 @@ SELECT
     allotment.id, allotment.year, allotment.quarter, allotment.kind, allotment.from_jurisdiction, allotment.to_jurisdiction,
     allotment.mine_id, allotment.project_id, allotment.stock_id, allotment.kg, allotment.document_no, allotment.reason,
     allotment.earmark, allotment.approved_by, allotment.state, allotment.issued_on, allotment.created_at,
+    allotment.suggested_kg, allotment.cause, allotment.application_id,
     holder.jurisdiction, holder.enterprise_id
 FROM allotment
 CROSS JOIN LATERAL (
@@ -79,13 +84,22 @@ ORDER BY allotment.id
 LIMIT $9
 
 -- name: in_force
--- Locks nothing; under the head's lock nobody issues in the meantime. Leans on allotment_by_mine.
+-- Locks nothing; under the head's lock nobody issues in the meantime. Leans on allotment_by_mine, allotment_by_project and
+-- allotment_by_stock. What a project or a declared stock was approved counts in all years: its document names tonnes, and no year.
 SELECT id, year, quarter, kind, from_jurisdiction, kg, reason, earmark, issued_on
 FROM allotment
-WHERE year = $1 AND state IN ('issued', 'published')
+WHERE (year = $1 OR num_nonnulls(project_id, stock_id) = 1) AND state IN ('issued', 'published')
     AND mine_id IS NOT DISTINCT FROM $2 AND project_id IS NOT DISTINCT FROM $3 AND stock_id IS NOT DISTINCT FROM $4
     AND to_jurisdiction IS NOT DISTINCT FROM $5
 ORDER BY id
+
+-- name: find_cut
+-- Locks nothing; leans on a_mine_is_cut_once_a_year.
+SELECT share FROM cut WHERE mine_id = $1 AND year = $2
+
+-- name: is_succeeded
+-- Locks nothing; leans on a_successor_is_named_once.
+SELECT exists(SELECT FROM succession WHERE from_mine = $1) AS is_succeeded
 
 -- name: find_approval
 -- Locks nothing; under the head's lock nobody issues under it in the meantime. Leans on allotment_by_approval. Only an

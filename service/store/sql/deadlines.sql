@@ -120,6 +120,10 @@ INSERT INTO calendar_day (id, version, day, is_worked, document_no, person_id, r
 SELECT id, $4, day, is_worked, $5, $6, $7
 FROM unnest($1::uuid[], $2::date[], $3::boolean[]) AS d (id, day, is_worked)
 
+-- name: settled_by_hand
+-- Leans on alert_by_jurisdiction for few, reads all alerts of some codes ($1): what an office has looked at and settled.
+SELECT DISTINCT code, subject_kind, subject_id FROM alert WHERE settled_by IS NOT NULL AND code = ANY($1::text[])
+
 -- name: open_alerts
 -- Locks nothing; leans on an_alert_is_open_once: what is open of some codes ($1).
 SELECT code, subject_kind, subject_id FROM alert WHERE settled_at IS NULL AND code = ANY($1::text[])

@@ -6,8 +6,9 @@ FROM head
 FOR UPDATE;
 
 -- name: ends
--- Under the head's lock: what the leaves bind of accounts, where both of their columns end, and whether that is all there is to
--- say. Leans on a_source_line_leaves_once and a_target_line_comes_once, whose last entries are the ends.
+-- What the leaves bind of accounts, where both of their columns end, and whether that is all there is to say; without the head's
+-- lock it is true of the log with the frontier of that digest. Leans on a_source_line_leaves_once and a_target_line_comes_once,
+-- whose last entries are the ends.
 SELECT
     id,
     mark,
@@ -20,7 +21,8 @@ SELECT
         SELECT source_lo + source_kg FROM leg
         WHERE source = account.id AND NOT source_behind ORDER BY source_lo DESC LIMIT 1
     ), 0) AS outs,
-    EXISTS (SELECT FROM loose WHERE loose.account = account.id) AS is_loose
+    EXISTS (SELECT FROM loose WHERE loose.account = account.id) AS is_loose,
+    (SELECT sha256(frontier) FROM head) AS digest
 FROM account
 WHERE id = ANY($1::text::bigint[]);
 
@@ -192,6 +194,65 @@ completed AS (
 
 UPDATE head
 SET seq = $1, act = $2, recorded_at = $3, frontier = $4;
+
+-- name: post
+-- Locks the head, and where it has the seq and frontier given, moves it and writes what belongs to the move: plain legs, the
+-- signed checkpoint, and the nodes that were completed. Of each leg $13 has 204 bytes: the 156 that its leaf binds, then source,
+-- target and leaf. The lock has no condition: one would be asked of the row as it was before the wait.
+WITH locked AS MATERIALIZED (
+    SELECT seq, frontier
+    FROM head
+    FOR UPDATE
+),
+
+moved AS (
+    UPDATE head
+    SET seq = $3, act = $4, recorded_at = $5, frontier = $6
+    FROM locked
+    WHERE locked.seq = $1 AND locked.frontier = $2
+    RETURNING head.seq
+),
+
+written AS (
+    INSERT INTO leg (
+        seq, act, movement, source, source_lo, source_kg, target, target_lo,
+        target_kg, over_kg, cover_kg, source_behind, target_behind, occurred_at, fact, leaf
+    )
+    SELECT
+        substr($13, at + 4, 8)::bigint,
+        substr($13, at + 12, 8)::bigint,
+        encode(substr($13, at + 20, 16), 'hex')::uuid,
+        substr($13, at + 157, 8)::bigint,
+        substr($13, at + 52, 8)::bigint,
+        substr($13, at + 60, 8)::bigint,
+        substr($13, at + 165, 8)::bigint,
+        substr($13, at + 84, 8)::bigint,
+        substr($13, at + 92, 8)::bigint,
+        substr($13, at + 100, 8)::bigint,
+        substr($13, at + 108, 8)::bigint,
+        FALSE,
+        FALSE,
+        '1970-01-01+00'::timestamptz + substr($13, at + 117, 8)::bigint * interval '1 microsecond',
+        substr($13, at + 125, 32),
+        substr($13, at + 173, 32)
+    FROM moved
+    CROSS JOIN generate_series(0, length($13::bytea) - 1, 204) AS at
+),
+
+sealed AS (
+    INSERT INTO checkpoint (size, act, recorded_at, root, key_id, signature)
+    SELECT $3, $4, $5, $7, $8, $9
+    FROM moved
+),
+
+completed AS (
+    INSERT INTO node (level, index, hash)
+    SELECT kept.*
+    FROM moved
+    CROSS JOIN unnest($10::integer[], $11::bigint[], $12::bytea[]) AS kept
+)
+
+SELECT EXISTS (SELECT FROM moved);
 
 -- name: open_overdraws
 -- Under the head's lock: kinds of accounts, and their open episodes. Leans on an_account_is_overdrawn_once_at_a_time.

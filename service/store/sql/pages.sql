@@ -22,6 +22,10 @@ WHERE CASE WHEN $2::uuid IS NULL THEN starts_with(mine.jurisdiction, $1) ELSE mi
     AND ($3::uuid IS NULL OR mine.id = $3)
 ORDER BY mine.jurisdiction, mine.id
 
+-- name: places
+-- Locks nothing.
+SELECT code, name, name_en, level FROM jurisdiction ORDER BY code
+
 -- name: quota_years
 -- Locks nothing; leans on account_by_jurisdiction.
 SELECT DISTINCT year FROM account WHERE jurisdiction IS NOT NULL AND year IS NOT NULL ORDER BY year DESC
@@ -64,7 +68,7 @@ SELECT
     subject.kind, subject.id, coalesce(place.name_en, '') AS name_en,
     coalesce(
         place.name, mine.name, contract.number, slip.number, ticket.number, station.name, of_lot.number, allotment.document_no,
-        run.number, weighed_at.name, ''
+        run.number, project.name, stock.document_no, weighed_at.name, ''
     ) AS name,
     coalesce(ticket.id, weighing.ticket_id) AS ticket_id
 FROM subject
@@ -78,14 +82,20 @@ LEFT JOIN lot ON subject.kind = 'lot' AND lot.id = subject.key
 LEFT JOIN contract AS of_lot ON of_lot.id = lot.contract_id
 LEFT JOIN allotment ON subject.kind = 'allotment' AND allotment.id = subject.key
 LEFT JOIN run ON subject.kind = 'run' AND run.id = subject.key
+LEFT JOIN project ON subject.kind = 'project' AND project.id = subject.key
+LEFT JOIN stock ON subject.kind = 'stock' AND stock.id = subject.key
 LEFT JOIN weighing ON subject.kind = 'weighing' AND weighing.id = subject.key
 LEFT JOIN station AS weighed_at ON weighed_at.id = weighing.station_id
 
 -- name: ticket_papers
 -- Locks nothing; leans on the primary keys: the paper and the mine's licence that tickets ($1) go by.
-SELECT ticket.id, coalesce(contract.number, slip.number) AS document_no, mine.licence_number AS licence
+SELECT
+    ticket.id, coalesce(contract.number, slip.number) AS document_no,
+    coalesce(mine.licence_number, project.document_no, stock.document_no) AS licence
 FROM ticket
 LEFT JOIN mine ON mine.id = ticket.mine_id
+LEFT JOIN project ON project.id = ticket.project_id
+LEFT JOIN stock ON stock.id = ticket.stock_id
 LEFT JOIN contract ON contract.id = ticket.contract_id
 LEFT JOIN slip ON slip.id = ticket.slip_id
 WHERE ticket.id = ANY($1::uuid[])
@@ -98,7 +108,8 @@ SELECT id FROM ticket WHERE number = $1
 -- Locks nothing; leans on the primary keys: what the public page behind a printed code tells of a ticket.
 SELECT
     ticket.number, ticket.plate, ticket.planned_kg, ticket.grade, ticket.state, ticket.valid_from, ticket.valid_until,
-    seller.name AS seller, buyer.name AS buyer, mine.name AS mine, mine.licence_number AS licence,
+    seller.name AS seller, buyer.name AS buyer, coalesce(mine.name, project.name, stock.document_no) AS mine,
+    coalesce(mine.licence_number, project.document_no, stock.document_no) AS licence,
     source.name AS source_station, destination.name AS destination_station, ticket.out_kg, onward.name AS onward_buyer,
     parent.number AS parent_number
 FROM ticket
@@ -109,6 +120,8 @@ LEFT JOIN ticket AS parent ON parent.id = ticket.parent_id
 INNER JOIN station AS source ON source.id = ticket.source_station_id
 INNER JOIN station AS destination ON destination.id = ticket.destination_station_id
 LEFT JOIN mine ON mine.id = ticket.mine_id
+LEFT JOIN project ON project.id = ticket.project_id
+LEFT JOIN stock ON stock.id = ticket.stock_id
 WHERE ticket.id = $1
 
 -- name: weighings_of

@@ -284,7 +284,9 @@ WHERE overdraw.closed_at IS NULL
 -- name: ceilings
 -- Locks nothing; leans on allotment_by_mine: mines with their licensed scale and what was issued to them for a year.
 SELECT
-    mine.id, mine.enterprise_id, mine.jurisdiction, mine.licence_scale_kg,
+    mine.id, mine.enterprise_id, mine.jurisdiction,
+    floor(mine.licence_scale_kg * (1 - coalesce((SELECT share FROM cut WHERE cut.mine_id = mine.id AND cut.year = $2), 0)))::bigint
+        AS licence_scale_kg,
     (
         SELECT coalesce(sum(kg), 0)::bigint FROM allotment
         WHERE allotment.mine_id = mine.id AND allotment.year = $2 AND allotment.state IN ('issued', 'published')

@@ -8,7 +8,7 @@ SELECT $1::bigint = 0 OR EXISTS (SELECT FROM checkpoint WHERE size = $1)
 
 -- name: outflows
 -- Locks nothing; leans on account_by_owner and the keys of legs: what left the quota and suspense of mines ($1) of a year ($2) as of
--- seq $3, by movement and paper.
+-- seq $3, by movement and paper; what an officer charges to the quota later, or takes from it, left no mine.
 SELECT
     own.owner_id AS mine_id, leg.movement, min(leg.occurred_at) AS occurred_at, sum(leg.source_kg)::bigint AS went_kg,
     coalesce((
@@ -26,7 +26,7 @@ LEFT JOIN ticket ON ticket.id = target.document_id
 LEFT JOIN slip ON slip.id = target.document_id
 LEFT JOIN contract ON contract.id = ticket.contract_id
 LEFT JOIN enterprise AS buyer ON buyer.id = contract.buyer_id
-WHERE own.owner_id = ANY($1::uuid[]) AND own.year = $2 AND own.kind IN ('quota', 'suspense') AND target.kind <> 'quota'
+WHERE own.owner_id = ANY($1::uuid[]) AND own.year = $2 AND own.kind IN ('quota', 'suspense') AND target.kind NOT IN ('quota', 'pool', 'issue', 'suspense')
 GROUP BY own.id, leg.movement, ticket.id, slip.id, contract.id, buyer.name
 ORDER BY min(leg.occurred_at), leg.movement
 
@@ -60,7 +60,7 @@ FROM (
     FROM account AS own
     INNER JOIN leg ON leg.source = own.id AND leg.seq <= $2
     INNER JOIN account AS target ON target.id = leg.target
-    WHERE own.owner_id = $1 AND own.kind IN ('quota', 'suspense') AND target.kind <> 'quota'
+    WHERE own.owner_id = $1 AND own.kind IN ('quota', 'suspense') AND target.kind NOT IN ('quota', 'pool', 'issue', 'suspense')
     UNION ALL
     SELECT (went.occurred_at AT TIME ZONE 'Asia/Shanghai')::date, hole.lo - hole.hi
     FROM account AS own

@@ -43,3 +43,79 @@ SELECT DISTINCT ON (station_id, camera) station_id, camera, kind, occurred_at, n
 FROM camera_event
 WHERE station_id = ANY($1)
 ORDER BY station_id, camera, occurred_at DESC, id DESC
+
+-- name: watch
+-- Locks nothing; leans on the primary keys. How each station of the asker's was heard of last. Whose they are: the office's area, the
+-- enterprise's own, the station itself.
+SELECT
+    s.id, s.name, s.jurisdiction, p.seen_at, p.sent_at, p.unsent, p.app_version, b.told_at, b.seen, b.repeated,
+    (SELECT max(until) FROM pause WHERE station_id = s.id AND since <= $7::timestamptz AND until > $7) AS paused_until,
+    (SELECT count(*) FROM device WHERE station_id = s.id AND state = 'approved') AS devices,
+    m.manual, m.loads
+FROM station AS s
+LEFT JOIN mine ON mine.id = s.mine_id
+LEFT JOIN pulse AS p ON p.station_id = s.id
+LEFT JOIN station_book AS b ON b.station_id = s.id
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE manual) AS manual, count(*) AS loads
+    FROM weighing WHERE station_id = s.id AND status = 'accepted' AND occurred_at > $7::timestamptz - interval '30 days'
+) AS m
+WHERE
+    ($1 OR starts_with(s.jurisdiction, $2::text) OR coalesce(s.enterprise_id, mine.enterprise_id) = $3::uuid OR s.id = $4::uuid)
+    AND ($5::uuid IS NULL OR s.id = $5)
+    AND ($6::uuid IS NULL OR s.id > $6)
+ORDER BY s.id
+LIMIT $8
+
+-- name: day
+-- Locks nothing; leans on weighing_by_station. All that a station told of a time, as it stands now.
+SELECT
+    w.id, w.record_id, w.sequence, w.direction, t.number AS ticket, w.plate, coalesce(v.gross_kg, w.gross_kg) AS gross_kg,
+    coalesce(v.tare_kg, w.tare_kg) AS tare_kg, coalesce(v.net_kg, w.net_kg) AS net_kg, w.manual, w.tare_source, w.occurred_at,
+    w.recorded_at, coalesce(v.status, w.status) AS status, coalesce(v.flags, w.flags) AS flags,
+    EXISTS (SELECT FROM signature WHERE weighing_id = w.id) AS is_signed
+FROM weighing AS w
+LEFT JOIN ticket AS t ON t.id = w.ticket_id
+LEFT JOIN LATERAL (
+    SELECT * FROM weighing_version WHERE weighing_id = w.id ORDER BY version DESC LIMIT 1
+) AS v ON TRUE
+WHERE w.station_id = $1 AND w.occurred_at >= $2 AND w.occurred_at < $3
+ORDER BY w.occurred_at, w.id
+
+-- name: silences
+-- Locks nothing; leans on a_silence_begins_once. The silences of a station that reach into a time; the present one, too.
+SELECT since, until FROM silence WHERE station_id = $1 AND until > $2 AND since < $3
+UNION ALL
+SELECT seen_at, NULL FROM pulse WHERE station_id = $1 AND seen_at < least($3, $4::timestamptz - make_interval(mins => $5))
+ORDER BY since
+
+-- name: camera_events
+-- Locks nothing; leans on a_camera_event_is_told_once. What became of a station's cameras up to a moment.
+SELECT camera, kind, occurred_at, note FROM camera_event
+WHERE station_id = $1 AND occurred_at < $2
+ORDER BY camera, occurred_at, id
+
+-- name: refusals
+-- Locks nothing; leans on a_refusal_is_kept_once. How many records of a station that came in a time were none.
+SELECT count(*) FROM weighing_refusal WHERE station_id = $1 AND recorded_at >= $2 AND recorded_at < $3
+
+-- name: pause
+-- Locks nothing.
+INSERT INTO pause (id, station_id, since, until, reason, person_id, recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+
+-- name: silent
+-- Locks nothing; leans on a_station_has_one_pulse. Stations that were heard of and are silent since a moment, are not paused, and have no
+-- open alert for it.
+SELECT s.id, s.name, s.jurisdiction, coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id, p.seen_at
+FROM pulse AS p
+INNER JOIN station AS s ON s.id = p.station_id
+LEFT JOIN mine AS m ON m.id = s.mine_id
+WHERE
+    p.seen_at < $1
+    AND NOT EXISTS (SELECT FROM pause WHERE station_id = s.id AND since <= $2 AND until > $2)
+    AND NOT EXISTS (
+        SELECT FROM alert
+        WHERE code = 'station-silent' AND subject_kind = 'station' AND subject_id = s.id::text AND settled_at IS NULL
+    )
+ORDER BY s.id
+LIMIT 1000

@@ -43,7 +43,7 @@ ORDER BY r.version
 -- name: keys_in_use
 -- Locks nothing; leans on ticket_by_key. Those of the keys that signed codes whose time has not run out.
 SELECT k.key_id
-FROM unnest($1::smallint[]) AS k (key_id)
+FROM unnest($1::integer[]) AS k (key_id)
 WHERE EXISTS (SELECT FROM ticket WHERE ticket.key_id = k.key_id AND ticket.valid_until >= $2)
     OR EXISTS (
         SELECT FROM ticket
@@ -73,16 +73,15 @@ FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS c (id, shipped_kg, receiv
 WHERE contract.id = c.id
 
 -- name: find_arrival
--- Locks nothing; leans on weighing_by_ticket, leg_by_movement and account_by_document. Into the lot, or first into the account of a
--- trader that passes the load on.
+-- Locks nothing; leans on account_by_document and the legs' index by source. Into the lot, or first into the account of a trader that
+-- passes the load on.
 SELECT leg.movement, max(leg.target) AS target
-FROM weighing
-INNER JOIN leg ON leg.movement = ANY(weighing.movement_ids)
-INNER JOIN account AS source ON source.id = leg.source
+FROM account AS source
+INNER JOIN leg ON leg.source = source.id
 INNER JOIN account AS target ON target.id = leg.target
 WHERE
-    weighing.ticket_id = $1 AND weighing.direction = 'in' AND weighing.status = 'accepted'
-    AND source.kind = 'load' AND source.document_id = $1 AND target.kind IN ('lot', 'load')
+    source.document_id = $1 AND source.kind = 'load'
+    AND (target.kind = 'lot' OR (target.kind = 'load' AND target.document_id = $1))
 GROUP BY leg.movement
 ORDER BY max(leg.seq) DESC
 
@@ -93,3 +92,20 @@ FROM ticket_act AS act
 INNER JOIN leg ON leg.movement = ANY(act.movement_ids)
 WHERE act.ticket_id = ANY($1) AND act.kind = 'refused'
 GROUP BY act.ticket_id
+
+-- name: arrive
+-- Under the tickets' locks.
+UPDATE ticket SET state = 'delivered', in_kg = a.in_kg, in_at = a.in_at, ended_at = a.ended_at
+FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::timestamptz[]) AS a (id, in_kg, in_at, ended_at)
+WHERE ticket.id = a.id
+
+-- name: find_gain
+-- Locks nothing; leans on weighing_by_ticket and leg_by_movement.
+SELECT leg.movement
+FROM weighing
+INNER JOIN leg ON leg.movement = ANY(weighing.movement_ids)
+INNER JOIN account AS source ON source.id = leg.source
+INNER JOIN ticket ON ticket.id = weighing.ticket_id AND ticket.account = leg.target
+WHERE weighing.ticket_id = $1 AND weighing.status = 'accepted' AND source.kind = 'gained'
+ORDER BY leg.seq DESC
+LIMIT 1

@@ -69,7 +69,7 @@ SELECT
 FROM unnest(
     $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::text[], $11::text[],
     $12::bigint[], $13::text[], $14::uuid[], $15::uuid[], $16::timestamptz[], $17::timestamptz[], $18::uuid[], $19::bigint[],
-    $20::bigint[], $21::text[], $22::smallint[], $23::text[], $24::bigint[], $25::timestamptz[], $26::uuid[], $27::uuid[],
+    $20::bigint[], $21::text[], $22::integer[], $23::text[], $24::bigint[], $25::timestamptz[], $26::uuid[], $27::uuid[],
     $28::uuid[], $29::uuid[], $30::uuid[]
 ) AS t (
     id, number, code, contract_id, slip_id, seller_id, buyer_id, mine_id, earmark, plate, planned_kg, grade, source_station_id,
@@ -94,14 +94,17 @@ FOR UPDATE OF t
 
 -- name: list
 -- Locks nothing; leans on the primary key, ticket_by_contract or ticket_by_plate. Whose it is: as in lock_visible. Newest first.
-SELECT t.*, seller.name AS seller, buyer.name AS buyer, mine.name AS mine, s.name AS source_station, d.name AS destination_station,
-    onward.name AS onward_buyer, parent.number AS parent_number
+SELECT
+    t.*, seller.name AS seller, buyer.name AS buyer, coalesce(mine.name, project.name, stock.document_no) AS mine,
+    s.name AS source_station, d.name AS destination_station, onward.name AS onward_buyer, parent.number AS parent_number
 FROM ticket AS t
 INNER JOIN enterprise AS seller ON seller.id = t.seller_id
 INNER JOIN enterprise AS buyer ON buyer.id = t.buyer_id
 INNER JOIN station AS s ON s.id = t.source_station_id
 INNER JOIN station AS d ON d.id = t.destination_station_id
 LEFT JOIN mine ON mine.id = t.mine_id
+LEFT JOIN project ON project.id = t.project_id
+LEFT JOIN stock ON stock.id = t.stock_id
 LEFT JOIN enterprise AS onward ON onward.id = t.onward_buyer_id
 LEFT JOIN ticket AS parent ON parent.id = t.parent_id
 WHERE
@@ -112,7 +115,7 @@ WHERE
         OR $4::uuid IN (t.source_station_id, t.destination_station_id)
         OR starts_with(seller.jurisdiction, $2::text)
         OR starts_with(buyer.jurisdiction, $2::text)
-        OR starts_with(mine.jurisdiction, $2::text)
+        OR starts_with(coalesce(mine.jurisdiction, project.jurisdiction), $2::text)
         OR starts_with(onward.jurisdiction, $2::text)
     )
     AND ($5::uuid IS NULL OR t.id < $5)

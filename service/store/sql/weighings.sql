@@ -1,15 +1,33 @@
--- name: lock_stations
--- Locks the books of the stations in the order of their ids, before any ticket: the records of one station come one after the other.
+-- name: lock
+-- Locks the books of the stations in the order of their ids, then the tickets in the order of theirs: the records of one station
+-- come one after the other. In rows within one row, where the driver knows no lists but of texts. Leans on the primary keys and
+-- a_ticket_number_is_given_once.
+WITH book AS MATERIALIZED (
+    SELECT
+        b.station_id, s.jurisdiction, s.mine_id,
+        coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id,
+        s.latitude, s.longitude, b.seen, b.repeated
+    FROM station_book AS b
+    INNER JOIN station AS s ON s.id = b.station_id
+    LEFT JOIN mine AS m ON m.id = s.mine_id
+    WHERE b.station_id = ANY($1::text::uuid[])
+    ORDER BY b.station_id
+    FOR UPDATE OF b
+)
+
 SELECT
-    b.station_id AS id, s.jurisdiction, s.mine_id,
-    coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id,
-    b.seen, b.repeated, s.latitude, s.longitude
-FROM station_book AS b
-INNER JOIN station AS s ON s.id = b.station_id
-LEFT JOIN mine AS m ON m.id = s.mine_id
-WHERE b.station_id = ANY($1)
-ORDER BY b.station_id
-FOR UPDATE OF b
+    ARRAY(
+        SELECT row(station_id, jurisdiction, mine_id, enterprise_id, latitude, longitude, seen::text, repeated) FROM book
+    ) AS books,
+    ARRAY(
+        SELECT t
+        FROM ticket AS t
+        WHERE
+            (SELECT count(*) FROM book) > 0
+            AND t.id IN (SELECT unnest($2::text::uuid[]) UNION ALL SELECT id FROM ticket WHERE number = ANY($3::text::text[]))
+        ORDER BY t.id
+        FOR UPDATE
+    ) AS tickets
 
 -- name: open_station_books
 -- Locks nothing that is there already; leans on a_station_has_one_book.
@@ -19,25 +37,14 @@ ON CONFLICT DO NOTHING
 
 -- name: find_told
 -- Locks nothing; leans on a_station_names_a_record_once. Under the stations' locks: nobody tells one of these meanwhile.
--- A record that repeats another's event answers with that one's movements and flags; of each, what was said last.
+-- As it was answered at first; a record that repeats another's event answers with that one's movements and flags.
 SELECT
-    w.id, w.station_id, w.record_id, w.body_hash, s.status, s.duplicate_of, w.problem,
-    CASE WHEN f.id IS NULL THEN s.flags ELSE coalesce(fv.flags, f.flags) END AS flags,
-    CASE WHEN f.id IS NULL THEN s.movement_ids ELSE coalesce(fv.movement_ids, f.movement_ids) END AS movement_ids
+    w.id, w.station_id, w.record_id, w.body_hash, w.status, w.duplicate_of, w.problem,
+    CASE WHEN f.id IS NULL THEN w.flags ELSE f.flags END AS flags,
+    CASE WHEN f.id IS NULL THEN w.movement_ids ELSE f.movement_ids END AS movement_ids
 FROM unnest($1::text::uuid[], $2::text::uuid[]) AS sent (station_id, record_id)
 INNER JOIN weighing AS w ON w.station_id = sent.station_id AND w.record_id = sent.record_id
-CROSS JOIN LATERAL (
-    SELECT * FROM (
-        SELECT version, status, duplicate_of, flags, movement_ids FROM weighing_version WHERE weighing_id = w.id
-        UNION ALL
-        SELECT 1, w.status, w.duplicate_of, w.flags, w.movement_ids
-    ) AS v
-    ORDER BY version DESC LIMIT 1
-) AS s
-LEFT JOIN weighing AS f ON f.station_id = w.station_id AND f.record_id = s.duplicate_of
-LEFT JOIN LATERAL (
-    SELECT flags, movement_ids FROM weighing_version WHERE weighing_id = f.id ORDER BY version DESC LIMIT 1
-) AS fv ON TRUE
+LEFT JOIN weighing AS f ON f.station_id = w.station_id AND f.record_id = w.duplicate_of
 
 -- name: find_lines
 -- Locks nothing; leans on weighing_by_plate and weighing_by_ticket. What was told of the same tickets, and at the same scale of the same
@@ -82,6 +89,95 @@ LEFT JOIN LATERAL (
 ) AS v ON TRUE
 WHERE w.ticket_id = ANY($1) AND w.status <> 'refused' AND v.status IS DISTINCT FROM 'void'
 ORDER BY w.id
+
+-- name: lock_line
+-- Locks the book of the weighing's station, as recording does, before any ticket; for the station itself or an office of its area.
+SELECT
+    w.id, w.station_id, w.record_id, w.body_hash, w.sequence, w.direction, w.ticket_id, w.ticket_text, w.plate,
+    coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg, w.grade, w.manual,
+    w.manual_reason, w.second_person, w.tare_source, w.weighed_at, w.occurred_at, w.recorded_at, w.person_id, w.axles,
+    w.mgo_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
+    CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of,
+    coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids) AS movement_ids,
+    coalesce(v.version, 1) AS version,
+    s.jurisdiction, s.mine_id, coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id, s.latitude, s.longitude
+FROM weighing AS w
+INNER JOIN station_book AS b ON b.station_id = w.station_id
+INNER JOIN station AS s ON s.id = w.station_id
+LEFT JOIN mine AS m ON m.id = s.mine_id
+LEFT JOIN LATERAL (
+    SELECT * FROM weighing_version WHERE weighing_id = w.id ORDER BY version DESC LIMIT 1
+) AS v ON TRUE
+WHERE w.id = $1 AND (starts_with(s.jurisdiction, $2::text) OR s.id = $3::uuid)
+FOR UPDATE OF b
+
+-- name: list
+-- Locks nothing; walks the keys backwards, those of the refused by weighing_refused. Whose they are: the office's area, the station's own,
+-- the enterprise's stations and the tickets in which it is a party.
+SELECT * FROM (
+    SELECT
+        w.id, w.station_id, s.name AS station, w.record_id, w.sequence, w.direction, w.ticket_id, t.number AS ticket, w.ticket_text, w.plate,
+        coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg,
+        coalesce(v.net_kg, w.net_kg) AS net_kg, w.grade, w.manual, w.manual_reason, w.second_person, w.tare_source, w.axles,
+        w.mgo_per_mille, w.reading, w.stable, w.weighed_at, w.occurred_at, w.recorded_at, coalesce(v.status, w.status) AS status,
+        CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of, w.problem,
+        coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids) AS movement_ids,
+        coalesce(v.version, 1) AS version, w.person_id,
+        EXISTS (SELECT FROM signature WHERE weighing_id = w.id) AS is_signed, NULL AS sent
+    FROM weighing AS w
+    INNER JOIN station AS s ON s.id = w.station_id
+    LEFT JOIN mine AS m ON m.id = s.mine_id
+    LEFT JOIN ticket AS t ON t.id = w.ticket_id
+    LEFT JOIN LATERAL (
+        SELECT * FROM weighing_version WHERE weighing_id = w.id ORDER BY version DESC LIMIT 1
+    ) AS v ON TRUE
+    WHERE
+        (
+            $1 OR starts_with(s.jurisdiction, $2::text) OR coalesce(s.enterprise_id, m.enterprise_id) = $3::uuid OR s.id = $4::uuid
+            OR $3::uuid IN (t.seller_id, t.buyer_id)
+        )
+        AND ($5::uuid IS NULL OR w.id < $5)
+        AND ($6::uuid[] IS NULL OR w.id = ANY($6))
+        AND ($7::text IS NULL OR coalesce(v.status, w.status) = $7)
+        AND ($7::text IS DISTINCT FROM 'refused' OR w.status = 'refused')
+        AND ($8::uuid IS NULL OR w.station_id = $8)
+        AND ($9::uuid IS NULL OR w.ticket_id = $9)
+        AND ($10::text IS NULL OR w.plate = $10)
+    ORDER BY w.id DESC
+    LIMIT $11
+) AS weighings
+UNION ALL
+SELECT * FROM (
+    SELECT
+        r.id, r.station_id, s.name, r.record_id, NULL::bigint, NULL, NULL::uuid, NULL, NULL, NULL, NULL::bigint, NULL::bigint, NULL::bigint,
+        NULL, NULL::boolean, NULL, NULL, NULL, NULL::integer, NULL::integer, NULL::bigint, NULL::boolean, NULL::timestamptz,
+        NULL::timestamptz, r.recorded_at, 'refused', NULL::uuid, r.problem, '{}'::text[], '{}'::uuid[], 1, r.person_id, FALSE, r.sent
+    FROM weighing_refusal AS r
+    INNER JOIN station AS s ON s.id = r.station_id
+    LEFT JOIN mine AS m ON m.id = s.mine_id
+    WHERE
+        ($1 OR starts_with(s.jurisdiction, $2::text) OR coalesce(s.enterprise_id, m.enterprise_id) = $3::uuid OR s.id = $4::uuid)
+        AND ($5::uuid IS NULL OR r.id < $5)
+        AND ($6::uuid[] IS NULL OR r.id = ANY($6))
+        AND coalesce($7::text, 'refused') = 'refused'
+        AND ($8::uuid IS NULL OR r.station_id = $8)
+        AND $9::uuid IS NULL AND $10::text IS NULL
+    ORDER BY r.id DESC
+    LIMIT $11
+) AS refusals
+ORDER BY id DESC
+LIMIT $11
+
+-- name: versions
+-- Locks nothing; leans on a_version_of_a_weighing_is_kept_once.
+SELECT version, gross_kg, tare_kg, net_kg, status, flags, movement_ids, because_of, reason, person_id, recorded_at
+FROM weighing_version
+WHERE weighing_id = $1
+ORDER BY version
+
+-- name: signature
+-- Locks nothing.
+SELECT device_id, jws FROM signature WHERE weighing_id = $1
 
 -- name: find_flows
 -- Locks nothing: under the locks of the tickets. What still stands of movements; leans on leg_by_movement and hole_by_place.
@@ -212,13 +308,6 @@ SELECT EXISTS (
         AND CASE $2::text WHEN 'contract' THEN t.contract_id WHEN 'mine' THEN t.mine_id ELSE w.station_id END = $3
 )
 
--- name: steady
--- Has the sentences of this transaction planned once per connection and always by index: planning them anew for each batch takes
--- longer than running them, and a plan made while the tables were empty would stay. Locks nothing.
-SELECT
-    set_config('plan_cache_mode', 'force_generic_plan', TRUE), set_config('enable_seqscan', 'off', TRUE),
-    set_config('enable_hashjoin', 'off', TRUE), set_config('enable_mergejoin', 'off', TRUE)
-
 -- name: move
 -- Under the locks of the stations, tickets and contracts: where the weighings have brought tickets, contracts and books.
 WITH moved AS (
@@ -258,27 +347,3 @@ SELECT id, station_id, record_id, sha256(convert_to(sent, 'UTF8')), sent, proble
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[])
     AS r (id, station_id, record_id, sent, problem, person_id)
 ON CONFLICT DO NOTHING
-
--- name: list
--- Locks nothing; leans on the primary key (ids are in order of recording). $1 all, $2 the area of an office, $3 an enterprise, $4 a
--- station. Newest first.
-SELECT
-    w.id, w.station_id, s.name AS station, w.record_id, w.sequence, w.direction, w.ticket_id, t.number AS ticket, w.plate, w.gross_kg,
-    w.tare_kg, w.net_kg, w.grade, w.manual, w.weighed_at, w.occurred_at, w.recorded_at, w.status, w.flags
-FROM weighing AS w
-INNER JOIN station AS s ON s.id = w.station_id
-LEFT JOIN mine AS m ON m.id = s.mine_id
-LEFT JOIN ticket AS t ON t.id = w.ticket_id
-WHERE
-    (
-        $1::boolean
-        OR starts_with(s.jurisdiction, $2::text)
-        OR $3::uuid IN (s.enterprise_id, m.enterprise_id, t.seller_id, t.buyer_id)
-        OR w.station_id = $4::uuid
-    )
-    AND ($5::uuid IS NULL OR w.station_id = $5)
-    AND ($6::uuid IS NULL OR w.ticket_id = $6)
-    AND ($7::text IS NULL OR w.status = $7)
-    AND ($8::uuid IS NULL OR w.id < $8)
-ORDER BY w.id DESC
-LIMIT $9

@@ -78,8 +78,15 @@ class Computer:
         told = self._profile / "DevToolsActivePort"
         told.unlink(missing_ok=True)
         size = f"--window-size={PC['width']},{PC['height']}"
-        command = [found, *ARGUMENTS, size, "--remote-debugging-port=0", f"--user-data-dir={self._profile}"]
-        self._process = subprocess.Popen(
+        command = [
+            found,
+            *ARGUMENTS,
+            size,
+            "--hide-scrollbars",
+            "--remote-debugging-port=0",
+            f"--user-data-dir={self._profile}",
+        ]
+        self._process = subprocess.Popen(  # noqa: ASYNC220 it returns at once
             [*command, *self._arguments, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         for _ in range(400):
@@ -125,16 +132,21 @@ class Computer:
         self._browser = None
 
 
+def needs_chromium() -> None:
+    """Without a browser the tests are skipped, and say so, unless this is CI."""
+    if shutil.which("chromium") is None:
+        if os.environ.get("CI"):
+            pytest.fail("Chromium is not installed: .ci/install-browser installs it")
+        pytest.skip("CHROMIUM WAS NOT FOUND: the station's page was not tried (install it with .ci/install-browser)")
+
+
 Computers = Callable[..., Awaitable[Computer]]
 
 
 @pytest.fixture
 async def computer(playwright: Playwright, tmp_path: Path) -> AsyncIterator[Computers]:
     """Gives computers; at the end their pages must not have failed, other than for want of a network."""
-    if shutil.which("chromium") is None:
-        if os.environ.get("CI"):
-            pytest.fail("Chromium is not installed: .ci/install-browser installs it")
-        pytest.skip("CHROMIUM WAS NOT FOUND: the station's page was not tried (install it with .ci/install-browser)")
+    needs_chromium()
     computers: list[Computer] = []
 
     async def switch_on(*arguments: str) -> Computer:

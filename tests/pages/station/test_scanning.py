@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageFilter
-from playwright.async_api import Page
+from playwright.async_api import Page, Playwright
 
 from service.domain.codes.numbers import make_number
 from service.routes.pictures import qr_png
 from tests import cast
-from tests.pages.station.conftest import Computers, enrol, until
+from tests.pages.station.conftest import Computer, Computers, enrol, needs_chromium, until
 from tests.pages.station.house import House, issue
 
 PLATE = "document.getElementById('plate').value"
@@ -25,13 +25,23 @@ def tickets(house: House, contract: str) -> list[dict[str, Any]]:
     return issue(house, contract, 3, first_plate=50_000)
 
 
-@pytest.fixture
-async def page(house: House, computer: Computers) -> AsyncIterator[Page]:
+@pytest.fixture(scope="module")
+async def gate(house: House, playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Page]:
     """The page at the plant's gate, enrolled."""
-    pc = await computer()
-    page = await pc.open(house.url)
-    await enrol(page, house, cast.PLANT_TWO_DEVICE)
-    yield page
+    needs_chromium()
+    async with Computer(playwright, tmp_path_factory.mktemp("gate"), []) as pc:
+        page = await pc.open(house.url)
+        await enrol(page, house, cast.PLANT_TWO_DEVICE)
+        yield page
+
+
+@pytest.fixture
+async def page(gate: Page) -> AsyncIterator[Page]:
+    """The same page, before a truck and with a network."""
+    yield gate
+    await gate.context.set_offline(False)
+    if await gate.locator("#clear").is_enabled():
+        await clear(gate)
 
 
 def photographed(code: str, path: Path, size: tuple[int, int] | None = None) -> Path:

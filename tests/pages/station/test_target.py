@@ -14,9 +14,9 @@ VENDOR = Path(__file__).parent / "vendor"
 LATE = json.loads((VENDOR / "late.json").read_bytes())
 SCRIPTS = sorted((STATIC / "station").glob("*.js"))
 CLASSIC = {"camera-worker.js", "worker.js"}
-# What newer browsers alone have, and is asked for before it is used; and a name of the reader of codes.
+# What newer browsers alone have, and is asked for before it is used; and names of the reader of codes and of the service.
 OPTIONAL = {"serial", "getPorts", "requestPort"}
-OF_THE_READER = {"isValid"}
+OF_OTHERS = {"isValid", "lost"}
 
 NAMES = """
 (source, isModule) => {
@@ -69,7 +69,7 @@ async def test_no_script_uses_what_the_oldest_browser_does_not_know(parser: Page
         used |= set(found[0])
         own |= set(found[1])
     assert {"fetch", "indexedDB", "serviceWorker", "normalize"} <= used, "the names are read"
-    assert sorted((used - own) & set(LATE["script"]) - OPTIONAL - OF_THE_READER) == []
+    assert sorted((used - own) & set(LATE["script"]) - OPTIONAL - OF_OTHERS) == []
 
 
 async def test_vendored_scripts_are_of_no_later_syntax(parser: Page) -> None:

@@ -63,14 +63,15 @@ async def propose_amendment(
 
     async def deed() -> UUID:
         state = request.app.state
+        at = state.clock.now()
         return await deeds.propose_amendment(
             connection,
             contract_id,
             body.changes(),
             agreed_on=body.agreed_on,
             reason=body.reason,
-            at=state.clock.now(),
-            policies=state.policies,
+            at=at,
+            policies=await state.rulebook.policies(at),
             actor=actor,
         )
 
@@ -97,6 +98,7 @@ async def answer_amendment(
     }
     if answer not in states:
         raise NotFound
+    at = request.app.state.clock.now()
     reason = (await fields_of(request)).get("reason", "").strip()[:500] or None
     await deeds.answer_amendment(
         connection,
@@ -104,8 +106,8 @@ async def answer_amendment(
         amendment_id,
         states[answer],
         answer=reason,
-        at=request.app.state.clock.now(),
-        policies=request.app.state.policies,
+        at=at,
+        policies=await request.app.state.rulebook.policies(at),
         actor=actor,
     )
     return RedirectResponse(f"/contracts/{contract_id}#amendments", 303)

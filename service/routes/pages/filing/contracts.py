@@ -75,13 +75,14 @@ async def _file(request: Request, connection: Connection, actor: Actor, contract
 
     async def deed() -> UUID:
         state = request.app.state
+        at = state.clock.now()
         contract_id, _ = await deeds.file_contract(
             connection,
             body.number,
             body.terms(),
             for_both=typed.get("for_both") == "1",
-            at=state.clock.now(),
-            policies=state.policies,
+            at=at,
+            policies=await state.rulebook.policies(at),
             actor=actor,
         )
         return contract_id

@@ -65,12 +65,13 @@ async def file_slip(request: Request, connection: ConnectionDep, actor: FilesSli
 
     async def deed() -> UUID:
         state = request.app.state
+        at = state.clock.now()
         slip_id, _ = await deeds.file_slip(
             connection,
             Slip(**body.model_dump()),
-            at=state.clock.now(),
+            at=at,
             sign=state.keys.current(Purpose.LEDGER),
-            policies=state.policies,
+            policies=await state.rulebook.policies(at),
             actor=actor,
         )
         return slip_id

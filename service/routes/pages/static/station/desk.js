@@ -4,7 +4,7 @@ import { judge, levelOf, likelyDirection } from "./check.js";
 import { stamp } from "./clock.js";
 import { plateAsSeen } from "./codes.js";
 import { allRecords, keepRecord } from "./queue.js";
-import { forget, keepTare, lacks, netOf, newVisit, park, recordOf, tareOf } from "./visits.js";
+import { forget, lacks, netOf, newVisit, park, recordOf, tareOf, tareToStore } from "./visits.js";
 
 const LEVELS = ["bad", "warn", "good"];
 
@@ -91,9 +91,11 @@ export class Desk {
   }
 
   /** Take a weight, `gross` or `tare`, from the scale or from a hand. */
-  setWeight(side, weight) {
-    this.visit[side] = weight;
-    return this.#changed();
+  async setWeight(side, weight) {
+    const { visit } = this;
+    visit[side] = weight;
+    await park(visit);
+    await this.#changed();
   }
 
   useStoredTare() {
@@ -108,14 +110,12 @@ export class Desk {
       const { visit } = this;
       const { record, weighedAtMs } = recordOf(visit);
       const number = visit.verdict ? visit.verdict.number : null;
-      const entry = await keepRecord({ ...record, weighed_at: stamp(weighedAtMs) }, number);
+      const entry = await keepRecord(
+        { ...record, weighed_at: stamp(weighedAtMs) },
+        { number, visitId: visit.id, tare: tareToStore(visit) },
+      );
       this.#saw(number, record.direction);
       this.visit = newVisit();
-      // The load is kept; these two only save typing, and must not make it look lost.
-      await Promise.allSettled([
-        forget(visit),
-        visit.tare.stored || visit.tare.manual ? null : keepTare(visit.plate, visit.tare),
-      ]);
       await this.#changed();
       this.#told({ kind: "recorded", entry, visit });
     } catch (error) {
@@ -137,13 +137,15 @@ export class Desk {
 
   async resume(visit) {
     if (!this.isEmpty) await park(this.visit);
-    await forget(visit);
     this.visit = visit;
     await this.#changed();
   }
 
+  /** Forget this truck: it was a mistake. */
   async clear() {
+    const { visit } = this;
     this.visit = newVisit();
+    await forget(visit);
     await this.#changed();
   }
 

@@ -273,6 +273,7 @@ function onDesk(event) {
     const net = ((record.gross_kg - record.tare_kg) / 1000).toFixed(3);
     say("good", SAID.recorded, `${record.plate} · ${net} t · №${entry.sequence}`, SAID["recorded-next"]);
     standing.unsent += 1;
+    screen.showStanding(standing);
     showLists();
     sender.kick();
     element("scan").focus();
@@ -292,7 +293,8 @@ function onSender(event) {
   } else {
     if (event.answers.some(([, answer]) => answer.status === "refused")) {
       play("bad");
-      setStrip("refused-record", { level: "bad", words: SAID["refused-record"] });
+      const understood = { words: SAID.understood, deed: () => setStrip("refused-record", null) };
+      setStrip("refused-record", { level: "bad", words: SAID["refused-record"], action: understood });
     }
     keep("clock", clock.offsetMs);
     showLists();
@@ -302,7 +304,7 @@ function onSender(event) {
 
 /** Whether a problem is about this device's standing, which has a strip of its own. */
 function isStanding(problem) {
-  return problem.code === "device-not-approved" || problem.code === "device-revoked";
+  return ["device-not-approved", "device-revoked", "device-unknown"].includes(problem.code);
 }
 
 function say(level, words, more, next) {
@@ -421,7 +423,8 @@ async function showLists() {
 }
 
 async function showInside() {
-  screen.showInside(await parked(), async (visit) => {
+  const others = (await parked()).filter(({ id }) => id !== desk.visit.id);
+  screen.showInside(others, async (visit) => {
     screen.hideSaid();
     await desk.resume(visit);
   });
@@ -430,7 +433,7 @@ async function showInside() {
 async function showDevice() {
   element("device-name").textContent = device.facts.name;
   element("device-print").textContent = await device.fingerprint();
-  element("device-state").textContent = { asked: "等待批准", approved: "已批准", revoked: "已撤销" }[device.facts.state];
+  element("device-state").textContent = { asked: "等待核准", approved: "已核准", revoked: "已吊销" }[device.facts.state];
   element("app-version").textContent = VERSION;
 }
 

@@ -7,13 +7,19 @@ import { result, transact } from "./store.js";
 
 const ANSWERED_KEPT = 5000;
 
-/** Keep a weighing of the ticket of a number and give it the next sequence number, in one transaction. */
-export function keepRecord(weighing, number) {
-  return transact(["own", "records"], "readwrite", async (own, records) => {
+/**
+ * Keep a weighing of the ticket of a number and give it the next sequence number.
+ *
+ * In the same transaction its visit ends, so that no truck is recorded twice, and a fresh tare is stored.
+ */
+export function keepRecord(weighing, { number, visitId, tare }) {
+  return transact(["own", "records", "visits", "tares"], "readwrite", async (own, records, visits, tares) => {
     const sequence = await result(own.get("nextSequence"));
     const text = JSON.stringify({ id: crypto.randomUUID(), sequence, ...weighing });
     const entry = { sequence, text, number, unsent: 1, keptAtMs: Date.now(), answer: null };
     own.put(sequence + 1, "nextSequence");
+    visits.delete(visitId);
+    if (tare) tares.put(tare);
     await result(records.add(entry));
     return entry;
   });

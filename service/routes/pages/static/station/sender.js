@@ -11,6 +11,8 @@ import { countUnsent, keepAnswers, oldestUnsent } from "./queue.js";
 const MOST_AT_ONCE = 100;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 15_000;
+// Said about whoever signed, not about the load: such a record waits for a device that is believed.
+const NOT_BELIEVED = "device-unknown";
 const LOCK = "meisu-station-sender";
 
 export class Sender {
@@ -88,9 +90,12 @@ export class Sender {
       const [title, titleEn] = error.words;
       given = { results: [{ status: "refused", flags: [], problem: { code: error.code, title, title_en: titleEn } }] };
     }
-    const answers = entries.map(({ sequence }, place) => [sequence, given.results[place]]);
+    const isJudged = ({ problem }) => !problem || problem.code !== NOT_BELIEVED;
+    const answers = entries.map(({ sequence }, place) => [sequence, given.results[place]]).filter(([, answer]) => isJudged(answer));
     await keepAnswers(answers);
     this.#atOnce = Math.min(2 * this.#atOnce, MOST_AT_ONCE);
     this.#told({ kind: "answers", answers });
+    const unjudged = given.results.find((answer) => !isJudged(answer));
+    if (unjudged) throw new Problem(409, unjudged.problem);
   }
 }

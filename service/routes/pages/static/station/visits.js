@@ -2,7 +2,7 @@
  * Trucks between their two weighings, and what each weighed empty.
  *
  * A truck that stands on the scale once, loads or unloads, and comes again is a visit: it waits in the list with the
- * weight that is known. A tare is fresh for the one load that it was taken for; later it is stored, and has an age.
+ * weight that is known; so does one whose browser died between the two. A tare is fresh for the one load that it was taken for; later it is stored, and has an age.
  */
 import { result, transact } from "./store.js";
 
@@ -21,12 +21,13 @@ export async function parked() {
   return found.sort((one, other) => one.parkedAtMs - other.parkedAtMs);
 }
 
-export function forget(visit) {
-  return transact("visits", "readwrite", (visits) => result(visits.delete(visit.id)));
+/** The tare that a visit leaves behind for the next one, or null. */
+export function tareToStore({ plate, tare }) {
+  return tare.stored || tare.manual ? null : { plate, kg: tare.kg, atMs: tare.atMs };
 }
 
-export function keepTare(plate, { kg, atMs }) {
-  return transact("tares", "readwrite", (tares) => result(tares.put({ plate, kg, atMs })));
+export function forget(visit) {
+  return transact("visits", "readwrite", (visits) => result(visits.delete(visit.id)));
 }
 
 export function tareOf(plate) {

@@ -44,8 +44,8 @@ export const SAID = {
   "recorded-next": ["可以扫下一辆；有网络就自动发送。", "Ready for the next truck; sent as soon as there is a network."],
   "parked": ["已暂存", "Parked"],
   "record": ["记录", "Record"],
-  "waiting-approval": ["等待县里批准本设备，可以先过磅，批准后自动发送。核对指纹：", "Waiting for approval; weigh meanwhile. Fingerprint:"],
-  "revoked": ["本设备已被撤销，记录留在本机，暂不发送。请联系县里，不要清除浏览器数据。", "This device was revoked: records stay here unsent. Call the county; do not clear the browser's data."],
+  "waiting-approval": ["等待县里核准本设备，可以先过磅，核准后自动发送。核对指纹：", "Waiting for approval; weigh meanwhile. Fingerprint:"],
+  "revoked": ["本设备已被吊销，记录留在本机，暂不发送。请联系县里，不要清除浏览器数据。", "This device was revoked: records stay here unsent. Call the county; do not clear the browser's data."],
   "enrol-anew": ["重新启用", "Enrol anew"],
   "may-be-cleared": ["浏览器未承诺长期保存数据，磁盘满时未发送的记录可能丢失！请把本页安装为应用或加入书签。", "The browser may drop our data: install this page as an app or bookmark it."],
   "clock-wrong": ["本机时钟不准，请校时。相差", "This device's clock is wrong. It is off by"],
@@ -55,7 +55,8 @@ export const SAID = {
   "try-again": ["再试", "Try again"],
   "cannot-send": ["暂时发送失败", "Sending failed"],
   "not-kept": ["没有保存！请记在纸上并检查磁盘空间。", "Not saved! Write it on paper and check the disk."],
-  "refused-record": ["有记录未入账，请看右侧列表", "A record was refused: see the list"],
+  "refused-record": ["有记录未入账，原因见“最近十条”", "A record was refused: see the last ten"],
+  "understood": ["知道了", "Understood"],
   "not-secure": ["本页须以 https:// 打开，否则浏览器不能离线工作、不能签名。", "Open this page by https://: otherwise the browser can neither work offline nor sign."],
   "too-old": ["浏览器太旧：请使用 Chrome 109 以上版本。", "This browser is too old: use Chrome 109 or later."],
   "unreachable": ["连不上服务，请检查网络后再试。", "The service cannot be reached: check the network and try again."],
@@ -90,7 +91,7 @@ export class Dictionary {
   }
 
   word(code, family) {
-    return SAID[code] ?? this.#words[family][code] ?? [code, code];
+    return this.#words[family][code] ?? SAID[code] ?? [code, code];
   }
 }
 

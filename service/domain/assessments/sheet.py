@@ -3,19 +3,17 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from service.domain.alerts import Flag
-from service.domain.deadlines import SHEET_DAYS, sheets_deadline
-from service.domain.policies import Policies, ScoreFormula, SheetGate
+from service.domain.assessments.gate import score
+from service.domain.policies import Policies
 from service.domain.refusals import MalformedBody, Refusal
-from service.domain.units import Kilograms, shanghai_day, start_of
+from service.domain.units import shanghai_day, start_of
 
-MOST_SCORE: Final = 100
-TRANCHES: Final = frozenset({"base", "merit", "reward", "special"})
 VETOES: Final = range(1, 8)
 LEGIBLE_VETO: Final = "越界开采、未按照方案确定的开采方式、生产区实施开采的"
 
@@ -148,19 +146,6 @@ class Score:
     score: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reported:
-    """What of a mine's sheets stands in the way of quota: those that are late, a veto, and the score that a merit goes by."""
-
-    missing: Sequence[tuple[int, int]] = ()
-    vetoed_until: date | None = None
-    score: int | None = None
-
-    def faults(self, today: date) -> list[str]:
-        """Why a vetoed mine is given no quota (§5)."""
-        return ["vetoed"] if self.vetoed_until is not None and today < self.vetoed_until else []
-
-
 class QuarterNotBegun(Refusal):
     """A sheet is drafted once its quarter has begun."""
 
@@ -194,13 +179,6 @@ class NoteMissing(Refusal):
 
     title = "一票否决项，以及与系统预填不一致的分值，须在 note 中说明理由"
     rule = "§5"
-
-
-class SheetMissing(Refusal):
-    """The county has not reported this mine's scoring sheets of `quarters` in time; no such tranche until they arrive."""
-
-    title = "县级尚未报送该矿山 quarters 所列季度的测评表，报送前不予分配该类指标"
-    rule = "R18"
 
 
 def starts_on(year: int, quarter: int) -> date:
@@ -261,53 +239,12 @@ def points_of(entries: Mapping[tuple[Side, int], Entry], found: Mapping[int, int
 def score_of(points: Mapping[tuple[Side, int], int], policies: Policies) -> Score:
     """Plus less minus, never below 0; by policy 100 less minus; a veto makes it 0 (§5, policy score_formula)."""
     plus, minus, vetoes = (sum(got for (side, _), got in points.items() if side is one) for one in Side)
-    start = plus if policies.score_formula is ScoreFormula.NET else MOST_SCORE
-    return Score(plus, minus, bool(vetoes), 0 if vetoes else max(0, start - minus))
+    return Score(plus, minus, bool(vetoes), score(plus, minus, has_veto=bool(vetoes), policies=policies))
 
 
 def unfilled(entries: Mapping[tuple[Side, int], Entry]) -> list[Item]:
     """What no department has entered and the service does not fill: it counts for nothing."""
     return [item for item in ITEMS if item.each is None and item.side is not Side.VETO and item.key not in entries]
-
-
-def owed(registered_on: date, at: datetime, policies: Policies) -> list[tuple[int, int]]:
-    """The quarters of this year and the one before whose sheet of a mine should have been reported by now (R18).
-
-    A mine owes none for quarters that ended before it was registered here.
-    """
-    today = shanghai_day(at)
-    return [
-        (year, quarter)
-        for year in (today.year - 1, today.year)
-        for quarter in SHEET_DAYS
-        if registered_on < shanghai_day(ends_at(year, quarter))
-        and at >= sheets_deadline(year, quarter, policies).ends_at
-    ]
-
-
-def check_reported(kind: str, reported: Reported, policies: Policies) -> None:
-    """Refuse a tranche to a mine whose sheet is late: a merit only, or all, by policy `sheet_gate` (R18)."""
-    gate = policies.sheet_gate
-    gated = (gate is SheetGate.ALL and kind in TRANCHES) or (gate is SheetGate.MERIT and kind == SheetGate.MERIT)
-    if gated and reported.missing:
-        raise SheetMissing(quarters=[f"{year}-Q{quarter}" for year, quarter in reported.missing])
-
-
-def quarter_before(year: int, quarter: int) -> tuple[int, int]:
-    """The quarter by whose score a merit tranche goes (R11)."""
-    return (year, quarter - 1) if quarter > 1 else (year - 1, 4)
-
-
-def suggested_kg(score: int, scale_kg: Kilograms, policies: Policies) -> Kilograms:
-    """The merit tranche that a score suggests: a share of the licensed scale, in whole tonnes, floored (R11, E52)."""
-    share = min(policies.merit_table.share(score), policies.merit_share)
-    return Kilograms(int(scale_kg * share) // 1000 * 1000)
-
-
-def vetoed_until(reported_on: date, policies: Policies) -> date:
-    """The first day on which a vetoed mine may get quota again (policy veto_years)."""
-    last = reported_on - timedelta(days=1) if (reported_on.month, reported_on.day) == (2, 29) else reported_on
-    return last.replace(year=last.year + policies.veto_years)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,247 @@
+"""What offices do when a right passes on, a period ends, or special quota is misused."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from service.actions.allotments import create_allotment
+from service.db import Connection
+from service.domain import rights as rules
+from service.domain.allotments import Cause, Draft, Kind
+from service.domain.assessments import end_of
+from service.domain.permissions import Actor
+from service.domain.policies import Policies
+from service.domain.refusals import NotFound
+from service.domain.units import Kilograms, shanghai_day
+from service.store import allotments, audits, ledger, rights
+from service.store.ledger import Signer
+from service.store.rights import Standing
+
+
+async def apply_for(
+    connection: Connection,
+    mine_id: UUID,
+    year: int,
+    quarter: int,
+    kind: Kind,
+    kg: Kilograms,
+    reason: str,
+    *,
+    at: datetime,
+    actor: Actor,
+) -> UUID:
+    """Apply to the county for quota of a quarter, by the firm's business and the market's need (R08)."""
+    mine = await rights.find_mine(connection, mine_id)
+    if mine is None or mine["enterprise_id"] != actor.enterprise_id:
+        raise NotFound
+    application_id = uuid7()
+    await rights.add_application(
+        connection, application_id, mine_id, year, quarter, kind, kg, reason, at=at, actor=actor
+    )
+    facts = {"mine": mine_id, "year": year, "quarter": quarter, "kind": kind, "kg": kg}
+    await audits.note(connection, "applications.file", application_id, facts, at=at, actor=actor)
+    return application_id
+
+
+async def permit_use(
+    connection: Connection, earmark: str, enterprise_id: UUID, document_no: str, *, at: datetime, actor: Actor
+) -> None:
+    """Permit a firm to use special quota: what others use of it is misused (R25)."""
+    await rights.permit_use(connection, earmark, enterprise_id, document_no, at=at, actor=actor)
+    facts = {"earmark": earmark, "document_no": document_no}
+    await audits.note(connection, "earmarks.permit", enterprise_id, facts, at=at, actor=actor)
+
+
+async def cut_year(
+    connection: Connection,
+    mine_id: UUID,
+    year: int,
+    share: Decimal,
+    *,
+    reason: str,
+    document_no: str,
+    at: datetime,
+    actor: Actor,
+) -> None:
+    """Cut what a mine's tranches of a year may reach by a share, for special quota that was misused (R25)."""
+    mine = await rights.find_mine(connection, mine_id)
+    if mine is None or not actor.covers(mine["jurisdiction"]):
+        raise NotFound
+    cut_id = uuid7()
+    made = await rights.add_cut(
+        connection, cut_id, mine_id, year, share, reason=reason, document_no=document_no, at=at, actor=actor
+    )
+    if not made:
+        raise rules.CutAlready(mine_id=str(mine_id), year=year)
+    facts = {"mine": mine_id, "year": year, "share": str(share), "document_no": document_no}
+    await audits.note(connection, "cuts.decide", cut_id, facts, at=at, actor=actor)
+
+
+async def succeed(
+    connection: Connection,
+    predecessors: Sequence[UUID],
+    successors: Sequence[tuple[UUID, int]],
+    policies: Policies,
+    *,
+    on: date,
+    reason: str,
+    document_no: str,
+    at: datetime,
+    sign: Signer,
+    actor: Actor,
+) -> UUID:
+    """Let mines' rights pass to others by parts: merger, split, renaming (E26).
+
+    What no ticket holds goes back to its pool and from there to the successors, to the kilogram; what the old mines
+    were issued, have let out and still hold stays theirs, and every load keeps the old right as its origin.
+    Raises PredecessorOwes, SucceededAlready, SuccessorIsPredecessor, and what an allotment is refused for.
+    """
+    named = [*predecessors, *(mine_id for mine_id, _ in successors)]
+    if len(set(named)) < len(named):
+        raise rules.SuccessorIsPredecessor
+    places = {}
+    for mine_id in named:
+        mine = await rights.find_mine(connection, mine_id)
+        if mine is None or not actor.covers(mine["jurisdiction"]):
+            raise NotFound
+        places[mine_id] = mine["jurisdiction"]
+    await ledger.lock_head(connection, at=at)
+    for mine_id in predecessors:
+        if await allotments.is_succeeded(connection, mine_id):
+            raise rules.SucceededAlready(mine_id=str(mine_id))
+
+    act = uuid7()
+    parts = [part for _, part in successors]
+    standings = await rights.standings(connection, on.year, predecessors)
+    if owing := sum(standing.debt_kg for standing in standings):
+        raise rules.PredecessorOwes(overdrawn_kg=owing)
+    moved: dict[tuple[UUID, UUID], int] = {}
+    for standing in standings:
+        if not standing.free_kg:
+            continue
+        back = _adjustment(standing, on.year, -standing.free_kg, Cause.SUCCESSION, on, reason, document_no)
+        await create_allotment(connection, back, policies, issue=True, at=at, sign=sign, actor=actor)
+        for (mine_id, _), kg in zip(successors, rules.shared(standing.free_kg, parts), strict=True):
+            moved[standing.mine_id, mine_id] = moved.get((standing.mine_id, mine_id), 0) + kg
+            if kg:
+                to = Standing(mine_id, places[mine_id], standing.earmark, *(Kilograms(0),) * 4)
+                on_to = _adjustment(to, on.year, kg, Cause.SUCCESSION, on, reason, document_no)
+                await create_allotment(connection, on_to, policies, issue=True, at=at, sign=sign, actor=actor)
+    for predecessor in predecessors:
+        for mine_id, part in successors:
+            await rights.add_succession(
+                connection,
+                act,
+                predecessor,
+                mine_id,
+                part,
+                moved.get((predecessor, mine_id), 0),
+                on.year,
+                on,
+                reason=reason,
+                document_no=document_no,
+                at=at,
+                actor=actor,
+            )
+    facts = {"from": list(predecessors), "to": [list(one) for one in successors], "kg": sum(moved.values())}
+    await audits.note(connection, "successions.decide", act, facts, at=at, actor=actor)
+    return act
+
+
+async def close_period(
+    connection: Connection,
+    year: int,
+    quarter: int | None,
+    policies: Policies,
+    *,
+    document_no: str,
+    at: datetime,
+    sign: Signer,
+    actor: Actor,
+) -> dict[str, int]:
+    """Close a quarter, or a year, that has ended, by the policies of its last day; gives what became of what was left.
+
+    A quarter's unspent tonnes lapse unless policy `carry_quarters` lets them go on (R16). At a year's end special quota
+    that was not spent, or was misused, is withdrawn: what was spent is owed from now on (R25, E51). What is left of the
+    rest lapses where it lies, or is issued anew in the next year under policy `carry_years` (E28).
+    """
+    today = shanghai_day(at)
+    rules.check_is_over(year, quarter, today)
+    await ledger.lock_head(connection, at=at)
+    if await rights.is_closed(connection, year, quarter):
+        raise rules.PeriodClosedAlready(year=year, quarter=quarter)
+    then = policies.on(end_of((year, quarter or 4)))
+    figures = {"lapsed_kg": 0, "withdrawn_kg": 0, "carried_kg": 0}
+
+    async def issue(draft: Draft) -> None:
+        await create_allotment(connection, draft, policies, issue=True, at=at, sign=sign, actor=actor)
+
+    misused: dict[tuple[UUID, str], int] = {}
+    for row in await rights.misuses(connection, year) if quarter is None else ():
+        misused[row["mine_id"], row["earmark"]] = misused.get((row["mine_id"], row["earmark"]), 0) + row["kg"]
+    for standing in await rights.standings(connection, year):
+        if quarter is not None:
+            if not then.carry_quarters and standing.earmark is None and standing.free_kg:
+                why = f"{year} 年第 {quarter} 季度未用指标收回"
+                await issue(_adjustment(standing, year, -standing.free_kg, Cause.PERIOD, today, why, document_no))
+                figures["lapsed_kg"] += standing.free_kg
+        elif standing.earmark is not None:
+            wrong_kg = misused.get((standing.mine_id, standing.earmark), 0)
+            kg = Kilograms(min(standing.issued_kg, standing.stock_kg + wrong_kg))
+            if kg:
+                why = f"{year} 年底未使用或未按规定用途使用的专项指标收回"
+                await issue(_adjustment(standing, year, -kg, Cause.EARMARK, today, why, document_no))
+                figures["withdrawn_kg"] += kg
+        elif not then.carry_years:
+            figures["lapsed_kg"] += standing.stock_kg
+        elif standing.stock_kg:
+            went_on = await _carried(connection, issue, standing, year, today, document_no, actor=actor)
+            figures["carried_kg" if went_on else "lapsed_kg"] += standing.stock_kg
+    await rights.add_closing(connection, year, quarter, figures, document_no=document_no, at=at, actor=actor)
+    facts = {"year": year, "quarter": quarter, **figures}
+    await audits.note(connection, "closings.decide", None, facts, at=at, actor=actor)
+    return figures
+
+
+async def _carried(
+    connection: Connection,
+    issue: Callable[[Draft], Awaitable[None]],
+    standing: Standing,
+    year: int,
+    today: date,
+    document_no: str,
+    *,
+    actor: Actor,
+) -> bool:
+    """Issue a year's rest anew in the next, from the province's act down; False for a mine that may have no quota."""
+    why = f"{year} 年结转"
+    county = standing.jurisdiction
+    city = f"{county[:4]}00"
+    draft = _adjustment(standing, year + 1, standing.stock_kg, Cause.PERIOD, today, why, document_no)
+    found = await allotments.find_holder(connection, draft, actor=actor)
+    if found.right is None or found.right.faults({today}):
+        return False
+    for source, to in ((None, city), (city, county)):
+        kg = standing.stock_kg
+        await issue(Draft(year + 1, None, Kind.ADJUSTMENT, source, kg, document_no, today, to, reason=why))
+    await issue(draft)
+    return True
+
+
+def _adjustment(standing: Standing, year: int, kg: int, cause: Cause, on: date, reason: str, document_no: str) -> Draft:
+    return Draft(
+        year=year,
+        quarter=None,
+        kind=Kind.ADJUSTMENT,
+        source=standing.jurisdiction,
+        kg=Kilograms(kg),
+        document_no=document_no,
+        issued_on=on,
+        mine_id=standing.mine_id,
+        reason=reason,
+        earmark=standing.earmark,
+        cause=cause,
+    )

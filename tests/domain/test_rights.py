@@ -1,0 +1,69 @@
+"""Sharing out, closing, and scores."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain import assessments, rights
+from service.domain.assessments import Scored, SheetMissing, Sheets
+from service.domain.policies import DEFAULTS, Changes, History, Policies, ScoreFormula
+from service.domain.units import Kilograms
+
+
+@given(st.integers(0, 10**11), st.lists(st.integers(1, 10**6), min_size=1, max_size=20))
+def test_what_is_shared_out_adds_up_and_nobody_gets_a_kilogram_too_many(kg: int, parts: list[int]) -> None:
+    """E26, E52."""
+    shares = rights.shared(Kilograms(kg), parts)
+    assert sum(shares) == kg
+    assert all(abs(share - kg * part / sum(parts)) < 1 + 1e-3 for share, part in zip(shares, parts, strict=True))
+
+
+def test_a_score_is_plus_less_minus_and_never_below_nothing() -> None:
+    """R11, R18, policy score_formula."""
+    other = Policies(history=History([Changes("score_formula", "", ScoreFormula.FROM_HUNDRED, date(2026, 1, 1))])).on(
+        date(2026, 1, 1)
+    )
+    assert assessments.score(60, 15, has_veto=False, policies=DEFAULTS) == 45
+    assert assessments.score(10, 15, has_veto=False, policies=DEFAULTS) == 0
+    assert assessments.score(60, 15, has_veto=True, policies=DEFAULTS) == 0
+    assert assessments.score(60, 15, has_veto=False, policies=other) == 85
+
+
+@pytest.mark.parametrize(("score", "suggested"), [(0, 0), (37, 78_070_000), (80, 168_800_000), (100, 211_000_000)])
+def test_a_score_suggests_whole_tonnes(score: int, suggested: int) -> None:
+    """R11, E52, policy merit_table."""
+    sheets = Sheets(date(2020, 1, 1), {(2025, 4): Scored(score, is_vetoed=False)})
+    assert assessments.suggested_kg(sheets, (2026, 1), Kilograms(2_110_000_999), DEFAULTS) == suggested
+
+
+def test_without_a_score_nothing_is_suggested() -> None:
+    """R11."""
+    assert assessments.suggested_kg(Sheets(date(2020, 1, 1)), (2026, 1), Kilograms(1), DEFAULTS) is None
+
+
+def test_a_mine_owes_no_sheet_for_quarters_that_ended_before_it_was_registered() -> None:
+    """R18."""
+    late = datetime(2026, 6, 1, tzinfo=UTC)
+    assessments.check_sheet(Sheets(date(2026, 4, 1)), (2026, 2), late, DEFAULTS, is_merit=True)
+    with pytest.raises(SheetMissing):
+        assessments.check_sheet(Sheets(date(2026, 3, 31)), (2026, 2), late, DEFAULTS, is_merit=True)
+
+
+@pytest.mark.parametrize(
+    ("on", "stops"), [(date(2026, 4, 1), True), (date(2029, 3, 31), True), (date(2029, 4, 1), False)]
+)
+def test_a_veto_lasts_three_years(on: date, stops: bool) -> None:
+    """R11, policy veto_years."""
+    sheets = Sheets(date(2020, 1, 1), {(2026, 1): Scored(0, is_vetoed=True)})
+    assert assessments.is_vetoed(sheets, on, DEFAULTS) is stops
+
+
+def test_a_period_closes_after_its_last_day() -> None:
+    """R16, E28."""
+    rights.check_is_over(2026, 1, date(2026, 4, 1))
+    rights.check_is_over(2026, None, date(2027, 1, 1))
+    for quarter, today in [(1, date(2026, 3, 31)), (None, date(2026, 12, 31))]:
+        with pytest.raises(rights.PeriodNotOver):
+            rights.check_is_over(2026, quarter, today)

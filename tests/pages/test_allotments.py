@@ -1,0 +1,59 @@
+"""An allotment on its way through the offices' forms to the public table."""
+
+import re
+
+from playwright.async_api import Page, expect
+
+from tests import cast
+from tests.pages.conftest import Visit
+from tests.pages.site import Site
+from tests.pages.story import Story
+
+NUMBER = "海镁办〔2026〕公示-1"
+
+
+async def take(page: Page, step: str) -> None:
+    await page.goto("/allotments?year=2026")
+    row = page.get_by_role("row", name=re.compile(re.escape(NUMBER)))
+    await row.get_by_text(step, exact=True).first.click()
+    form = row.locator("details[open] form")
+    await form.get_by_label("日期").fill("2026-02-01")
+    async with page.expect_navigation():
+        await form.get_by_role("button", name=step).click()
+
+
+async def test_a_county_drafts_the_city_approves_and_everybody_reads_it(site: Site, story: Story, visit: Visit) -> None:
+    """R08, R14: draft, consult, approve, issue, publish; the public table says what the tranche says."""
+    li, anshan = await visit(cast.LI), await visit(cast.ANSHAN)
+    await li.goto("/allotments?year=2026")
+    form = li.locator("form[action='/allotments']")
+    await form.get_by_label("类型").select_option("base")
+    await form.get_by_label("季度").select_option("4")
+    await form.get_by_label("持有人").select_option(label="排寨矿")
+    await form.get_by_label("吨", exact=True).fill("1.234")
+    await form.get_by_label("文号").fill(NUMBER)
+    await form.get_by_label("文件日期").fill("2026-02-01")
+    await form.get_by_role("button", name="起草").click()
+    await expect(li.get_by_role("row", name=re.compile(re.escape(NUMBER)))).to_contain_text("已起草")
+
+    await take(anshan, "征求意见")
+    await take(anshan, "审议通过")
+    await take(li, "下达")
+    await take(li, "公示")
+
+    nobody = await visit()
+    await nobody.goto("/published?year=2026")
+    row = nobody.get_by_role("row", name=re.compile(re.escape(NUMBER)))
+    await expect(row).to_contain_text("排寨矿")
+    with site.client(cast.LI) as client:
+        quota = client.get(f"/v1/mines/{cast.PAIZHAI_MINE}/quota?year=2026").json()
+    (tranche,) = [one for one in quota["tranches"] if one["document_no"] == NUMBER]
+    assert tranche["kg"] == 1_234
+    await expect(row).to_contain_text("1.234")
+
+
+async def test_a_firm_sees_its_tranches_and_no_form(story: Story, visit: Visit) -> None:
+    page = await visit(cast.PAIZHAI_CLERK)
+    await page.goto("/allotments?year=2026")
+    await expect(page.get_by_role("link", name="排寨矿").first).to_be_visible()
+    await expect(page.locator("form[action^='/allotments']")).to_have_count(0)

@@ -1,0 +1,361 @@
+"""Applications, scores, ceilings, successions, closed periods and misused special quota."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+from fastapi import FastAPI
+
+from service.actions.sweeps import sweep
+from service.embedded import Endpoints
+from service.keys import Purpose
+from service.verify import verify
+from tests.cast import (
+    ANSHAN,
+    DASHIQIAO,
+    LI,
+    PAIZHAI,
+    PAIZHAI_CLERK,
+    PAIZHAI_MINE,
+    PLANT_CLERK,
+    PLANT_TWO,
+    PROVINCE,
+    STRANGER_CLERK,
+)
+from tests.routes.by import By
+from tests.routes.filing import at, slip
+from tests.routes.quota import MINE, SCALE, TENTH, allot, allotment, approve, base, fill_pools
+from tests.routes.ruling import rule
+
+
+@pytest.fixture(autouse=True)
+async def audited(app: FastAPI, stage_endpoints: Endpoints) -> AsyncIterator[None]:
+    """Whatever a test does, the book is what its entries come to."""
+    yield
+    connection = await asyncpg.connect(stage_endpoints.database_url)
+    try:
+        keys = app.state.keys.public_keys(Purpose.LEDGER)
+        assert await verify(connection, keys, say=lambda _: None) == []
+    finally:
+        await connection.close()
+
+
+async def quota_of(by: By, mine: str = str(PAIZHAI_MINE), year: int = 2026) -> dict[str, Any]:
+    found: dict[str, Any] = (await by(LI).get(f"/v1/mines/{mine}/quota?year={year}")).json()
+    return found
+
+
+async def try_to(by: By, body: dict[str, Any], person: Any = ANSHAN) -> tuple[int, str]:
+    answer = await by(person).post("/v1/allotments", json={**body, "issue": True})
+    return answer.status_code, answer.json().get("code", "")
+
+
+async def scored(by: By, quarter: int, score: int, *, is_vetoed: bool = False) -> dict[str, Any]:
+    """The sheet of a quarter, filled in up to a score and signed."""
+    asked = {"mine_id": str(PAIZHAI_MINE), "year": 2026, "quarter": quarter}
+    drawn = (await by(LI).post("/v1/assessments", json=asked)).json()
+    items = [{"side": "veto", "number": 1, "points": 1, "note": "越界开采"}] if is_vetoed else []
+    for one in drawn["lines"]:
+        if one["side"] == "plus":
+            points = min(score, one["most"])
+            score -= points
+            items.append({"side": "plus", "number": one["number"], "points": points, "note": None})
+    filled = await by(LI).patch(f"/v1/assessments/{drawn['id']}", json={"items": items})
+    assert filled.status_code == 200, filled.text
+    answer = await by(LI).post(f"/v1/assessments/{drawn['id']}/sign", json={"document_no": f"海测{quarter}"})
+    assert answer.status_code == 200, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+async def test_r13_the_years_tranches_reach_the_scale_and_not_a_kilogram_more(by: By, app: FastAPI) -> None:
+    """R10, R11, R12, R13: 4 × 10 + 4 × 10 + 2 × 10 % passes; 1 kg more only for a stated cause."""
+    at(app, "2026-01-10T09:00:00+08:00")
+    await fill_pools(by, SCALE + 10)
+    for quarter in (1, 2, 3, 4):
+        await allot(by(ANSHAN), base(quarter=quarter))
+        await allot(by(ANSHAN), allotment("merit", "210381", MINE, TENTH, quarter=quarter))
+    for quarter in (1, 3):
+        await allot(by(ANSHAN), allotment("reward", "210381", MINE, TENTH, quarter=quarter, reason="市场需求"))
+    assert (await quota_of(by))["issued_kg"] == SCALE
+
+    more = allotment("special", "210381", MINE, 1, earmark="镁建材")
+    assert await try_to(by, more) == (409, "tranches-exceed-scale")
+    assert await try_to(by, {**more, "reason": "新增镁建材"}) == (201, "")
+    assert await try_to(by, allotment("adjustment", "210381", MINE, 1, reason="企业重组", cause="restructuring")) == (
+        201,
+        "",
+    )
+    assert await try_to(by, {**base(1), "cause": "layout"}) == (422, "malformed-body")
+
+
+async def test_r06_32_counties_at_once_issue_exactly_what_the_city_gave(by: By, app: FastAPI) -> None:
+    """R06, R14, E49: concurrent issues of one pool; the sum is exact, the others are refused."""
+    at(app, "2026-01-10T09:00:00+08:00")
+    await fill_pools(by, 1_000)
+    approval = await approve(by, base(50_000))
+    body = base(100, approved_by=approval)
+
+    answers = await asyncio.gather(*(try_to(by, body, LI) for _ in range(32)))
+
+    assert sorted(answers) == [(201, "")] * 10 + [(409, "allotment-exceeds-pool")] * 22
+    assert (await quota_of(by))["issued_kg"] == 1_000
+
+
+async def test_r14_32_issues_under_one_approval_reach_exactly_what_was_approved(by: By, app: FastAPI) -> None:
+    """R14: the county issues less or in several acts, never more than the city approved for this mine."""
+    at(app, "2026-01-10T09:00:00+08:00")
+    await fill_pools(by, 900_000)
+    approval = await approve(by, base(700))
+
+    answers = await asyncio.gather(*(try_to(by, base(100, approved_by=approval), LI) for _ in range(32)))
+
+    assert sorted(answers) == [(201, "")] * 7 + [(409, "exceeds-approval")] * 25
+    assert (await quota_of(by))["issued_kg"] == 700
+
+
+async def test_r08_a_firm_applies_and_the_county_proposes_with_a_reason(by: By, app: FastAPI) -> None:
+    """R08, R09, R12: the application shows what was proposed on it."""
+    at(app, "2026-03-10T09:00:00+08:00")
+    await fill_pools(by)
+    body = {
+        "mine_id": str(PAIZHAI_MINE),
+        "year": 2026,
+        "quarter": 2,
+        "kind": "reward",
+        "kg": 5_000,
+        "reason": "订单增加",
+    }
+    assert (await by(STRANGER_CLERK).post("/v1/applications", json=body)).status_code == 404
+    assert (await by(LI).post("/v1/applications", json=body)).status_code == 403
+    filed = await by(PAIZHAI_CLERK).post("/v1/applications", json=body)
+    assert filed.status_code == 201, filed.text
+
+    proposal = allotment(
+        "reward", "210381", MINE, 4_000, quarter=2, reason="产业链贡献度", application_id=filed.json()["id"]
+    )
+    drafted = (await by(LI).post("/v1/allotments", json=proposal)).json()
+    (seen,) = (await by(PAIZHAI_CLERK).get("/v1/applications?year=2026")).json()["items"]
+    assert [(one["id"], one["kg"], one["state"]) for one in seen["proposals"]] == [(drafted["id"], 4_000, "draft")]
+    assert (await by(DASHIQIAO).get("/v1/applications")).json()["items"] == []
+
+
+async def test_r18_a_late_sheet_stops_merit_tranches_until_it_comes(by: By, app: FastAPI) -> None:
+    """R11, R18, policies sheet_gate and merit_table: due 21 March 23:59:59."""
+    at(app, "2026-03-21T23:59:59+08:00")
+    await fill_pools(by)
+    merit = allotment("merit", "210381", MINE, 1_000, quarter=2)
+    assert await try_to(by, merit) == (201, "")
+    at(app, "2026-03-22T00:00:00+08:00")
+    assert await try_to(by, merit) == (409, "sheet-missing")
+    assert await try_to(by, base(10, quarter=2)) == (201, "")
+    await rule(app, sheet_gate="all")
+    assert await try_to(by, base(10, quarter=2)) == (409, "sheet-missing")
+    await rule(app, sheet_gate="off")
+    assert await try_to(by, merit) == (201, "")
+    await rule(app, sheet_gate="all")
+
+    late = await scored(by, 1, 80)
+    assert (late["days_late"], late["due_on"], late["score"]) == (1, "2026-03-21", 80)
+    assert await try_to(by, base(10, quarter=2)) == (201, "")
+    suggested = (await by(PAIZHAI_CLERK).get(f"/v1/mines/{PAIZHAI_MINE}/merit?year=2026&quarter=2")).json()
+    assert suggested["suggested_kg"] == 168_800_000  # 8 % of the scale, in whole tonnes
+    assert suggested["policies"]["merit_table"] == [[0, "0"], [100, "0.1"]]
+
+
+async def test_r11_more_than_the_score_suggests_needs_a_reason_and_is_noted(by: By, app: FastAPI) -> None:
+    """R11: up to 10 %, floored to whole tonnes."""
+    at(app, "2026-03-20T09:00:00+08:00")
+    await fill_pools(by)
+    await scored(by, 1, 50)
+    merit = allotment("merit", "210381", MINE, 105_500_000, quarter=2)
+    issued = await allot(by(ANSHAN), merit)
+    assert issued["suggested_kg"] == 105_500_000
+    answer = await by(ANSHAN).post("/v1/allotments", json={**merit, "kg": 1, "issue": True})
+    assert (answer.json()["code"], answer.json()["rule"], answer.json()["possible_kg"]) == ("reason-missing", "R11", 0)
+    assert await try_to(by, {**merit, "kg": TENTH - 105_500_000, "reason": "市场需求"}) == (201, "")
+    assert await try_to(by, {**merit, "kg": 1, "reason": "市场需求"}) == (409, "tranche-exceeds-share")
+
+
+async def test_a_veto_stops_tranches_for_three_years(by: By, app: FastAPI) -> None:
+    """R11, R18, policy veto_years."""
+    at(app, "2026-03-20T09:00:00+08:00")
+    await fill_pools(by)
+    await scored(by, 1, 0, is_vetoed=True)
+    answer = await by(ANSHAN).post("/v1/allotments", json={**base(10, quarter=2), "issue": True})
+    assert (answer.json()["code"], answer.json()["faults"]) == ("mine-not-eligible", ["vetoed"])
+    await rule(app, veto_years=0)
+    at(app, "2026-04-01T09:00:00+08:00")
+    assert await try_to(by, {**base(10, quarter=2), "issued_on": "2026-04-01"}) == (201, "")
+
+
+async def mine_of(by: By, name: str) -> str:
+    licence = {"number": f"C{name}", "scale_kg": 1_000_000, "valid_from": "2020-01-01", "valid_until": "2035-12-31"}
+    body = {
+        "enterprise_id": str(PAIZHAI.id), "name": name, "jurisdiction": "210381", "method": "open", "licence": licence,
+        "consolidated": True, "environment_ok": True, "safety_ok": True,
+    }  # fmt: skip
+    answer = await by(LI).post("/v1/mines", json=body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def test_e26_four_mines_become_one_to_the_kilogram(by: By, app: FastAPI) -> None:
+    """R05, E26: what was not spent moves by legs; the old mines keep what they were issued and let out."""
+    at(app, "2026-02-01T09:00:00+08:00")
+    await fill_pools(by)
+    old = [await mine_of(by, f"抚矿{number}") for number in (1, 2, 3, 4)]
+    new = await mine_of(by, "抚矿")
+    for number, mine in enumerate(old):
+        await allot(by(ANSHAN), allotment("base", "210381", {"mine_id": mine}, 10_001 + number, quarter=1))
+    await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(mine_id=old[0], kg=4_000, handed_on="2026-02-01"))
+    body = {
+        "predecessors": old, "successors": [{"mine_id": new}], "on": "2026-02-01", "reason": "资源开发整合",
+        "document_no": "鞍镁整〔2026〕1号",
+    }  # fmt: skip
+    assert (await by(LI).post("/v1/successions", json=body)).status_code == 403
+    answer = await by(ANSHAN).post("/v1/successions", json=body)
+    assert answer.status_code == 201, answer.text
+
+    assert [one["moved_kg"] for one in answer.json()["items"]] == [6_001, 10_002, 10_003, 10_004]
+    assert (await quota_of(by, new))["issued_kg"] == 36_010
+    first = await quota_of(by, old[0])
+    assert (first["issued_kg"], first["out_kg"], first["available_kg"]) == (4_000, 4_000, 0)
+    assert [tranche["kg"] for tranche in first["tranches"]] == [10_001, -6_001]
+    refused = await by(ANSHAN).post(
+        "/v1/allotments", json={**allotment("base", "210381", {"mine_id": old[0]}, 1, quarter=2), "issue": True}
+    )
+    assert refused.json()["faults"] == ["succeeded"]
+    again = await by(ANSHAN).post("/v1/successions", json={**body, "predecessors": old[:1]})
+    assert again.json()["code"] == "succeeded-already"
+    itself = await by(ANSHAN).post("/v1/successions", json={**body, "predecessors": [new]})
+    assert itself.json()["code"] == "successor-is-predecessor"
+    assert len((await by(PAIZHAI_CLERK).get(f"/v1/successions?mine_id={new}")).json()["items"]) == 4
+    assert (await by(PLANT_CLERK).get("/v1/successions")).json()["items"] == []
+
+
+async def test_e26_a_right_is_split_by_parts_and_none_passes_on_that_owes(by: By, app: FastAPI) -> None:
+    """E26, E52: what a division leaves goes to the largest part."""
+    at(app, "2026-02-01T09:00:00+08:00")
+    await fill_pools(by)
+    new = [await mine_of(by, "东矿"), await mine_of(by, "西矿")]
+    await allot(by(ANSHAN), base(1_000))
+    await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(kg=1_001, handed_on="2026-02-01"))
+    body = {
+        "predecessors": [str(PAIZHAI_MINE)],
+        "successors": [{"mine_id": new[0], "parts": 1}, {"mine_id": new[1], "parts": 2}],
+        "on": "2026-02-01", "reason": "分立", "document_no": "鞍镁整〔2026〕2号",
+    }  # fmt: skip
+    owing = await by(ANSHAN).post("/v1/successions", json=body)
+    assert (owing.json()["code"], owing.json()["overdrawn_kg"]) == ("predecessor-owes", 1)
+    await allot(by(ANSHAN), base(1_001))
+
+    answer = await by(ANSHAN).post("/v1/successions", json=body)
+    assert [one["moved_kg"] for one in answer.json()["items"]] == [333, 667]
+
+
+async def test_r25_what_special_quota_leaves_or_misuses_is_withdrawn_at_the_years_end(by: By, app: FastAPI) -> None:
+    """R25, E51: the episode's cause is the claw-back; the next year's ceiling is cut by a share with a reason."""
+    at(app, "2026-03-03T09:00:00+08:00")
+    await fill_pools(by)
+    special = allotment("special", "210381", MINE, 10_000, earmark="镁建材", reason="新增镁建材")
+    await allot(by(ANSHAN), special)
+    await allot(by(ANSHAN), base(500))
+    use = {"earmark": "镁建材", "enterprise_id": str(PLANT_TWO.id), "document_no": "鞍镁专〔2026〕1号"}
+    assert (await by(LI).post("/v1/earmarks", json=use)).status_code == 403
+    assert (await by(ANSHAN).post("/v1/earmarks", json=use)).status_code == 201
+    await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(kg=3_000, earmark="镁建材"))
+    now = at(app, "2026-03-03T10:00:00+08:00")
+    async with app.state.database.transaction() as connection:
+        await sweep(connection, await app.state.rulebook.policies(now), at=now)
+    (alert,) = (await by(LI).get("/v1/alerts?state=open&code=earmark-misused")).json()["items"]
+    assert (alert["facts"]["kg"], alert["facts"]["earmark"]) == (3_000, "镁建材")
+
+    closing = {"year": 2026, "document_no": "辽镁结〔2026〕1号"}
+    early = await by(PROVINCE).post("/v1/closings", json=closing)
+    assert (early.json()["code"], early.json()["ends_on"]) == ("period-not-over", "2026-12-31")
+    at(app, "2027-01-04T09:00:00+08:00")
+    assert (await by(ANSHAN).post("/v1/closings", json=closing)).status_code == 403
+    closed = await by(PROVINCE).post("/v1/closings", json=closing)
+    assert closed.status_code == 201, closed.text
+    assert (closed.json()["withdrawn_kg"], closed.json()["lapsed_kg"]) == (10_000, 500)
+    assert (await by(PROVINCE).post("/v1/closings", json=closing)).json()["code"] == "period-closed-already"
+    quota = await quota_of(by)
+    accounts = {account["earmark"]: account for account in quota["accounts"]}
+    assert (accounts["镁建材"]["issued_kg"], accounts["镁建材"]["overdrawn_kg"]) == (0, 3_000)
+    assert [episode["cause"] for episode in quota["overdraws"]] == ["claw-back"]
+
+    cut = {"mine_id": str(PAIZHAI_MINE), "year": 2027, "share": "0.95", "reason": "未按用途使用", "document_no": "鞍1"}
+    assert (await by(ANSHAN).post("/v1/cuts", json=cut)).status_code == 201
+    assert (await by(ANSHAN).post("/v1/cuts", json=cut)).json()["code"] == "cut-already"
+    for source, to in [(None, "210000"), ("210000", "210300"), ("210300", "210381")]:
+        total = allotment("total", source, {"jurisdiction": to}, SCALE, year=2027, issued_on="2027-01-04")
+        await allot(by(PROVINCE), total)
+    tranche = base(105_500_001, year=2027, issued_on="2027-01-04")
+    assert await try_to(by, tranche) == (409, "tranches-exceed-scale")
+    assert await try_to(by, {**tranche, "kg": 105_500_000}) == (201, "")
+
+
+async def test_r16_a_quarter_closes_by_policy_and_a_year_may_be_carried_on(by: By, app: FastAPI) -> None:
+    """R16, E28, policies carry_quarters and carry_years."""
+    at(app, "2026-02-01T09:00:00+08:00")
+    await fill_pools(by)
+    await allot(by(ANSHAN), base(1_000))
+    at(app, "2026-04-01T09:00:00+08:00")
+    await rule(app, carry_quarters=False, carry_years=True)
+    closed = await by(PROVINCE).post("/v1/closings", json={"year": 2026, "quarter": 1, "document_no": "辽结1"})
+    assert (closed.status_code, closed.json()["lapsed_kg"]) == (201, 1_000)
+    assert (await quota_of(by))["available_kg"] == 0
+    await allot(by(ANSHAN), {**base(700, quarter=2), "issued_on": "2026-04-01"})
+
+    at(app, "2027-01-01T00:00:00+08:00")
+    closed = await by(PROVINCE).post("/v1/closings", json={"year": 2026, "document_no": "辽结2"})
+    assert (closed.status_code, closed.json()["carried_kg"]) == (201, 700)
+    assert (await quota_of(by, year=2027))["available_kg"] == 700
+    assert len((await by(ANSHAN).get("/v1/closings")).json()["items"]) == 2
+
+
+async def test_e27_a_share_is_taken_of_the_scale_on_the_day_of_issue(by: By, app: FastAPI) -> None:
+    """R10, E27."""
+    at(app, "2026-02-01T09:00:00+08:00")
+    await fill_pools(by)
+    mine = await mine_of(by, "扩矿")
+    tranche = allotment("base", "210381", {"mine_id": mine}, 100_000, quarter=1)
+    await allot(by(ANSHAN), tranche)
+    assert await try_to(by, {**tranche, "kg": 1}) == (409, "tranche-exceeds-share")
+    patch = {"licence": {"scale_kg": 1_500_000}}
+    assert (await by(LI).patch(f"/v1/mines/{mine}", json=patch, headers={"If-Match": '"1"'})).status_code == 200
+    assert await try_to(by, {**tranche, "kg": 50_001}) == (409, "tranche-exceeds-share")
+    assert await try_to(by, {**tranche, "kg": 50_000}) == (201, "")
+
+
+async def test_e50_a_later_tranche_closes_the_episode_and_leaves_it_in_history(by: By, app: FastAPI) -> None:
+    """R14, O02, O04, E50."""
+    at(app, "2026-03-03T09:00:00+08:00")
+    await fill_pools(by)
+    await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(kg=60))
+    (episode,) = (await quota_of(by))["overdraws"]
+    assert episode["closed_at"] is None
+    at(app, "2026-03-04T09:00:00+08:00")
+    cover = await allot(by(ANSHAN), base(100))
+    (episode,) = (await quota_of(by))["overdraws"]
+    assert (episode["covered_by"], episode["peak_kg"]) == (cover["id"], 60)
+    assert episode["closed_at"].startswith("2026-03-04T01:00:00")
+
+
+async def test_r03_policy_says_whose_pool_projects_draw_on(by: By, app: FastAPI) -> None:
+    """R03, policy non_mine_pool."""
+    at(app, "2026-02-01T09:00:00+08:00")
+    await fill_pools(by)
+    body = {
+        "name": "复绿工程", "jurisdiction": "210381", "operator_id": str(PAIZHAI.id), "approved_kg": 1_000,
+        "valid_from": "2026-01-01", "valid_until": "2026-12-31", "document_no": "海修1",
+    }  # fmt: skip
+    answer = await by(LI).post("/v1/projects", json=body)
+    project = {"project_id": answer.json()["id"]}
+    await rule(app, non_mine_pool="city")
+    assert await try_to(by, allotment("approved", "210381", project, 10)) == (409, "allotment-skips-a-level")
+    await allot(by(PROVINCE), allotment("total", None, {"jurisdiction": "210300"}, 100))
+    assert await try_to(by, allotment("approved", "210300", project, 10)) == (201, "")

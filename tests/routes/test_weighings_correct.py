@@ -1,0 +1,215 @@
+"""Corrections of what a scale said (W09, E1, E3), and what was refused, as the auditor reads it (W05)."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from service.keys import Purpose
+from service.verify import verify
+from tests import cast, yard
+from tests.cast import Person
+
+pytestmark = pytest.mark.anyio
+By = Callable[[Person], httpx.AsyncClient]
+
+
+@pytest.fixture
+def now(app: FastAPI) -> datetime:
+    at: datetime = app.state.clock.now()
+    return at
+
+
+@pytest.fixture
+async def contract_id(app: FastAPI, now: datetime) -> UUID:
+    async with app.state.database.transaction() as connection:
+        await yard.grant(connection, 100_000, at=now, sign=app.state.keys.current(Purpose.LEDGER))
+        return await yard.contract(connection, at=now)
+
+
+async def weighed(by: By, record: dict[str, Any], who: Person = cast.BRIDGE_7_DEVICE) -> str:
+    """The weighing's own id."""
+    answer = await by(who).post("/v1/weighings", json=record)
+    assert answer.status_code == 200, answer.text
+    items = (await by(who).get("/v1/weighings")).json()["items"]
+    return next(str(item["id"]) for item in items if item["record_id"] == record["id"])
+
+
+async def issue(by: By, contract_id: UUID, now: datetime, **changed: Any) -> dict[str, Any]:
+    answer = await by(cast.PAIZHAI_CLERK).post("/v1/tickets", json=yard.ticket_in(contract_id, now, **changed))
+    ticket: dict[str, Any] = answer.json()
+    return ticket
+
+
+async def quota(by: By, now: datetime) -> dict[str, Any]:
+    answer = await by(cast.PAIZHAI_CLERK).get(f"/v1/mines/{cast.PAIZHAI_MINE}/quota", params={"year": now.year})
+    says: dict[str, Any] = answer.json()
+    return says
+
+
+async def correct(by: By, weighing_id: str, gross_kg: int, who: Person = cast.LI) -> httpx.Response:
+    body = {"gross_kg": gross_kg, "tare_kg": 15_000, "reason": "读错一位"}
+    return await by(who).post(f"/v1/weighings/{weighing_id}/correct", json=body)
+
+
+async def findings(app: FastAPI) -> list[Any]:
+    keys = app.state.keys.public_keys(Purpose.LEDGER)
+    async with app.state.database.pool.acquire() as connection:
+        driver: asyncpg.Connection = connection
+        return await verify(driver, keys, say=lambda _: None)
+
+
+async def test_w09_e1_a_correction_is_a_next_version_with_its_reason(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    ticket = await issue(by, contract_id, now)
+    id_ = await weighed(by, yard.record(ticket, "out", 31_200, now))
+    await weighed(by, yard.record(ticket, "in", 31_140, now), cast.PLANT_TWO_DEVICE)
+    answer = await correct(by, id_, 45_000)
+    assert answer.status_code == 200, answer.text
+    says = answer.json()
+    assert (says["net_kg"], says["version"], says["status"]) == (30_000, 2, "accepted")
+    [version] = says["versions"]
+    assert (version["reason"], version["person_id"], version["net_kg"]) == ("读错一位", str(cast.LI.id), 30_000)
+    shown = (await by(cast.PLANT_CLERK).get(f"/v1/tickets/{ticket['id']}")).json()
+    assert (shown["state"], shown["out_kg"], shown["in_kg"]) == ("delivered", 30_000, 31_140)
+    contract = (await by(cast.PLANT_CLERK).get(f"/v1/contracts/{contract_id}")).json()
+    assert (contract["shipped_kg"], contract["received_kg"]) == (30_000, 31_140)
+    assert (await quota(by, now))["out_kg"] == 30_000
+    gaps = (await by(cast.LI).get("/v1/alerts?code=weight-gap&state=open")).json()["items"]
+    assert [gap["subject_id"] for gap in gaps] == [ticket["id"]]
+    # Right again: the gap that the correction showed has closed.
+    assert (await correct(by, id_, 46_200, cast.BRIDGE_7_DEVICE)).status_code == 200
+    assert (await by(cast.LI).get("/v1/alerts?code=weight-gap&state=open")).json()["items"] == []
+    assert (await quota(by, now))["out_kg"] == 31_200
+    assert await findings(app) == []
+
+
+async def test_w09_e3_a_correction_may_turn_a_past_balance_negative(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    ids = [
+        await weighed(
+            by,
+            yard.record(
+                await issue(by, contract_id, now, plate=f"辽C1234{n}"), "out", 30_000, now.replace(microsecond=0)
+            ),
+        )
+        for n in range(3)
+    ]
+    assert (await quota(by, now))["overdrawn_kg"] == 0
+    assert (await correct(by, ids[0], 60_000)).status_code == 200
+    says = await quota(by, now)
+    assert (says["out_kg"], says["overdrawn_kg"]) == (105_000, 5_000)
+    [episode] = says["overdraws"]
+    assert episode["occurred_at"] < episode["discovered_at"]
+    assert await findings(app) == []
+
+
+async def test_w09_what_was_taken_back_was_never_weighed(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    ticket = await issue(by, contract_id, now)
+    record = yard.record(ticket, "out", 31_200, now)
+    id_ = await weighed(by, record)
+    answer = await by(cast.LI).post(f"/v1/weighings/{id_}/void", json={"reason": "司机未出厂"})
+    assert (answer.status_code, answer.json()["status"], answer.json()["movement_ids"]) == (200, "void", [])
+    shown = (await by(cast.PAIZHAI_CLERK).get(f"/v1/tickets/{ticket['id']}")).json()
+    assert (shown["state"], shown["out_kg"]) == ("issued", None)
+    assert (await quota(by, now))["out_kg"] == 0
+    again = (await by(cast.BRIDGE_7_DEVICE).post("/v1/weighings", json=record)).json()["results"]
+    assert [one["status"] for one in again] == ["duplicate"]
+    voided = await correct(by, id_, 45_000)
+    assert (voided.status_code, voided.json()["code"]) == (409, "weighing-is-void")
+    await weighed(by, yard.record(ticket, "out", 31_000, now))
+    assert (await quota(by, now))["out_kg"] == 31_000
+    assert await findings(app) == []
+
+
+async def test_w09_a_stray_load_is_corrected_in_suspense(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    id_ = await weighed(by, yard.record(None, "out", 31_200, now))
+    assert (await correct(by, id_, 45_000)).status_code == 200
+    assert (await quota(by, now))["suspense_kg"] == 30_000
+    assert await findings(app) == []
+
+
+async def test_what_cannot_be_corrected_says_why(by: By, contract_id: UUID, now: datetime) -> None:
+    ticket = await issue(by, contract_id, now)
+    record = yard.record(ticket, "out", 31_200, now)
+    id_ = await weighed(by, record)
+    twice = await weighed(by, {**record, "id": str(uuid4()), "sequence": record["sequence"] + 1})
+    refused = await weighed(by, yard.record(None, "out", -5, now))
+    for weighing_id, gross_kg, code in (
+        (id_, 46_200, "nothing-to-correct"),
+        (id_, 15_000, "impossible-weight"),
+        (twice, 46_000, "not-correctable"),
+        (refused, 46_000, "not-correctable"),
+    ):
+        answer = await correct(by, weighing_id, gross_kg)
+        assert (answer.status_code, answer.json()["code"]) == (409, code)
+    for stranger in (cast.DASHIQIAO, cast.PLANT_TWO_DEVICE):
+        assert (await correct(by, id_, 46_000, stranger)).status_code == 404
+    assert (await correct(by, id_, 46_000, cast.PAIZHAI_CLERK)).status_code == 403
+
+
+async def test_w05_what_was_refused_is_kept_for_the_auditor(by: By, contract_id: UUID, now: datetime) -> None:
+    record = yard.record(await issue(by, contract_id, now), "out", 31_200, now)
+    await weighed(by, record)
+    await weighed(by, yard.record(None, "out", -5, now))
+    reused = {**record, "gross_kg": 40_000}
+    for _ in range(2):
+        await by(cast.BRIDGE_7_DEVICE).post("/v1/weighings", json=reused)
+    items = (await by(cast.AUDITOR).get("/v1/weighings?status=refused")).json()["items"]
+    assert [item["problem"]["code"] for item in items] == ["id-reused", "impossible-weight"]
+    assert '"gross_kg":40000' in items[0]["sent"]
+    assert {item["person_id"] for item in items} == {str(cast.BRIDGE_7_DEVICE.id)}
+    assert (await by(cast.DASHIQIAO).get("/v1/weighings?status=refused")).json()["items"] == []
+    one = await by(cast.LI).get(f"/v1/weighings/{items[0]['id']}")
+    assert one.json()["status"] == "refused"
+
+
+async def test_a_load_in_hand_is_not_corrected(by: By, contract_id: UUID, now: datetime) -> None:
+    ticket = await issue(by, contract_id, now)
+    id_ = await weighed(by, yard.record(ticket, "out", 31_200, now))
+    lost = await by(cast.LI).post(f"/v1/tickets/{ticket['id']}/lose", json={"reason": "翻车"})
+    assert lost.status_code == 200, lost.text
+    answer = await correct(by, id_, 46_000)
+    assert (answer.status_code, answer.json()["code"]) == (409, "ticket-is-in-hand")
+
+
+@pytest.mark.parametrize(("settlement", "out_kg"), [("quota", 61_200), ("written-off", 30_000)])
+async def test_w06_what_left_without_a_paper_is_charged_or_written_off(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime, settlement: str, out_kg: int
+) -> None:
+    ticket = await issue(by, contract_id, now)
+    await weighed(by, yard.record(ticket, "out", 30_000, now - timedelta(minutes=50)))
+    id_ = await weighed(by, yard.record(ticket, "out", 31_200, now))
+    assert (await quota(by, now))["suspense_kg"] == 31_200
+    path, body = f"/v1/weighings/{id_}/settle", {"settlement": settlement, "note": "已查明，见县局第 9 号笔录"}
+    assert (await by(cast.DASHIQIAO).post(path, json=body)).status_code == 404
+    answer = await by(cast.LI).post(path, json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["versions"][-1]["reason"] == body["note"]
+    again = await by(cast.LI).post(path, json=body)
+    assert (again.status_code, again.json()["code"]) == (409, "nothing-in-suspense")
+    # An earlier weighing of the ticket comes late: what an officer has settled stays settled.
+    await weighed(by, yard.record(ticket, "out", 30_000, now - timedelta(minutes=55), plate="辽C54321"))
+    says = await quota(by, now)
+    assert (says["suspense_kg"], says["out_kg"]) == (30_000, out_kg)
+    assert await findings(app) == []
+
+
+async def test_w06_what_left_a_yard_has_no_quota_to_be_charged_to(by: By, contract_id: UUID, now: datetime) -> None:
+    id_ = await weighed(by, yard.record(None, "out", 31_200, now), cast.PLANT_TWO_DEVICE)
+    body = {"settlement": "quota", "note": "查"}
+    answer = await by(cast.LI).post(f"/v1/weighings/{id_}/settle", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "not-of-a-mine")
+    settled = await by(cast.LI).post(f"/v1/weighings/{id_}/settle", json={**body, "settlement": "written-off"})
+    assert settled.status_code == 200, settled.text

@@ -1,0 +1,120 @@
+"""What a process remembers of the ledger's end is never believed without a look at the head."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from uuid import UUID
+
+import pytest
+
+from service.db import Database
+from service.domain.ledger import AccountKey, AccountKind, Movement
+from service.store import ledger
+from service.store.accounts import open_accounts
+from service.store.ledger import Memory, Posted
+from tests.ledger.books import KEY, MORNING, account, movement
+from tests.ledger.deeds import read
+
+pytestmark = pytest.mark.anyio
+
+ISSUE, MINE = account(AccountKind.ISSUE), account(AccountKind.QUOTA, 1)
+LOADS = [account(AccountKind.LOAD, number) for number in range(1, 9)]
+
+
+@pytest.fixture
+async def a(committed: Database) -> dict[AccountKey, int]:
+    """Accounts of a mine with a hundred kilograms of quota."""
+    async with committed.transaction() as connection:
+        accounts = await open_accounts(connection, [ISSUE, MINE, *LOADS])
+        await ledger.append(connection, [movement(1, accounts[ISSUE], accounts[MINE], 100)], at=MORNING, sign=KEY)
+    return accounts
+
+
+async def post(database: Database, memory: Memory | None, movements: Sequence[Movement]) -> Posted:
+    async with database.steady_transaction() as connection:
+        return await ledger.append(connection, movements, at=MORNING, sign=KEY, memory=memory)
+
+
+async def places(database: Database) -> list[tuple[int, int, int]]:
+    """Where each movement left and came: its number, and the first lines of its legs."""
+    async with database.transaction(readonly=True) as connection:
+        rows = await read(connection)
+    return [(leg["movement"].int, leg["source_lo"], leg["target_lo"]) for leg in rows.legs]
+
+
+async def test_who_is_alone_posts_without_a_look_and_says_the_same(
+    committed: Database, a: dict[AccountKey, int]
+) -> None:
+    memory = Memory()
+    found = []
+    for number, load in enumerate(LOADS, 2):
+        posted = await post(committed, memory, [movement(number, a[MINE], a[load], 15)])
+        found.append((posted.seq, posted.act, posted.over_kg[UUID(int=number)]))
+
+    assert memory.is_alone
+    assert found == [(n, n, max(0, min(15, 15 * (n - 1) - 100))) for n in range(2, 10)]
+    async with committed.transaction(readonly=True) as connection:
+        assert (await ledger.balances(connection, [a[MINE]]))[a[MINE]] == ledger.Balance(100, 120, 0, 20)
+
+
+async def test_two_processes_that_take_turns_never_write_one_place_twice(
+    committed: Database, a: dict[AccountKey, int]
+) -> None:
+    ours, theirs = Memory(), Memory()
+    for number, load in enumerate(LOADS, 2):
+        await post(committed, ours if number % 3 else theirs, [movement(number, a[MINE], a[load], 5)])
+
+    assert await places(committed) == [(1, 0, 0), *((n, 5 * (n - 2), 0) for n in range(2, 10))]
+
+
+async def test_a_batch_that_came_to_nothing_is_forgotten(committed: Database, a: dict[AccountKey, int]) -> None:
+    memory = Memory()
+    for number in (2, 3):
+        await post(committed, memory, [movement(number, a[MINE], a[LOADS[0]], 5)])
+    with suppress(ZeroDivisionError):
+        async with committed.steady_transaction() as connection:
+            await ledger.append(connection, [movement(4, a[MINE], a[LOADS[0]], 5)], at=MORNING, sign=KEY, memory=memory)
+            raise ZeroDivisionError
+    # Another one has the same seq and act now, from the same places: only the frontier tells them apart.
+    await post(committed, None, [movement(5, a[MINE], a[LOADS[1]], 7)])
+    await post(committed, memory, [movement(6, a[MINE], a[LOADS[0]], 5)])
+
+    assert (await places(committed))[1:] == [(2, 0, 0), (3, 5, 5), (5, 10, 0), (6, 17, 10)]
+
+
+async def test_what_was_struck_meanwhile_is_seen(committed: Database, a: dict[AccountKey, int]) -> None:
+    memory = Memory()
+    for number in (2, 3, 4):
+        await post(committed, memory, [movement(number, a[MINE], a[LOADS[0]], 30)])
+    async with committed.transaction() as connection:
+        await ledger.void(connection, [UUID(int=3)], occurred_at=MORNING, fact=bytes(32), at=MORNING, sign=KEY)
+    posted = await post(committed, memory, [movement(5, a[MINE], a[LOADS[1]], 35)])
+
+    assert posted.over_kg == {UUID(int=5): 0}, "the kilograms that were given back go first"
+    assert [place for place in await places(committed) if place[0] == 5] == [(5, 30, 0), (5, 90, 30)]
+
+
+async def test_batches_under_way_at_once_go_on_where_the_one_before_ends(
+    committed: Database, a: dict[AccountKey, int]
+) -> None:
+    memory = Memory()
+    for number in (2, 3):
+        await post(committed, memory, [movement(number, a[MINE], a[LOADS[0]], 1)])
+    batches = [[movement(10 * n + m, a[MINE], a[LOADS[m]], 2) for m in range(3)] for n in range(1, 30)]
+    await asyncio.gather(*(post(committed, memory, batch) for batch in batches))
+
+    assert memory.is_alone, "none of them guessed amiss"
+    found = (await places(committed))[3:]
+    assert [source_lo for _, source_lo, _ in found] == list(range(2, 2 + 2 * len(found), 2))
+    assert sorted(n for n, _, _ in found) == [10 * n + m for n in range(1, 30) for m in range(3)]
+
+
+async def test_what_is_forgotten_for_its_size_is_read_again(
+    committed: Database, a: dict[AccountKey, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.store.ledger.memory.MOST_ACCOUNTS", 2)
+    memory = Memory()
+    for number in range(2, 30):
+        await post(committed, memory, [movement(number, a[MINE], a[LOADS[number % 5]], 2)])
+
+    assert [source_lo for _, source_lo, _ in (await places(committed))[1:]] == list(range(0, 56, 2))
