@@ -57,3 +57,15 @@ async def test_s5_a_sheet_is_drafted_filled_in_and_signed_on_its_page(by: By, ap
     sheet = (await by(LI).get(f"/v1{path}")).json()
     assert (sheet["score"], sheet["state"]) == (25, "signed")
     assert "签报" not in (await page(by, path)).split("<section", maxsplit=1)[0].replace("已签报", "")
+
+
+async def test_r20_a_mine_s_page_leads_to_its_three_ledgers(by: By, app: FastAPI) -> None:
+    """R20."""
+    at(app, "2026-03-10T09:00:00+08:00")
+    shown = await page(by, f"/mines/{Q1['mine_id']}?year=2026", PAIZHAI_CLERK)
+    for name in ("reserves?", "output?year=2026&amp;", "sales?year=2026&amp;"):
+        assert f"/v1/reports/mines/{Q1['mine_id']}/{name}format=xlsx" in shown
+        answer = await by(PAIZHAI_CLERK).get(
+            f"/v1/reports/mines/{Q1['mine_id']}/{name.replace('&amp;', '&')}format=xlsx"
+        )
+        assert answer.content.startswith(b"PK")
