@@ -64,7 +64,7 @@ class Desk:
         self._ids_by_number: dict[str, UUID] = {}
         self.journeys: dict[UUID, Journey] = {}
         self._told: dict[tuple[UUID, UUID], Told] = {}
-        self._lines: dict[tuple[UUID, UUID], Line] = {}
+        self._given: dict[tuple[UUID, UUID], Answer] = {}
         self._near: dict[Place, list[Line]] = defaultdict(list)
         self.stories: dict[UUID, list[Line]] = defaultdict(list)
         self.terms: dict[UUID, Terms] = {}
@@ -270,7 +270,7 @@ class Desk:
             return Answer(record.id, Said(Status.REFUSED, None, (), ()), refusal)
         if known is not None:
             self._sign(sent, known)
-            return answer_again(known, self._lines)
+            return answer_again(known, self._given.get(sent.key))
         told = Told(uuid7(), sent.station_id, record.id, body_hash, Status.ACCEPTED)
         self._told[sent.key] = told
         self.fresh_ids.add(told.id)
@@ -291,7 +291,8 @@ class Desk:
             told.status, told.problem = Status.REFUSED, {"code": refusal.code, "facts": refusal.facts}
             return Answer(record.id, told.said, refusal)
         circumstances = self._circumstances(sent, line, ticket, is_broken)
-        return self._enter(line, circumstances)
+        answer = self._given[sent.key] = self._enter(line, circumstances)
+        return answer
 
     def _enter(self, line: Line, seen: Circumstances) -> Answer:
         """Put a record in its place among all that were told, whichever came first (W04)."""
@@ -404,7 +405,6 @@ class Desk:
 
     def _remember(self, line: Line, *, is_first: bool | None = None) -> None:
         record, station_id = line.record, line.told.station_id
-        self._lines[station_id, record.id] = line
         self._near[station_id, record.direction, record.plate].append(line)
         if line.ticket_id is None:
             return

@@ -1,6 +1,6 @@
 """What stations send, and what they hear about it."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -9,7 +9,7 @@ import orjson
 
 from service.domain.alerts import Flag
 from service.domain.refusals import Refusal
-from service.domain.weighings import ImpossibleWeight, Line, Record, Said, Status, Told
+from service.domain.weighings import ImpossibleWeight, Record, Said, Status, Told
 from service.store.weighings import Refused
 
 
@@ -66,18 +66,11 @@ class Answer:
         return Weighed(self.record_id, said.status, said.movement_ids, flags, said.duplicate_of)
 
 
-def answer_again(told: Told, lines: Mapping[tuple[UUID, UUID], Line]) -> Answer:
-    """The answer to a record that was told before, as it stands now: of one that tells an event again, the first's."""
+def answer_again(told: Told, given: Answer | None) -> Answer:
+    """The answer to a record that was told before: the first one, whatever has been said of it since."""
     if told.problem is not None:
         return Answer(told.record_id, told.said, ImpossibleWeight(**told.problem["facts"]))
-    said = told.said
-    if line := lines.get((told.station_id, told.record_id)):
-        said = line.told.said
-        first = lines.get((told.station_id, said.duplicate_of)) if said.duplicate_of else None
-        if first is not None:
-            said = replace(first.told.said, status=said.status, duplicate_of=said.duplicate_of)
-        elif said.duplicate_of is not None and said.duplicate_of == told.duplicate_of:
-            said = replace(said, flags=tuple(told.flags), movement_ids=tuple(told.movement_ids))
-    if said.status in (Status.ACCEPTED, Status.VOID):
+    said = given.said if given else told.said
+    if said.status is Status.ACCEPTED:
         said = replace(said, status=Status.DUPLICATE, duplicate_of=told.record_id)
     return Answer(told.record_id, said)

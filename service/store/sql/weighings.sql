@@ -37,25 +37,14 @@ ON CONFLICT DO NOTHING
 
 -- name: find_told
 -- Locks nothing; leans on a_station_names_a_record_once. Under the stations' locks: nobody tells one of these meanwhile.
--- A record that repeats another's event answers with that one's movements and flags; of each, what was said last.
+-- As it was answered at first; a record that repeats another's event answers with that one's movements and flags.
 SELECT
-    w.id, w.station_id, w.record_id, w.body_hash, s.status, s.duplicate_of, w.problem,
-    CASE WHEN f.id IS NULL THEN s.flags ELSE coalesce(fv.flags, f.flags) END AS flags,
-    CASE WHEN f.id IS NULL THEN s.movement_ids ELSE coalesce(fv.movement_ids, f.movement_ids) END AS movement_ids
+    w.id, w.station_id, w.record_id, w.body_hash, w.status, w.duplicate_of, w.problem,
+    CASE WHEN f.id IS NULL THEN w.flags ELSE f.flags END AS flags,
+    CASE WHEN f.id IS NULL THEN w.movement_ids ELSE f.movement_ids END AS movement_ids
 FROM unnest($1::text::uuid[], $2::text::uuid[]) AS sent (station_id, record_id)
 INNER JOIN weighing AS w ON w.station_id = sent.station_id AND w.record_id = sent.record_id
-CROSS JOIN LATERAL (
-    SELECT * FROM (
-        SELECT version, status, duplicate_of, flags, movement_ids FROM weighing_version WHERE weighing_id = w.id
-        UNION ALL
-        SELECT 1, w.status, w.duplicate_of, w.flags, w.movement_ids
-    ) AS v
-    ORDER BY version DESC LIMIT 1
-) AS s
-LEFT JOIN weighing AS f ON f.station_id = w.station_id AND f.record_id = s.duplicate_of
-LEFT JOIN LATERAL (
-    SELECT flags, movement_ids FROM weighing_version WHERE weighing_id = f.id ORDER BY version DESC LIMIT 1
-) AS fv ON TRUE
+LEFT JOIN weighing AS f ON f.station_id = w.station_id AND f.record_id = w.duplicate_of
 
 -- name: find_lines
 -- Locks nothing; leans on weighing_by_plate and weighing_by_ticket. What was told of the same tickets, and at the same scale of the same
