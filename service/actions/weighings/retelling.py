@@ -58,7 +58,16 @@ _OF_THE_DAY = frozenset(
 )
 """What was true when a load's record came: it stays said of the record for as long as that is the ticket's load."""
 _BY_THEMSELVES = frozenset(
-    {Flag.TWO_OPEN_TICKETS, Flag.CONTRACT_OVERSHIPPED, Flag.TARE_DRIFT, Flag.TARE_STALE, Flag.TOO_FAST}
+    {
+        Flag.TWO_OPEN_TICKETS,
+        Flag.CONTRACT_OVERSHIPPED,
+        Flag.TARE_DRIFT,
+        Flag.TARE_STALE,
+        Flag.TOO_FAST,
+        Flag.SEQUENCE_GAP,
+        Flag.CLOCK_SKEW,
+        Flag.READING_REPEATED,
+    }
 )
 """Settled by what they are about, not by what is said of one record."""
 _NO_LOAD = frozenset({Flag.TICKET_REUSED, Flag.NO_TICKET, Flag.TICKET_REVOKED})
