@@ -180,3 +180,26 @@ async def test_r15_a_county_reports_its_year_with_what_it_expects_and_proposes(b
     assert (sent.status_code, sent.json()["days_late"], sent.json()["figures"]) == (201, 0, figures)
     at(app, "2026-11-21T00:00:00+08:00")
     assert (await by(LI).post("/v1/submissions", json={**bare, **figures})).json()["days_late"] == 1
+
+
+async def test_r20_what_an_officer_charges_to_the_quota_left_the_mine_once(by: By, app: FastAPI) -> None:
+    """R20, W06: a load without a paper stays one load, whether it waits in suspense or is charged."""
+    at(app, "2026-03-03T12:00:00+08:00")
+    await issue(app, 100_000)
+    record = {
+        "id": str(uuid4()), "sequence": 1, "ticket": None, "direction": "out", "plate": "辽C12345",
+        "gross_kg": 35_000, "tare_kg": 15_000, "weighed_at": "2026-03-03T09:00:00+08:00", "tare_source": "fresh",
+    }  # fmt: skip
+    await by(BRIDGE_7_DEVICE).post("/v1/weighings", json={"sent_at": None, "records": [record]})
+    before = await read(by, f"{LEDGERS}/output?year=2026")
+    (weighed,) = (await by(LI).get("/v1/weighings")).json()["items"]
+    settled = await by(LI).post(f"/v1/weighings/{weighed['id']}/settle", json={"settlement": "quota", "note": "已查明"})
+    assert settled.status_code == 200, settled.text
+
+    after = await read(by, f"{LEDGERS}/output?year=2026")
+    assert before["totals"] == {"sale_kg": 0, "own_use_kg": 0, "unpapered_kg": 20_000}
+    assert after["totals"] == before["totals"]
+    assert (await read(by, COUNTY, LI))["items"][0]["used_kg"] == 20_000
+    sheet = (await by(LI).post("/v1/assessments", json=Q1)).json()
+    assert [one["points"] for one in sheet["lines"] if (one["side"], one["number"]) == ("minus", 4)] == [2]
+    assert sheet["header"]["used_kg"] == 20_000

@@ -15,7 +15,7 @@ SELECT max(cut_off) FROM assessment WHERE mine_id = $1 AND (year, quarter) < ($2
 -- name: alerts_of
 -- Locks nothing; leans on alert_by_code and the primary keys: the alerts of some codes ($2) that were opened after $3 and by $4 and
 -- concern a mine's own doings, but for those that put themselves right by then. A contract that was filed late was found missing;
--- one that its seller has filed in time is not the mine's.
+-- one that its seller has filed in time is not the mine's. What an officer did about the kilograms does not undo the haul.
 WITH found AS MATERIALIZED (
     SELECT
         id, code, subject_kind, subject_id, opened_at, occurred_at, settled_at, settled_by, facts,
@@ -43,7 +43,13 @@ WHERE
         )
         ELSE FALSE
     END
-    AND (found.code = 'filing-overdue' OR found.settled_by IS NOT NULL OR found.settled_at IS NULL OR found.settled_at > $4)
+    AND (
+        found.code = 'filing-overdue' OR found.settled_by IS NOT NULL OR found.settled_at IS NULL OR found.settled_at > $4
+        OR EXISTS (
+            SELECT FROM weighing_version AS said
+            WHERE said.weighing_id = found.key AND said.status = 'accepted' AND said.flags @> ARRAY[found.code, 'suspense-settled']
+        )
+    )
 ORDER BY found.opened_at, found.id
 
 -- name: cameras_of
@@ -186,3 +192,8 @@ WHERE account.owner_id = $1 AND account.kind = 'quota' AND account.year = $2 AND
 -- Locks nothing; leans on the primary key: which of some alerts have put themselves right.
 SELECT id FROM alert
 WHERE id = ANY($1::uuid[]) AND settled_at IS NOT NULL AND settled_by IS NULL AND code <> 'filing-overdue'
+    AND NOT EXISTS (
+        SELECT FROM weighing_version AS said
+        WHERE said.weighing_id = CASE WHEN alert.subject_kind = 'weighing' THEN alert.subject_id::uuid END
+            AND said.flags @> ARRAY[alert.code, 'suspense-settled']
+    )
