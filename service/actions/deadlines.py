@@ -1,6 +1,6 @@
 """Deadlines: what is due, what moves when the rules or the calendar change, and who is told."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from uuid import UUID
 
@@ -255,10 +255,16 @@ async def report(
     in_force: Policies,
     *,
     document_no: str,
+    figures: Mapping[str, object],
     at: datetime,
     actor: Actor,
 ) -> UUID:
-    """Record that a county's statistics or yearly report was sent, in time or late (R15, R19)."""
+    """Record that a county's statistics or yearly report was sent, in time or late, with what it says (R15, R19).
+
+    Raises NotAllowed, FiguresMissing.
+    """
+    if duty is Duty.YEAR_REPORT and any(figures.get(name) is None for name in rules.YEAR_FIGURES):
+        raise rules.FiguresMissing(needed=rules.YEAR_FIGURES)
     if not actor.covers(jurisdiction):
         raise NotAllowed
     deadline = (
@@ -276,6 +282,7 @@ async def report(
         year,
         quarter,
         document_no=document_no,
+        figures=figures,
         due_on=deadline.due_on,
         days_late=late,
         at=at,

@@ -9,6 +9,7 @@ from uuid import UUID
 from service.domain.alerts import Alert, Flag
 from service.domain.calendar import Deadline, add_working_days, roll_forward
 from service.domain.policies import Policies
+from service.domain.refusals import MalformedBody
 from service.domain.units import shanghai_day
 
 
@@ -34,6 +35,9 @@ RULES = {
     Duty.YEAR_REPORT: "R15",
 }
 
+YEAR_FIGURES = ("expected_kg", "proposed_kg")
+"""What a county's report of a year says: the expected completion, and the proposal for the next (R15)."""
+
 SHEET_DAYS = {1: (3, 21), 2: (6, 20), 3: (9, 20), 4: (12, 21)}
 """Ten days before each quarter ends (R18)."""
 
@@ -44,6 +48,13 @@ POLICIES = {
     Duty.PUBLICATION: ("publication_days",),
 }
 """The policy values that a duty's day depends on."""
+
+
+class FiguresMissing(MalformedBody):
+    """A year's report says how much is expected by the year's end and what is proposed for the next, in kilograms."""
+
+    title = "年度报告须填写本年度预计完成量 expected_kg 和下一年度分配建议 proposed_kg（千克）"
+    rule = "R15"
 
 
 @dataclass(frozen=True, slots=True)

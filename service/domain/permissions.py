@@ -145,8 +145,6 @@ PERMISSIONS = MappingProxyType(
         "outages.read": _ALL_READ,
         "outages.declare": {Role.PROVINCE: Reach.ALL},
         "deadlines.read": _PARTIES_READ,
-        "assessments.read": _PARTIES_READ,
-        "assessments.report": _offices(),
         "applications.read": _PARTIES_READ,
         "applications.file": {Role.ENTERPRISE: Reach.PARTY},
         "earmarks.read": _PARTIES_READ,
@@ -159,6 +157,17 @@ PERMISSIONS = MappingProxyType(
         "closings.decide": {Role.PROVINCE: Reach.ALL},
         "submissions.read": _READ,
         "submissions.create": _offices(),
+        "reports.read": _PARTIES_READ,
+        "statistics.read": _READ,
+        "reports.fill": {Role.ENTERPRISE: Reach.PARTY},
+        "forms.read": _PARTIES_READ,
+        "forms.fill": {Role.ENTERPRISE: Reach.PARTY},
+        "samples.read": _READ,
+        "samples.draw": {Role.PROVINCE: Reach.ALL, Role.CITY: Reach.AREA},
+        "assessments.read": _PARTIES_READ,
+        "assessments.fill": _offices(),
+        "assessments.sign": _offices(),
+        "assessments.veto": {Role.PROVINCE: Reach.ALL},
     }
 )
 

@@ -16,12 +16,24 @@ from service.domain.permissions import Actor
 from service.domain.policies import Policies, stated
 from service.domain.units import shanghai_day
 from service.routes.entries import Now, PoliciesNow
-from service.routes.fields import Body, DocumentNo, JurisdictionCode, Quarter, Year, refused
+from service.routes.fields import (
+    Body,
+    DocumentNo,
+    JurisdictionCode,
+    Name,
+    Quarter,
+    Reason,
+    SomeKilograms,
+    Year,
+    refused,
+)
 from service.routes.idempotency import OnceDep
 from service.store import deadlines
 from service.store import policies as rulebook
 
 router = APIRouter(prefix="/v1", tags=["deadlines"])
+
+FIGURES = ("expected_kg", "proposed_kg", "proposal", "as_of")
 
 
 class MoveOut(BaseModel):
@@ -75,13 +87,21 @@ class DeadlinesOut(BaseModel):
 
 
 class SubmissionIn(Body):
-    """That a county has sent its statistics of a quarter, or its report of a year, by the document's number."""
+    """That a county has sent its statistics of a quarter, or its report of a year, by the document's number.
+
+    A year's report says what is expected by the year's end, and what is proposed for the next, with reasons; statistics may
+    name the snapshot that they are of (GET /v1/reports/counties/{code}/quarter).
+    """
 
     duty: Literal[Duty.STATISTICS, Duty.YEAR_REPORT]
     jurisdiction: JurisdictionCode
     year: Year
     quarter: Quarter | None = None
     document_no: DocumentNo
+    expected_kg: SomeKilograms | None = None
+    proposed_kg: SomeKilograms | None = None
+    proposal: Reason | None = None
+    as_of: Name | None = None
 
     @model_validator(mode="after")
     def is_of_a_quarter(self) -> Self:
@@ -107,6 +127,7 @@ class SubmissionOut(BaseModel):
     due_on: date
     days_late: int
     submitted_at: datetime
+    figures: dict[str, Any]
 
 
 class SubmissionsOut(BaseModel):
@@ -136,7 +157,9 @@ async def submit(
     """Record that a county's report was sent (R15, R19)."""
 
     async def deed() -> SubmissionOut:
-        submission_id = await deeds.report(connection, **body.model_dump(), in_force=in_force, at=at, actor=actor)
+        figures = {name: said for name in FIGURES if (said := getattr(body, name)) is not None}
+        named = body.model_dump(exclude=set(FIGURES))
+        submission_id = await deeds.report(connection, **named, figures=figures, in_force=in_force, at=at, actor=actor)
         rows = await deadlines.list_submissions(connection, body.year, actor=actor)
         return next(SubmissionOut.model_validate(dict(row)) for row in rows if row["id"] == submission_id)
 

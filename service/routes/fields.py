@@ -195,6 +195,12 @@ KilogramsIn = Annotated[
     PlainValidator(_mass),
     _schema("integer", minimum=1, maximum=MAX_KILOGRAMS),
 ]
+SomeKilograms = Annotated[
+    Kilograms,
+    PlainValidator(_whole_number(0, MAX_KILOGRAMS)),
+    _schema("integer", minimum=0, maximum=MAX_KILOGRAMS),
+]
+"""What may also be nothing."""
 AdjustmentKilograms = Annotated[
     Kilograms,
     PlainValidator(_adjustment),

@@ -96,6 +96,7 @@ async def add_submission(
     quarter: int | None,
     *,
     document_no: str,
+    figures: Mapping[str, object],
     due_on: date,
     days_late: int,
     at: datetime,
@@ -114,6 +115,7 @@ async def add_submission(
         days_late,
         actor.person_id,
         at,
+        figures,
     )
 
 

@@ -52,13 +52,20 @@ async def try_to(by: By, body: dict[str, Any], person: Any = ANSHAN) -> tuple[in
     return answer.status_code, answer.json().get("code", "")
 
 
-async def scored(by: By, quarter: int, score: int, **more: Any) -> dict[str, Any]:
-    body = {
-        "mine_id": str(PAIZHAI_MINE), "year": 2026, "quarter": quarter, "score": score, "document_no": f"海测{quarter}",
-        "cut_off": "2026-03-15T00:00:00+08:00", **more,
-    }  # fmt: skip
-    answer = await by(LI).post("/v1/assessments", json=body)
-    assert answer.status_code == 201, answer.text
+async def scored(by: By, quarter: int, score: int, *, is_vetoed: bool = False) -> dict[str, Any]:
+    """The sheet of a quarter, filled in up to a score and signed."""
+    asked = {"mine_id": str(PAIZHAI_MINE), "year": 2026, "quarter": quarter}
+    drawn = (await by(LI).post("/v1/assessments", json=asked)).json()
+    items = [{"side": "veto", "number": 1, "points": 1, "note": "越界开采"}] if is_vetoed else []
+    for one in drawn["lines"]:
+        if one["side"] == "plus":
+            points = min(score, one["most"])
+            score -= points
+            items.append({"side": "plus", "number": one["number"], "points": points, "note": None})
+    filled = await by(LI).patch(f"/v1/assessments/{drawn['id']}", json={"items": items})
+    assert filled.status_code == 200, filled.text
+    answer = await by(LI).post(f"/v1/assessments/{drawn['id']}/sign", json={"document_no": f"海测{quarter}"})
+    assert answer.status_code == 200, answer.text
     made: dict[str, Any] = answer.json()
     return made
 
@@ -151,7 +158,7 @@ async def test_r18_a_late_sheet_stops_merit_tranches_until_it_comes(by: By, app:
     await rule(app, sheet_gate="all")
 
     late = await scored(by, 1, 80)
-    assert (late["days_late"], late["due_on"], late["version"]) == (1, "2026-03-21", 1)
+    assert (late["days_late"], late["due_on"], late["score"]) == (1, "2026-03-21", 80)
     assert await try_to(by, base(10, quarter=2)) == (201, "")
     suggested = (await by(PAIZHAI_CLERK).get(f"/v1/mines/{PAIZHAI_MINE}/merit?year=2026&quarter=2")).json()
     assert suggested["suggested_kg"] == 168_800_000  # 8 % of the scale, in whole tonnes

@@ -7,6 +7,7 @@ from starlette.types import Scope
 from service.routes.pages import (
     alerts,
     allotments,
+    assessments,
     codes,
     contracts,
     deadlines,
@@ -26,8 +27,8 @@ from service.routes.pages.rendering import STATIC
 
 YEAR_SECONDS = 365 * 24 * 3600
 SLICES = (
-    sessions, overview, mines, allotments, filing, contracts, ticket_deeds, tickets, lots, deadlines, policies, alerts, devices,
-    codes,
+    sessions, overview, mines, allotments, filing, contracts, ticket_deeds, tickets, lots, deadlines, assessments, policies,
+    alerts, devices, codes,
     station,
 )  # fmt: skip
 

@@ -153,6 +153,14 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "net": _("plus less minus"),
             "from_hundred": _("100 less minus"),
         },
+        "sheet_state": {"draft": _("Draft"), "signed": _("Signed and reported")},
+        "sheet_side": {"plus": _("Plus items"), "minus": _("Minus items"), "veto": _("Vetoes")},
+        "evidence": {
+            "camera": _("Camera"),
+            "silence": _("Station silent"),
+            "contract": _("Contract"),
+            "slip": _("Handover slip"),
+        },
         "duty": {
             "contract-filing": _("File the contract"),
             "slip-filing": _("File the handover slip"),

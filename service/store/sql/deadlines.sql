@@ -106,8 +106,8 @@ SELECT DISTINCT jurisdiction, duty, quarter FROM submission WHERE year = $1
 
 -- name: add_submission
 -- Locks nothing.
-INSERT INTO submission (id, duty, jurisdiction, year, quarter, document_no, due_on, days_late, person_id, submitted_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO submission (id, duty, jurisdiction, year, quarter, document_no, due_on, days_late, person_id, submitted_at, figures)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 
 -- name: add_outage
 -- Under the rulebook's lock.
@@ -130,7 +130,7 @@ SELECT code, subject_kind, subject_id FROM alert WHERE settled_at IS NULL AND co
 
 -- name: list_submissions
 -- Locks nothing; leans on submission_by_jurisdiction: what the counties of an area ($1) have reported of a year ($2).
-SELECT id, duty, jurisdiction, year, quarter, document_no, due_on, days_late, submitted_at
+SELECT id, duty, jurisdiction, year, quarter, document_no, due_on, days_late, submitted_at, figures
 FROM submission
 WHERE ($1::text IS NULL OR starts_with(jurisdiction, $1)) AND year = $2
 ORDER BY id

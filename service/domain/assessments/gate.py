@@ -61,9 +61,12 @@ def end_of(period: Period) -> date:
 def suggested_kg(sheets: Sheets, period: Period, scale_kg: Kilograms, policies: Policies) -> Kilograms | None:
     """What last quarter's score suggests as a quarter's merit tranche, in whole tonnes; None without a score (R11)."""
     scored = sheets.scored.get(before(period))
-    if scored is None:
-        return None
-    share = min(policies.merit_table.share(scored.score), policies.merit_share)
+    return None if scored is None else share_kg(scored.score, scale_kg, policies)
+
+
+def share_kg(score: int, scale_kg: Kilograms, policies: Policies) -> Kilograms:
+    """What a score suggests: a share of the licensed scale, floored to whole tonnes (R11, E52)."""
+    share = min(policies.merit_table.share(score), policies.merit_share)
     return Kilograms(int(scale_kg * share) // TONNE_KG * TONNE_KG)
 
 
