@@ -54,10 +54,10 @@ MUTANTS = [
     Mutant(
         "over_kg is the whole debt",
         f"{BOOKS}:lay",
-        "min(kg, max(0, source.outs - source.ins))",
-        "max(0, source.outs - source.ins)",
+        "min(kg, gone - source.ins)",
+        "gone - source.ins",
     ),
-    Mutant("cover_kg is forgotten", f"{BOOKS}:lay", "min(target_kg, max(0, target.outs - target_lo))", "0"),
+    Mutant("cover_kg is forgotten", f"{BOOKS}:lay", "min(target_kg, target.outs - target_lo)", "0"),
     Mutant(
         "an inflow starts behind what is owed",
         f"{BOOKS}:lay",

@@ -1,4 +1,4 @@
-"""Runs of plants, their products, and stocktakes."""
+"""Scoring sheets with their evidence, production forms, reserves, samples, and what counties report of a year."""
 
 from migrations import sentences_beside
 

@@ -2,5 +2,5 @@
 
 from migrations import sentences_beside
 
-revision, down_revision = "0012", "0010"
+revision, down_revision = "0011", "0010"
 upgrade = sentences_beside(__file__)

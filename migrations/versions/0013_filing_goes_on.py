@@ -2,5 +2,5 @@
 
 from migrations import sentences_beside
 
-revision, down_revision = "0014", "0013"
+revision, down_revision = "0013", "0012"
 upgrade = sentences_beside(__file__)

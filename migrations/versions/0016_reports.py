@@ -1,6 +1,0 @@
-"""Scoring sheets with their evidence, production forms, reserves, samples, and what counties report of a year."""
-
-from migrations import sentences_beside
-
-revision, down_revision = "0016", "0015"
-upgrade = sentences_beside(__file__)
