@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import structlog
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 from uuid_utils.compat import uuid7
@@ -19,6 +20,7 @@ from service.domain import refusals
 
 log = structlog.get_logger(__name__)
 
+CLIENT_GONE = 499  # nobody is there to read an answer: what logs and figures show for one who hung up
 SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 SAFE_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -81,6 +83,8 @@ class Gate:
                 await problems.answer(refusals.TooLarge(limit_bytes=limit), request_id)(scope, receive, answer)
             else:
                 await self._app(scope, Body(scope, receive, headers, limit).receive, answer)
+        except ClientDisconnect:
+            status = CLIENT_GONE
         except Exception:
             log.exception(
                 f"{scope['method']} {scope['path']} failed", **{"http.path": scope["path"]}, person_id=_person(state)

@@ -9,7 +9,7 @@ from tests.pages.conftest import Visit
 from tests.pages.site import Site
 from tests.pages.story import Story
 
-NUMBER = "海镁办〔2026〕公示-1"
+NUMBER = "大镁办〔2026〕公示-1"
 
 
 async def take(page: Page, step: str) -> None:
@@ -24,29 +24,30 @@ async def take(page: Page, step: str) -> None:
 
 async def test_a_county_drafts_the_city_approves_and_everybody_reads_it(site: Site, story: Story, visit: Visit) -> None:
     """R08, R14: draft, consult, approve, issue, publish; the public table says what the tranche says."""
-    li, anshan = await visit(cast.LI), await visit(cast.ANSHAN)
-    await li.goto("/allotments?year=2026")
-    form = li.locator("form[action='/allotments']")
+    county, city = await visit(cast.DASHIQIAO), await visit(cast.YINGKOU)
+    await county.goto("/allotments?year=2026")
+    form = county.locator("form[action='/allotments']")
     await form.get_by_label("类型").select_option("base")
     await form.get_by_label("季度").select_option("4")
-    await form.get_by_label("持有人").select_option(label="排寨矿")
+    await form.get_by_label("持有人").select_option(label="高庄矿")
     await form.get_by_label("吨", exact=True).fill("1.234")
     await form.get_by_label("文号").fill(NUMBER)
     await form.get_by_label("文件日期").fill("2026-02-01")
     await form.get_by_role("button", name="起草").click()
-    await expect(li.get_by_role("row", name=re.compile(re.escape(NUMBER)))).to_contain_text("已起草")
+    await expect(county.get_by_role("row", name=re.compile(re.escape(NUMBER)))).to_contain_text("已起草")
 
-    await take(anshan, "征求意见")
-    await take(anshan, "审议通过")
-    await take(li, "下达")
-    await take(li, "公示")
+    await take(city, "征求意见")
+    await take(city, "审议通过")
+    await take(county, "下达")
+    await take(county, "公示")
 
     nobody = await visit()
     await nobody.goto("/published?year=2026")
     row = nobody.get_by_role("row", name=re.compile(re.escape(NUMBER)))
-    await expect(row).to_contain_text("排寨矿")
-    with site.client(cast.LI) as client:
-        quota = client.get(f"/v1/mines/{cast.PAIZHAI_MINE}/quota?year=2026").json()
+    await expect(row).to_contain_text("高庄矿")
+    with site.client(cast.DASHIQIAO) as client:
+        (mine,) = [one["id"] for one in client.get("/v1/mines").json()["items"] if one["name"] == "高庄矿"]
+        quota = client.get(f"/v1/mines/{mine}/quota?year=2026").json()
     (tranche,) = [one for one in quota["tranches"] if one["document_no"] == NUMBER]
     assert tranche["kg"] == 1_234
     await expect(row).to_contain_text("1.234")

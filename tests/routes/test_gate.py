@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from service.db import Database
 from service.embedded import Endpoints
 from service.settings import Settings
-from tests.cast import LI, Person
+from tests.cast import BRIDGE_7_DEVICE, LI, Person
 
 By = Callable[[Person], httpx.AsyncClient]
 PERSON = (
@@ -157,3 +157,36 @@ async def test_a_database_that_was_away_is_used_again(app: FastAPI, by: By, stag
 
     assert set(answers) <= {200, 503}
     assert answers[-1] == 200
+
+
+async def test_one_who_hangs_up_is_no_fault_of_ours(
+    app: FastAPI, token_for: Callable[[Person], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = [
+        (b"authorization", f"Bearer {token_for(BRIDGE_7_DEVICE)}".encode()),
+        (b"content-type", b"application/json"),
+        (b"content-length", b"100"),
+    ]
+    path = "/v1/weighings"
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": headers,
+    }
+    parts = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+    sent: list[object] = []
+
+    async def receive() -> dict[str, object]:
+        return next(parts)
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    with caplog.at_level(logging.INFO):
+        await app({**scope, "app": app}, receive, send)  # type: ignore[arg-type]
+
+    assert sent == []
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]

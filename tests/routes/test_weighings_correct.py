@@ -107,7 +107,7 @@ async def test_w09_e3_a_correction_may_turn_a_past_balance_negative(
     says = await quota(by, now)
     assert (says["out_kg"], says["overdrawn_kg"]) == (105_000, 5_000)
     [episode] = says["overdraws"]
-    assert episode["occurred_at"] < episode["discovered_at"]
+    assert datetime.fromisoformat(episode["occurred_at"]) < datetime.fromisoformat(episode["discovered_at"])
     assert await findings(app) == []
 
 
