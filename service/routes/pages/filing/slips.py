@@ -18,8 +18,8 @@ from service.keys import Purpose
 from service.routes import slips as filed
 from service.routes.bulk.reading import name_slips
 from service.routes.entries import PoliciesNow
-from service.routes.pages.filing.forms import entry_of, fields_of, model_of, show_form, tried
 from service.routes.pages.pages import show
+from service.routes.pages.typed import entry_of, fields_of, model_of, show_form, tried
 from service.routes.slips import SlipIn
 from service.store import bulk
 from service.store import pages as reads
@@ -103,5 +103,5 @@ async def _form(
         faults=faults,
         refusal=refusal,
         sources=[(row["kind"], row["word"], row["name"]) for row in rows],
-        lines=await bulk.own_lines(connection, actor.enterprise_id),
+        lines=[line["name"] for line in await bulk.own_lines(connection, actor.enterprise_id)],
     )
