@@ -1,7 +1,7 @@
 """Filing (R22–R26): the two sides of a contract, each with its own clock, what must agree, and what is wrong; handover slips."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -16,6 +16,7 @@ from service.domain.grades import check_grade, is_same_grade
 from service.domain.policies import DEFAULTS, Policies
 from service.domain.proofs import Named, ProofState
 from service.domain.refusals import NotFound, Refusal
+from service.domain.registry import RUNNING
 from service.domain.units import Kilograms, shanghai_day
 
 
@@ -380,6 +381,13 @@ def check_slip(slip: Slip, at: datetime, policies: Policies = DEFAULTS) -> None:
     if sources != 1:
         raise SeveralSources if sources else SourceNotNamed
     check_grade(slip.grade, listed_only=policies.listed_grades)
+
+
+def goes_to_a_stopped_plant(slip: Slip, lines: Mapping[UUID, str]) -> bool:
+    """Whether the slip's line does not run, or, where it names none, not one of the firm's lines does (P01)."""
+    if slip.line_id:
+        return lines[slip.line_id] != RUNNING
+    return bool(lines) and RUNNING not in lines.values()
 
 
 def check_instalment(terms: Terms, framework: Contract) -> None:
