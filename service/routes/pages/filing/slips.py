@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from service.actions import slips as deeds
 from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep
+from service.domain.attachments import AttachmentKind
 from service.domain.filings import Slip
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound, Refusal
@@ -21,7 +22,7 @@ from service.routes.entries import PoliciesNow
 from service.routes.pages.pages import show
 from service.routes.pages.typed import entry_of, fields_of, model_of, show_form, tried
 from service.routes.slips import SlipIn
-from service.store import bulk
+from service.store import attachments, bulk
 from service.store import pages as reads
 
 router = APIRouter()
@@ -42,6 +43,31 @@ async def list_slips(
     page = await filed.list_slips(connection, actor, policies, after=after, limit=PAGE)
     names = await reads.names_of(connection, {key for slip in page.items for key in (slip.enterprise_id, slip.mine_id)})
     return await show(request, connection, actor, "slips.html", rows=page.items, names=names, following=page.next)
+
+
+@router.get("/slips/{slip_id:uuid}")
+async def show_slip(
+    slip_id: UUID,
+    request: Request,
+    connection: ReaderDep,
+    policies: PoliciesNow,
+    actor: Annotated[Actor, Depends(may("slips.read"))],
+) -> Response:
+    """One slip: what it says, what became of it, its papers and tickets."""
+    slip = await filed.get_slip(slip_id, request, connection, actor, policies)
+    is_known = await attachments.is_known(connection, AttachmentKind.SLIP, slip_id, actor=actor)
+    words = await bulk.words_of(connection, [slip.project_id, slip.stock_id])
+    return await show(
+        request,
+        connection,
+        actor,
+        "slip.html",
+        slip=slip,
+        names=await reads.names_of(connection, {slip.enterprise_id, slip.mine_id}),
+        words=words,
+        lines={line["id"]: line["name"] for line in await bulk.own_lines(connection, slip.enterprise_id)},
+        papers=await attachments.attachments_of(connection, AttachmentKind.SLIP, slip_id) if is_known else None,
+    )
 
 
 @router.get("/slips/new")
@@ -79,7 +105,7 @@ async def file_slip(request: Request, connection: ConnectionDep, actor: FilesSli
     done = await tried(connection, deed)
     if isinstance(done, Refusal):
         return await _form(request, connection, actor, typed, refusal=done)
-    return RedirectResponse("/slips", 303)
+    return RedirectResponse(f"/slips/{done}", 303)
 
 
 async def _form(
