@@ -111,8 +111,8 @@ def answer(app: FastAPI, taken: socket.socket, announce: Callable[[], None]) -> 
 def quiet_collector() -> None:
     """Have the collector of circles look only at what is new, and seldom.
 
-    What the start has made stays. A batch makes tens of thousands of objects that all live until it is answered: looked through every
-    700, they cost as much as all rules together.
+    What the start has made stays. A batch makes tens of thousands of objects that all live until it is answered: looked
+    through every 700, they cost as much as all rules together.
     """
     gc.collect()
     gc.freeze()
