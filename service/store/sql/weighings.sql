@@ -6,7 +6,9 @@ WITH book AS MATERIALIZED (
     SELECT
         b.station_id, s.jurisdiction, s.mine_id,
         coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id,
-        s.latitude, s.longitude, b.seen, b.repeated
+        s.latitude, s.longitude, b.seen, b.repeated,
+        EXISTS (SELECT FROM line AS l WHERE l.enterprise_id = s.enterprise_id)
+            AND NOT EXISTS (SELECT FROM line AS l WHERE l.enterprise_id = s.enterprise_id AND l.status = 'running') AS is_stopped
     FROM station_book AS b
     INNER JOIN station AS s ON s.id = b.station_id
     LEFT JOIN mine AS m ON m.id = s.mine_id
@@ -17,7 +19,7 @@ WITH book AS MATERIALIZED (
 
 SELECT
     ARRAY(
-        SELECT row(station_id, jurisdiction, mine_id, enterprise_id, latitude, longitude, seen::text, repeated) FROM book
+        SELECT row(station_id, jurisdiction, mine_id, enterprise_id, latitude, longitude, seen::text, repeated, is_stopped) FROM book
     ) AS books,
     ARRAY(
         SELECT t
