@@ -12,9 +12,11 @@ from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, as
 from service.embedded import Endpoints
 from tests import cast
 from tests.conftest import copy_database
-from tests.pages.look import PC
+from tests.pages.look import PC, PHONE
 from tests.pages.site import Site, served
 from tests.pages.story import CLOCK, Story, tell
+
+__all__ = ["PC", "PHONE"]
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -76,9 +78,7 @@ async def visit(site: Site, browser: Browser) -> AsyncIterator[Visit]:
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
 
-    async def open_window(
-        person: cast.Person | None = None, *, size: ViewportSize = PC, scripts: bool = True
-    ) -> Page:
+    async def open_window(person: cast.Person | None = None, *, size: ViewportSize = PC, scripts: bool = True) -> Page:
         context = await browser.new_context(
             viewport=size, base_url=site.url, java_script_enabled=scripts, locale="zh-CN", timezone_id="Asia/Shanghai"
         )

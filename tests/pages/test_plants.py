@@ -100,7 +100,7 @@ async def test_e31_a_plant_counts_and_its_office_decides(story: Story, visit: Vi
     await look_at(office, "/stocktakes", "stocktakes", screenshots)
     row = office.get_by_role("row", name=re.compile("页面-盘点-1"))
     await row.locator("summary").click()
-    await row.get_by_label(re.compile("^同意")).check()
+    await row.get_by_role("radio", name="同意：按差异调整账面", exact=True).check()
     await row.get_by_role("button", name="审核").click()
     await expect(office.get_by_role("row", name=re.compile("页面-盘点-1"))).to_contain_text("已核准")
     elsewhere = await visit(cast.DASHIQIAO)

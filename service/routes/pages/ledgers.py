@@ -11,6 +11,7 @@ from service.actions import reports as deeds
 from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep
 from service.domain.permissions import Actor, reach
+from service.domain.refusals import NotFound
 from service.domain.reports import Reserve, ReserveKind
 from service.domain.sheets import CellFault, CellKind, Column
 from service.domain.units import shanghai_year
@@ -59,7 +60,7 @@ async def list_ledgers(request: Request, connection: ReaderDep, actor: ReadsRepo
 @router.get("/ledgers/{mine_id}/{kind}")
 async def show_ledger(
     mine_id: UUID,
-    kind: Ledger,
+    kind: str,
     request: Request,
     connection: ReaderDep,
     actor: ReadsReports,
@@ -68,8 +69,10 @@ async def show_ledger(
     year: Annotated[int | None, Query(ge=2000, le=2100)] = None,
 ) -> Response:
     """One ledger, the newest lines first; of a year, but for the reserves."""
+    if kind not in set(Ledger):
+        raise NotFound
     stands = await ground(connection, policies, at)
-    return await _page(request, connection, actor, stands, mine_id, kind, year or shanghai_year(at))
+    return await _page(request, connection, actor, stands, mine_id, Ledger(kind), year or shanghai_year(at))
 
 
 @router.post("/ledgers/{mine_id}/reserves")

@@ -45,31 +45,6 @@ async def list_slips(
     return await show(request, connection, actor, "slips.html", rows=page.items, names=names, following=page.next)
 
 
-@router.get("/slips/{slip_id:uuid}")
-async def show_slip(
-    slip_id: UUID,
-    request: Request,
-    connection: ReaderDep,
-    policies: PoliciesNow,
-    actor: Annotated[Actor, Depends(may("slips.read"))],
-) -> Response:
-    """One slip: what it says, what became of it, its papers and tickets."""
-    slip = await filed.get_slip(slip_id, request, connection, actor, policies)
-    is_known = await attachments.is_known(connection, AttachmentKind.SLIP, slip_id, actor=actor)
-    words = await bulk.words_of(connection, [slip.project_id, slip.stock_id])
-    return await show(
-        request,
-        connection,
-        actor,
-        "slip.html",
-        slip=slip,
-        names=await reads.names_of(connection, {slip.enterprise_id, slip.mine_id}),
-        words=words,
-        lines={line["id"]: line["name"] for line in await bulk.own_lines(connection, slip.enterprise_id)},
-        papers=await attachments.attachments_of(connection, AttachmentKind.SLIP, slip_id) if is_known else None,
-    )
-
-
 @router.get("/slips/new")
 async def begin_slip(request: Request, connection: ReaderDep, actor: FilesSlips) -> Response:
     """An empty form."""
@@ -106,6 +81,31 @@ async def file_slip(request: Request, connection: ConnectionDep, actor: FilesSli
     if isinstance(done, Refusal):
         return await _form(request, connection, actor, typed, refusal=done)
     return RedirectResponse(f"/slips/{done}", 303)
+
+
+@router.get("/slips/{slip_id}")
+async def show_slip(
+    slip_id: UUID,
+    request: Request,
+    connection: ReaderDep,
+    policies: PoliciesNow,
+    actor: Annotated[Actor, Depends(may("slips.read"))],
+) -> Response:
+    """One slip: what it says, what became of it, its papers and tickets."""
+    slip = await filed.get_slip(slip_id, request, connection, actor, policies)
+    is_known = await attachments.is_known(connection, AttachmentKind.SLIP, slip_id, actor=actor)
+    words = await bulk.words_of(connection, [slip.project_id, slip.stock_id])
+    return await show(
+        request,
+        connection,
+        actor,
+        "slip.html",
+        slip=slip,
+        names=await reads.names_of(connection, {slip.enterprise_id, slip.mine_id}),
+        words=words,
+        lines={line["id"]: line["name"] for line in await bulk.own_lines(connection, slip.enterprise_id)},
+        papers=await attachments.attachments_of(connection, AttachmentKind.SLIP, slip_id) if is_known else None,
+    )
 
 
 async def _form(
