@@ -16,9 +16,11 @@ from service.routes.pages import (
     lots,
     mines,
     overview,
+    plates,
     policies,
     sessions,
     station,
+    stations,
     ticket_deeds,
     tickets,
 )
@@ -28,7 +30,7 @@ from service.routes.pages.rendering import STATIC
 YEAR_SECONDS = 365 * 24 * 3600
 SLICES = (
     sessions, overview, mines, allotments, filing, contracts, ticket_deeds, tickets, lots, deadlines, assessments, policies,
-    alerts, devices, codes,
+    alerts, stations, devices, plates, codes,
     station,
 )  # fmt: skip
 

@@ -95,6 +95,24 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "accepted": _("Accepted"),
             "duplicate": _("Sent again"),
             "refused": _("Refused as impossible"),
+            "void": _("Taken back"),
+        },
+        "station_state": {
+            "live": _("Heard of"),
+            "late": _("Late"),
+            "down": _("Silent"),
+            "paused": _("Paused"),
+            "unwatched": _("Never heard of"),
+        },
+        "camera_event": {
+            "down": _("down"),
+            "tampered": _("tampered with"),
+            "still": _("its picture stands still"),
+        },
+        "plate_state": {
+            "asked": _("Waits for the county"),
+            "confirmed": _("Confirmed"),
+            "ended": _("Ended"),
         },
         "allotment_state": {
             "draft": _("Drafted"),
