@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from tests import cast, yard
 from tests.cast import Person
 
 pytestmark = pytest.mark.anyio
+_plates = count(1000)
 By = Callable[[Person], httpx.AsyncClient]
 
 
@@ -23,8 +25,7 @@ def now(app: FastAPI) -> datetime:
     return at - timedelta(hours=2)
 
 
-@pytest.fixture
-async def contract_id(app: FastAPI, now: datetime) -> UUID:
+async def trade(app: FastAPI, now: datetime) -> UUID:
     async with app.state.database.transaction() as connection:
         await yard.grant(connection, 1_000_000, at=now, sign=app.state.keys.current(Purpose.LEDGER))
         return await yard.contract(connection, at=now, mine_id=cast.PAIZHAI_MINE)
@@ -40,24 +41,20 @@ async def classed(app: FastAPI, by: By, station_id: UUID, **said: Any) -> httpx.
 
 async def flags(by: By, contract_id: UUID, now: datetime, out_kg: int, in_kg: int, *, arrives_first: bool) -> list[str]:
     """What is said of a load in the end, whichever scale tells first."""
-    answer = await by(cast.PAIZHAI_CLERK).post("/v1/tickets", json=yard.ticket_in(contract_id, now))
-    ticket = answer.json()
+    wish = yard.ticket_in(contract_id, now, plate=f"辽C6{next(_plates)}")
+    ticket = (await by(cast.PAIZHAI_CLERK).post("/v1/tickets", json=wish)).json()
     told = [
         (cast.BRIDGE_7_DEVICE, yard.record(ticket, "out", out_kg, now)),
         (cast.PLANT_TWO_DEVICE, yard.record(ticket, "in", in_kg, now + timedelta(hours=1))),
     ]
-    found: list[str] = []
     for device, record in reversed(told) if arrives_first else told:
         answer = await by(device).post("/v1/weighings", json=record)
-        found = answer.json()["results"][0]["flags"]
-        assert set(found) <= {"weight-gap", "station-bypass", "sequence-gap"}, found
+        assert answer.json()["results"][0]["status"] == "accepted", answer.text
     alerts = (await by(cast.LI).get("/v1/alerts", params={"code": "weight-gap", "state": "open"})).json()["items"]
-    return [one["code"] for one in alerts if one["facts"].get("ticket") == ticket["number"]]
+    return [one["code"] for one in alerts if ticket["number"] in str(one)]
 
 
-async def test_e18_two_scales_may_differ_as_the_coarser_of_them_does(
-    app: FastAPI, by: By, contract_id: UUID, now: datetime
-) -> None:
+async def test_e18_two_scales_may_differ_as_the_coarser_of_them_does(app: FastAPI, by: By, now: datetime) -> None:
     """W02, W04: policy transit_tolerance of a class; the same end whichever scale tells first."""
     coarse = {
         "value": {"share": "0.02", "kg": 400},
@@ -68,6 +65,7 @@ async def test_e18_two_scales_may_differ_as_the_coarser_of_them_does(
     }
     answer = await by(cast.PROVINCE).post("/v1/policies/transit_tolerance", json=coarse)
     assert answer.status_code == 201, answer.text
+    contract_id = await trade(app, now)
     for arrives_first in (False, True):
         assert await flags(by, contract_id, now, 31_000, 30_500, arrives_first=arrives_first) == ["weight-gap"]
 
