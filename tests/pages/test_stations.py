@@ -68,7 +68,7 @@ async def test_e48_an_office_sees_its_stations_and_what_a_silent_or_blind_one_we
     await page.get_by_role("link", name="← 2026-03-09").click()
     main = page.locator("main")
     await expect(main).to_contain_text("缺失的序号： 4–5")
-    await expect(main).to_contain_text("在下列序号之前设备时钟曾被回拨： 3")
+    await expect(main).to_contain_text("时钟可能被回拨： 3")
     blind = page.get_by_role("row", name="出口枪机")
     await expect(blind).to_contain_text("镜头被遮挡")
     await expect(blind).to_contain_text("辽C80002")

@@ -49,6 +49,7 @@ export const SAID = {
   "enrol-anew": ["重新启用", "Enrol anew"],
   "may-be-cleared": ["浏览器未承诺长期保存数据，磁盘满时未发送的记录可能丢失！请把本页安装为应用或加入书签。", "The browser may drop our data: install this page as an app or bookmark it."],
   "clock-wrong": ["本机时钟不准，请校时。相差", "This device's clock is wrong. It is off by"],
+  "clock-back": ["本机时钟被拨回：这一条比上一条还早，请校时", "This device's clock went back: this record is older than the one before. Set it right."],
   "knowledge-old": ["作废名单已超过一天没有更新", "The list of revoked tickets is more than a day old"],
   "new-version": ["有新版本，处理完这一车后请更新", "A new version is ready: update after this truck"],
   "update": ["更新", "Update"],
