@@ -12,6 +12,7 @@ from service.domain.ledger import AccountKey, AccountKind
 from service.domain.permissions import Actor
 from service.domain.policies import DEFAULTS, Policies
 from service.domain.refusals import NotFound
+from service.domain.registry import RUNNING
 from service.domain.runs import Books, Line, Run
 from service.domain.units import Kilograms, shanghai_day, start_of
 from service.store import alerts, audits, contracts, ledger, lots, pledges
@@ -135,7 +136,7 @@ async def _check_free(connection: Connection, run: Run, books: Books) -> None:
 
 def _flags(run: Run, line: Line, policies: Policies) -> list[Flag]:
     found = (
-        (Flag.STOPPED_PLANT, line.status != runs.RUNNING),
+        (Flag.STOPPED_PLANT, line.status != RUNNING),
         (Flag.YIELD_OUT_OF_BAND, runs.is_out_of_band(run, line, policies)),
     )
     return [flag for flag, is_found in found if is_found]

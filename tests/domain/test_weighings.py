@@ -115,6 +115,16 @@ def arrives(net_kg: int, journey: Journey = ON_THE_ROAD) -> Outcome:
     return weigh(record, replace(SEEN, station=YARD, journey=journey))
 
 
+def test_p01_ore_to_a_plant_none_of_whose_lines_runs_is_flagged() -> None:
+    stopped = replace(YARD, is_stopped=True)
+    out = weigh(RECORD, replace(SEEN, station=replace(BRIDGE_7, is_stopped=True)))
+    came = weigh(replace(RECORD, direction=Direction.IN), replace(SEEN, station=stopped, journey=ON_THE_ROAD))
+
+    assert out.flags == arrives(31_200).flags == ()
+    assert came.flags == (Flag.STOPPED_PLANT,)
+    assert came.legs == arrives(31_200).legs
+
+
 def comes_back(net_kg: int, journey: Journey = ON_THE_ROAD) -> Outcome:
     record = replace(RECORD, direction=Direction.BACK, gross_kg=15_000 + net_kg)
     return weigh(record, replace(SEEN, journey=journey))

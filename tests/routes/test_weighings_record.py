@@ -50,6 +50,22 @@ async def weigh(by: By, *records: dict[str, Any], who: cast.Person = cast.BRIDGE
     return results
 
 
+async def test_p01_loads_to_a_plant_that_stands_still_are_flagged(by: By, contract_id: UUID, now: datetime) -> None:
+    line = {"enterprise_id": str(cast.PLANT_TWO.id), "name": "一号窑", "kind": "light_burnt", "kiln": "shaft"}
+    made = (await by(cast.LI).post("/v1/lines", json={**line, "status": "stopped", "ore_per_product": 2.1})).json()
+    tickets = [await issue(by, contract_id, now, plate=f"辽C1000{number}") for number in range(2)]
+    for ticket in tickets:
+        await weigh(by, yard.record(ticket, "out", 31_200, now))
+
+    [idle] = await weigh(by, yard.record(tickets[0], "in", 31_200, now), who=cast.PLANT_TWO_DEVICE)
+    await by(cast.LI).patch(f"/v1/lines/{made['id']}", json={"status": "running"}, headers={"If-Match": '"1"'})
+    [busy] = await weigh(by, yard.record(tickets[1], "in", 31_200, now), who=cast.PLANT_TWO_DEVICE)
+
+    assert (idle["status"], idle["flags"], busy["flags"]) == ("accepted", ["stopped-plant"], [])
+    (told,) = (await by(cast.LI).get("/v1/alerts", params={"code": "stopped-plant"})).json()["items"]
+    assert (told["subject_kind"], told["subject_id"]) == ("ticket", tickets[0]["id"])
+
+
 async def test_a_load_is_weighed_out_and_in(by: By, contract_id: UUID, now: datetime) -> None:
     ticket = await issue(by, contract_id, now)
 

@@ -38,6 +38,7 @@ _OF_THE_RECORD = frozenset(
         Flag.READING_UNSTABLE,
         Flag.READING_REPEATED,
         Flag.SUSPENSE_SETTLED,
+        Flag.STOPPED_PLANT,
         Flag.WRONG_STATION,
         Flag.PLATE_MISMATCH,
         Flag.GRADE_MISMATCH,

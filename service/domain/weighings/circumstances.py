@@ -19,6 +19,7 @@ class Station:
     mine_id: UUID | None
     enterprise_id: UUID  # of the mine, or whose yard it is
     where: tuple[float, float] | None = None  # latitude and longitude
+    is_stopped: bool = False  # of a plant none of whose lines is running (P01)
 
 
 @dataclass(frozen=True, slots=True)
