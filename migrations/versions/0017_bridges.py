@@ -2,5 +2,5 @@
 
 from migrations import sentences_beside
 
-revision, down_revision = "0017", "0015"
+revision, down_revision = "0017", "0016"
 upgrade = sentences_beside(__file__)

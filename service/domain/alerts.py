@@ -33,6 +33,7 @@ class Flag(StrEnum):
     TICKET_EXPIRED = "ticket-expired"
     TICKET_HELD = "ticket-held"
     TICKET_REVOKED = "ticket-revoked"
+    KEY_RETIRED = "key-retired"
     WRONG_STATION = "wrong-station"
     PLATE_MISMATCH = "plate-mismatch"
     PLATE_DISOWNED = "plate-disowned"

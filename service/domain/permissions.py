@@ -140,6 +140,7 @@ PERMISSIONS = MappingProxyType(
         "log.read": _ALL_READ,
         "policies.read": _ALL_READ,
         "policies.decide": {Role.PROVINCE: Reach.ALL},
+        "tickets.retire_key": {Role.PROVINCE: Reach.ALL},
         "calendar.read": _ALL_READ,
         "calendar.enter": {Role.PROVINCE: Reach.ALL},
         "outages.read": _ALL_READ,

@@ -62,6 +62,8 @@ def flags_of_the_ticket(record: Record, ticket: Ticket, seen: Circumstances, pol
         flags.append(Flag.GRADE_MISMATCH)
     if not ticket.is_in_time(seen.occurred_at):
         flags.append(Flag.TICKET_EXPIRED)
+    if seen.key_is_retired:
+        flags.append(Flag.KEY_RETIRED)
     return flags
 
 

@@ -290,6 +290,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "ticket-expired": _("Ticket expired"),
             "ticket-held": _("Ticket waits for the office"),
             "ticket-revoked": _("Paper was reported lost"),
+            "key-retired": _("Paper signed by a key that was retired"),
             "wrong-station": _("Weighed at another station"),
             "plate-mismatch": _("Another plate"),
             "plate-disowned": _("The vehicle's owner knows nothing of it"),
@@ -334,6 +335,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "print-replaced": _(
                 "This paper was reported lost or damaged and printed anew: ask the driver for the new one"
             ),
+            "key-retired": _("The key that signed this paper was retired: ask the driver for a new print"),
             "too-many-scans": _("Too many codes were checked from this address; try again in a minute"),
         },
     }

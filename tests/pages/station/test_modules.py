@@ -313,3 +313,19 @@ async def test_what_need_not_be_said_never_spoils_a_record(page: Page) -> None:
         (None, None, 463),
         (None, "LM46", None),
     ]
+
+
+async def test_a_key_that_somebody_else_may_have_proves_nothing_new(page: Page) -> None:
+    """W03: without a network a code by such a key is refused, or in doubt where its time begins before the key was lost."""
+    told = await reading(
+        page,
+        """
+        const { Knowledge } = await load("knowledge");
+        const { levelOf } = await load("check");
+        const known = new Knowledge({ keys: new Map(), retired: new Map([[1, 1000]]), revoked: new Map(), version: 0, learnedAtMs: 0 });
+        const codes = [[1, 999], [1, 1000], [2, 1000]];
+        const why = codes.map(([keyId, validFromMs]) => known.whyDoubted({ keyId, validFromMs }));
+        return { why, levels: why.map((reason) => levelOf(reason ? [reason] : [])), before: new Knowledge(null).whyDoubted({ keyId: 1 }) };
+        """,
+    )
+    assert told == {"why": ["key-in-doubt", "key-retired", None], "levels": ["warn", "bad", "good"], "before": None}

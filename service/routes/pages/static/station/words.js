@@ -9,6 +9,7 @@ export const SAID = {
   "number-only": ["只有号码：离线时无法验证签名，请核对票面", "Number only: offline its signature cannot be checked"],
   "used-here": ["本磅已用这张运单过过磅", "This scale has weighed this ticket before"],
   "wrong-station": ["运单上没有写本计量站", "The ticket does not name this station"],
+  "key-in-doubt": ["签发密钥已停用：请联网核对，离线时请核对票面", "Its key was retired: check online, or look at the paper"],
   "no-keys": ["本机还没有验签公钥，请联网一次", "No keys on this device yet: connect it once"],
   "checked-online": ["已联网核对", "Checked online"],
   "checked-offline": ["离线核对：签名、有效期、车牌、作废名单", "Checked offline: signature, validity, plate, revocations"],
