@@ -8,8 +8,9 @@ from uuid import UUID
 
 
 class Flag(StrEnum):
-    """What may be wrong with a record; each opens an alert and none refuses a fact of the world."""
+    """What may be wrong with a record, the gravest first (E47); each opens an alert and none refuses a fact of the world."""
 
+    STATION_BYPASS = "station-bypass"
     QUOTA_OVERDRAWN = "quota-overdrawn"
     QUOTA_OVERCOMMITTED = "quota-overcommitted"
     QUOTA_FROZEN = "quota-frozen"
@@ -38,7 +39,6 @@ class Flag(StrEnum):
     PLATE_MISMATCH = "plate-mismatch"
     PLATE_DISOWNED = "plate-disowned"
     TWO_OPEN_TICKETS = "two-open-tickets"
-    STATION_BYPASS = "station-bypass"
     NEVER_WEIGHED = "never-weighed"
     NEVER_RECEIVED = "never-received"
     WEIGHT_GAP = "weight-gap"
@@ -47,6 +47,7 @@ class Flag(StrEnum):
     TARE_DRIFT = "tare-drift"
     TARE_STALE = "tare-stale"
     READING_UNSTABLE = "reading-unstable"
+    MANUAL_UNWITNESSED = "manual-unwitnessed"
     READING_REPEATED = "reading-repeated"
     TOO_FAST = "too-fast"
     CONTRACT_OVERSHIPPED = "contract-overshipped"

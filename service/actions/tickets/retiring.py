@@ -48,8 +48,8 @@ async def retire_key(
         fresh = [reprinted(ticket, ReplacedBecause.KEY_RETIRED, at=at) for ticket, _ in found]
         for ticket in fresh:
             await print_anew(connection, ticket, keys=keys)
-        facts = {"cause": ReplacedBecause.KEY_RETIRED}
-        acts = [Act(uuid7(), ticket.id, ActKind.REISSUED, reason, facts=facts) for ticket in fresh]
+        cause = {"cause": ReplacedBecause.KEY_RETIRED}
+        acts = [Act(uuid7(), ticket.id, ActKind.REISSUED, reason, facts=cause) for ticket in fresh]
         await ticket_acts.keep(connection, acts, at=at, actor=actor)
         revoked = [
             Revocation(one.id, one.number, one.reissue, RevokedBecause.KEY_RETIRED, one.valid_until) for one in fresh

@@ -37,6 +37,8 @@ _OF_THE_RECORD = frozenset(
         Flag.TOO_FAST,
         Flag.READING_UNSTABLE,
         Flag.READING_REPEATED,
+        Flag.MANUAL_UNWITNESSED,
+        Flag.KEY_RETIRED,
         Flag.SUSPENSE_SETTLED,
         Flag.STOPPED_PLANT,
         Flag.WRONG_STATION,
@@ -196,8 +198,6 @@ def _tell(
         asked = replace(seen, terms=asked.terms, onward_terms=asked.onward_terms)
     elif Flag.TICKET_REVOKED in line.told.flags:
         asked.revoked_at = line.occurred_at
-    if not is_new:
-        asked.key_is_retired = Flag.KEY_RETIRED in line.told.flags
     asked.journey = telling.journey
     outcome = weigh(line.record, asked, desk.policies)
     flags = telling.flags[line.told.id] = _flags(

@@ -44,6 +44,8 @@ def flags_of_the_scale(record: Record, seen: Circumstances, policies: Policies) 
         flags.append(Flag.TOO_FAST)
     if record.stable is False and not record.manual:
         flags.append(Flag.READING_UNSTABLE)
+    if record.manual and not (record.manual_reason and record.second_person):
+        flags.append(Flag.MANUAL_UNWITNESSED)
     if seen.reading_is_repeated:
         flags.append(Flag.READING_REPEATED)
     return flags

@@ -306,6 +306,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "tare-stale": _("Stored tare out of date"),
             "reading-unstable": _("Scale not standing still"),
             "reading-repeated": _("Scale reading told twice"),
+            "manual-unwitnessed": _("By hand without a reason or a second person"),
             "too-fast": _("Two stations too soon"),
             "contract-overshipped": _("Shipped beyond the contract"),
             "contract-expired": _("Contract expired"),

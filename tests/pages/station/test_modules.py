@@ -322,10 +322,12 @@ async def test_a_key_that_somebody_else_may_have_proves_nothing_new(page: Page) 
         """
         const { Knowledge } = await load("knowledge");
         const { levelOf } = await load("check");
-        const known = new Knowledge({ keys: new Map(), retired: new Map([[1, 1000]]), revoked: new Map(), version: 0, learnedAtMs: 0 });
+        const none = { keys: new Map(), revoked: new Map(), version: 0, learnedAtMs: 0 };
+        const known = new Knowledge({ ...none, retired: new Map([[1, 1000]]) });
         const codes = [[1, 999], [1, 1000], [2, 1000]];
         const why = codes.map(([keyId, validFromMs]) => known.whyDoubted({ keyId, validFromMs }));
-        return { why, levels: why.map((reason) => levelOf(reason ? [reason] : [])), before: new Knowledge(null).whyDoubted({ keyId: 1 }) };
+        const levels = why.map((reason) => levelOf(reason ? [reason] : []));
+        return { why, levels, before: new Knowledge(null).whyDoubted({ keyId: 1 }) };
         """,
     )
     assert told == {"why": ["key-in-doubt", "key-retired", None], "levels": ["warn", "bad", "good"], "before": None}
