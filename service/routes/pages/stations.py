@@ -56,7 +56,6 @@ async def list_stations(
         today=shanghai_day(at),
         soon=_for_the_field(at),
         may_pause=reach(actor, "stations.pause") is not None,
-        sees_devices=reach(actor, "devices.approve") is not None,
     )
 
 
