@@ -331,3 +331,29 @@ async def test_a_key_that_somebody_else_may_have_proves_nothing_new(page: Page) 
         """,
     )
     assert told == {"why": ["key-in-doubt", "key-retired", None], "levels": ["warn", "bad", "good"], "before": None}
+
+
+async def test_good_and_bad_do_not_sound_alike(page: Page) -> None:
+    """W03: for those who look at the truck; the words on the screen say the same."""
+    tunes = await reading(
+        page,
+        """
+        const tunes = {};
+        let heard;
+        const { createOscillator } = AudioContext.prototype;
+        AudioContext.prototype.createOscillator = function () {
+          const made = createOscillator.call(this);
+          heard.push(made);
+          return made;
+        };
+        const { play } = await load("sound");
+        for (const level of ["good", "warn", "bad"]) {
+          heard = [];
+          play(level);
+          tunes[level] = heard.map((one) => one.frequency.value);
+        }
+        AudioContext.prototype.createOscillator = createOscillator;
+        return tunes;
+        """,
+    )
+    assert tunes == {"good": [660, 880], "warn": [520, 520], "bad": [220, 220, 180]}
