@@ -14,6 +14,7 @@ class Flag(StrEnum):
     QUOTA_OVERCOMMITTED = "quota-overcommitted"
     QUOTA_FROZEN = "quota-frozen"
     POOL_OVERDRAWN = "pool-overdrawn"
+    PROPOSAL_LATE = "proposal-late"
     ALLOTMENT_LATE = "allotment-late"
     DEADLINE_NEAR = "deadline-near"
     REPORT_LATE = "report-late"

@@ -163,6 +163,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "duty": {
             "contract-filing": _("File the contract"),
+            "contract-amendment": _("Answer the amendment"),
             "slip-filing": _("File the handover slip"),
             "county-issue": _("Issue the allotment"),
             "publication": _("Publish the allotment"),
@@ -254,6 +255,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "quota-overcommitted": _("Contracts exceed the year's quota"),
             "quota-frozen": _("Quota is frozen"),
             "pool-overdrawn": _("Pool overdrawn"),
+            "proposal-late": _("Tranche proposed after its quarter began"),
             "allotment-late": _("Allotment issued or published late"),
             "deadline-near": _("Due soon"),
             "report-late": _("Report overdue"),
