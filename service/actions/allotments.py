@@ -294,7 +294,7 @@ async def _watch(
         await report_overdraws(connection, each, at=at)
     if allotment.holder.kind is HolderKind.JURISDICTION:
         await watch_pools(connection, [allotment.holder.jurisdiction], allotment.year, at=at)
-    if allotment.holder.kind is HolderKind.MINE and allotment.holder.id is not None:
+    if allotment.holder.id is not None:
         await watch_commitments(connection, [allotment.holder.id], allotment.year, policies, at=at)
 
 

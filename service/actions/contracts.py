@@ -113,10 +113,10 @@ async def file_versions(
     in_force = await _pledge(connection, contract, assessment, at=at)
     await _keep(connection, contract, assessment, in_force, at=at)
     after = assessment.terms
-    # A mine that is no longer named has promised less, and is seen again as well (O01).
-    if mines := {mine_id for mine_id in (contract.mine_id, after.mine_id) if mine_id}:
+    # A source that is no longer named has promised less, and is seen again as well (O01).
+    if sources := {source_id for source_id in (contract.source_id, after.source_id) if source_id}:
         for year in sorted({contract.signed_on.year, after.signed_on.year}):
-            await watch_commitments(connection, mines, year, policies, at=at)
+            await watch_commitments(connection, sources, year, policies, at=at)
     named = (contract.framework_id, after.framework_id, contract.id if after.is_framework else None)
     for framework_id in sorted({framework_id for framework_id in named if framework_id}):
         await watch_framework(connection, framework_id, at=at)
@@ -184,8 +184,8 @@ async def close_contract(
     settled = () if contract.shipped_kg else tuple(flag for flag in filings.FILING_FLAGS if flag != Flag.FILING_LATE)
     flags = [flag for flag in contract.flags if flag not in settled]
     await contracts.close_contract(connection, contract_id, flags, at=at)
-    if contract.mine_id:
-        await watch_commitments(connection, [contract.mine_id], contract.signed_on.year, policies, at=at)
+    if contract.source_id:
+        await watch_commitments(connection, [contract.source_id], contract.signed_on.year, policies, at=at)
     if contract.framework_id:
         await watch_framework(connection, contract.framework_id, at=at)
     await alerts.settle_alerts(connection, [_subject(flag, contract_id) for flag in settled], at=at)
