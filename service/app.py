@@ -148,7 +148,8 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
         secure=settings.public_url.startswith("https://"),
     )
     problems.install(app)
+    # Not `include_router`: that copies every route, and works its parameters out anew for each application.
     for router in ROUTERS:
-        app.include_router(router)
+        app.router.routes.extend(router.routes)
     pages.install(app)
     return app

@@ -31,6 +31,9 @@ SLICES = (
     alerts, devices, codes,
     station,
 )  # fmt: skip
+PAGES = APIRouter(include_in_schema=False)
+for one in SLICES:
+    PAGES.include_router(one.router)
 
 
 class _Static(StaticFiles):
@@ -45,9 +48,6 @@ class _Static(StaticFiles):
 
 def install(app: FastAPI) -> None:
     """Give an application its pages; must come after its other middleware, since it stands before all of it."""
-    pages = APIRouter(include_in_schema=False)
-    for one in SLICES:
-        pages.include_router(one.router)
-    app.include_router(pages)
+    app.router.routes.extend(PAGES.routes)
     app.mount("/static", _Static(directory=STATIC), name="static")
     app.add_middleware(Faces)
