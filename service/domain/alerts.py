@@ -26,6 +26,7 @@ class Flag(StrEnum):
     ORIGIN_OVERPLEDGED = "origin-overpledged"
     ORIGIN_CIRCULAR = "origin-circular"
     SELLER_WITHOUT_QUOTA = "seller-without-quota"
+    UNDER_INVESTIGATION = "under-investigation"
     FRAMEWORK_EXCEEDED = "framework-exceeded"
     NO_TICKET = "no-ticket"
     UNKNOWN_TICKET = "unknown-ticket"

@@ -267,6 +267,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "origin-overpledged": _("Lot pledged twice"),
             "origin-circular": _("Circular origin"),
             "seller-without-quota": _("Seller holds no quota"),
+            "under-investigation": _("Held for an investigation"),
             "framework-exceeded": _("Instalments exceed the framework"),
             "no-ticket": _("Load without a ticket"),
             "unknown-ticket": _("Unknown ticket"),
