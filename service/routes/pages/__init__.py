@@ -13,12 +13,19 @@ from service.routes.pages import (
     deadlines,
     devices,
     filing,
+    forms,
+    ledgers,
     lots,
     mines,
     overview,
     policies,
+    runs,
+    samples,
     sessions,
     station,
+    statistics,
+    stocktakes,
+    submissions,
     ticket_deeds,
     tickets,
 )
@@ -27,8 +34,8 @@ from service.routes.pages.rendering import STATIC
 
 YEAR_SECONDS = 365 * 24 * 3600
 SLICES = (
-    sessions, overview, mines, allotments, filing, contracts, ticket_deeds, tickets, lots, deadlines, assessments, policies,
-    alerts, devices, codes,
+    sessions, overview, mines, allotments, filing, contracts, ticket_deeds, tickets, lots, runs, stocktakes, deadlines, policies,
+    forms, statistics, ledgers, assessments, samples, submissions, alerts, devices, codes,
     station,
 )  # fmt: skip
 PAGES = APIRouter(include_in_schema=False)

@@ -235,6 +235,39 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "gained": _("Found in a stocktake"),
             "circle": _("Came from itself, in a circle"),
         },
+        "output_kind": {
+            "product": _("Main product"),
+            "by_product": _("By-product"),
+            "tailings": _("Tailings"),
+        },
+        "line_kind": {
+            "flotation": _("Flotation"),
+            "light_burnt": _("Light-burnt magnesia"),
+            "dead_burnt": _("Dead-burnt magnesia"),
+            "fused": _("Fused magnesia"),
+        },
+        "line_status": {"running": _("running"), "stopped": _("stopped"), "retired": _("retired")},
+        "stocktake_state": {
+            "asked": _("Waits for the office"),
+            "approved": _("Approved"),
+            "refused": _("Turned down"),
+        },
+        "use": {
+            "sale": _("Sale"),
+            "own-use": _("Own use"),
+            "without-paper": _("Without a paper"),
+        },
+        "reserve_kind": {
+            "surveyed": _("Surveyed"),
+            "added": _("Added"),
+            "written-off": _("Written off"),
+            "supplied": _("Supplied"),
+        },
+        "ledger": {
+            "reserves": _("Ledger of reserves"),
+            "output": _("Ledger of ore output"),
+            "sales": _("Ledger of sales"),
+        },
         "subject": {
             "mine": _("Mine"),
             "jurisdiction": _("Pool"),
