@@ -2,5 +2,5 @@
 
 from migrations import sentences_beside
 
-revision, down_revision = "0018", "0016"
+revision, down_revision = "0018", "0017"
 upgrade = sentences_beside(__file__)
