@@ -85,9 +85,8 @@ async def file_slips(
     await audits.note_all(connection, "slips.file", notes, at=at, actor=actor)
     await _hand_over(connection, [draft for draft in new if draft.movement_id], at=at, sign=sign)
     for year in sorted({draft.slip.handed_on.year for draft in new}):
-        drawn = {draft.slip.mine_id for draft in new if draft.slip.mine_id and draft.slip.handed_on.year == year}
-        if drawn:
-            await watch_commitments(connection, drawn, year, policies, at=at)
+        drawn = {draft.slip.source_id for draft in new if draft.slip.handed_on.year == year}
+        await watch_commitments(connection, drawn, year, policies, at=at)
     return outcomes
 
 

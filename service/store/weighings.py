@@ -220,6 +220,7 @@ def _line(row: Row) -> Line:
         row["mgo_per_mille"],
         row["reading"],
         row["stable"],
+        row["moisture_per_mille"],
     )
     return Line(told, record, row["occurred_at"], row["recorded_at"], row["ticket_id"], row["person_id"])
 
@@ -526,9 +527,9 @@ _COLUMNS = (
     "id", "station_id", "record_id", "body_hash", "sequence", "gross_kg", "tare_kg", "net_kg", "manual",
     "weighed_at", "occurred_at", "recorded_at", "person_id", "direction", "ticket_id", "ticket_text", "plate", "grade",
     "manual_reason", "second_person", "tare_source", "status", "duplicate_of", "problem", "flags", "movement_ids",
-    "axles", "mgo_per_mille", "reading", "stable",
+    "axles", "mgo_per_mille", "reading", "stable", "moisture_per_mille",
 )  # fmt: skip
-_NO_EXTRAS = b"\xff\xff\xff\xff" * 4
+_NO_EXTRAS = b"\xff\xff\xff\xff" * 5
 _FIXED = struct.Struct(">h" + "i16s" * 3 + "i32s" + "iq" * 4 + "i?" + "iq" * 3 + "i16s")
 
 
@@ -564,6 +565,7 @@ def _row(line: Line, recorded_at: int) -> bytes:
                     integer_field(record.mgo_per_mille),
                     bigint_field(record.reading),
                     boolean_field(record.stable),
+                    integer_field(record.moisture_per_mille),
                 )
             ),
         )

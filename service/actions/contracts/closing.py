@@ -9,10 +9,12 @@ from service.db import Connection
 from service.domain import filings
 from service.domain.alerts import Flag
 from service.domain.filings import ContractState
+from service.domain.investigations import check_free
 from service.domain.permissions import Actor
 from service.domain.policies import DEFAULTS, Policies
 from service.domain.refusals import NotFound
-from service.store import alerts, audits, contracts, pledges
+from service.domain.units import shanghai_day
+from service.store import alerts, audits, contracts, investigations, pledges
 
 
 async def close_contract(
@@ -37,6 +39,7 @@ async def close_contract(
             raise NotFound
         if not any(filing.enterprise_id == contract.seller_id for filing in known):
             raise filings.SellerHasNotFiled
+    check_free([contract_id], await investigations.held(connection, [contract_id], shanghai_day(at)))
     if numbers := await contracts.tickets_not_weighed(connection, contract_id):
         raise filings.TicketsStillOpen(tickets=numbers)
 
@@ -44,8 +47,8 @@ async def close_contract(
     settled = () if contract.shipped_kg else tuple(flag for flag in filings.FILING_FLAGS if flag != Flag.FILING_LATE)
     flags = [flag for flag in contract.flags if flag not in settled]
     await contracts.close_contract(connection, contract_id, flags, at=at)
-    if contract.mine_id:
-        await watch_commitments(connection, [contract.mine_id], contract.signed_on.year, policies, at=at)
+    if contract.source_id:
+        await watch_commitments(connection, [contract.source_id], contract.signed_on.year, policies, at=at)
     if contract.framework_id:
         await watch_framework(connection, contract.framework_id, at=at)
     await alerts.settle_alerts(connection, [subject(flag, contract_id) for flag in settled], at=at)

@@ -13,10 +13,12 @@ from service.actions.quotas import watch_commitments
 from service.db import Connection
 from service.domain import filings, proofs
 from service.domain.filings import Assessment, Contract, ContractState, Filing, Terms
+from service.domain.investigations import Investigation, check_free
 from service.domain.permissions import Actor
 from service.domain.policies import DEFAULTS, Policies
 from service.domain.refusals import NotFound, Refusal
-from service.store import audits, contracts, lots, pledges
+from service.domain.units import shanghai_day
+from service.store import audits, contracts, investigations, lots, pledges
 from service.store.contracts import Firm
 
 Key = tuple[UUID, str]
@@ -68,9 +70,12 @@ class Ground:
     mines: Mapping[UUID, Sequence[UUID]]
     others: Mapping[UUID, Sequence[UUID]]
     lots: Mapping[UUID, Collection[UUID]]
+    held: Mapping[UUID, Investigation]
 
     @classmethod
-    async def read(cls, connection: Connection, terms: Sequence[Terms], firms: Mapping[UUID, Firm]) -> "Ground":
+    async def read(
+        cls, connection: Connection, terms: Sequence[Terms], firms: Mapping[UUID, Firm], *, at: datetime
+    ) -> "Ground":
         """What there is of the sellers of some terms."""
         sellers = {one.seller_id for one in terms}
         pledged: defaultdict[UUID, set[UUID]] = defaultdict(set)
@@ -82,15 +87,18 @@ class Ground:
             mines=await contracts.mines_of(connection, sellers),
             others=await contracts.sources_of(connection, sellers),
             lots={seller: await lots.held_by(connection, named, seller) for seller, named in pledged.items()},
+            held=await investigations.held(connection, set().union(*pledged.values()), shanghai_day(at)),
         )
 
     def sourced(self, terms: Terms) -> Terms:
-        """The terms with the mine that the ore comes from; refused when it, or a lot of the proof, is not the seller's."""
+        """The terms with the mine that the ore comes from; refused when it, or a lot of the proof, is not the seller's to give."""
         seller = terms.seller_id
         is_mining_firm = "mine" in self.firms[seller].kinds
         terms = filings.sourced(terms, self.mines[seller], self.others[seller], is_mining_firm=is_mining_firm)
         if terms.proof:
-            proofs.check_lots([line.lot_id for line in terms.proof], self.lots[seller])
+            named = [line.lot_id for line in terms.proof]
+            proofs.check_lots(named, self.lots[seller])
+            check_free(named, self.held)
         return terms
 
 
@@ -125,7 +133,9 @@ async def file_contracts(
     frameworks = await contracts.lock_all(connection, {key for order in orders if (key := order.terms.framework_id)})
     held = await contracts.lock_by_numbers(connection, [order.key for order in orders])
     known = await contracts.newest_filings(connection, [contract.id for contract in held.values()])
-    ground = await Ground.read(connection, [order.terms for order in orders if order.terms.seller_id in firms], firms)
+    ground = await Ground.read(
+        connection, [order.terms for order in orders if order.terms.seller_id in firms], firms, at=at
+    )
     outcomes: list[Filed | Refusal | None] = []
     checked: dict[Key, tuple[Sequence[UUID], Terms]] = {}
     for order in orders:
@@ -177,9 +187,9 @@ async def file_contracts(
     return [outcome for outcome in outcomes if outcome is not None]
 
 
-async def check_sources(connection: Connection, terms: Terms, firms: Mapping[UUID, Firm]) -> Terms:
-    """The terms with the mine that the ore comes from; refused when it, or a lot of the proof, is not the seller's."""
-    return (await Ground.read(connection, [terms], firms)).sourced(terms)
+async def check_sources(connection: Connection, terms: Terms, firms: Mapping[UUID, Firm], *, at: datetime) -> Terms:
+    """The terms with the mine that the ore comes from; refused when it, or a lot of the proof, is not the seller's to give."""
+    return (await Ground.read(connection, [terms], firms, at=at)).sourced(terms)
 
 
 async def file_versions(
@@ -217,16 +227,16 @@ async def file_versions(
 
 
 async def _watch(connection: Connection, standings: Sequence[Standing], policies: Policies, *, at: datetime) -> None:
-    """See what is promised anew: by mines, also those that are no longer named (O01), and under frameworks."""
-    mines: defaultdict[int, set[UUID]] = defaultdict(set)
+    """See what is promised anew: by sources, also those that are no longer named (O01), and under frameworks."""
+    sources: defaultdict[int, set[UUID]] = defaultdict(set)
     frameworks: set[UUID] = set()
     for one in standings:
         before, after = one.contract, one.assessment.terms
         for year in (before.signed_on.year, after.signed_on.year):
-            mines[year] |= {mine_id for mine_id in (before.mine_id, after.mine_id) if mine_id}
+            sources[year] |= {source_id for source_id in (before.source_id, after.source_id) if source_id}
         named = (before.framework_id, after.framework_id, before.id if after.is_framework else None)
         frameworks |= {framework_id for framework_id in named if framework_id}
-    for year, promised in sorted(mines.items()):
+    for year, promised in sorted(sources.items()):
         if promised:
             await watch_commitments(connection, promised, year, policies, at=at)
     for framework_id in sorted(frameworks):

@@ -18,11 +18,13 @@ from service.routes.pages import (
     lots,
     mines,
     overview,
+    plates,
     policies,
     runs,
     samples,
     sessions,
     station,
+    stations,
     statistics,
     stocktakes,
     submissions,
@@ -35,7 +37,8 @@ from service.routes.pages.rendering import STATIC
 YEAR_SECONDS = 365 * 24 * 3600
 SLICES = (
     sessions, overview, mines, allotments, filing, contracts, ticket_deeds, tickets, lots, runs, stocktakes, deadlines, policies,
-    forms, statistics, ledgers, assessments, samples, submissions, alerts, devices, codes,
+    forms, statistics, ledgers, assessments, samples, submissions, alerts, stations, devices,
+    plates, codes,
     station,
 )  # fmt: skip
 PAGES = APIRouter(include_in_schema=False)

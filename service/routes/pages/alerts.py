@@ -92,6 +92,7 @@ def _about(words: Record) -> dict[str, Any]:
         "contract": f"/contracts/{key}",
         "ticket": f"/tickets/{key}",
         "lot": f"/lots/{key}",
+        "station": f"/stations/{key}",
         "slip": f"/slips/{key}",
         "run": f"/runs/{key}",
         "allotment": "/allotments",

@@ -68,7 +68,9 @@ MENU: Final = (
         _("Transport"),
         (
             Place("/tickets", _("Tickets"), "tickets.read"),
+            Place("/stations", _("Weighing stations"), "stations.read"),
             Place("/devices", _("Devices of stations"), "devices.approve"),
+            Place("/plates", _("Plates"), "plates.read"),
         ),
     ),
     Section(
