@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.actions.weighings import Sent
+from service.clock import Clock
 from service.domain.permissions import Role
 from service.domain.proofs import Named
 from service.domain.units import Kilograms
@@ -48,6 +49,47 @@ async def weigh(by: By, *records: dict[str, Any], who: cast.Person = cast.BRIDGE
     assert answer.status_code == 200, answer.text
     results: list[dict[str, Any]] = answer.json()["results"]
     return results
+
+
+async def test_e19_quota_and_stock_are_counted_wet_and_the_dry_mass_stands_beside_them(
+    by: By, contract_id: UUID, now: datetime
+) -> None:
+    """E19: snow on the load; both scales tell the moisture, and nothing but the wet kilograms moves."""
+    ticket = await issue(by, contract_id, now)
+    await weigh(by, yard.record(ticket, "out", 31_200, now, moisture_per_mille=35))
+    [came] = await weigh(by, yard.record(ticket, "in", 31_150, now, moisture_per_mille=33), who=cast.PLANT_TWO_DEVICE)
+    assert came["flags"] == []
+
+    seen = (await by(cast.LI).get(f"/v1/weighings?ticket_id={ticket['id']}")).json()["items"]
+    assert [(one["net_kg"], one["moisture_per_mille"], one["dry_kg"]) for one in seen] == [
+        (31_150, 33, 30_122),
+        (31_200, 35, 30_108),
+    ]
+    quota = (await by(cast.LI).get(f"/v1/mines/{cast.PAIZHAI_MINE}/quota?year={now.year}")).json()
+    [lot] = (await by(cast.PLANT_CLERK).get("/v1/lots")).json()["items"]
+    assert (quota["out_kg"], lot["in_kg"]) == (31_200, 31_150)
+    again = yard.record(ticket, "in", 31_150, now, moisture_per_mille=1_000)
+    assert (await by(cast.PLANT_TWO_DEVICE).post("/v1/weighings", json=again)).status_code == 422
+
+
+async def test_e55_what_was_weighed_while_the_platform_was_down_keeps_both_times(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    """E55: the station's outbox sends later; when it was weighed there and when it was accepted here are both kept."""
+    tickets = [await issue(by, contract_id, now, plate=f"辽C3000{number}") for number in range(2)]
+    records = [yard.record(one, "out", 31_200, now + timedelta(minutes=place)) for place, one in enumerate(tickets)]
+    back = now + timedelta(hours=9)
+    app.state.clock = Clock(f"{back.isoformat()},0")
+    told = await weigh(by, *records)
+    again = await weigh(by, *records)
+
+    assert [(one["status"], one["flags"]) for one in told] == [("accepted", [])] * 2
+    assert [one["status"] for one in again] == ["duplicate"] * 2
+    seen = (await by(cast.LI).get("/v1/weighings")).json()["items"]
+    times = [(datetime.fromisoformat(one["occurred_at"]), datetime.fromisoformat(one["recorded_at"])) for one in seen]
+    assert times == [(now + timedelta(minutes=1), back), (now, back)]
+    legs = (await by(cast.LI).get(f"/v1/tickets/{tickets[0]['id']}")).json()
+    assert datetime.fromisoformat(legs["out_at"]) == now
 
 
 async def test_p01_loads_to_a_plant_that_stands_still_are_flagged(by: By, contract_id: UUID, now: datetime) -> None:
@@ -95,6 +137,7 @@ async def test_the_code_of_the_paper_names_the_ticket(by: By, contract_id: UUID,
 async def test_every_load_beyond_the_quota_says_so_however_often_it_is_sent(
     by: By, contract_id: UUID, now: datetime
 ) -> None:
+    """O04, E12, E49."""
     tickets = [await issue(by, contract_id, now, plate=f"辽C1234{n}") for n in range(5)]
     records = [yard.record(ticket, "out", 30_000, now) for ticket in tickets]
     first = await weigh(by, *records[:4])
@@ -135,6 +178,7 @@ async def test_a_record_id_is_the_stations_own(by: By, contract_id: UUID, now: d
 
 
 async def test_the_impossible_is_refused_and_kept(app: FastAPI, by: By, contract_id: UUID, now: datetime) -> None:
+    """W05, E16."""
     ticket = await issue(by, contract_id, now)
     record = yard.record(ticket, "out", 31_200, now, gross_kg=15_000)
     for _ in range(2):
@@ -152,6 +196,7 @@ async def test_the_impossible_is_refused_and_kept(app: FastAPI, by: By, contract
 
 
 async def test_one_event_scanned_twice_is_told_once(by: By, contract_id: UUID, now: datetime) -> None:
+    """W06, E7: the same id again, and another id within a minute and 20 kg."""
     ticket = await issue(by, contract_id, now)
     first = yard.record(ticket, "out", 31_200, now - timedelta(minutes=40))
     [told] = await weigh(by, first)
@@ -166,12 +211,14 @@ async def test_one_event_scanned_twice_is_told_once(by: By, contract_id: UUID, n
 
 
 async def test_ore_without_a_ticket_is_weighed_all_the_same(by: By, contract_id: UUID, now: datetime) -> None:
+    """W06: no ticket, and an unknown one."""
     [result] = await weigh(by, yard.record(None, "out", 31_200, now))
     assert (result["status"], result["flags"]) == ("accepted", ["no-ticket"])
     assert len(result["movement_ids"]) == 1
 
 
 async def test_a_destination_before_its_source_settles_itself(by: By, contract_id: UUID, now: datetime) -> None:
+    """W07, E47: a bypass until the source tells."""
     ticket = await issue(by, contract_id, now)
     [arrived] = await weigh(by, yard.record(ticket, "in", 31_140, now), who=cast.PLANT_TWO_DEVICE)
     assert arrived["flags"] == ["station-bypass"]
@@ -184,6 +231,7 @@ async def test_a_destination_before_its_source_settles_itself(by: By, contract_i
 async def test_a_load_that_was_not_taken_is_credited_to_the_quota(
     app: FastAPI, by: By, contract_id: UUID, now: datetime
 ) -> None:
+    """W10, E32."""
     ticket = await issue(by, contract_id, now)
     out = yard.record(ticket, "out", 31_200, now - timedelta(minutes=50))
     back = yard.record(ticket, "back", 31_180, now)
@@ -208,6 +256,7 @@ async def spent(connection: Any) -> int:
 
 
 async def test_a_gap_in_the_sequence_is_open_until_its_record_comes(by: By, contract_id: UUID, now: datetime) -> None:
+    """W04, E11, E13."""
     tickets = [await issue(by, contract_id, now, plate=f"辽C1234{n}") for n in range(3)]
     records = [yard.record(t, "out", 20_000, now, sequence=100 + n) for n, t in enumerate(tickets)]
     await weigh(by, records[0])
@@ -223,6 +272,7 @@ async def test_a_gap_in_the_sequence_is_open_until_its_record_comes(by: By, cont
 async def test_a_clock_that_is_wrong_is_corrected_and_flagged(
     app: FastAPI, by: By, contract_id: UUID, now: datetime
 ) -> None:
+    """W04, E13: never refused for its time alone."""
     ticket = await issue(by, contract_id, now)
     record = yard.record(ticket, "out", 31_200, now - timedelta(minutes=61))
     body = {"sent_at": (now - timedelta(minutes=60)).isoformat(), "records": [record]}

@@ -37,6 +37,8 @@ _OF_THE_RECORD = frozenset(
         Flag.TOO_FAST,
         Flag.READING_UNSTABLE,
         Flag.READING_REPEATED,
+        Flag.MANUAL_UNWITNESSED,
+        Flag.KEY_RETIRED,
         Flag.SUSPENSE_SETTLED,
         Flag.STOPPED_PLANT,
         Flag.WRONG_STATION,

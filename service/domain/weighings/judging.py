@@ -35,6 +35,7 @@ def weigh(record: Record, seen: Circumstances, policies: Policies = DEFAULTS) ->
     if ticket is None:
         flags.append(Flag.UNKNOWN_TICKET if record.ticket else Flag.NO_TICKET)
         return Outcome(tuple(flags), unlawful_legs(record, seen) if record.direction is Direction.OUT else ())
+    policies = policies.between(ticket.source_station_id, ticket.destination_station_id)
     flags += flags_of_the_ticket(record, ticket, seen, policies)
     if void := _why_void(record, seen):
         flags.append(void)

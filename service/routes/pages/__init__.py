@@ -13,12 +13,21 @@ from service.routes.pages import (
     deadlines,
     devices,
     filing,
+    forms,
+    ledgers,
     lots,
     mines,
     overview,
+    plates,
     policies,
+    runs,
+    samples,
     sessions,
     station,
+    stations,
+    statistics,
+    stocktakes,
+    submissions,
     ticket_deeds,
     tickets,
 )
@@ -27,8 +36,9 @@ from service.routes.pages.rendering import STATIC
 
 YEAR_SECONDS = 365 * 24 * 3600
 SLICES = (
-    sessions, overview, mines, allotments, filing, contracts, ticket_deeds, tickets, lots, deadlines, assessments, policies,
-    alerts, devices, codes,
+    sessions, overview, mines, allotments, filing, contracts, ticket_deeds, tickets, lots, runs, stocktakes, deadlines, policies,
+    forms, statistics, ledgers, assessments, samples, submissions, alerts, stations, devices,
+    plates, codes,
     station,
 )  # fmt: skip
 PAGES = APIRouter(include_in_schema=False)

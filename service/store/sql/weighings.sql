@@ -56,7 +56,7 @@ SELECT DISTINCT ON (w.id)
     w.id, w.station_id, w.record_id, w.body_hash, w.sequence, w.direction, w.ticket_id, w.ticket_text, w.plate,
     coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg, w.grade, w.manual,
     w.manual_reason, w.second_person, w.tare_source, w.weighed_at, w.occurred_at, w.recorded_at, w.person_id, w.axles,
-    w.mgo_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
+    w.mgo_per_mille, w.moisture_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
     CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of,
     coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids)::text[] AS movement_ids,
     coalesce(v.version, 1) AS version
@@ -82,7 +82,7 @@ SELECT
     w.id, w.station_id, w.record_id, w.body_hash, w.sequence, w.direction, w.ticket_id, w.ticket_text, w.plate,
     coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg, w.grade, w.manual,
     w.manual_reason, w.second_person, w.tare_source, w.weighed_at, w.occurred_at, w.recorded_at, w.person_id, w.axles,
-    w.mgo_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
+    w.mgo_per_mille, w.moisture_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
     CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of,
     coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids)::text[] AS movement_ids,
     coalesce(v.version, 1) AS version
@@ -99,7 +99,7 @@ SELECT
     w.id, w.station_id, w.record_id, w.body_hash, w.sequence, w.direction, w.ticket_id, w.ticket_text, w.plate,
     coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg, w.grade, w.manual,
     w.manual_reason, w.second_person, w.tare_source, w.weighed_at, w.occurred_at, w.recorded_at, w.person_id, w.axles,
-    w.mgo_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
+    w.mgo_per_mille, w.moisture_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
     CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of,
     coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids)::text[] AS movement_ids,
     coalesce(v.version, 1) AS version,
@@ -122,7 +122,7 @@ SELECT * FROM (
         w.id, w.station_id, s.name AS station, w.record_id, w.sequence, w.direction, w.ticket_id, t.number AS ticket, w.ticket_text, w.plate,
         coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg,
         coalesce(v.net_kg, w.net_kg) AS net_kg, w.grade, w.manual, w.manual_reason, w.second_person, w.tare_source, w.axles,
-        w.mgo_per_mille, w.reading, w.stable, w.weighed_at, w.occurred_at, w.recorded_at, coalesce(v.status, w.status) AS status,
+        w.mgo_per_mille, w.moisture_per_mille, w.reading, w.stable, w.weighed_at, w.occurred_at, w.recorded_at, coalesce(v.status, w.status) AS status,
         CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of, w.problem,
         coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids) AS movement_ids,
         coalesce(v.version, 1) AS version, w.person_id,
@@ -153,7 +153,7 @@ UNION ALL
 SELECT * FROM (
     SELECT
         r.id, r.station_id, s.name, r.record_id, NULL::bigint, NULL, NULL::uuid, NULL, NULL, NULL, NULL::bigint, NULL::bigint, NULL::bigint,
-        NULL, NULL::boolean, NULL, NULL, NULL, NULL::integer, NULL::integer, NULL::bigint, NULL::boolean, NULL::timestamptz,
+        NULL, NULL::boolean, NULL, NULL, NULL, NULL::integer, NULL::integer, NULL::integer, NULL::bigint, NULL::boolean, NULL::timestamptz,
         NULL::timestamptz, r.recorded_at, 'refused', NULL::uuid, r.problem, '{}'::text[], '{}'::uuid[], 1, r.person_id, FALSE, r.sent
     FROM weighing_refusal AS r
     INNER JOIN station AS s ON s.id = r.station_id
@@ -336,7 +336,7 @@ WITH recorded AS (
     INSERT INTO weighing (
         id, station_id, record_id, ticket_id, person_id, body_hash, sequence, gross_kg, tare_kg, net_kg, weighed_at, occurred_at,
         recorded_at, direction, plate, grade, manual, tare_source, status, movement_ids, flags, duplicate_of, problem, ticket_text,
-        manual_reason, second_person, axles, mgo_per_mille, reading, stable
+        manual_reason, second_person, axles, mgo_per_mille, moisture_per_mille, reading, stable
     )
     SELECT
         encode(substr($1, at + 1, 16), 'hex')::uuid,
@@ -367,6 +367,7 @@ WITH recorded AS (
         rest ->> 'second_person',
         (rest ->> 'axles')::integer,
         (rest ->> 'mgo_per_mille')::integer,
+        (rest ->> 'moisture_per_mille')::integer,
         (rest ->> 'reading')::bigint,
         (rest ->> 'stable')::boolean
     FROM (

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from service.domain.weighings import Direction, Line, Record, Status, Told
 
-LENGTH_OF_A_LINE = 29
+LENGTH_OF_A_LINE = 30
 
 
 def line_of(row: Iterable[Any]) -> Line:
@@ -14,7 +14,7 @@ def line_of(row: Iterable[Any]) -> Line:
     (
         id_, station_id, record_id, body_hash, sequence, direction, ticket_id, ticket_text, plate, gross_kg, tare_kg, grade,
         manual, manual_reason, second_person, tare_source, weighed_at, occurred_at, recorded_at, person_id, axles,
-        mgo_per_mille, reading, stable, status, duplicate_of, flags, movement_ids, version,
+        mgo_per_mille, moisture_per_mille, reading, stable, status, duplicate_of, flags, movement_ids, version,
     ) = row  # fmt: skip
     told = Told(
         id_,
@@ -46,6 +46,7 @@ def line_of(row: Iterable[Any]) -> Line:
         mgo_per_mille,
         reading,
         stable,
+        moisture_per_mille,
     )
     return Line(told, record, occurred_at, recorded_at, ticket_id, person_id)
 

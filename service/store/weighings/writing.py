@@ -96,6 +96,7 @@ def _rest_of(line: Line) -> str:
     if not record.has_no_extras:
         rest["axles"], rest["mgo_per_mille"] = record.axles, record.mgo_per_mille
         rest["reading"], rest["stable"] = record.reading, record.stable
+        rest["moisture_per_mille"] = record.moisture_per_mille
     return orjson.dumps(rest, default=str).decode() if rest else ""
 
 
