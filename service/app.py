@@ -31,6 +31,7 @@ from service.routes import (
     grades,
     health,
     heartbeats,
+    investigations,
     jurisdictions,
     lines,
     log,
@@ -98,6 +99,7 @@ ROUTERS = (
     runs.router,
     stocktakes.router,
     lots.router,
+    investigations.router,
     plates.router,
     policies.router,
     calendar.router,
@@ -148,7 +150,8 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
         secure=settings.public_url.startswith("https://"),
     )
     problems.install(app)
+    # Not `include_router`: that copies every route, and works its parameters out anew for each application.
     for router in ROUTERS:
-        app.include_router(router)
+        app.router.routes.extend(router.routes)
     pages.install(app)
     return app

@@ -95,9 +95,7 @@ def answer(app: FastAPI, taken: socket.socket, announce: Callable[[], None]) -> 
         timeout_graceful_shutdown=LAST_ANSWERS_WITHIN_S,
     )
     server = _Server(config, announce)
-    # What the start has made stays: the collector, which would stop all answers to look through it, need not.
-    gc.collect()
-    gc.freeze()
+    quiet_collector()
     try:
         server.run(sockets=[taken])
     except KeyboardInterrupt:
@@ -108,6 +106,17 @@ def answer(app: FastAPI, taken: socket.socket, announce: Callable[[], None]) -> 
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if not server.started:
         raise CannotRun("服务未能启动, 原因见上。", "The service did not start; the reason is above.")
+
+
+def quiet_collector() -> None:
+    """Have the collector of circles look only at what is new, and seldom.
+
+    What the start has made stays. A batch makes tens of thousands of objects that all live until it is answered: looked
+    through every 700, they cost as much as all rules together.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
 
 
 class _Server(uvicorn.Server):

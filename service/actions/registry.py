@@ -13,7 +13,8 @@ from service.domain.refusals import NotAllowed, VersionOutdated
 from service.domain.registry import MineHasQuota, check_declaration
 from service.domain.units import shanghai_day
 from service.store import audits, registry
-from service.store.tables import Entry, MineRow, RevisionRow, StockRow
+from service.store import policies as rules
+from service.store.tables import Entry, MineRow, RevisionRow, StationRow, StockRow
 
 Row = TypeVar("Row", bound=Entry)
 
@@ -25,6 +26,25 @@ async def register(session: AsyncSession, entry: Row, *, place: str, at: datetim
 
     await registry.write(session, entry, _revision(entry, at=at, actor=actor))
     await _note(session, "register", entry, at=at, actor=actor)
+    return entry
+
+
+async def register_station(session: AsyncSession, station: StationRow, *, at: datetime, actor: Actor) -> StationRow:
+    """Enter a station in a place of the office's area; what its scale is and its road bears counts within a second (E18)."""
+    entry = await register(session, station, place=station.jurisdiction, at=at, actor=actor)
+    if entry.bridge_class is not None or entry.gross_limit_kg is not None:
+        await rules.turn(SessionDoor(session))
+    return entry
+
+
+async def revise_station(
+    session: AsyncSession, station: StationRow, changes: Mapping[str, Any], *, version: int, at: datetime, actor: Actor
+) -> StationRow:
+    """Edit a station as `revise` does; another class of its scale or limit of its road counts within a second (E18)."""
+    before = station.bridge_class, station.gross_limit_kg
+    entry = await revise(session, station, changes, version=version, place=changes["jurisdiction"], at=at, actor=actor)
+    if (entry.bridge_class, entry.gross_limit_kg) != before:
+        await rules.turn(SessionDoor(session))
     return entry
 
 

@@ -43,7 +43,8 @@ async def file_slip(
         raise filings.UnknownMine(mine_id=str(slip.mine_id))
     if not slip.mine_id and slip.source_id not in await contracts.sources_of(connection, slip.enterprise_id):
         raise filings.UnknownSource(source_id=str(slip.source_id))
-    if slip.line_id and slip.line_id not in await contracts.lines_of(connection, slip.enterprise_id):
+    lines = await contracts.lines_of(connection, slip.enterprise_id)
+    if slip.line_id and slip.line_id not in lines:
         raise filings.UnknownLine(line_id=str(slip.line_id))
 
     slip_id = uuid7()
@@ -51,7 +52,9 @@ async def file_slip(
     late = days_late(due_on, at)
     freezes = policies.on(slip.handed_on).expired_licence is ExpiredLicencePolicy.FREEZE
     frozen = freezes and await slips.is_frozen(connection, slip.source_id, slip.handed_on)
-    flags = [flag for flag, is_found in ((Flag.FILING_LATE, late), (Flag.QUOTA_FROZEN, frozen)) if is_found]
+    stopped = filings.goes_to_a_stopped_plant(slip, lines)
+    findings = {Flag.FILING_LATE: late, Flag.QUOTA_FROZEN: frozen, Flag.STOPPED_PLANT: stopped}
+    flags = [flag for flag, is_found in findings.items() if is_found]
     movement_id = None if slip.by_tickets else uuid7()
     fact = filings.fact_of_slip(slip, at)
     is_new = await slips.add_slip(
@@ -74,8 +77,7 @@ async def file_slip(
     await audits.note(connection, "slips.file", slip_id, facts, at=at, actor=actor)
     if movement_id:
         await _hand_over(connection, slip_id, slip, movement_id, fact, at=at, sign=sign)
-    if slip.mine_id:
-        await watch_commitments(connection, [slip.mine_id], slip.handed_on.year, policies, at=at)
+    await watch_commitments(connection, [slip.source_id], slip.handed_on.year, policies, at=at)
     return slip_id, True
 
 
@@ -95,6 +97,7 @@ async def _alert(
     facts: dict[Flag, dict[str, object]] = {
         Flag.FILING_LATE: {"days_late": {"seller": days_late}},
         Flag.QUOTA_FROZEN: {"mine_id": slip.source_id, "kg": slip.kg},
+        Flag.STOPPED_PLANT: {"line_id": slip.line_id, "kg": slip.kg},
     }
     await alerts.open_alerts(
         connection,

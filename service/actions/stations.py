@@ -67,6 +67,15 @@ async def pause_station(
         await alerts.settle_alerts(connection, [(Flag.STATION_SILENT, "station", str(station_id))], at=at)
 
 
+async def resume_station(connection: Connection, station_id: UUID, *, at: datetime, actor: Actor) -> None:
+    """Say that a station weighs again before its pause is over, by itself or an office of its area. Raises NotFound."""
+    if station_id not in await stations.find_places(connection, [station_id], actor=actor):
+        raise NotFound
+
+    await stations.resume(connection, station_id, at=at)
+    await audits.note(connection, "stations.resume", station_id, {}, at=at, actor=actor)
+
+
 async def flag_silent(connection: Connection, policies: Policies, *, at: datetime) -> None:
     """Have stations looked at that were heard of and have been silent for too long (E48)."""
     silent = await stations.find_silent(connection, at - timedelta(minutes=policies.station_down_minutes), at=at)

@@ -10,6 +10,7 @@ from service.bench import posting, walking, weighing
 from service.bench.clients import ClientTooBusy
 from service.bench.grounds import Grounds, grounds
 from service.bench.rows import Row, as_json, show
+from service.serving import quiet_collector
 
 __all__ = ["Row", "as_json", "run", "show"]
 
@@ -23,6 +24,7 @@ GROUPS: dict[str, Callable[[Grounds], Coroutine[Any, Any, list[Row]]]] = {
 def run(*, quick: bool, say: Callable[[str], None]) -> list[Row]:
     """Measure everything, each group of rows on servers of its own; `say` hears what was left out, and why."""
     rows: list[Row] = []
+    quiet_collector()  # as the service has it
     for name, group in GROUPS.items():
         say(f"{name} …")
         with grounds(quick=quick) as ready, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

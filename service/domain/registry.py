@@ -6,6 +6,9 @@ from datetime import date
 from service.domain.grades import is_same_grade
 from service.domain.refusals import Refusal
 
+RUNNING = "running"
+"""A line's status; ore to lines that are stopped or retired is flagged (P01)."""
+
 
 class CreditCodeRegistered(Refusal):
     """An enterprise with this credit code is registered already."""

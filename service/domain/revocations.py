@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 from uuid import UUID
 
 from service.domain.codes.tickets import MOST_REISSUES
+from service.domain.refusals import Refusal
 
 ALL_PRINTS = MOST_REISSUES + 1
 """Stands for `prints_below` where no code of the ticket is good any more."""
@@ -22,6 +24,7 @@ class RevokedBecause(StrEnum):
     LOST = "lost"
     DAMAGED = "damaged"
     ENDED = "ended"  # the ticket ended in another way before its window did
+    KEY_RETIRED = "key-retired"  # somebody else may have the key that signed it
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,13 @@ class Revocation:
     prints_below: int
     because: RevokedBecause
     expires_at: datetime  # when the codes themselves say that their time has run out
+
+
+class KeyIsRetired(Refusal):
+    """This key was retired before; `signed_after` is the moment from which on it is not believed."""
+
+    title: ClassVar[str] = "该密钥此前已停用，signed_after 为开始不予认可的时间"
+    rule: ClassVar[str | None] = "W03"
 
 
 @dataclass(frozen=True, slots=True)

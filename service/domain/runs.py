@@ -17,7 +17,6 @@ from service.domain.refusals import NotFound, Refusal
 from service.domain.units import Kilograms, start_of
 
 FLOTATION = "flotation"
-RUNNING = "running"
 
 
 class OutputKind(StrEnum):

@@ -115,6 +115,7 @@ class DayLine:
     is_signed: bool
     status: str
     flags: tuple[str, ...]
+    weighed_at: datetime  # by the device's own clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +136,16 @@ class DaySheet:
     first_sequence: int | None
     last_sequence: int | None
     missing: list[tuple[int, int]]
+    backwards: list[int]
 
 
-def day_sheet(lines: Sequence[DayLine], seen: Sequence[tuple[int, int]], refusals: int) -> DaySheet:
-    """A station's day in figures; `seen` are the numbers [from, until) that it ever told, so that gaps show."""
+def day_sheet(
+    lines: Sequence[DayLine], seen: Sequence[tuple[int, int]], refusals: int, policies: Policies = DEFAULTS
+) -> DaySheet:
+    """A station's day in figures; `seen` are the numbers [from, until) that it ever told, so that gaps show.
+
+    `backwards` are the numbers before which the device's clock went back (E13), in whatever order they arrived.
+    """
     accepted = [line for line in lines if line.status == "accepted"]
     numbers = [line.sequence for line in lines]
     statuses = Counter(line.status for line in lines)
@@ -160,5 +167,10 @@ def day_sheet(lines: Sequence[DayLine], seen: Sequence[tuple[int, int]], refusal
             (until, since - 1)
             for (_, until), (since, _) in pairwise(sorted(seen))
             if numbers and until <= max(numbers) and since > min(numbers)
+        ],
+        backwards=[
+            later.sequence
+            for earlier, later in pairwise(sorted(lines, key=lambda line: line.sequence))
+            if earlier.weighed_at - later.weighed_at > timedelta(seconds=policies.clock_skew_seconds)
         ],
     )

@@ -42,6 +42,7 @@ class CheckReason(StrEnum):
     TICKET_LOST = "ticket-lost"
     TICKET_USED = "ticket-used"
     PRINT_REPLACED = "print-replaced"
+    KEY_RETIRED = "key-retired"
 
 
 class ContractIsClosed(Refusal):
@@ -150,15 +151,16 @@ class WriteOffNeedsAnOffice(Refusal):
 
 
 class ReplacedBecause(StrEnum):
-    """Why a print of a ticket was followed by another; the first two revoke it (E37)."""
+    """Why a print of a ticket was followed by another; all but an extension and a redirection revoke it (E37)."""
 
     LOST = "lost"
     DAMAGED = "damaged"
     EXTENDED = "extended"
     REDIRECTED = "redirected"
+    KEY_RETIRED = "key-retired"  # somebody else may have the key that signed it; the paper itself is genuine
 
 
-REVOKING = frozenset({ReplacedBecause.LOST, ReplacedBecause.DAMAGED})
+REVOKING = frozenset({ReplacedBecause.LOST, ReplacedBecause.DAMAGED, ReplacedBecause.KEY_RETIRED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +289,8 @@ def reasons_against(
         reasons.append(CheckReason.TICKET_USED)
     scanned = None if digits is None else ticket.find_print(digits)
     if scanned is not None and scanned.revoked_at is not None:
-        reasons.append(CheckReason.PRINT_REPLACED)
+        by_key = scanned.because is ReplacedBecause.KEY_RETIRED
+        reasons.append(CheckReason.KEY_RETIRED if by_key else CheckReason.PRINT_REPLACED)
     if at < ticket.valid_from:
         reasons.append(CheckReason.NOT_YET_VALID)
     if at > ticket.valid_until or journey.state is TicketState.EXPIRED:

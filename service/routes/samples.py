@@ -18,7 +18,7 @@ from service.domain.units import start_of
 from service.routes.entries import After, Limit, Now
 from service.routes.fields import Body, DocumentNo, Flag, Quarter, Reason, UuidText, Year
 from service.routes.idempotency import OnceDep
-from service.routes.reports import OutflowOut
+from service.routes.reports.bodies import OutflowOut
 from service.store import reports
 
 router = APIRouter(prefix="/v1/samples", tags=["reports"])

@@ -10,8 +10,9 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 from uuid_utils.compat import uuid7
 
-from service.actions.registry import register, revise
+from service.actions import registry as deeds
 from service.db import SessionDep
+from service.domain.policies import BridgeClass
 from service.routes.entries import (
     After,
     EntryOut,
@@ -26,7 +27,7 @@ from service.routes.entries import (
     patched,
     tag,
 )
-from service.routes.fields import Body, JurisdictionCode, Name, UuidText, refused
+from service.routes.fields import Body, JurisdictionCode, LoadKilograms, Name, UuidText, refused
 from service.routes.idempotency import OnceDep
 from service.store import registry
 from service.store.tables import EnterpriseRow, MineRow, StationRow
@@ -43,6 +44,8 @@ class StationIn(Body):
     enterprise_id: UuidText | None = None
     latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)] | None = None
     longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)] | None = None
+    bridge_class: BridgeClass | None = None
+    gross_limit_kg: LoadKilograms | None = None
 
     @model_validator(mode="after")
     def serves_one_place(self) -> Self:
@@ -67,6 +70,8 @@ class StationOut(EntryOut):
     enterprise_id: UUID | None
     latitude: float | None
     longitude: float | None
+    bridge_class: BridgeClass | None
+    gross_limit_kg: int | None
 
 
 class StationsOut(BaseModel):
@@ -83,9 +88,9 @@ async def register_station(
     """Register a station in the office's area."""
 
     async def deed() -> StationOut:
-        place = await _place(session, body)
+        await _check_place(session, body)
         entry = StationRow(id=uuid7(), created_at=at, **body.model_dump())
-        return StationOut.model_validate(await register(session, entry, place=place, at=at, actor=actor))
+        return StationOut.model_validate(await deeds.register_station(session, entry, at=at, actor=actor))
 
     return await created(once, session, actor, deed)
 
@@ -132,8 +137,8 @@ async def revise_station(
     """Edit a station; If-Match names the version that was read."""
     entry = await registry.find(session, StationRow, station_id, actor=actor, lock=True)
     body = patched(StationIn, StationOut.model_validate(entry), patch)
-    place = await _place(session, body)
-    entry = await revise(session, entry, body.model_dump(), version=version, place=place, at=at, actor=actor)
+    await _check_place(session, body)
+    entry = await deeds.revise_station(session, entry, body.model_dump(), version=version, at=at, actor=actor)
     tag(response, entry)
     return StationOut.model_validate(entry)
 
@@ -145,9 +150,8 @@ async def show_history(station_id: UUID, session: SessionDep, actor: ReaderActor
     return HistoryOut.of(await registry.history(session, entry.slice, entry.id))
 
 
-async def _place(session: AsyncSession, body: StationIn) -> str:
+async def _check_place(session: AsyncSession, body: StationIn) -> None:
     if body.mine_id is not None:
         await registry.named(session, MineRow, body.mine_id)
     if body.enterprise_id is not None:
         await registry.named(session, EnterpriseRow, body.enterprise_id)
-    return body.jurisdiction

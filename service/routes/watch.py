@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
-from service.actions.stations import pause_station
+from service.actions.stations import pause_station, resume_station
 from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep
 from service.domain.permissions import Actor
@@ -32,6 +32,8 @@ class WatchedOut(BaseModel):
     id: UUID
     name: str
     jurisdiction: str
+    enterprise: str
+    mine: str | None
     state: StationState
     seen_at: datetime | None
     paused_until: datetime | None
@@ -42,6 +44,8 @@ class WatchedOut(BaseModel):
     has_gap: bool
     repeated: int
     devices: int
+    cameras: int
+    blind_cameras: int
     manual: int
     loads: int
 
@@ -92,6 +96,7 @@ class DayOut(BaseModel):
     first_sequence: int | None
     last_sequence: int | None
     missing: list[tuple[int, int]]
+    backwards: list[int]
     silences: list[SpanOut]
     cameras: list[SpanOut]
     records: list[dict[str, Any]]
@@ -106,11 +111,19 @@ async def list_watched(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> WatchOut:
     """Whether the stations of the office's area, or one's own, are live, late, down or paused."""
+    items = await watched(connection, request, after=after, limit=limit, actor=actor)
+    return WatchOut(items=items, next=items[-1].id if len(items) == limit else None)
+
+
+async def watched(
+    connection: Connection, request: Request, *, after: UUID | None, limit: int, actor: Actor
+) -> list[WatchedOut]:
+    """The actor's stations as clients and pages see them."""
     state = request.app.state
     at = state.clock.now()
     policies = await state.rulebook.policies(at)
     rows = await stations.list_watched(connection, after=after, limit=limit, at=at, actor=actor)
-    items = [
+    return [
         WatchedOut(
             **{name: row[name] for name in WatchedOut.model_fields if name in row},
             state=state_of(Pulse(row["seen_at"], row["paused_until"]), at=at, policies=policies),
@@ -121,7 +134,6 @@ async def list_watched(
         )
         for row in (dict(row) | {"repeated": row["repeated"] or 0} for row in rows)
     ]
-    return WatchOut(items=items, next=items[-1].id if len(items) == limit else None)
 
 
 @router.post("/{station_id}/pauses", status_code=204)
@@ -135,6 +147,17 @@ async def pause(
     """Say that a station will not weigh for a time, by itself beforehand or by an office of its area."""
     at = request.app.state.clock.now()
     await pause_station(connection, station_id, body.since, body.until, body.reason, at=at, actor=actor)
+
+
+@router.post("/{station_id}/resume", status_code=204)
+async def resume(
+    station_id: UUID,
+    request: Request,
+    connection: ConnectionDep,
+    actor: Annotated[Actor, Depends(may("stations.pause"))],
+) -> None:
+    """Say that a station weighs again, before its pause is over."""
+    await resume_station(connection, station_id, at=request.app.state.clock.now(), actor=actor)
 
 
 @router.get("/{station_id}/day")
@@ -206,12 +229,15 @@ async def day_out(station_id: UUID, on: date, request: Request, connection: Conn
             row["is_signed"],
             row["status"],
             tuple(row["flags"]),
+            row["weighed_at"],
         )
         for row in rows
     ]
     seen = [(span.lower, span.upper) for span in found[0]["seen"] or ()]
-    sheet = day_sheet(lines, seen, await stations.count_refusals(connection, station_id, since, until))
-    late_minutes = (await state.rulebook.policies(at)).station_late_minutes
+    policies = await state.rulebook.policies(at)
+    refusals = await stations.count_refusals(connection, station_id, since, until)
+    sheet = day_sheet(lines, seen, refusals, policies)
+    late_minutes = policies.station_late_minutes
     silences = await stations.silences_of(connection, station_id, since, until, late_minutes=late_minutes, at=at)
     blind = blind_spans(await stations.camera_events(connection, station_id, until))
     return DayOut(

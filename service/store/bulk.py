@@ -75,6 +75,6 @@ async def own_sources(connection: Connection, firm: UUID) -> Sequence[Record]:
     return await connection.fetch(SQL["own_sources"], firm)
 
 
-async def own_lines(connection: Connection, firm: UUID) -> list[str]:
-    """The names of a firm's lines."""
-    return [row["name"] for row in await connection.fetch(SQL["own_lines"], firm)]
+async def own_lines(connection: Connection, firm: UUID) -> Sequence[Record]:
+    """A firm's lines as they are registered."""
+    return await connection.fetch(SQL["own_lines"], firm)

@@ -43,9 +43,9 @@ async def sources_of(connection: Connection, enterprise_id: UUID) -> list[UUID]:
     return [UUID(bytes=row["id"].bytes) for row in await connection.fetch(SQL["sources_of"], enterprise_id)]
 
 
-async def lines_of(connection: Connection, enterprise_id: UUID) -> list[UUID]:
-    """The production lines of an enterprise."""
-    return [row["id"] for row in await connection.fetch(SQL["lines_of"], enterprise_id)]
+async def lines_of(connection: Connection, enterprise_id: UUID) -> dict[UUID, str]:
+    """The production lines of an enterprise, each with its status."""
+    return {row["id"]: row["status"] for row in await connection.fetch(SQL["lines_of"], enterprise_id)}
 
 
 async def has_tranche(connection: Connection, source_id: UUID, on: date) -> bool:

@@ -44,10 +44,12 @@ async def list_lots(
     *,
     holder: UUID | None = None,
     lot_id: UUID | None = None,
+    ids: Collection[UUID] | None = None,
     after: UUID | None = None,
     limit: int = 50,
     actor: Actor,
 ) -> Sequence[Record]:
     """The lots of the office's area or of the enterprise, newest first."""
     area = None if actor.reads_all else actor.area
-    return await connection.fetch(SQL["list"], area, actor.enterprise_id, holder, lot_id, after, limit)
+    chosen = None if ids is None else list(ids)
+    return await connection.fetch(SQL["list"], area, actor.enterprise_id, holder, lot_id, after, limit, chosen)

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from uuid_utils.compat import uuid7
 
-from service.db import Connection, Record
+from service.db import Connection, Door, Record
 from service.domain.calendar import Calendar, Outage
 from service.domain.permissions import Actor
-from service.domain.policies import ABOUT, Changes, History, read_value
+from service.domain.policies import ABOUT, Bridge, BridgeClass, Changes, History, read_value
 from service.store.sentences import sentences
 
 SQL = sentences("policies")
@@ -20,9 +20,10 @@ async def version(connection: Connection) -> int:
     return found
 
 
-async def turn(connection: Connection) -> int:
+async def turn(door: Door) -> int:
     """Take the turn to decide about the rules, until the transaction ends; gives the version that this makes."""
-    found: int = await connection.fetchval(SQL["turn"])
+    [row] = await door.fetch(SQL["turn"])
+    found: int = row["version"]
     return found
 
 
@@ -40,7 +41,11 @@ async def history(connection: Connection) -> History:
     ]
     days = {row["day"]: row["is_worked"] for row in await connection.fetch(SQL["calendar_days"])}
     outages = [Outage(row["id"], row["starts_at"], row["ends_at"]) for row in await list_outages(connection)]
-    return History(decisions, Calendar(days, outages))
+    bridges = {
+        row["id"]: Bridge(row["bridge_class"] and BridgeClass(row["bridge_class"]), row["gross_limit_kg"])
+        for row in await connection.fetch(SQL["bridges"])
+    }
+    return History(decisions, Calendar(days, outages), bridges)
 
 
 async def decide(

@@ -117,6 +117,11 @@ async def pause(
     await connection.execute(SQL["pause"], uuid7(), station_id, since, until, reason, by, at)
 
 
+async def resume(connection: Connection, station_id: UUID, *, at: datetime) -> None:
+    """End the pauses of a station that are in force."""
+    await connection.execute(SQL["resume"], station_id, at)
+
+
 async def find_silent(connection: Connection, before: datetime, *, at: datetime) -> list[Record]:
     """The stations that were heard of, but not since a moment, and of which nobody was told yet."""
     return await connection.fetch(SQL["silent"], before, at)

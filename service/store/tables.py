@@ -122,6 +122,8 @@ class StationRow(Entry, table=True):
     enterprise_id: UUID | None
     latitude: float | None = None
     longitude: float | None = None
+    bridge_class: str | None = None
+    gross_limit_kg: int | None = None
 
 
 class LineRow(Entry, table=True):

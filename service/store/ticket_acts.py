@@ -177,3 +177,18 @@ async def keys_in_use(door: Door, key_ids: Collection[int], *, at: datetime) -> 
     """Those of the keys that signed codes whose time has not run out."""
     rows = await door.fetch(SQL["keys_in_use"], list(key_ids), at)
     return {row["key_id"] for row in rows}
+
+
+async def retire_key(
+    connection: Connection, key_id: int, signed_after: datetime, reason: str, *, at: datetime, actor: Actor
+) -> datetime | None:
+    """Write that a key is believed no longer; where it was written before, from which moment on."""
+    before: datetime | None = await connection.fetchval(
+        SQL["retire_key"], key_id, signed_after, reason, actor.person_id, at
+    )
+    return before
+
+
+async def retired_keys(door: Door) -> dict[int, datetime]:
+    """The keys that are believed no longer, each with the moment from which on."""
+    return {row["key_id"]: row["signed_after"] for row in await door.fetch(SQL["retired_keys"])}

@@ -198,6 +198,14 @@ async def lock_visible(connection: Connection, ticket_id: UUID, actor: Actor) ->
     return None if row is None else (_ticket(row), _journey(row))
 
 
+async def lock_signed(
+    connection: Connection, key_id: int, signed_after: datetime, *, at: datetime, limit: int
+) -> list[tuple[Ticket, Journey]]:
+    """Open tickets of which a key signed a good print after a moment, locked in the order of their ids."""
+    rows = await connection.fetch(SQL["lock_signed"], key_id, signed_after, at, limit)
+    return [ticket_and_journey(row) for row in rows]
+
+
 async def list_tickets(
     door: Door,
     actor: Actor | None,

@@ -77,10 +77,12 @@ async def lock(
     assert row is not None, "it is one row"
     books = [
         (
-            Station(id_, jurisdiction, mine_id, enterprise_id, None if latitude is None else (latitude, longitude)),
+            Station(
+                id_, jurisdiction, mine_id, enterprise_id, None if latitude is None else (latitude, longitude), stopped
+            ),
             Sequences([(int(lo), int(hi)) for lo, hi in _SPAN.findall(seen)], repeated),
         )
-        for id_, jurisdiction, mine_id, enterprise_id, latitude, longitude, seen, repeated in row["books"]
+        for id_, jurisdiction, mine_id, enterprise_id, latitude, longitude, seen, repeated, stopped in row["books"]
     ]
     return books, [tickets.ticket_and_journey(one) for one in row["tickets"]]
 

@@ -23,13 +23,14 @@ from service.domain.filings import (
     contract_due,
     fact_of,
     fact_of_slip,
+    goes_to_a_stopped_plant,
     next_version,
     slip_due,
     sourced,
 )
 from service.domain.policies import DEFAULTS
 from service.domain.proofs import Named, ProofState
-from service.domain.units import SHANGHAI
+from service.domain.units import SHANGHAI, Kilograms
 
 MINE_FIRM, PLANT, TRADER, STRANGER = (UUID(int=number) for number in range(1, 5))
 PAIZHAI, SECOND_MINE, LOT, OTHER_LOT = (UUID(int=number) for number in range(11, 15))
@@ -269,3 +270,24 @@ def test_r24_a_slip_has_a_window_of_its_own() -> None:
     assert slip_due(SIGNED) == date(2026, 3, 17)
     assert slip_due(SIGNED, replace(DEFAULTS, slip_days=30)) == date(2026, 4, 1)
     assert fact_of_slip(slip, SIGNING) != fact_of_slip(replace(slip, kg=5_001), SIGNING)
+
+
+@pytest.mark.parametrize(
+    ("named", "statuses", "is_stopped"),
+    [
+        (None, [], False),  # a plant without lines in the registry
+        (None, ["stopped", "running"], False),  # which of them gets the ore is not known before it is run
+        (None, ["stopped", "retired"], True),
+        (0, ["running", "stopped"], False),
+        (1, ["running", "stopped"], True),
+        (1, ["running", "retired"], True),
+    ],
+)
+def test_p01_ore_handed_over_to_a_line_that_does_not_run_is_flagged(
+    named: int | None, statuses: list[str], is_stopped: bool
+) -> None:
+    lines = {UUID(int=number): status for number, status in enumerate(statuses)}
+    slip = Slip(MINE_FIRM, "JJ-1", PAIZHAI, SIGNED, Kilograms(5_000), "一级")
+    slip = replace(slip, line_id=None if named is None else UUID(int=named))
+
+    assert goes_to_a_stopped_plant(slip, lines) is is_stopped

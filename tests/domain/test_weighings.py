@@ -115,6 +115,16 @@ def arrives(net_kg: int, journey: Journey = ON_THE_ROAD) -> Outcome:
     return weigh(record, replace(SEEN, station=YARD, journey=journey))
 
 
+def test_p01_ore_to_a_plant_none_of_whose_lines_runs_is_flagged() -> None:
+    stopped = replace(YARD, is_stopped=True)
+    out = weigh(RECORD, replace(SEEN, station=replace(BRIDGE_7, is_stopped=True)))
+    came = weigh(replace(RECORD, direction=Direction.IN), replace(SEEN, station=stopped, journey=ON_THE_ROAD))
+
+    assert out.flags == arrives(31_200).flags == ()
+    assert came.flags == (Flag.STOPPED_PLANT,)
+    assert came.legs == arrives(31_200).legs
+
+
 def comes_back(net_kg: int, journey: Journey = ON_THE_ROAD) -> Outcome:
     record = replace(RECORD, direction=Direction.BACK, gross_kg=15_000 + net_kg)
     return weigh(record, replace(SEEN, journey=journey))
@@ -150,6 +160,7 @@ def test_w02_a_gap_beyond_the_tolerance_is_flagged(net_kg: int, flags: tuple[Fla
 
 
 def test_r16_a_load_weighed_on_the_last_evening_belongs_to_the_old_year() -> None:
+    """E14: 31 December 23:59 in Asia/Shanghai, received in the new year into a lot of the old one."""
     evening = datetime(2026, 12, 31, 15, 59, tzinfo=UTC)
     ticket = replace(TICKET, valid_from=evening - timedelta(hours=1), valid_until=evening + timedelta(days=1))
     out = weigh(RECORD, replace(SEEN, ticket=ticket, occurred_at=evening, recorded_at=evening))
@@ -180,6 +191,7 @@ def test_r16_a_load_weighed_on_the_last_evening_belongs_to_the_old_year() -> Non
     ],
 )
 def test_w05_what_no_truck_weighs_is_refused(gross_kg: int, tare_kg: int, is_possible: bool) -> None:
+    """E16."""
     assert (impossible(replace(RECORD, gross_kg=gross_kg, tare_kg=tare_kg)) is None) == is_possible
 
 
@@ -216,6 +228,7 @@ FLAGGED = [
 
 @pytest.mark.parametrize(("said", "seen", "flag"), FLAGGED)
 def test_what_looks_wrong_is_flagged_and_posted(said: dict[str, object], seen: dict[str, object], flag: Flag) -> None:
+    """E13, E15, E16, E17, E40, E46."""
     record = replace(RECORD, **said)
     outcome = weigh(record, replace(SEEN, **seen))
     assert outcome.flags == (flag,)
@@ -230,7 +243,7 @@ def test_what_looks_wrong_is_flagged_and_posted(said: dict[str, object], seen: d
         {"mgo_per_mille": 455},
         {"mgo_per_mille": 474},
         {"stable": True, "reading": 7},
-        {"stable": False, "manual": True},
+        {"stable": False, "manual": True, "manual_reason": "仪表故障", "second_person": "王五"},
     ],
 )
 def test_w05_e16_e17_e46_what_is_plausible_is_not_flagged(said: dict[str, object]) -> None:
@@ -283,6 +296,7 @@ def test_w06_what_arrives_without_a_ticket_is_kept_but_moves_nothing() -> None:
 
 @pytest.mark.parametrize("state", [TicketState.OUT, TicketState.DELIVERED, TicketState.LOST])
 def test_w06_a_second_load_of_a_ticket_leaves_from_suspense(state: TicketState) -> None:
+    """E8."""
     outcome = weigh(RECORD, replace(SEEN, journey=replace(ON_THE_ROAD, state=state)))
     assert outcome.flags == (Flag.TICKET_REUSED,)
     assert outcome.legs == (Leg(SUSPENSE, STRAY, Kilograms(31_200)),)
@@ -311,6 +325,7 @@ def test_w04_what_an_offline_station_weighed_before_the_cancelling_travels_lawfu
 
 
 def test_w07_a_destination_before_its_source_is_a_bypass_until_the_source_tells() -> None:
+    """E47."""
     first = arrives(31_140, Journey())
     assert first.flags == (Flag.STATION_BYPASS,)
     assert first.legs == (Leg(LOAD, LOT, Kilograms(31_140)),)
@@ -425,6 +440,7 @@ EVENT = Event(uid(30), "辽C12345", TICKET.id, 46_200, NOON)
     ],
 )
 def test_w06_two_scans_of_one_truck_are_one_event(change: dict[str, object], is_one: bool) -> None:
+    """E7."""
     assert is_one_event(EVENT, replace(EVENT, **change)) == is_one
 
 

@@ -70,6 +70,7 @@ def record(ticket: tuple[str, str] | None, direction: str, net_kg: int, at: date
 async def test_64_clients_at_one_mine_while_its_quota_runs_out(
     app: FastAPI, second_app: FastAPI, token_for: Callable[[cast.Person], str]
 ) -> None:
+    """E49."""
     quota_kg = 4_000_000
     tickets = await prepare(app, quota_kg, CLIENTS * LOADS)
     rng = random.Random(7)
@@ -113,6 +114,7 @@ async def test_64_clients_at_one_mine_while_its_quota_runs_out(
 
 
 async def test_a_storm_of_repeats_changes_nothing(app: FastAPI, second_app: FastAPI) -> None:
+    """E12, E49: no repeat is answered with a quota that is used up."""
     tickets = await prepare(app, 200_000, 10)
     now = app.state.clock.now()
     loads = [sent(record(ticket, "out", 30_000, now)) for ticket in tickets]
@@ -209,6 +211,7 @@ async def end_of(connection: Connection, batches: Sequence[Sequence[Sent]], *, a
 
 
 async def test_the_result_is_the_same_however_the_stream_is_cut(app: FastAPI) -> None:
+    """W04, E49."""
     tickets = await prepare(app, 150_000, 6)
     at = app.state.clock.now()
     sign = app.state.keys.current(Purpose.LEDGER)

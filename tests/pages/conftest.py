@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
 
 from service.embedded import Endpoints
 from tests import cast
 from tests.conftest import copy_database
+from tests.pages.look import PC, PHONE
 from tests.pages.site import Site, served
 from tests.pages.story import CLOCK, Story, tell
+
+__all__ = ["PC", "PHONE"]
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -26,8 +29,6 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-PC = {"width": 1366, "height": 768}
-PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +68,7 @@ class Visit(Protocol):
     """Opens a browser window for somebody of the cast, or for nobody."""
 
     async def __call__(
-        self, person: cast.Person | None = None, *, size: dict[str, int] = PC, scripts: bool = True
+        self, person: cast.Person | None = None, *, size: ViewportSize = PC, scripts: bool = True
     ) -> Page: ...
 
 
@@ -77,9 +78,7 @@ async def visit(site: Site, browser: Browser) -> AsyncIterator[Visit]:
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
 
-    async def open_window(
-        person: cast.Person | None = None, *, size: dict[str, int] = PC, scripts: bool = True
-    ) -> Page:
+    async def open_window(person: cast.Person | None = None, *, size: ViewportSize = PC, scripts: bool = True) -> Page:
         context = await browser.new_context(
             viewport=size, base_url=site.url, java_script_enabled=scripts, locale="zh-CN", timezone_id="Asia/Shanghai"
         )

@@ -127,7 +127,8 @@ async def test_a_slip_is_filed_from_its_page(story: Story, visit: Visit) -> None
     )
     await page.get_by_role("button", name="提交备案").click()
 
-    await expect(page.get_by_role("row", name=re.compile("页面-交接-1"))).to_contain_text("1.50")
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("页面-交接-1")
+    await expect(page.locator("dl.figures")).to_contain_text("1.50")
 
 
 async def test_a_sheet_is_tried_corrected_and_filed(

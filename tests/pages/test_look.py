@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 
 from tests import cast
-from tests.pages.conftest import PC, PHONE, Visit
+from tests.pages.conftest import Visit
+from tests.pages.look import look_at
 from tests.pages.story import Story
 
 PAGES = {
@@ -50,18 +50,5 @@ ON_PAPER = ("label", "a4")
 @pytest.mark.parametrize("name", PAGES)
 async def test_a_page_is_good_to_look_at(name: str, story: Story, visit: Visit, screenshots: Path) -> None:
     person, path = PAGES[name]
-    address = path.format(**story.fields)
-    address += "&" if "?" in address else "?"
-    page = await visit(person)
-    for language, device, size in (("zh", "pc", PC), ("zh", "phone", PHONE), ("en", "pc", PC)):
-        await page.set_viewport_size(size)
-        await page.goto(f"{address}lang={language}")
-        await page.screenshot(path=screenshots / f"{name}-{device}-{language}.png", full_page=True)
-        assert await page.locator("html").get_attribute("lang") == {"zh": "zh-CN", "en": "en"}[language]
-        wide = await page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
-        assert not wide or name in ON_PAPER, "the page is wider than the window"
-        if (language, device) != ("en", "pc"):
-            continue
-        found = (await Axe().run(page)).response["violations"]
-        serious = [one for one in found if one["impact"] in ("serious", "critical")]
-        assert not [f"{one['id']}: {one['nodes'][0]['html']}" for one in serious]
+    page, address = await visit(person), path.format(**story.fields)
+    await look_at(page, address, name, screenshots, is_paper=name in ON_PAPER, in_english=True)

@@ -90,6 +90,16 @@ async def test_r07_use_of_a_frozen_quota_is_recorded_and_flagged(app: FastAPI, b
     assert [alert["subject_id"] for alert in await alerts(by, code="quota-frozen")] == [filed["id"]]
 
 
+async def test_p01_ore_for_a_stopped_line_is_recorded_and_flagged(by: By) -> None:
+    line = {"enterprise_id": str(cast.PAIZHAI.id), "name": "自用窑", "kind": "light_burnt", "kiln": "shaft"}
+    made = await by(LI).post("/v1/lines", json={**line, "status": "stopped", "ore_per_product": 2.1})
+    filed = (await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(line_id=made.json()["id"]))).json()
+
+    assert filed["flags"] == ["stopped-plant"]
+    (told,) = await alerts(by, code="stopped-plant", state="open")
+    assert (told["subject_id"], told["facts"]["line_id"]) == (filed["id"], made.json()["id"])
+
+
 IMPOSSIBLE = [
     (slip(handed_on="2026-03-04"), 409, "day-in-future"),
     (slip(mine_id=str(cast.STRANGER_MINE)), 404, "unknown-mine"),

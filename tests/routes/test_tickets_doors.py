@@ -134,6 +134,7 @@ async def test_tickets_are_listed_newest_first_and_page_by_page(by: By, contract
 async def test_a_cancelled_ticket_holds_nothing_and_is_good_for_nothing(
     by: By, contract_id: UUID, now: datetime
 ) -> None:
+    """E4: the hold is released, and a scan says why it is refused."""
     ticket = await issue(by, yard.ticket_in(contract_id, now))
     seller = by(cast.PAIZHAI_CLERK)
     quota = f"/v1/mines/{cast.PAIZHAI_MINE}/quota?year={now.year}"
@@ -154,6 +155,7 @@ async def test_a_cancelled_ticket_holds_nothing_and_is_good_for_nothing(
 
 
 async def test_what_has_passed_a_scale_is_not_cancelled(by: By, contract_id: UUID, now: datetime) -> None:
+    """E5."""
     ticket = await issue(by, yard.ticket_in(contract_id, now))
     await by(cast.BRIDGE_7_DEVICE).post("/v1/weighings", json=yard.record(ticket, "out", 31_200, now))
     answer = await by(cast.PAIZHAI_CLERK).post(f"/v1/tickets/{ticket['id']}/cancel", json={"reason": "车辆故障"})
@@ -161,6 +163,7 @@ async def test_what_has_passed_a_scale_is_not_cancelled(by: By, contract_id: UUI
 
 
 async def test_a_code_is_worth_what_the_service_knows(by: By, contract_id: UUID, now: datetime) -> None:
+    """W03, E10."""
     ticket = await issue(by, yard.ticket_in(contract_id, now))
     digits = ticket["code"].rsplit("/", 1)[1]
     wrong = str((int(digits[-1]) + 1) % 10)
@@ -235,6 +238,7 @@ async def test_a_key_issues_once(by: By, contract_id: UUID, now: datetime) -> No
 
 
 async def test_two_open_tickets_on_one_plate_are_flagged(by: By, contract_id: UUID, now: datetime) -> None:
+    """W05, E40."""
     first, second = [await issue(by, yard.ticket_in(contract_id, now)) for _ in range(2)]
     assert (first["flags"], second["flags"]) == ([], ["two-open-tickets"])
 

@@ -2,6 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi import FastAPI
 
 from service.clock import Clock
-from service.domain.codes.tickets import TicketCode, read
+from service.domain.codes.numbers import make_number
+from service.domain.codes.tickets import TicketCode, encode, read
 from service.domain.units import SHANGHAI
 from service.keys import Purpose
 from tests import cast, yard
@@ -209,6 +211,45 @@ async def test_w03_codes_on_paper_outlive_their_key(app: FastAPI, by: By, contra
     app.state.clock = Clock(f"{(now + timedelta(hours=25)).isoformat()},0")
     assert [key["key_id"] for key in (await keys(by))["keys"]] == [2]
     assert await check(by, old["code"]) == ["ticket-expired"]
+
+
+async def test_w03_a_key_that_somebody_else_may_have_is_believed_no_longer(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    """U20: what it signed before stays good, what it signed after is printed anew, what others sign is no ticket."""
+    old = await issue(by, yard.ticket_in(contract_id, now))
+    stolen_at = now + timedelta(minutes=30)
+    app.state.clock = Clock(f"{(now + timedelta(hours=1)).isoformat()},0")
+    later = await issue(by, yard.ticket_in(contract_id, now, plate="辽C54321"))
+    key = app.state.keys.current(Purpose.TICKETS)
+    true = read(later["code"], app.state.keys.public_keys(Purpose.TICKETS))
+    assert isinstance(true, TicketCode)
+    forged = encode(replace(true, ticket_id=uuid4(), number=make_number(77)), key_id=key.key_id, sign=key.sign)
+    assert isinstance(read(forged, app.state.keys.public_keys(Purpose.TICKETS)), TicketCode), "well forged"
+
+    body = {"signed_after": stolen_at.isoformat(), "reason": "密钥备份遗失"}
+    assert (await by(cast.ANSHAN).post(f"/v1/tickets/keys/{key.key_id}/retire", json=body)).status_code == 403
+    assert (await by(cast.PROVINCE).post("/v1/tickets/keys/9/retire", json=body)).status_code == 404
+    answer = await by(cast.PROVINCE).post(f"/v1/tickets/keys/{key.key_id}/retire", json=body)
+    assert (answer.status_code, answer.json()["current_key_id"], answer.json()["reprinted"]) == (200, 2, 1), answer.text
+    again = await by(cast.PROVINCE).post(f"/v1/tickets/keys/{key.key_id}/retire", json=body)
+    assert (again.status_code, again.json()["code"]) == (409, "key-is-retired")
+
+    told = await keys(by)
+    assert [(one["key_id"], one["retired_after"] is not None) for one in told["keys"]] == [(1, True), (2, False)]
+    (item,) = told["revocations"]["items"]
+    assert (item["number"], item["prints_below"], item["reason"]) == (later["number"], 1, "key-retired")
+    fresh = (await by(cast.PAIZHAI_CLERK).get(f"/v1/tickets/{later['id']}")).json()
+    checks = [await check(by, code) for code in (old["code"], later["code"], fresh["code"], forged)]
+    assert checks == [[], ["key-retired"], [], ["unknown-ticket"]]
+
+    # The paper was signed by us, as our book knows: its load is lawful, and looked at; the forged one's is not.
+    at = now + timedelta(hours=1)
+    found = await weigh(by, {**later, "number": later["code"]}, "out", 31_000, at)
+    assert found["flags"] == ["key-retired"]
+    assert (await by(cast.LI).get(f"/v1/tickets/{later['id']}")).json()["state"] == "out"
+    found = await weigh(by, {"number": forged, "plate": "辽C99999"}, "out", 30_000, at)
+    assert "unknown-ticket" in found["flags"]
 
 
 # Extensions (E38)

@@ -50,6 +50,22 @@ async def weigh(by: By, *records: dict[str, Any], who: cast.Person = cast.BRIDGE
     return results
 
 
+async def test_p01_loads_to_a_plant_that_stands_still_are_flagged(by: By, contract_id: UUID, now: datetime) -> None:
+    line = {"enterprise_id": str(cast.PLANT_TWO.id), "name": "一号窑", "kind": "light_burnt", "kiln": "shaft"}
+    made = (await by(cast.LI).post("/v1/lines", json={**line, "status": "stopped", "ore_per_product": 2.1})).json()
+    tickets = [await issue(by, contract_id, now, plate=f"辽C1000{number}") for number in range(2)]
+    for ticket in tickets:
+        await weigh(by, yard.record(ticket, "out", 31_200, now))
+
+    [idle] = await weigh(by, yard.record(tickets[0], "in", 31_200, now), who=cast.PLANT_TWO_DEVICE)
+    await by(cast.LI).patch(f"/v1/lines/{made['id']}", json={"status": "running"}, headers={"If-Match": '"1"'})
+    [busy] = await weigh(by, yard.record(tickets[1], "in", 31_200, now), who=cast.PLANT_TWO_DEVICE)
+
+    assert (idle["status"], idle["flags"], busy["flags"]) == ("accepted", ["stopped-plant"], [])
+    (told,) = (await by(cast.LI).get("/v1/alerts", params={"code": "stopped-plant"})).json()["items"]
+    assert (told["subject_kind"], told["subject_id"]) == ("ticket", tickets[0]["id"])
+
+
 async def test_a_load_is_weighed_out_and_in(by: By, contract_id: UUID, now: datetime) -> None:
     ticket = await issue(by, contract_id, now)
 
@@ -79,6 +95,7 @@ async def test_the_code_of_the_paper_names_the_ticket(by: By, contract_id: UUID,
 async def test_every_load_beyond_the_quota_says_so_however_often_it_is_sent(
     by: By, contract_id: UUID, now: datetime
 ) -> None:
+    """O04, E12, E49."""
     tickets = [await issue(by, contract_id, now, plate=f"辽C1234{n}") for n in range(5)]
     records = [yard.record(ticket, "out", 30_000, now) for ticket in tickets]
     first = await weigh(by, *records[:4])
@@ -119,6 +136,7 @@ async def test_a_record_id_is_the_stations_own(by: By, contract_id: UUID, now: d
 
 
 async def test_the_impossible_is_refused_and_kept(app: FastAPI, by: By, contract_id: UUID, now: datetime) -> None:
+    """W05, E16."""
     ticket = await issue(by, contract_id, now)
     record = yard.record(ticket, "out", 31_200, now, gross_kg=15_000)
     for _ in range(2):
@@ -136,6 +154,7 @@ async def test_the_impossible_is_refused_and_kept(app: FastAPI, by: By, contract
 
 
 async def test_one_event_scanned_twice_is_told_once(by: By, contract_id: UUID, now: datetime) -> None:
+    """W06, E7: the same id again, and another id within a minute and 20 kg."""
     ticket = await issue(by, contract_id, now)
     first = yard.record(ticket, "out", 31_200, now - timedelta(minutes=40))
     [told] = await weigh(by, first)
@@ -150,12 +169,14 @@ async def test_one_event_scanned_twice_is_told_once(by: By, contract_id: UUID, n
 
 
 async def test_ore_without_a_ticket_is_weighed_all_the_same(by: By, contract_id: UUID, now: datetime) -> None:
+    """W06: no ticket, and an unknown one."""
     [result] = await weigh(by, yard.record(None, "out", 31_200, now))
     assert (result["status"], result["flags"]) == ("accepted", ["no-ticket"])
     assert len(result["movement_ids"]) == 1
 
 
 async def test_a_destination_before_its_source_settles_itself(by: By, contract_id: UUID, now: datetime) -> None:
+    """W07, E47: a bypass until the source tells."""
     ticket = await issue(by, contract_id, now)
     [arrived] = await weigh(by, yard.record(ticket, "in", 31_140, now), who=cast.PLANT_TWO_DEVICE)
     assert arrived["flags"] == ["station-bypass"]
@@ -168,6 +189,7 @@ async def test_a_destination_before_its_source_settles_itself(by: By, contract_i
 async def test_a_load_that_was_not_taken_is_credited_to_the_quota(
     app: FastAPI, by: By, contract_id: UUID, now: datetime
 ) -> None:
+    """W10, E32."""
     ticket = await issue(by, contract_id, now)
     out = yard.record(ticket, "out", 31_200, now - timedelta(minutes=50))
     back = yard.record(ticket, "back", 31_180, now)
@@ -192,6 +214,7 @@ async def spent(connection: Any) -> int:
 
 
 async def test_a_gap_in_the_sequence_is_open_until_its_record_comes(by: By, contract_id: UUID, now: datetime) -> None:
+    """W04, E11, E13."""
     tickets = [await issue(by, contract_id, now, plate=f"辽C1234{n}") for n in range(3)]
     records = [yard.record(t, "out", 20_000, now, sequence=100 + n) for n, t in enumerate(tickets)]
     await weigh(by, records[0])
@@ -207,6 +230,7 @@ async def test_a_gap_in_the_sequence_is_open_until_its_record_comes(by: By, cont
 async def test_a_clock_that_is_wrong_is_corrected_and_flagged(
     app: FastAPI, by: By, contract_id: UUID, now: datetime
 ) -> None:
+    """W04, E13: never refused for its time alone."""
     ticket = await issue(by, contract_id, now)
     record = yard.record(ticket, "out", 31_200, now - timedelta(minutes=61))
     body = {"sent_at": (now - timedelta(minutes=60)).isoformat(), "records": [record]}

@@ -7,6 +7,7 @@ from service.actions.tickets.diverting import Diversion, redirect_ticket, refuse
 from service.actions.tickets.ending import cancel_ticket, lose_ticket
 from service.actions.tickets.issuing import Order, issue_tickets
 from service.actions.tickets.printing import extend_ticket, reissue_ticket
+from service.actions.tickets.retiring import retire_key
 from service.actions.tickets.transferring import Truck, close_ticket, split_ticket
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "refuse_ticket",
     "reissue_ticket",
     "release_ticket",
+    "retire_key",
     "split_ticket",
 ]

@@ -83,6 +83,7 @@ async def close_ticket(
     NotOnTheRoad, NothingWasTransferred and WriteOffNeedsAnOffice.
     """
     ticket, journey = await lock_own(connection, ticket_id, actor=actor)
+    policies = policies.between(ticket.source_station_id, ticket.destination_station_id)
     ended = closed(journey, policies, by_an_office=actor.is_office, at=at)
 
     rest_kg = journey.on_board_kg

@@ -18,7 +18,7 @@ from service.db import Connection
 from service.domain.alerts import Flag
 from service.domain.ledger import AccountKey
 from service.domain.policies import Policies
-from service.domain.tickets import Journey, Ticket, TicketState
+from service.domain.tickets import Journey, Print, ReplacedBecause, Ticket, TicketState
 from service.domain.units import Kilograms, shanghai_year
 from service.domain.weighings import (
     RANKS,
@@ -202,8 +202,8 @@ class Desk:
         await weighings.keep_refused(connection, self.refused, at=at)
         over_kg = await post_steps(connection, self.steps, at=at, sign=sign, memory=memory)
         await self.watch.tell(connection, at=at)
-        for year, mines in self.overshipped.items():
-            await watch_commitments(connection, mines, year, self.policies, at=at)
+        for year, sources in self.overshipped.items():
+            await watch_commitments(connection, sources, year, self.policies, at=at)
         return {movement_id for movement_id in self.charged if over_kg.get(movement_id)}
 
     async def _read_lines(
@@ -374,7 +374,10 @@ class Desk:
                 self.watch.open([alert_of(Flag.READING_REPEATED, line, plain.station, ticket)])
             self._readings.add(reading)
         plain.another_is_on_the_road = ticket is not None and self.plates.is_another_open(ticket, occurred_at)
-        plain.revoked_at = self._revoked_at(record, ticket)
+        if (scanned := self._replaced_print(record, ticket)) is not None:
+            by_key = scanned.because is ReplacedBecause.KEY_RETIRED
+            plain.revoked_at = None if by_key else scanned.revoked_at
+            plain.key_is_retired = by_key and occurred_at >= scanned.replaced_at
         return plain
 
     def circumstances_of(self, line: Line, ticket: Ticket | None) -> Circumstances:
@@ -395,13 +398,12 @@ class Desk:
             onward_terms=self.terms[ticket.onward_contract_id] if ticket and ticket.onward_contract_id else None,
         )
 
-    def _revoked_at(self, record: Record, ticket: Ticket | None) -> datetime | None:
-        """When the print that the record names was revoked, if another has replaced it (E37)."""
+    def _replaced_print(self, record: Record, ticket: Ticket | None) -> Print | None:
+        """The print that the record names, if another has replaced it (E37)."""
         if ticket is None or not ticket.earlier_prints or record.ticket is None:
             return None
         naming = self._namings[record.ticket]
-        scanned = ticket.find_print(naming.digits) if naming and naming.digits else None
-        return scanned.revoked_at if scanned else None
+        return ticket.find_print(naming.digits) if naming and naming.digits else None
 
     def _remember(self, line: Line, *, is_first: bool | None = None) -> None:
         record, station_id = line.record, line.told.station_id
@@ -426,8 +428,8 @@ class Desk:
         if outcome.journey is not None:
             self.move(ticket, outcome.journey)
         self.count(ticket, outcome.shipped_kg, outcome.received_kg)
-        if ticket.mine_id and outcome.beyond_contract_kg:
-            self.overshipped[shanghai_year(occurred_at)].add(ticket.mine_id)
+        if ticket.source_id and outcome.beyond_contract_kg:
+            self.overshipped[shanghai_year(occurred_at)].add(ticket.source_id)
 
     def move(self, ticket: Ticket, journey: Journey) -> None:
         """Bring a ticket to where the scales say that it stands."""

@@ -13,7 +13,16 @@ from service.store import alerts, weighings
 Subject = tuple[Flag, str, str]
 
 _OF_THE_STATION = frozenset({Flag.CLOCK_SKEW, Flag.SEQUENCE_GAP, Flag.READING_REPEATED})
-_OF_THE_WEIGHING = frozenset({Flag.OVERWEIGHT, Flag.TARE_DRIFT, Flag.TARE_STALE, Flag.TOO_FAST, Flag.READING_UNSTABLE})
+_OF_THE_WEIGHING = frozenset(
+    {
+        Flag.OVERWEIGHT,
+        Flag.TARE_DRIFT,
+        Flag.TARE_STALE,
+        Flag.TOO_FAST,
+        Flag.READING_UNSTABLE,
+        Flag.MANUAL_UNWITNESSED,
+    }
+)
 _OF_THE_CONTRACT = frozenset({Flag.CONTRACT_OVERSHIPPED, Flag.CONTRACT_EXPIRED, Flag.FILING_OVERDUE})
 _OF_THE_MINE = frozenset({Flag.QUOTA_FROZEN, Flag.SELLER_WITHOUT_QUOTA})
 

@@ -4,11 +4,14 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from fractions import Fraction
 from types import MappingProxyType
+from uuid import UUID
 
 from service.domain.calendar import STANDARD, Calendar
 from service.domain.policies.history import Changes, History
 from service.domain.policies.values import (
     About,
+    Bridge,
+    BridgeClass,
     Counts,
     ExpiredLicencePolicy,
     MeritTable,
@@ -34,6 +37,8 @@ __all__ = [
     "ABOUT",
     "DEFAULTS",
     "About",
+    "Bridge",
+    "BridgeClass",
     "Changes",
     "Counts",
     "ExpiredLicencePolicy",
@@ -129,6 +134,7 @@ class Policies:
         "how far two scales may differ",
         Counts.EVENT,
         by=Scope.BRIDGE,
+        at_most=10_000,
     )
     gross_limit_kg: Kilograms = value(
         Kilograms(49_000), "W05", "车货总重上限，超过即标记", "gross over which a load is flagged", Counts.EVENT
@@ -201,6 +207,20 @@ class Policies:
         """The values for a pool, by its jurisdiction's code, or for a bridge, by its class: its own, or the general ones."""
         return self if self.history is None else _chosen(self.history, self.day, scope)
 
+    def bridge(self, station_id: UUID) -> Bridge:
+        """What is registered of a station's scale."""
+        return UNCLASSED if self.history is None else self.history.bridges.get(station_id, UNCLASSED)
+
+    def between(self, source_station_id: UUID, destination_station_id: UUID) -> "Policies":
+        """The values for a load that goes from one scale to another: two scales may differ as the coarser one does (E18)."""
+        if self.history is None or not self.history.bridges:
+            return self
+        ends = [self.within(self.bridge(id_).bridge_class or "") for id_ in (source_station_id, destination_station_id)]
+        tolerances = [one.transit_tolerance for one in ends]
+        coarser = Tolerance(max(one.share for one in tolerances), max(one.kg for one in tolerances))
+        same = (one for one in ends if one.transit_tolerance == coarser)
+        return next(same, None) or replace(self, transit_tolerance=coarser)
+
     def is_scoped(self, name: str) -> bool:
         """Whether any pool or class of bridges ever had a value of its own."""
         return self.history is not None and self.history.is_scoped(name)
@@ -211,6 +231,7 @@ class Policies:
         return STANDARD if self.history is None else self.history.calendar
 
 
+UNCLASSED = Bridge()
 DEFAULTS = Policies()
 
 ABOUT: MappingProxyType[str, About] = MappingProxyType(

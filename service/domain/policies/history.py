@@ -1,13 +1,18 @@
 """What was decided about the policy values, and from which day on."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 from service.domain.calendar import STANDARD, Calendar
 from service.domain.permissions import area_of
+from service.domain.policies.values import Bridge
+
+NO_BRIDGES: Mapping[UUID, Bridge] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +26,20 @@ class Changes:
 
 
 class History:
-    """All decisions in the order in which they were made, and the calendar that goes with them.
+    """All decisions in the order in which they were made, with the calendar, and the bridges of stations that they are about.
 
     Of two values of one policy and scope the one that is valid from the later day counts; of two from the same day the
     one decided later: so a slip of the pen is put right by deciding again.
     """
 
-    def __init__(self, decisions: Iterable[Changes] = (), calendar: Calendar = STANDARD) -> None:
+    def __init__(
+        self,
+        decisions: Iterable[Changes] = (),
+        calendar: Calendar = STANDARD,
+        bridges: Mapping[UUID, Bridge] = NO_BRIDGES,
+    ) -> None:
         self.calendar = calendar
+        self.bridges = bridges
         self._by: dict[tuple[str, str], list[Changes]] = {}
         for one in decisions:
             self._by.setdefault((one.name, one.scope), []).append(one)

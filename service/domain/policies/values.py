@@ -80,6 +80,23 @@ class Tolerance:
         return max(Kilograms(int(net_kg * self.share)), self.kg)
 
 
+class BridgeClass(StrEnum):
+    """How exact a weighbridge is: its accuracy class (OIML R 76), for which policies may have values of their own."""
+
+    SPECIAL = "I"
+    HIGH = "II"
+    MEDIUM = "III"
+    ORDINARY = "IIII"
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """What is registered of a station's scale and of the road before it."""
+
+    bridge_class: BridgeClass | None = None
+    gross_limit_kg: Kilograms | None = None  # None: what the law allows
+
+
 @dataclass(frozen=True, slots=True)
 class MeritTable:
     """Scores with the share of the licensed scale that each suggests; between two of them it is linear (R11)."""

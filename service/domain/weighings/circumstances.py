@@ -19,6 +19,7 @@ class Station:
     mine_id: UUID | None
     enterprise_id: UUID  # of the mine, or whose yard it is
     where: tuple[float, float] | None = None  # latitude and longitude
+    is_stopped: bool = False  # of a plant none of whose lines is running (P01)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,5 +88,8 @@ class Circumstances:
     reading_is_repeated: bool = False  # the indicator's number was told before (E17)
     another_is_on_the_road: bool = False  # another ticket of this plate
     revoked_at: datetime | None = None  # when the print that was scanned was replaced because it was lost (E37)
+    key_is_retired: bool = (
+        False  # of the print that was scanned: genuine by our book, though no station could know (W03)
+    )
     came_anew_kg: Kilograms = Kilograms(0)  # of what was refused: it had left the lot, and came as a new movement
     onward_terms: Terms | None = None  # of the contract under which the buyer passes the load on (W12)

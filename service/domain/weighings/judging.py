@@ -29,10 +29,13 @@ def weigh(record: Record, seen: Circumstances, policies: Policies = DEFAULTS) ->
     # What a scale may say, and how far two may differ, is that of the day of the weighing, however late it is sent.
     policies = policies.on(shanghai_day(seen.occurred_at))
     flags = flags_of_the_scale(record, seen, policies)
+    if record.direction is Direction.IN and seen.station.is_stopped:
+        flags.append(Flag.STOPPED_PLANT)  # P01
     ticket = seen.ticket
     if ticket is None:
         flags.append(Flag.UNKNOWN_TICKET if record.ticket else Flag.NO_TICKET)
         return Outcome(tuple(flags), unlawful_legs(record, seen) if record.direction is Direction.OUT else ())
+    policies = policies.between(ticket.source_station_id, ticket.destination_station_id)
     flags += flags_of_the_ticket(record, ticket, seen, policies)
     if void := _why_void(record, seen):
         flags.append(void)

@@ -9,15 +9,19 @@ from service.domain.weighings.circumstances import Circumstances, Terms
 from service.domain.weighings.records import Direction, Record
 
 
-def gross_limit(axles: int | None, policies: Policies) -> Kilograms:
-    """The legal gross weight of a truck with so many axles; six and more, or not told, have the widest limit (E16)."""
+def gross_limit(axles: int | None, road_kg: Kilograms | None, policies: Policies) -> Kilograms:
+    """The legal gross weight of a truck with so many axles, or what the station's road bears where that is less (E16, E18).
+
+    Six axles and more, or not told, have the widest limit.
+    """
     by_axles = {
         2: policies.gross_limit_2_axles_kg,
         3: policies.gross_limit_3_axles_kg,
         4: policies.gross_limit_4_axles_kg,
         5: policies.gross_limit_5_axles_kg,
     }
-    return by_axles.get(axles or 0, policies.gross_limit_kg)
+    legal_kg = by_axles.get(axles or 0, policies.gross_limit_kg)
+    return legal_kg if road_kg is None else min(road_kg, legal_kg)
 
 
 def flags_of_the_scale(record: Record, seen: Circumstances, policies: Policies) -> list[Flag]:
@@ -28,7 +32,8 @@ def flags_of_the_scale(record: Record, seen: Circumstances, policies: Policies) 
         flags.append(Flag.CLOCK_SKEW)
     if seen.sequence_is_broken:
         flags.append(Flag.SEQUENCE_GAP)
-    if record.gross_kg > gross_limit(record.axles, policies) or record.net_kg > policies.payload_limit_kg:
+    road_kg = policies.bridge(seen.station.id).gross_limit_kg
+    if record.gross_kg > gross_limit(record.axles, road_kg, policies) or record.net_kg > policies.payload_limit_kg:
         flags.append(Flag.OVERWEIGHT)
     usual = seen.usual_tare_kg
     if usual is not None and abs(record.tare_kg - usual) > usual * policies.tare_drift_share:
@@ -39,6 +44,8 @@ def flags_of_the_scale(record: Record, seen: Circumstances, policies: Policies) 
         flags.append(Flag.TOO_FAST)
     if record.stable is False and not record.manual:
         flags.append(Flag.READING_UNSTABLE)
+    if record.manual and not (record.manual_reason and record.second_person):
+        flags.append(Flag.MANUAL_UNWITNESSED)
     if seen.reading_is_repeated:
         flags.append(Flag.READING_REPEATED)
     return flags
@@ -57,6 +64,8 @@ def flags_of_the_ticket(record: Record, ticket: Ticket, seen: Circumstances, pol
         flags.append(Flag.GRADE_MISMATCH)
     if not ticket.is_in_time(seen.occurred_at):
         flags.append(Flag.TICKET_EXPIRED)
+    if seen.key_is_retired:
+        flags.append(Flag.KEY_RETIRED)
     return flags
 
 

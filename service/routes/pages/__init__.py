@@ -13,12 +13,21 @@ from service.routes.pages import (
     deadlines,
     devices,
     filing,
+    forms,
+    ledgers,
     lots,
     mines,
     overview,
+    plates,
     policies,
+    runs,
+    samples,
     sessions,
     station,
+    stations,
+    statistics,
+    stocktakes,
+    submissions,
     ticket_deeds,
     tickets,
 )
@@ -27,10 +36,14 @@ from service.routes.pages.rendering import STATIC
 
 YEAR_SECONDS = 365 * 24 * 3600
 SLICES = (
-    sessions, overview, mines, allotments, filing, contracts, ticket_deeds, tickets, lots, deadlines, assessments, policies,
-    alerts, devices, codes,
+    sessions, overview, mines, allotments, filing, contracts, ticket_deeds, tickets, lots, runs, stocktakes, deadlines, policies,
+    forms, statistics, ledgers, assessments, samples, submissions, alerts, stations, devices,
+    plates, codes,
     station,
 )  # fmt: skip
+PAGES = APIRouter(include_in_schema=False)
+for one in SLICES:
+    PAGES.include_router(one.router)
 
 
 class _Static(StaticFiles):
@@ -45,9 +58,6 @@ class _Static(StaticFiles):
 
 def install(app: FastAPI) -> None:
     """Give an application its pages; must come after its other middleware, since it stands before all of it."""
-    pages = APIRouter(include_in_schema=False)
-    for one in SLICES:
-        pages.include_router(one.router)
-    app.include_router(pages)
+    app.router.routes.extend(PAGES.routes)
     app.mount("/static", _Static(directory=STATIC), name="static")
     app.add_middleware(Faces)

@@ -92,6 +92,11 @@ def _about(words: Record) -> dict[str, Any]:
         "contract": f"/contracts/{key}",
         "ticket": f"/tickets/{key}",
         "lot": f"/lots/{key}",
+        "station": f"/stations/{key}",
+        "slip": f"/slips/{key}",
+        "run": f"/runs/{key}",
+        "allotment": "/allotments",
+        "report": "/submissions",
     }
     href = f"/tickets/{words['ticket_id']}" if words["ticket_id"] else pages.get(kind)
     return {"subject": words["name"], "subject_en": words["name_en"] or words["name"], "href": href}

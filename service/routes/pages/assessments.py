@@ -1,6 +1,6 @@
 """Scoring sheets for people: the county's list, and the sheet as the notice prints it, with the facts behind each point."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -9,15 +9,17 @@ from fastapi.responses import RedirectResponse, Response
 
 from service.actions import assessments as deeds
 from service.auth import may
-from service.db import ConnectionDep, ReaderDep
+from service.db import Connection, ConnectionDep, ReaderDep
 from service.domain.assessments import ITEMS, Entry, Item, ItemUnknown, Side
 from service.domain.permissions import Actor, reach
+from service.domain.refusals import Refusal
 from service.domain.units import shanghai_day
 from service.routes import assessments
-from service.routes.assessments import ReadsSheets
+from service.routes.assessments import LineOut, ReadsSheets
 from service.routes.entries import Now, PoliciesNow
 from service.routes.fields import DocumentNo
 from service.routes.pages.pages import show
+from service.routes.pages.typed import fields_of, tried
 from service.store import assessments as store
 from service.store import pages as reads
 
@@ -107,6 +109,48 @@ async def enter(
     return RedirectResponse(f"/assessments/{assessment_id}", 303)
 
 
+@router.get("/assessments/{assessment_id}/departments")
+async def show_departments(
+    assessment_id: UUID,
+    request: Request,
+    connection: ReaderDep,
+    actor: Annotated[Actor, Depends(may("assessments.fill"))],
+    policies: PoliciesNow,
+    at: Now,
+) -> Response:
+    """The items by the departments that own them, each to be entered."""
+    return await _departments(assessment_id, request, connection, actor, policies, at)
+
+
+@router.post("/assessments/{assessment_id}/departments")
+async def enter_departments(
+    assessment_id: UUID,
+    request: Request,
+    connection: ConnectionDep,
+    actor: Annotated[Actor, Depends(may("assessments.fill"))],
+    policies: PoliciesNow,
+    at: Now,
+) -> Response:
+    """Enter the points that were typed, all or none; what was left as it was is not entered."""
+    typed = await fields_of(request)
+    sheet = await assessments.one(connection, assessment_id, policies, at=at, actor=actor)
+    entries = []
+    for line in sheet.lines:
+        points, note = (typed.get(f"{what}:{_field(line)}", "").strip() for what in ("points", "note"))
+        stands = (_points(line, sheet.unfilled), line.note or "")
+        if points.isdecimal() and len(points) < 4 and (points, note) != stands:
+            entries.append(Entry(line.side, line.number, int(points), note or None))
+
+    async def deed() -> None:
+        if entries:
+            await deeds.enter(connection, assessment_id, entries, at=at, actor=actor)
+
+    refusal = await tried(connection, deed)
+    if refusal:
+        return await _departments(assessment_id, request, connection, actor, policies, at, typed, refusal=refusal)
+    return RedirectResponse(f"/assessments/{assessment_id}/departments", 303)
+
+
 @router.post("/assessments/{assessment_id}/sign")
 async def sign(
     assessment_id: UUID,
@@ -119,6 +163,47 @@ async def sign(
     """Sign a sheet off."""
     await deeds.sign(connection, assessment_id, policies, document_no=document_no, at=at, actor=actor)
     return RedirectResponse(f"/assessments/{assessment_id}", 303)
+
+
+async def _departments(
+    assessment_id: UUID,
+    request: Request,
+    connection: Connection,
+    actor: Actor,
+    policies: PoliciesNow,
+    at: Now,
+    typed: Mapping[str, str] | None = None,
+    *,
+    refusal: Refusal | None = None,
+) -> Response:
+    sheet = await assessments.one(connection, assessment_id, policies, at=at, actor=actor)
+    if typed is None:
+        typed = {f"points:{_field(line)}": _points(line, sheet.unfilled) for line in sheet.lines} | {
+            f"note:{_field(line)}": line.note or "" for line in sheet.lines
+        }
+    owners: dict[str, list[LineOut]] = {}
+    for line in sheet.lines:
+        owners.setdefault(line.owner, []).append(line)
+    return await show(
+        request,
+        connection,
+        actor,
+        "assessment_departments.html",
+        refusal=refusal,
+        sheet=sheet,
+        owners=owners,
+        typed=typed,
+        field=_field,
+    )
+
+
+def _field(line: LineOut) -> str:
+    return f"{line.side}-{line.number}"
+
+
+def _points(line: LineOut, unfilled: Sequence[str]) -> str:
+    """The points that stand; nothing where a department still owes them."""
+    return "" if _field(line) in unfilled else str(line.points)
 
 
 def _named(text: str) -> Item:

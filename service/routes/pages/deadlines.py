@@ -11,10 +11,12 @@ from pydantic import ValidationError
 from service.actions import deadlines as deeds
 from service.auth import may
 from service.db import ReaderDep, database
+from service.domain.deadlines import Duty
 from service.domain.permissions import Actor, reach
 from service.domain.units import SHANGHAI, shanghai_year
 from service.routes import calendar, deadlines
 from service.routes.calendar import CalendarIn, CalendarOut, OutageIn
+from service.routes.deadlines import DeadlineOut
 from service.routes.entries import Now, PoliciesNow
 from service.routes.fields import DocumentNo, Reason
 from service.routes.pages.pages import show
@@ -39,7 +41,8 @@ async def list_deadlines(
         connection,
         actor,
         "deadlines.html",
-        rows=due,
+        rows=[(one, _place(one)) for one in due],
+        places={row["code"]: row for row in await reads.list_places(connection)},
         names=await reads.names_of(connection, {party for one in due for party in one.parties}),
         outages=await calendar.outages(connection),
         years=[CalendarOut.of(one, policies) for one in (year, year + 1)],
@@ -87,3 +90,16 @@ async def enter_calendar(
         await deeds.enter_days(connection, told, document_no=document_no, at=at, actor=actor)
     await request.app.state.rulebook.wait_for_all()
     return RedirectResponse("/deadlines", 303)
+
+
+def _place(one: DeadlineOut) -> str | None:
+    """Where what is due is done."""
+    year, quarter = one.facts.get("year"), one.facts.get("quarter")
+    return {
+        Duty.CONTRACT: f"/contracts/{one.subject_id}",
+        Duty.COUNTY_ISSUE: "/allotments",
+        Duty.PUBLICATION: "/allotments",
+        Duty.SHEETS: f"/assessments?year={year}",
+        Duty.STATISTICS: f"/statistics?county={one.jurisdiction}&year={year}&quarter={quarter}",
+        Duty.YEAR_REPORT: f"/submissions?year={year}",
+    }.get(one.duty)

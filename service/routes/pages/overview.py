@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -54,7 +54,7 @@ async def overview(
     asked = year or present
     tree = await quotas.show_tree(connection, actor, policies, at, asked)
     own = own_node(tree.province, actor)
-    firm = {}
+    firm: dict[str, Any] = {}
     if actor.role is Role.ENTERPRISE:
         recent = await contracts.list_contracts(request, connection, actor, limit=BRIEFLY)
         firms = {key for contract in recent.items for key in (contract.seller_id, contract.buyer_id)}

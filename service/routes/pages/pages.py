@@ -5,23 +5,40 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
+from service import problems
 from service.auth import csrf_token
 from service.db import Connection
 from service.domain.permissions import Actor
+from service.domain.refusals import Refusal
 from service.routes.pages.languages import language_of
 from service.routes.pages.rendering import render
 from service.store import pages as reads
 
 
-async def show(request: Request, connection: Connection, actor: Actor, template: str, **context: Any) -> HTMLResponse:
-    """A page with the viewer's name on top and the token that its forms carry."""
+async def show(
+    request: Request,
+    connection: Connection,
+    actor: Actor,
+    template: str,
+    *,
+    refusal: Refusal | None = None,
+    **context: Any,
+) -> HTMLResponse:
+    """A page with the viewer's name on top and the token that its forms carry; above all why a deed was refused."""
     found = await reads.find_viewer(connection, actor)
     place = found and found["place" if language_of(request) == "zh" else "place_en"]
-    viewer = {"name": found["name"] if found else "", "place": place or "", "role": actor.role.value}
+    viewer = {
+        "name": found["name"] if found else "",
+        "place": place or "",
+        "role": actor.role.value,
+        "kinds": found and found["kinds"],
+    }
     return render(
         request,
         template,
+        status=problems.status_of(refusal) if refusal else 200,
         viewer=viewer,
+        refused=refusal,
         csrf=csrf_token(request),
         actor=actor,
         **context,

@@ -18,6 +18,7 @@ from service.domain.permissions import reach
 from service.domain.policies import ABOUT
 from service.domain.units import SHANGHAI, Kilograms, tonnes
 from service.routes.pages.languages import COOKIE, LANGUAGES, Language, language_of, translations
+from service.routes.pages.menu import menu_of
 from service.routes.pages.words import word
 
 HERE = Path(__file__).parent
@@ -126,6 +127,8 @@ def render(
 ) -> HTMLResponse:
     """A page in the reader's language, which is remembered when the address asks for one."""
     language = language_of(request)
+    said = {"viewer": None, "actor": None, "csrf": None, "refused": None, **context}
+    kinds = said["viewer"] and said["viewer"]["kinds"]
     body = (
         environment(language)
         .get_template(template)
@@ -133,7 +136,8 @@ def render(
             request=request,
             path=request.url.path,
             language_links=language_links(request),
-            **{"viewer": None, "actor": None, "csrf": None, **context},
+            menu=menu_of(said["actor"], kinds),
+            **said,
         )
     )
     answer = HTMLResponse(

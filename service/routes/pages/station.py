@@ -8,6 +8,7 @@ import orjson
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 
+from service.domain.grades import GRADES
 from service.domain.refusals import NotFound
 from service.routes.pages.languages import translations
 from service.routes.pages.rendering import CONTENT_SECURITY_POLICY, STATIC, environment
@@ -49,7 +50,8 @@ def files() -> dict[str, bytes]:
 def version() -> str:
     """The name of what is served now: it changes whenever a byte of it does."""
     worker = (STATIC / "station" / BEFORE_THE_FILES).read_bytes()
-    parts = [*(part for path, body in sorted(files().items()) for part in (path.encode(), body)), worker]
+    listed = orjson.dumps([(grade.code, grade.name) for grade in GRADES])
+    parts = [listed, *(part for path, body in sorted(files().items()) for part in (path.encode(), body)), worker]
     template = environment("zh").get_template("station.html")
     parts.append(Path(str(template.filename)).read_bytes())
     return sha256(b"".join(sha256(part).digest() for part in parts)).hexdigest()[:12]
@@ -62,7 +64,8 @@ def _address(path: str) -> str:
 @router.get("/station")
 async def show_station() -> Response:
     """The page, the same for everybody: who weighs here is known to the browser alone."""
-    page = environment("zh").get_template("station.html").render(version=version(), files=_address("").rstrip("/"))
+    template = environment("zh").get_template("station.html")
+    page = template.render(version=version(), files=_address("").rstrip("/"), grades=GRADES)
     return HTMLResponse(page, headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"})
 
 

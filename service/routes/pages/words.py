@@ -95,6 +95,24 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "accepted": _("Accepted"),
             "duplicate": _("Sent again"),
             "refused": _("Refused as impossible"),
+            "void": _("Taken back"),
+        },
+        "station_state": {
+            "live": _("Heard of"),
+            "late": _("Late"),
+            "down": _("Silent"),
+            "paused": _("Paused"),
+            "unwatched": _("Never heard of"),
+        },
+        "camera_event": {
+            "down": _("down"),
+            "tampered": _("tampered with"),
+            "still": _("its picture stands still"),
+        },
+        "plate_state": {
+            "asked": _("Waits for the county"),
+            "confirmed": _("Confirmed"),
+            "ended": _("Ended"),
         },
         "allotment_state": {
             "draft": _("Drafted"),
@@ -163,6 +181,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "duty": {
             "contract-filing": _("File the contract"),
+            "contract-amendment": _("Answer the amendment"),
             "slip-filing": _("File the handover slip"),
             "county-issue": _("Issue the allotment"),
             "publication": _("Publish the allotment"),
@@ -234,6 +253,39 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "gained": _("Found in a stocktake"),
             "circle": _("Came from itself, in a circle"),
         },
+        "output_kind": {
+            "product": _("Main product"),
+            "by_product": _("By-product"),
+            "tailings": _("Tailings"),
+        },
+        "line_kind": {
+            "flotation": _("Flotation"),
+            "light_burnt": _("Light-burnt magnesia"),
+            "dead_burnt": _("Dead-burnt magnesia"),
+            "fused": _("Fused magnesia"),
+        },
+        "line_status": {"running": _("running"), "stopped": _("stopped"), "retired": _("retired")},
+        "stocktake_state": {
+            "asked": _("Waits for the office"),
+            "approved": _("Approved"),
+            "refused": _("Turned down"),
+        },
+        "use": {
+            "sale": _("Sale"),
+            "own-use": _("Own use"),
+            "without-paper": _("Without a paper"),
+        },
+        "reserve_kind": {
+            "surveyed": _("Surveyed"),
+            "added": _("Added"),
+            "written-off": _("Written off"),
+            "supplied": _("Supplied"),
+        },
+        "ledger": {
+            "reserves": _("Ledger of reserves"),
+            "output": _("Ledger of ore output"),
+            "sales": _("Ledger of sales"),
+        },
         "subject": {
             "mine": _("Mine"),
             "jurisdiction": _("Pool"),
@@ -254,6 +306,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "quota-overcommitted": _("Contracts exceed the year's quota"),
             "quota-frozen": _("Quota is frozen"),
             "pool-overdrawn": _("Pool overdrawn"),
+            "proposal-late": _("Tranche proposed after its quarter began"),
             "allotment-late": _("Allotment issued or published late"),
             "deadline-near": _("Due soon"),
             "report-late": _("Report overdue"),
@@ -265,6 +318,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "origin-overpledged": _("Lot pledged twice"),
             "origin-circular": _("Circular origin"),
             "seller-without-quota": _("Seller holds no quota"),
+            "under-investigation": _("Held for an investigation"),
             "framework-exceeded": _("Instalments exceed the framework"),
             "no-ticket": _("Load without a ticket"),
             "unknown-ticket": _("Unknown ticket"),
@@ -272,6 +326,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "ticket-expired": _("Ticket expired"),
             "ticket-held": _("Ticket waits for the office"),
             "ticket-revoked": _("Paper was reported lost"),
+            "key-retired": _("Paper signed by a key that was retired"),
             "wrong-station": _("Weighed at another station"),
             "plate-mismatch": _("Another plate"),
             "plate-disowned": _("The vehicle's owner knows nothing of it"),
@@ -287,6 +342,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "tare-stale": _("Stored tare out of date"),
             "reading-unstable": _("Scale not standing still"),
             "reading-repeated": _("Scale reading told twice"),
+            "manual-unwitnessed": _("By hand without a reason or a second person"),
             "too-fast": _("Two stations too soon"),
             "contract-overshipped": _("Shipped beyond the contract"),
             "contract-expired": _("Contract expired"),
@@ -316,6 +372,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "print-replaced": _(
                 "This paper was reported lost or damaged and printed anew: ask the driver for the new one"
             ),
+            "key-retired": _("The key that signed this paper was retired: ask the driver for a new print"),
             "too-many-scans": _("Too many codes were checked from this address; try again in a minute"),
         },
     }

@@ -217,11 +217,32 @@ class CheckOut(BaseModel):
 
 
 class KeyOut(BaseModel):
-    """A public key that verifies codes; raw, in base64."""
+    """A public key that verifies codes; raw, in base64.
+
+    With `retired_after` somebody else may have it: a code whose time begins after that moment proves nothing, and an
+    earlier one is asked for online where it can be.
+    """
 
     key_id: int
     algorithm: Literal["Ed25519"]
     public_key: str
+    retired_after: datetime | None = None
+
+
+class KeyRetirementIn(Body):
+    """From when on a key may be in other hands, and what has happened."""
+
+    signed_after: Instant
+    reason: Reason
+
+
+class KeyRetirementOut(BaseModel):
+    """A key that is believed no longer, the one that signs instead, and how many tickets were printed anew."""
+
+    key_id: int
+    signed_after: datetime
+    current_key_id: int
+    reprinted: int
 
 
 class RevocationOut(BaseModel):

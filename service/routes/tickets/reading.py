@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from service.actions import tickets as deeds
 from service.auth import may
-from service.db import Door, ReaderDep
+from service.db import ConnectionDep, Door, ReaderDep
 from service.domain.codes.plates import plate_as_seen
 from service.domain.permissions import Actor
 from service.domain.tickets import TicketIsHeld, TicketState
@@ -21,6 +21,8 @@ from service.routes.tickets.bodies import (
     CheckIn,
     CheckOut,
     KeyOut,
+    KeyRetirementIn,
+    KeyRetirementOut,
     KeysOut,
     RevocationsOut,
     TicketOut,
@@ -74,15 +76,42 @@ async def list_keys(
     state = request.app.state
     at = state.clock.now()
     public = await deeds.codes_in_use(reader, at=at, keys=state.keys)
+    retired = await ticket_acts.retired_keys(reader)
     return KeysOut(
         at=at,
         keys=[
-            KeyOut(key_id=key_id, algorithm="Ed25519", public_key=b64encode(key).decode())
+            KeyOut(
+                key_id=key_id,
+                algorithm="Ed25519",
+                public_key=b64encode(key).decode(),
+                retired_after=retired.get(key_id),
+            )
             for key_id, key in public.items()
         ],
         revocations=RevocationsOut.of(
             await ticket_acts.revoked(reader, since, at=at), state.keys.current(Purpose.TICKETS)
         ),
+    )
+
+
+@router.post("/keys/{key_id}/retire")
+async def retire_key(
+    key_id: int,
+    body: KeyRetirementIn,
+    request: Request,
+    connection: ConnectionDep,
+    actor: Annotated[Actor, Depends(may("tickets.retire_key"))],
+) -> KeyRetirementOut:
+    """Believe a key no longer that somebody else may have; what it signed after a moment is printed anew."""
+    state = request.app.state
+    count = await deeds.retire_key(
+        connection, key_id, body.signed_after, body.reason, at=state.clock.now(), keys=state.keys, actor=actor
+    )
+    return KeyRetirementOut(
+        key_id=key_id,
+        signed_after=body.signed_after,
+        current_key_id=state.keys.current(Purpose.TICKETS).key_id,
+        reprinted=count,
     )
 
 

@@ -55,4 +55,4 @@ SELECT 'stock', document_no, grade FROM stock WHERE enterprise_id = $1
 
 -- name: own_lines
 -- Locks nothing; leans on line_by_enterprise.
-SELECT name FROM line WHERE enterprise_id = $1 ORDER BY name
+SELECT id, name, kind, status, ore_per_product FROM line WHERE enterprise_id = $1 ORDER BY name

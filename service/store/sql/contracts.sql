@@ -14,7 +14,7 @@ SELECT id FROM stock WHERE enterprise_id = $1
 
 -- name: lines_of
 -- Locks nothing; leans on line_by_enterprise.
-SELECT id FROM line WHERE enterprise_id = $1
+SELECT id, status FROM line WHERE enterprise_id = $1
 
 -- name: has_tranche
 -- Locks nothing; leans on allotment_by_mine. A tranche counts from its issue until the end of its year (R16).

@@ -36,5 +36,6 @@ WHERE
     AND ($3::uuid IS NULL OR l.holder_id = $3)
     AND ($4::uuid IS NULL OR l.id = $4)
     AND ($5::uuid IS NULL OR l.id < $5)
+    AND ($7::uuid[] IS NULL OR l.id = ANY($7))
 ORDER BY l.id DESC
 LIMIT $6

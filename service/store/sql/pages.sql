@@ -2,7 +2,7 @@
 -- Locks nothing; leans on the primary keys.
 SELECT
     person.name, person.role, coalesce(place.name, enterprise.name, station.name) AS place,
-    coalesce(place.name_en, enterprise.name, station.name) AS place_en
+    coalesce(place.name_en, enterprise.name, station.name) AS place_en, enterprise.kinds
 FROM person
 LEFT JOIN jurisdiction AS place ON place.code = person.jurisdiction
 LEFT JOIN enterprise ON enterprise.id = person.enterprise_id

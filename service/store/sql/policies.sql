@@ -32,3 +32,7 @@ SELECT DISTINCT ON (day) day, is_worked FROM calendar_day ORDER BY day ASC, vers
 -- name: outages
 -- Locks nothing: all that were declared.
 SELECT id, starts_at, ends_at, reason, document_no, recorded_at FROM outage ORDER BY starts_at, id
+
+-- name: bridges
+-- Locks nothing; leans on station_by_bridge. What is registered of scales that are not as all others.
+SELECT id, bridge_class, gross_limit_kg FROM station WHERE bridge_class IS NOT NULL OR gross_limit_kg IS NOT NULL

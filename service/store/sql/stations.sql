@@ -49,17 +49,26 @@ ORDER BY station_id, camera, occurred_at DESC, id DESC
 -- enterprise's own, the station itself.
 SELECT
     s.id, s.name, s.jurisdiction, p.seen_at, p.sent_at, p.unsent, p.app_version, b.told_at, b.seen, b.repeated,
-    (SELECT max(until) FROM pause WHERE station_id = s.id AND since <= $7::timestamptz AND until > $7) AS paused_until,
+    (
+        SELECT max(until) FROM pause WHERE station_id = s.id AND since <= $7::timestamptz AND until > $7 AND ended_at IS NULL
+    ) AS paused_until,
     (SELECT count(*) FROM device WHERE station_id = s.id AND state = 'approved') AS devices,
-    m.manual, m.loads
+    m.manual, m.loads, c.cameras, c.blind_cameras, mine.name AS mine, e.name AS enterprise
 FROM station AS s
 LEFT JOIN mine ON mine.id = s.mine_id
+INNER JOIN enterprise AS e ON e.id = coalesce(s.enterprise_id, mine.enterprise_id)
 LEFT JOIN pulse AS p ON p.station_id = s.id
 LEFT JOIN station_book AS b ON b.station_id = s.id
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE manual) AS manual, count(*) AS loads
     FROM weighing WHERE station_id = s.id AND status = 'accepted' AND occurred_at > $7::timestamptz - interval '30 days'
 ) AS m
+CROSS JOIN LATERAL (
+    SELECT count(*) AS cameras, count(*) FILTER (WHERE kind <> 'up') AS blind_cameras
+    FROM (
+        SELECT DISTINCT ON (camera) kind FROM camera_event WHERE station_id = s.id ORDER BY camera, occurred_at DESC, id DESC
+    ) AS last
+) AS c
 WHERE
     ($1 OR starts_with(s.jurisdiction, $2::text) OR coalesce(s.enterprise_id, mine.enterprise_id) = $3::uuid OR s.id = $4::uuid)
     AND ($5::uuid IS NULL OR s.id = $5)
@@ -70,8 +79,8 @@ LIMIT $8
 -- name: day
 -- Locks nothing; leans on weighing_by_station. All that a station told of a time, as it stands now.
 SELECT
-    w.id, w.record_id, w.sequence, w.direction, t.number AS ticket, w.plate, coalesce(v.gross_kg, w.gross_kg) AS gross_kg,
-    coalesce(v.tare_kg, w.tare_kg) AS tare_kg, coalesce(v.net_kg, w.net_kg) AS net_kg, w.manual, w.tare_source, w.occurred_at,
+    w.id, w.record_id, w.sequence, w.direction, t.id AS ticket_id, t.number AS ticket, w.plate, coalesce(v.gross_kg, w.gross_kg) AS gross_kg,
+    coalesce(v.tare_kg, w.tare_kg) AS tare_kg, coalesce(v.net_kg, w.net_kg) AS net_kg, w.manual, w.tare_source, w.weighed_at, w.occurred_at,
     w.recorded_at, coalesce(v.status, w.status) AS status, coalesce(v.flags, w.flags) AS flags,
     EXISTS (SELECT FROM signature WHERE weighing_id = w.id) AS is_signed
 FROM weighing AS w
@@ -103,6 +112,10 @@ SELECT count(*) FROM weighing_refusal WHERE station_id = $1 AND recorded_at >= $
 -- Locks nothing.
 INSERT INTO pause (id, station_id, since, until, reason, person_id, recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 
+-- name: resume
+-- Locks the pauses that are in force. They end now.
+UPDATE pause SET ended_at = $2 WHERE station_id = $1 AND since <= $2 AND until > $2 AND ended_at IS NULL
+
 -- name: silent
 -- Locks nothing; leans on a_station_has_one_pulse. Stations that were heard of and are silent since a moment, are not paused, and have no
 -- open alert for it.
@@ -112,7 +125,7 @@ INNER JOIN station AS s ON s.id = p.station_id
 LEFT JOIN mine AS m ON m.id = s.mine_id
 WHERE
     p.seen_at < $1
-    AND NOT EXISTS (SELECT FROM pause WHERE station_id = s.id AND since <= $2 AND until > $2)
+    AND NOT EXISTS (SELECT FROM pause WHERE station_id = s.id AND since <= $2 AND until > $2 AND ended_at IS NULL)
     AND NOT EXISTS (
         SELECT FROM alert
         WHERE code = 'station-silent' AND subject_kind = 'station' AND subject_id = s.id::text AND settled_at IS NULL

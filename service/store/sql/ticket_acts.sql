@@ -109,3 +109,17 @@ INNER JOIN ticket ON ticket.id = weighing.ticket_id AND ticket.account = leg.tar
 WHERE weighing.ticket_id = $1 AND weighing.status = 'accepted' AND source.kind = 'gained'
 ORDER BY leg.seq DESC
 LIMIT 1
+
+-- name: retire_key
+-- Locks the key's row against a second retirement; gives what the first one said.
+WITH retired AS (
+    INSERT INTO retired_key (key_id, signed_after, reason, person_id, retired_at) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT DO NOTHING
+    RETURNING key_id
+)
+
+SELECT signed_after FROM retired_key WHERE key_id = $1 AND NOT EXISTS (SELECT FROM retired)
+
+-- name: retired_keys
+-- Locks nothing: a handful of rows.
+SELECT key_id, signed_after FROM retired_key ORDER BY key_id

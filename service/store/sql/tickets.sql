@@ -125,3 +125,24 @@ WHERE
     AND ($11::uuid IS NULL OR t.parent_id = $11)
 ORDER BY t.id DESC
 LIMIT $10
+
+-- name: lock_signed
+-- Locks the tickets in id order; leans on ticket_by_key. Of those whose time has not run out: the print in force, or an earlier one that is
+-- still good, was signed by the key after a moment. A code's second byte names its key.
+SELECT t.*
+FROM ticket AS t
+WHERE
+    t.key_id >= $1 AND t.valid_until >= $3 AND t.state IN ('issued', 'out')
+    AND (
+        (t.key_id = $1 AND coalesce((t.earlier_prints -> -1 ->> 'replaced_at')::timestamptz, t.issued_at) > $2)
+        OR EXISTS (
+            SELECT FROM jsonb_array_elements(t.earlier_prints) WITH ORDINALITY AS p (said, place)
+            WHERE
+                p.said ->> 'revoked_at' IS NULL
+                AND mod(div((p.said ->> 'code')::numeric, power(2::numeric, 944)), 256) = $1
+                AND coalesce((t.earlier_prints -> (p.place::integer - 2) ->> 'replaced_at')::timestamptz, t.issued_at) > $2
+        )
+    )
+ORDER BY t.id
+LIMIT $4
+FOR UPDATE

@@ -6,7 +6,9 @@ WITH book AS MATERIALIZED (
     SELECT
         b.station_id, s.jurisdiction, s.mine_id,
         coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id,
-        s.latitude, s.longitude, b.seen, b.repeated
+        s.latitude, s.longitude, b.seen, b.repeated,
+        EXISTS (SELECT FROM line AS l WHERE l.enterprise_id = s.enterprise_id)
+            AND NOT EXISTS (SELECT FROM line AS l WHERE l.enterprise_id = s.enterprise_id AND l.status = 'running') AS is_stopped
     FROM station_book AS b
     INNER JOIN station AS s ON s.id = b.station_id
     LEFT JOIN mine AS m ON m.id = s.mine_id
@@ -17,7 +19,7 @@ WITH book AS MATERIALIZED (
 
 SELECT
     ARRAY(
-        SELECT row(station_id, jurisdiction, mine_id, enterprise_id, latitude, longitude, seen::text, repeated) FROM book
+        SELECT row(station_id, jurisdiction, mine_id, enterprise_id, latitude, longitude, seen::text, repeated, is_stopped) FROM book
     ) AS books,
     ARRAY(
         SELECT t
@@ -48,7 +50,8 @@ LEFT JOIN weighing AS f ON f.station_id = w.station_id AND f.record_id = w.dupli
 
 -- name: find_lines
 -- Locks nothing; leans on weighing_by_plate and weighing_by_ticket. What was told of the same tickets, and at the same scale of the same
--- plate about the same time. By the station's index it would read all that a busy scale tells in a minute.
+-- plate about the same time. IS NOT DISTINCT FROM keeps it from the station's indexes, by which a plan that was made while the table was
+-- empty would read all that a scale ever told.
 SELECT DISTINCT ON (w.id)
     w.id, w.station_id, w.record_id, w.body_hash, w.sequence, w.direction, w.ticket_id, w.ticket_text, w.plate,
     coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg, w.grade, w.manual,
@@ -62,7 +65,7 @@ FROM unnest($1::text::uuid[], $2::text::text[], $3::text[], $4::text::uuid[], $5
 CROSS JOIN LATERAL (
     SELECT * FROM weighing
     WHERE
-        plate = sent.plate AND station_id = sent.station_id AND direction = sent.direction
+        plate = sent.plate AND station_id IS NOT DISTINCT FROM sent.station_id AND direction = sent.direction
         AND occurred_at BETWEEN sent.occurred_at - $6::interval AND sent.occurred_at + $6::interval
     UNION ALL
     SELECT * FROM weighing WHERE ticket_id = sent.ticket_id

@@ -59,7 +59,8 @@ async def rows(house: House) -> list[asyncpg.Record]:
     connection = await asyncpg.connect(house.endpoints.owner_database_url)
     try:
         return await connection.fetch(
-            "SELECT gross_kg, tare_kg, tare_source, manual, manual_reason, second_person, plate FROM weighing"
+            "SELECT gross_kg, tare_kg, tare_source, manual, manual_reason, second_person, plate, axles, grade, mgo_per_mille"
+            " FROM weighing"
             " WHERE station_id = $1 ORDER BY sequence",
             cast.STRANGER_GATE,
         )
@@ -68,7 +69,7 @@ async def rows(house: House) -> list[asyncpg.Record]:
 
 
 async def test_a_weighman_s_morning(house: House, contract: str, computer: Computers, screenshots: Path) -> None:
-    """W05, W06, E15, E16, E17; in a browser without Ed25519 of its own. Each screen is good to look at."""
+    """W05, W06, E13, E15, E16, E17, E46; in a browser without Ed25519 of its own. Each screen is good to look at."""
     tickets = await asyncio.to_thread(issue, house, contract, 3, 80_000)
     pc = await computer()
     await pc.context.add_init_script(OLD_BROWSER)
@@ -117,7 +118,16 @@ async def test_a_weighman_s_morning(house: House, contract: str, computer: Compu
     await page.click("#inside .truck")
     await until(page, "document.getElementById('gross-kg').textContent.includes('45')")
     await take(page, "tare", 15_040)
+    await page.click(".extras summary")
+    await page.select_option("#axles", "6")
+    await page.fill("#grade", "LM47")
+    await page.fill("#mgo", "４７．２")
+    await page.press("#mgo", "Tab")
+    await until(page, "document.getElementById('extras-said').textContent === '6 轴 · LM47 · MgO 47.2 %'")
+    await look(page, "extras", screenshots)
     await record(page)
+    assert "品级不符" in await last(page)
+    assert not await page.locator("#axles").is_visible()
     await look(page, "recorded", screenshots)
 
     # The first truck again: its tare is stored; and a weight that no truck has.
@@ -138,11 +148,20 @@ async def test_a_weighman_s_morning(house: House, contract: str, computer: Compu
     await page.click("#settings-open")
     await look(page, "settings", screenshots)
 
+    await page.click("#settings-close")
+    await page.evaluate("() => { const { now } = Date; Date.now = () => now() - 600_000 }")
+    await page.fill("#plate", "辽C77778")
+    await page.press("#plate", "Tab")
+    await take(page, "tare", 15_100)
+    await take(page, "gross", 45_100)
+    await record(page)
+    await until(page, "document.getElementById('strips').textContent.includes('时钟被拨回')")
+
     stored = [tuple(row) for row in await rows(house)]
     assert stored[:3] == [
-        (45_020, 15_020, "fresh", True, "仪表故障", "李师傅", tickets[1]["plate"]),
-        (45_000, 15_040, "fresh", False, None, None, tickets[0]["plate"]),
-        (46_000, 15_040, "stored", False, None, None, tickets[0]["plate"]),
+        (45_020, 15_020, "fresh", True, "仪表故障", "李师傅", tickets[1]["plate"], None, None, None),
+        (45_000, 15_040, "fresh", False, None, None, tickets[0]["plate"], 6, "LM47", 472),
+        (46_000, 15_040, "stored", False, None, None, tickets[0]["plate"], 6, None, None),
     ]
 
 

@@ -296,3 +296,64 @@ async def test_revocations_are_believed_for_their_signature_and_never_forgotten(
     assert told["asked"] == ["0", "1", "1", "1"]
     assert told["why"] == [["ticket-cancelled"] * 3, ["print-replaced", "print-replaced", None], [None] * 3]
     assert told["byNumber"] == ["ticket-cancelled", None]
+
+
+async def test_what_need_not_be_said_never_spoils_a_record(page: Page) -> None:
+    """E46: axles, grade and analysis are taken as they can be meant, or left out."""
+    typed = [
+        {"axles": "6", "grade": " 一级 ", "mgo": "４６．２"},
+        {"axles": "1", "grade": "x" * 21, "mgo": "4625"},
+        {"axles": "", "grade": "", "mgo": "46,25"},
+        {"axles": "66", "grade": "LM46", "mgo": "-3"},
+    ]
+    found = await reading(page, "const { extrasOf } = await load('visits'); return given.map(extrasOf);", typed)
+    assert [tuple(one.values()) for one in found] == [
+        (6, "一级", 462),
+        (None, None, None),
+        (None, None, 463),
+        (None, "LM46", None),
+    ]
+
+
+async def test_a_key_that_somebody_else_may_have_proves_nothing_new(page: Page) -> None:
+    """W03: without a network a code by such a key is refused, or in doubt where its time begins before the key was lost."""
+    told = await reading(
+        page,
+        """
+        const { Knowledge } = await load("knowledge");
+        const { levelOf } = await load("check");
+        const none = { keys: new Map(), revoked: new Map(), version: 0, learnedAtMs: 0 };
+        const known = new Knowledge({ ...none, retired: new Map([[1, 1000]]) });
+        const codes = [[1, 999], [1, 1000], [2, 1000]];
+        const why = codes.map(([keyId, validFromMs]) => known.whyDoubted({ keyId, validFromMs }));
+        const levels = why.map((reason) => levelOf(reason ? [reason] : []));
+        return { why, levels, before: new Knowledge(null).whyDoubted({ keyId: 1 }) };
+        """,
+    )
+    assert told == {"why": ["key-in-doubt", "key-retired", None], "levels": ["warn", "bad", "good"], "before": None}
+
+
+async def test_good_and_bad_do_not_sound_alike(page: Page) -> None:
+    """W03: for those who look at the truck; the words on the screen say the same."""
+    tunes = await reading(
+        page,
+        """
+        const tunes = {};
+        let heard;
+        const { createOscillator } = AudioContext.prototype;
+        AudioContext.prototype.createOscillator = function () {
+          const made = createOscillator.call(this);
+          heard.push(made);
+          return made;
+        };
+        const { play } = await load("sound");
+        for (const level of ["good", "warn", "bad"]) {
+          heard = [];
+          play(level);
+          tunes[level] = heard.map((one) => one.frequency.value);
+        }
+        AudioContext.prototype.createOscillator = createOscillator;
+        return tunes;
+        """,
+    )
+    assert tunes == {"good": [660, 880], "warn": [520, 520], "bad": [220, 220, 180]}

@@ -205,3 +205,17 @@ async def test_a_cancelled_ticket_is_refused_without_a_network(page: Page, house
     await scan(page, ticket["code"])
     await page.wait_for_selector("#verdict.bad")
     assert "作废" in await page.locator("#verdict").inner_text()
+
+
+async def test_a_day_later_and_still_without_a_network_tickets_are_checked(
+    page: Page, tickets: list[dict[str, Any]]
+) -> None:
+    """W03, W04, E11: what was learned before the line broke is enough; that it is a day old is said beside it."""
+    await page.context.set_offline(True)
+    await page.evaluate("() => { const { now } = Date; Date.now = () => now() + 25 * 3600_000; Date.really = now }")
+    try:
+        await scan(page, tickets[0]["code"])
+        await page.wait_for_selector("#verdict.good")
+        await until(page, "document.getElementById('strips').textContent.includes('超过一天没有更新')")
+    finally:
+        await page.evaluate("() => { Date.now = Date.really }")

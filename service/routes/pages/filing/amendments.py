@@ -17,7 +17,7 @@ from service.domain.sheets import CellFault, CellKind, Column
 from service.routes import contracts as filed
 from service.routes.amendments import AmendmentIn
 from service.routes.contracts import ContractOut
-from service.routes.pages.filing.forms import entry_of, fields_of, in_tonnes, model_of, show_form, tried
+from service.routes.pages.typed import entry_of, fields_of, in_tonnes, model_of, show_form, tried
 
 router = APIRouter()
 

@@ -17,7 +17,7 @@ from service.routes import contracts as filed
 from service.routes import lots
 from service.routes.bulk.reading import name_contracts
 from service.routes.contracts import ContractIn, ContractOut, TermsOut
-from service.routes.pages.filing.forms import entry_of, fields_of, in_tonnes, model_of, show_form, tried
+from service.routes.pages.typed import entry_of, fields_of, in_tonnes, model_of, show_form, tried
 from service.store import bulk
 from service.store import pages as reads
 

@@ -1,4 +1,4 @@
-"""Papers that are attached to a contract from its page."""
+"""Papers that are attached to a contract or a slip from its page."""
 
 from typing import Annotated
 from uuid import UUID
@@ -17,24 +17,21 @@ from service.routes.uploads import read_upload
 router = APIRouter()
 
 
-@router.post("/contracts/{contract_id}/attachments")
-async def add_paper(
-    contract_id: UUID,
-    request: Request,
-    connection: ConnectionDep,
-    actor: Annotated[Actor, Depends(may("attachments.add"))],
-) -> Response:
-    """Attach a PDF or a picture."""
-    content, name = await read_upload(request)
-    state = request.app.state
-    await attach(
-        connection,
-        state.vault,
-        AttachmentKind.CONTRACT,
-        contract_id,
-        file_name(name),
-        content,
-        at=state.clock.now(),
-        actor=actor,
-    )
-    return RedirectResponse(f"/contracts/{contract_id}#papers", 303)
+def _door(slice_name: str, kind: AttachmentKind) -> None:
+    @router.post(f"/{slice_name}/{{subject_id}}/attachments", name=f"attach_to_{kind}_page")
+    async def add_paper(
+        subject_id: UUID,
+        request: Request,
+        connection: ConnectionDep,
+        actor: Annotated[Actor, Depends(may("attachments.add"))],
+    ) -> Response:
+        """Attach a PDF or a picture."""
+        content, name = await read_upload(request)
+        state = request.app.state
+        at = state.clock.now()
+        await attach(connection, state.vault, kind, subject_id, file_name(name), content, at=at, actor=actor)
+        return RedirectResponse(f"/{slice_name}/{subject_id}#papers", 303)
+
+
+_door("contracts", AttachmentKind.CONTRACT)
+_door("slips", AttachmentKind.SLIP)

@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from service import problems
 from service.auth import may
 from service.db import Connection, ReaderDep, database
 from service.domain.bulk import RowStatus
@@ -13,9 +12,8 @@ from service.domain.permissions import Actor, reach
 from service.domain.refusals import NotAllowed, NotFound, Refusal
 from service.domain.sheets import COLUMNS, MOST_ROWS
 from service.routes.bulk.filing import BulkOut, Kind, bulk_file
-from service.routes.pages.filing.forms import fields_of
-from service.routes.pages.languages import language_of
 from service.routes.pages.pages import show
+from service.routes.pages.typed import fields_of
 
 router = APIRouter()
 
@@ -63,21 +61,17 @@ async def _page(
     done: BulkOut | None = None,
     refusal: Refusal | None = None,
 ) -> Response:
-    said = refusal and (refusal.title if language_of(request) == "zh" else refusal.title_en)
     wrong = [row for row in done.results if row.status is RowStatus.REFUSED][:SHOWN] if done else []
-    answer = await show(
+    return await show(
         request,
         connection,
         actor,
         "bulk.html",
+        refusal=refusal,
         kind=kind,
         kinds=list(Kind),
         columns=COLUMNS[kind],
         most=MOST_ROWS,
         done=done,
         wrong=wrong,
-        problem=said,
-        facts=refusal.facts if refusal else {},
     )
-    answer.status_code = problems.status_of(refusal) if refusal else 200
-    return answer

@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from service.actions import slips as deeds
 from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep
+from service.domain.attachments import AttachmentKind
 from service.domain.filings import Slip
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound, Refusal
@@ -18,10 +19,10 @@ from service.keys import Purpose
 from service.routes import slips as filed
 from service.routes.bulk.reading import name_slips
 from service.routes.entries import PoliciesNow
-from service.routes.pages.filing.forms import entry_of, fields_of, model_of, show_form, tried
 from service.routes.pages.pages import show
+from service.routes.pages.typed import entry_of, fields_of, model_of, show_form, tried
 from service.routes.slips import SlipIn
-from service.store import bulk
+from service.store import attachments, bulk
 from service.store import pages as reads
 
 router = APIRouter()
@@ -79,7 +80,32 @@ async def file_slip(request: Request, connection: ConnectionDep, actor: FilesSli
     done = await tried(connection, deed)
     if isinstance(done, Refusal):
         return await _form(request, connection, actor, typed, refusal=done)
-    return RedirectResponse("/slips", 303)
+    return RedirectResponse(f"/slips/{done}", 303)
+
+
+@router.get("/slips/{slip_id}")
+async def show_slip(
+    slip_id: UUID,
+    request: Request,
+    connection: ReaderDep,
+    policies: PoliciesNow,
+    actor: Annotated[Actor, Depends(may("slips.read"))],
+) -> Response:
+    """One slip: what it says, what became of it, its papers and tickets."""
+    slip = await filed.get_slip(slip_id, request, connection, actor, policies)
+    is_known = await attachments.is_known(connection, AttachmentKind.SLIP, slip_id, actor=actor)
+    words = await bulk.words_of(connection, [slip.project_id, slip.stock_id])
+    return await show(
+        request,
+        connection,
+        actor,
+        "slip.html",
+        slip=slip,
+        names=await reads.names_of(connection, {slip.enterprise_id, slip.mine_id}),
+        words=words,
+        lines={line["id"]: line["name"] for line in await bulk.own_lines(connection, slip.enterprise_id)},
+        papers=await attachments.attachments_of(connection, AttachmentKind.SLIP, slip_id) if is_known else None,
+    )
 
 
 async def _form(
@@ -103,5 +129,5 @@ async def _form(
         faults=faults,
         refusal=refusal,
         sources=[(row["kind"], row["word"], row["name"]) for row in rows],
-        lines=await bulk.own_lines(connection, actor.enterprise_id),
+        lines=[line["name"] for line in await bulk.own_lines(connection, actor.enterprise_id)],
     )

@@ -21,7 +21,9 @@ export async function judge(text, { knowledge, stationId, atMs, plate, seen }) {
   const mark = stationMark(stationId);
   const reasons = faultsOf(code, atMs, plate);
   const revoked = knowledge.whyRevoked(code);
-  if (revoked) reasons.unshift(revoked);
+  const doubted = knowledge.whyDoubted(code);
+  if (doubted) reasons.unshift(doubted);
+  if (revoked && revoked !== doubted) reasons.unshift(revoked);
   if (code.sourceMark !== mark && code.destinationMark !== mark) reasons.push("wrong-station");
   reasons.push(...usedBefore(seen, code.number));
   return verdict(reasons, { code, number: code.number, text: code.digits });
@@ -46,6 +48,7 @@ const BAD = new Set([
   "ticket-lost",
   "ticket-used",
   "print-replaced",
+  "key-retired",
   "unknown-ticket",
 ]);
 

@@ -89,7 +89,7 @@ export function stationMark(stationId) {
   return stationId.replaceAll("-", "").slice(-8).toLowerCase();
 }
 
-function unpack({ digits, signed }) {
+function unpack({ digits, keyId, signed }) {
   const view = new DataView(signed.buffer, signed.byteOffset + 2);
   const id = hexOf(signed, 2, 18);
   const draw = view.getUint8(16) * 2 ** 32 + view.getUint32(17);
@@ -98,6 +98,7 @@ function unpack({ digits, signed }) {
   if (plate === null) return { fault: "malformed" };
   return {
     digits,
+    keyId,
     ticketId: [id.slice(0, 8), id.slice(8, 12), id.slice(12, 16), id.slice(16, 20), id.slice(20)].join("-"),
     number: number + dammDigit(number),
     reissue: view.getUint8(21),

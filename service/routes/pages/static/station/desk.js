@@ -4,7 +4,7 @@ import { judge, levelOf, likelyDirection } from "./check.js";
 import { stamp } from "./clock.js";
 import { plateAsSeen } from "./codes.js";
 import { allRecords, keepRecord } from "./queue.js";
-import { forget, lacks, netOf, newVisit, park, recordOf, tareOf, tareToStore } from "./visits.js";
+import { NO_EXTRAS, forget, lacks, netOf, newVisit, park, recordOf, tareOf, tareToStore } from "./visits.js";
 
 const LEVELS = ["bad", "warn", "good"];
 
@@ -83,6 +83,14 @@ export class Desk {
     if (verdict && verdict.code) visit.verdict = { ...(await this.#judge(verdict.text, visit.plate)), online: verdict.online };
     await this.#changed();
     if (verdict) this.#askOnline(visit);
+  }
+
+  /** What is said beside the weights; kept with the truck like a weight. */
+  async setExtras(extras) {
+    const { visit } = this;
+    visit.extras = extras;
+    if (!this.isEmpty) await park(visit);
+    await this.#changed();
   }
 
   setDirection(direction) {
@@ -164,7 +172,11 @@ export class Desk {
   }
 
   async #changed() {
-    this.storedTare = this.visit.plate ? ((await tareOf(this.visit.plate)) ?? null) : null;
+    const { visit } = this;
+    this.storedTare = visit.plate ? ((await tareOf(visit.plate)) ?? null) : null;
+    // A truck keeps its axles: what was said of them with its last tare need not be said again.
+    const { axles } = visit.extras ?? NO_EXTRAS;
+    if (!axles && this.storedTare?.axles) visit.extras = { ...NO_EXTRAS, ...visit.extras, axles: this.storedTare.axles };
     this.#told({ kind: "visit" });
   }
 

@@ -9,7 +9,7 @@ import { keep, recall } from "./store.js";
 
 const OLD_MS = 24 * 3600 * 1000;
 const LIST = "meisu revocations 1";
-const REASONS = { cancelled: "ticket-cancelled", lost: "ticket-lost", damaged: "print-replaced", ended: "ticket-used" };
+const REASONS = { cancelled: "ticket-cancelled", lost: "ticket-lost", damaged: "print-replaced", ended: "ticket-used", "key-retired": "key-retired" };
 const ALL_PRINTS = 256;
 
 export class Knowledge {
@@ -28,6 +28,7 @@ export class Knowledge {
     for (;;) {
       const { keys, revocations } = await get(`/v1/tickets/keys?since=${this.#kept.version}`);
       const known = new Map(keys.map((key) => [key.key_id, fromBase64(key.public_key)]));
+      const retired = new Map(keys.filter((key) => key.retired_after).map((key) => [key.key_id, Date.parse(key.retired_after)]));
       const signed = new TextEncoder().encode(revocations.text);
       const key = known.get(revocations.key_id);
       if (!key || !(await verifySignature(key, fromBase64(revocations.signature), signed))) return;
@@ -41,7 +42,7 @@ export class Knowledge {
         const [, ticketId, number, printsBelow, because, until] = line.split(" ");
         revoked.set(ticketId, { number, printsBelow: Number(printsBelow), because, untilMs: 1000 * Number(until) });
       }
-      this.#kept = { keys: known, revoked, version, learnedAtMs: now };
+      this.#kept = { keys: known, retired, revoked, version, learnedAtMs: now };
       await keep("knowledge", this.#kept);
       if (version >= latest) return;
     }
@@ -56,6 +57,16 @@ export class Knowledge {
   whyRevoked({ ticketId, reissue }) {
     const found = this.#kept.revoked.get(ticketId);
     return found && reissue < found.printsBelow ? (REASONS[found.because] ?? "ticket-cancelled") : null;
+  }
+
+  /**
+   * What is to be thought of a code by a key that somebody else may have, or null: one whose time begins after the key
+   * was lost proves nothing; an earlier one may be dated back, and is asked for online.
+   */
+  whyDoubted({ keyId, validFromMs }) {
+    const retiredMs = this.#kept.retired?.get(keyId);
+    if (retiredMs === undefined) return null;
+    return validFromMs >= retiredMs ? "key-retired" : "key-in-doubt";
   }
 
   /** Why a ticket is good no longer under any print, or null. */

@@ -1,7 +1,7 @@
 /** Puts the station together: what happens at the scale goes to the desk, and what is kept goes to the sender. */
 import { Api, Problem, Unreachable } from "./api.js";
 import { Camera, hasCamera, readFile } from "./camera.js";
-import { Clock, stamp } from "./clock.js";
+import { Clock, SKEW_MS, stamp } from "./clock.js";
 import { plateAsSeen } from "./codes.js";
 import { Desk } from "./desk.js";
 import { enrol, enrolled } from "./device.js";
@@ -13,7 +13,7 @@ import * as screen from "./screen.js";
 import { Sender } from "./sender.js";
 import { play } from "./sound.js";
 import { askToStay, keep, recall } from "./store.js";
-import { parked } from "./visits.js";
+import { extrasOf, parked } from "./visits.js";
 import { Wedge } from "./wedge.js";
 import { Dictionary, SAID, both, span } from "./words.js";
 
@@ -38,6 +38,7 @@ let sender;
 let scale = null;
 let camera;
 let waitingVersion = null;
+let lastKeptAtMs = 0;
 
 await begin();
 
@@ -97,6 +98,7 @@ async function work() {
   desk = new Desk({ api, device, knowledge, clock, told: onDesk });
   await desk.remember();
   await prune();
+  [{ keptAtMs: lastKeptAtMs } = { keptAtMs: 0 }] = await lastRecords(1);
   sender = new Sender(api, device, onSender);
   standing.station = device.station;
   standing.unsent = await countUnsent();
@@ -138,6 +140,9 @@ function listenToPeople() {
     on(`${side}-hand`, "click", () => askHand(side));
   }
   on("tare-stored", "click", () => desk.useStoredTare());
+  for (const field of screen.extraFields()) {
+    field.addEventListener("change", () => desk.setExtras(extrasOf(screen.typedExtras())));
+  }
   on("record", "click", () => desk.record());
   on("park", "click", () => desk.park());
   on("clear", "click", () => desk.clear());
@@ -272,6 +277,11 @@ function onDesk(event) {
     const record = JSON.parse(entry.text);
     const net = ((record.gross_kg - record.tare_kg) / 1000).toFixed(3);
     say("good", SAID.recorded, `${record.plate} · ${net} t · №${entry.sequence}`, SAID["recorded-next"]);
+    if (lastKeptAtMs - entry.keptAtMs > SKEW_MS) {
+      setStrip("clock-back", { level: "bad", words: SAID["clock-back"], action: { words: SAID.understood, deed: () => setStrip("clock-back", null) } });
+    }
+    lastKeptAtMs = entry.keptAtMs;
+    element("extras").open = false;
     standing.unsent += 1;
     screen.showStanding(standing);
     showLists();

@@ -1,5 +1,6 @@
 /** Draws what is known; decides nothing. */
 import { stamp, timeOfDay } from "./clock.js";
+import { NO_EXTRAS } from "./visits.js";
 import { SAID, age, both, kilograms, tonnes } from "./words.js";
 
 const SIGNS = { good: "✓", warn: "!", bad: "✗" };
@@ -101,6 +102,7 @@ export function showVisit(desk) {
     const [zh, en] = age(Date.now() - storedTare.atMs);
     use.replaceChildren(both([`用存皮 ${kilograms(storedTare.kg)}，${zh}`, `stored, ${en}`]));
   }
+  showExtras(visit.extras, visit.verdict);
   element("net-kg").textContent = netKg === null || netKg <= 0 ? "—" : tonnes(netKg);
   const [lack] = desk.lacks;
   const record = element("record");
@@ -109,6 +111,26 @@ export function showVisit(desk) {
   element("lacks").replaceChildren(lack && !desk.isEmpty ? both(SAID[lack]) : "");
   element("park").disabled = desk.isEmpty;
   element("clear").disabled = desk.isEmpty;
+}
+
+/** The fields of what need not be said, folded away. */
+export function extraFields() {
+  return ["axles", "grade", "mgo"].map((name) => element(name));
+}
+
+export function typedExtras() {
+  return Object.fromEntries(extraFields().map((field) => [field.id, field.value]));
+}
+
+/** What was understood of it stands in the fold's own line, so that it is seen when it is shut. */
+function showExtras(extras, verdict) {
+  const { axles, grade, mgoPerMille } = extras ?? NO_EXTRAS;
+  const mgo = mgoPerMille === null ? "" : (mgoPerMille / 10).toFixed(1);
+  const wanted = { axles: axles ? String(axles) : "", grade: grade ?? "", mgo };
+  for (const field of extraFields()) if (document.activeElement !== field) field.value = wanted[field.id];
+  const onPaper = verdict && (verdict.online?.grade ?? verdict.code?.gradeMark);
+  element("grade").placeholder = onPaper ?? "";
+  element("extras-said").textContent = [axles && `${axles} 轴`, grade, mgo && `MgO ${mgo} %`].filter(Boolean).join(" · ");
 }
 
 function howWords(weight) {

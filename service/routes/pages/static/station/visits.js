@@ -9,7 +9,22 @@ import { result, transact } from "./store.js";
 const FRESH_MS = 12 * 3600 * 1000;
 
 export function newVisit() {
-  return { id: crypto.randomUUID(), verdict: null, plate: "", direction: "out", gross: null, tare: null };
+  return { id: crypto.randomUUID(), verdict: null, plate: "", direction: "out", gross: null, tare: null, extras: NO_EXTRAS };
+}
+
+/** What may be said of a load beside its weights, and need not be: axles, the grade as seen, MgO in tenths of a percent. */
+export const NO_EXTRAS = Object.freeze({ axles: null, grade: null, mgoPerMille: null });
+const MOST_GRADE = 20;
+
+/** The extras that a person typed, in whatever width; what cannot be meant is left out, so that no load ever waits for it. */
+export function extrasOf({ axles, grade, mgo }) {
+  const [typed, percent] = [grade, mgo].map((text) => text.normalize("NFKC").trim());
+  const perMille = /^[0-9]{1,2}([.,][0-9]+)?$/.test(percent) ? Math.round(10 * Number(percent.replace(",", "."))) : null;
+  return {
+    axles: /^([2-9]|1[0-9])$/.test(axles) ? Number(axles) : null,
+    grade: typed.length > 0 && typed.length <= MOST_GRADE ? typed : null,
+    mgoPerMille: perMille,
+  };
 }
 
 export function park(visit) {
@@ -22,8 +37,8 @@ export async function parked() {
 }
 
 /** The tare that a visit leaves behind for the next one, or null. */
-export function tareToStore({ plate, tare }) {
-  return tare.stored || tare.manual ? null : { plate, kg: tare.kg, atMs: tare.atMs };
+export function tareToStore({ plate, tare, extras }) {
+  return tare.stored || tare.manual ? null : { plate, kg: tare.kg, atMs: tare.atMs, axles: (extras ?? NO_EXTRAS).axles };
 }
 
 export function forget(visit) {
@@ -53,6 +68,7 @@ export function lacks(visit) {
 export function recordOf(visit) {
   const byHand = [visit.gross, visit.tare].find((weight) => weight.manual);
   const isFresh = !visit.tare.stored && visit.gross.atMs - visit.tare.atMs < FRESH_MS;
+  const { axles, grade, mgoPerMille } = visit.extras ?? NO_EXTRAS;
   const weighedAtMs = Math.max(visit.gross.atMs, isFresh ? visit.tare.atMs : 0);
   return {
     weighedAtMs,
@@ -62,11 +78,13 @@ export function recordOf(visit) {
       plate: visit.plate,
       gross_kg: visit.gross.kg,
       tare_kg: visit.tare.kg,
-      grade: null,
+      grade,
       manual: Boolean(byHand),
       manual_reason: byHand ? byHand.manual.reason : null,
       second_person: byHand ? byHand.manual.secondPerson : null,
       tare_source: isFresh ? "fresh" : "stored",
+      axles,
+      mgo_per_mille: mgoPerMille,
       reading: visit.gross.reading ?? null,
       stable: visit.gross.manual ? null : true,
     },

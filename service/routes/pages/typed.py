@@ -2,24 +2,22 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
-from uuid import UUID
 
 from fastapi import Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
-from service import problems
 from service.db import Connection
 from service.domain.grades import GRADES
 from service.domain.permissions import Actor
-from service.domain.refusals import Refusal
+from service.domain.refusals import NotAllowed, NotFound, Refusal
 from service.domain.sheets import BadCell, CellFault, CellKind, Column, value_of
 from service.domain.units import Kilograms
 from service.routes.bulk.reading import Entry, Sent, modelled
-from service.routes.pages.languages import language_of
 from service.routes.pages.pages import show
 
 Model = TypeVar("Model", bound=BaseModel)
+Done = TypeVar("Done")
 
 INPUTS: Mapping[CellKind, str] = {CellKind.DAY: "date", CellKind.MOMENT: "datetime-local"}
 
@@ -49,12 +47,17 @@ def model_of(sent: Sent, model: type[Model]) -> Model | None:
     return good[0][1] if good else None
 
 
-async def tried(connection: Connection, deed: Callable[[], Awaitable[UUID]]) -> UUID | Refusal:
-    """Do a deed so that nothing of it stays when it is refused, although the page is answered."""
+async def tried(connection: Connection, deed: Callable[[], Awaitable[Done]]) -> Done | Refusal:
+    """Do a deed so that nothing of it stays when it is refused, although the page is answered.
+
+    Raises what has no page to be shown on: NotFound for what is not the actor's to know of, NotAllowed.
+    """
     try:
         async with connection.transaction():
             return await deed()
     except Refusal as refusal:
+        if type(refusal) in (NotFound, NotAllowed):
+            raise
         return refusal
 
 
@@ -75,21 +78,21 @@ async def show_form(
     wrong: dict[str, list[str]] = {}
     for fault in faults:
         wrong.setdefault(by_name.get(fault.column, ""), []).append(fault.detail)
-    said = refusal and (refusal.title if language_of(request) == "zh" else refusal.title_en)
     answer = await show(
         request,
         connection,
         actor,
         template,
+        refusal=refusal,
         columns=columns,
         typed=typed,
         wrong=wrong,
-        problem=said,
         inputs=INPUTS,
         grades=GRADES,
         **context,
     )
-    answer.status_code = problems.status_of(refusal) if refusal else 422 if faults else 200
+    if faults and not refusal:
+        answer.status_code = 422
     return answer
 
 

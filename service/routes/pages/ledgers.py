@@ -1,0 +1,137 @@
+"""The three ledgers of a mine for people: reserves, ore output, sales (R20)."""
+
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from service.actions import reports as deeds
+from service.auth import may
+from service.db import Connection, ConnectionDep, ReaderDep
+from service.domain.permissions import Actor, reach
+from service.domain.refusals import NotFound
+from service.domain.reports import Reserve, ReserveKind
+from service.domain.sheets import CellFault, CellKind, Column
+from service.domain.units import shanghai_year
+from service.routes.entries import Now, PoliciesNow
+from service.routes.pages.pages import show
+from service.routes.pages.typed import entry_of, fields_of, model_of, show_form
+from service.routes.reports.bodies import OutputOut, ReserveIn, ReservesOut, SalesOut
+from service.routes.reports.ledgers import ReadsReports, output_of, reserves_of, sales_of
+from service.routes.reports.standing import Ground, ground
+from service.store import pages as reads
+
+router = APIRouter()
+
+NEWEST = 200
+YEARS = 4
+COLUMNS = (
+    Column("kind", "类别", "kind", is_required=True),
+    Column("kg", "数量（吨）", "tonnes", CellKind.TONNES, True),
+    Column("counted_on", "日期", "day", CellKind.DAY, True),
+    Column("document_no", "依据文件编号", "number of the document", is_required=True),
+)
+
+
+class Ledger(StrEnum):
+    """A ledger of a mine."""
+
+    RESERVES = "reserves"
+    OUTPUT = "output"
+    SALES = "sales"
+
+
+@router.get("/ledgers")
+async def list_ledgers(request: Request, connection: ReaderDep, actor: ReadsReports, at: Now) -> Response:
+    """The mines of the office's area or of the firm, each with its ledgers."""
+    return await show(
+        request,
+        connection,
+        actor,
+        "ledgers.html",
+        mines=await reads.list_mines(connection, actor=actor),
+        kinds=list(Ledger),
+        year=shanghai_year(at),
+    )
+
+
+@router.get("/ledgers/{mine_id}/{kind}")
+async def show_ledger(
+    mine_id: UUID,
+    kind: str,
+    request: Request,
+    connection: ReaderDep,
+    actor: ReadsReports,
+    policies: PoliciesNow,
+    at: Now,
+    year: Annotated[int | None, Query(ge=2000, le=2100)] = None,
+) -> Response:
+    """One ledger, the newest lines first; of a year, but for the reserves."""
+    if kind not in set(Ledger):
+        raise NotFound
+    stands = await ground(connection, policies, at)
+    return await _page(request, connection, actor, stands, mine_id, Ledger(kind), year or shanghai_year(at))
+
+
+@router.post("/ledgers/{mine_id}/reserves")
+async def add_reserve(
+    mine_id: UUID,
+    request: Request,
+    connection: ConnectionDep,
+    actor: Annotated[Actor, Depends(may("reports.fill"))],
+    policies: PoliciesNow,
+    at: Now,
+) -> Response:
+    """Enter what a survey has found, or what came or went otherwise."""
+    typed = await fields_of(request)
+    sent = entry_of(COLUMNS, typed)
+    body = model_of(sent, ReserveIn)
+    if body is None:
+        stands = await ground(connection, policies, at)
+        faults = sent.entries[0].faults
+        return await _page(
+            request, connection, actor, stands, mine_id, Ledger.RESERVES, shanghai_year(at), typed=typed, faults=faults
+        )
+    await deeds.add_reserve(connection, mine_id, Reserve(**body.model_dump()), at=at, actor=actor)
+    return RedirectResponse(f"/ledgers/{mine_id}/reserves", 303)
+
+
+async def _page(
+    request: Request,
+    connection: Connection,
+    actor: Actor,
+    stands: Ground,
+    mine_id: UUID,
+    kind: Ledger,
+    year: int,
+    *,
+    typed: dict[str, str] | None = None,
+    faults: list[CellFault] | None = None,
+) -> Response:
+    found: ReservesOut | OutputOut | SalesOut
+    if kind is Ledger.RESERVES:
+        found = await reserves_of(stands, mine_id, actor=actor)
+    else:
+        found = await (output_of if kind is Ledger.OUTPUT else sales_of)(stands, mine_id, year, actor=actor)
+    present = shanghai_year(stands.past.at)
+    known = {present, year, *(await reads.quota_years(connection))}
+    return await show_form(
+        request,
+        connection,
+        actor,
+        "ledger.html",
+        columns=COLUMNS,
+        typed=typed or {},
+        faults=faults or (),
+        mine_id=mine_id,
+        kind=kind,
+        kinds=list(Ledger),
+        year=year,
+        years=sorted(known, reverse=True)[:YEARS],
+        found=found,
+        lines=list(reversed(found.items))[:NEWEST],
+        reserve_kinds=list(ReserveKind),
+        may_fill=reach(actor, "reports.fill") is not None,
+    )
