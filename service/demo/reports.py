@@ -72,15 +72,20 @@ def _run(play: "Play", part: "Part", place: int) -> Deed:
             )
             if line is None or not taken:
                 return
-            made_kg = Kilograms(sum(part.kg for part in taken) * 10 // 22)
-            dust = Output(OutputKind.BY_PRODUCT, "除尘粉", Kilograms(made_kg // 50))
+            in_kg = sum(part.kg for part in taken)
+            made_kg = Kilograms(in_kg * 10 // 22)
+            rest = (
+                Output(OutputKind.TAILINGS, "尾矿", Kilograms(in_kg - made_kg - in_kg // 100))
+                if line["kind"] == "flotation"
+                else Output(OutputKind.BY_PRODUCT, "除尘粉", Kilograms(made_kg // 50))
+            )
             filed = Run(
                 f"JG-{play.year}-{place + 1:03}",
                 part.id,
                 line["id"],
                 shanghai_day(at),
                 taken,
-                (Output(OutputKind.PRODUCT, PRODUCTS[line["kind"]], made_kg), dust),
+                (Output(OutputKind.PRODUCT, PRODUCTS[line["kind"]], made_kg), rest),
             )
             await file_run(connection, filed, at=at, sign=play.sign, policies=play.policies, actor=part.clerk)
 
@@ -90,7 +95,8 @@ def _run(play: "Play", part: "Part", place: int) -> Deed:
 def _stocktake(play: "Play", part: "Part") -> Deed:
     async def count(at: datetime) -> None:
         async with play.database.transaction() as connection:
-            (lot, *_) = await lots.list_lots(connection, holder=part.id, limit=1, actor=part.clerk)
+            held = await lots.list_lots(connection, holder=part.id, limit=20, actor=part.clerk)
+            lot = next(one for one in held if one["contract_id"])
             book_kg = (await ledger.balances(connection, [lot["account"]]))[lot["account"]].stock_kg
             counted = Stocktake(lot["id"], Kilograms(book_kg * 995 // 1000), shanghai_day(at), "堆场雨水冲刷", "PD-03")
             await file_stocktake(connection, counted, at=at, actor=part.clerk)
