@@ -86,7 +86,7 @@ async def issue_tickets(
     ids = [one for one in issued if isinstance(one, UUID)]
     if len(ids) == 1 and not refused:
         return RedirectResponse(f"/tickets/{ids[0]}", 303)
-    return await show(request, connection, actor, "tickets_issued.html", ids=ids, refused=refused)
+    return await show(request, connection, actor, "tickets_issued.html", ids=ids, turned_down=refused)
 
 
 @router.post("/tickets/{ticket_id}/cancel")
@@ -168,6 +168,7 @@ async def redirect_ticket(
         Diversion(contract_id, destination_station_id, reason),
         at=state.clock.now(),
         keys=state.keys,
+        policies=await state.rulebook.policies(state.clock.now()),
         actor=actor,
     )
     return _back(going)

@@ -175,6 +175,7 @@ async def redirect_ticket(
             Diversion(body.contract_id, body.destination_station_id, body.reason),
             at=state.clock.now(),
             keys=state.keys,
+            policies=await state.rulebook.policies(state.clock.now()),
             actor=actor,
         )
         return await one_ticket(connection, request, actor, going)
