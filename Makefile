@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check rules format lock soak mutants load bench
+.PHONY: help demo serve test check rules year format lock soak mutants load bench
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ check: $(VENV)/installed  ## style, types, layers, migrations
 
 rules: $(VENV)/installed  ## which tests stand for which rule of the notice, and for which case of real life
 	$(BIN)/python -m tests.rules
+
+year: $(VENV)/installed  ## the sample province through a whole year by the API on a moved clock, then the audit
+	$(BIN)/python -m pytest tests/test_year.py --durations=1
 
 format: $(VENV)/installed  ## put code and imports in order
 	$(BIN)/ruff check --fix .

@@ -27,7 +27,7 @@ from service.domain.allotments import (
     Step,
 )
 from service.domain.assessments import suggested_kg
-from service.domain.deadlines import county_deadline
+from service.domain.deadlines import county_deadline, proposal_deadline
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.permissions import Actor, Role
 from service.domain.policies import Policies
@@ -57,6 +57,8 @@ async def create_allotment(
     await allotments.insert_step(connection, allotment_id, "draft", shanghai_day(at), at=at, actor=actor)
     if issue:
         await _issue(connection, allotment_id, draft, found, policies, at=at, sign=sign, actor=actor)
+    elif actor.role is Role.COUNTY:
+        await _tell_if_proposed_late(connection, allotment_id, draft, found.enterprise_id, policies, at=at)
     facts = {"kind": draft.kind, "kg": draft.kg, "issued": issue}
     await audits.note(connection, "allotments.create", allotment_id, facts, at=at, actor=actor)
     return allotment_id
@@ -232,6 +234,30 @@ async def _take_back_whole(
         await _watch(connection, allotment, [posted], policies, at=at)
 
 
+async def _tell_if_proposed_late(
+    connection: Connection,
+    allotment_id: UUID,
+    draft: Draft,
+    enterprise_id: UUID | None,
+    policies: Policies,
+    *,
+    at: datetime,
+) -> None:
+    """Open an alert when a county proposes a mine's tranche of a quarter after that quarter has begun (R09).
+
+    For a mine that was registered since, nothing could be proposed earlier.
+    """
+    if draft.mine_id is None or draft.quarter is None or draft.source is None or draft.kind not in rules.TRANCHES:
+        return
+    due = proposal_deadline(draft.year, draft.quarter, policies)
+    if at < due.ends_at or (await assessments.sheets_of(connection, draft.mine_id)).registered_on > due.due_on:
+        return
+    facts = {"year": draft.year, "quarter": draft.quarter, "due_on": due.due_on, "document_no": draft.document_no}
+    parties = () if enterprise_id is None else (enterprise_id,)
+    alert = Alert(Flag.PROPOSAL_LATE, "allotment", str(allotment_id), draft.source, parties, due.ends_at, facts)
+    await alerts.open_alerts(connection, [alert], at=at)
+
+
 async def _tell_if_late(
     connection: Connection,
     allotment_id: UUID,
@@ -268,7 +294,7 @@ async def _watch(
         await report_overdraws(connection, each, at=at)
     if allotment.holder.kind is HolderKind.JURISDICTION:
         await watch_pools(connection, [allotment.holder.jurisdiction], allotment.year, at=at)
-    if allotment.holder.kind is HolderKind.MINE and allotment.holder.id is not None:
+    if allotment.holder.id is not None:
         await watch_commitments(connection, [allotment.holder.id], allotment.year, policies, at=at)
 
 

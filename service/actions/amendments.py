@@ -18,11 +18,12 @@ from service.domain.amendments import Amendment, AmendmentState
 from service.domain.calendar import days_late
 from service.domain.filings import Contract, Terms
 from service.domain.grades import check_grade
+from service.domain.investigations import check_free
 from service.domain.permissions import Actor
 from service.domain.policies import DEFAULTS, Policies
 from service.domain.refusals import NotFound
 from service.domain.units import shanghai_day
-from service.store import alerts, amendments, audits, contracts
+from service.store import alerts, amendments, audits, contracts, investigations
 
 
 async def propose_amendment(
@@ -52,7 +53,8 @@ async def propose_amendment(
     firms = await contracts.find_firms(connection, {contract.seller_id, contract.buyer_id})
     if for_both and len({firm.group_code for firm in firms.values()}) > 1:
         raise filings.NotOneGroup
-    after = await check_sources(connection, after, firms)
+    after = await check_sources(connection, after, firms, at=at)
+    check_free([contract_id], await investigations.held(connection, [contract_id], shanghai_day(at)))
     await _check_framework(connection, after)
     earlier = (await amendments.amendments_of(connection, [contract_id]))[contract_id]
     if waiting := next((one for one in earlier if one.state is AmendmentState.PROPOSED), None):
@@ -107,6 +109,7 @@ async def answer_amendment(
         return
     rules.check_answer(amendment, actor.enterprise_id, is_withdrawal=state is AmendmentState.WITHDRAWN)
     if state is AmendmentState.AGREED:
+        check_free([contract_id], await investigations.held(connection, [contract_id], shanghai_day(at)))
         await _agree(connection, contract, amendment, at=at, policies=policies, actor=actor)
         return
 

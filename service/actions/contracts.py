@@ -12,12 +12,13 @@ from service.domain import deadlines, filings, proofs
 from service.domain.alerts import Alert, Flag
 from service.domain.calendar import Deadline
 from service.domain.filings import Assessment, Contract, ContractState, Filing, Terms
+from service.domain.investigations import check_free
 from service.domain.permissions import Actor
 from service.domain.policies import DEFAULTS, Policies
 from service.domain.proofs import Pledge
 from service.domain.refusals import NotFound
 from service.domain.units import Kilograms, shanghai_day, start_of
-from service.store import alerts, amendments, audits, contracts, ledger, lots, pledges
+from service.store import alerts, amendments, audits, contracts, investigations, ledger, lots, pledges
 from service.store.contracts import Firm
 
 
@@ -56,7 +57,7 @@ async def file_contract(
     known = (await contracts.newest_filings(connection, [contract.id]))[contract.id] if contract else []
     if contract and not _unsaid(sides, terms, known):
         return contract.id, False
-    terms = await check_sources(connection, terms, firms)
+    terms = await check_sources(connection, terms, firms, at=at)
     if terms.framework_id:
         if framework is None:
             raise filings.UnknownFramework(framework_id=terms.framework_id)
@@ -79,14 +80,15 @@ async def file_contract(
     return contract.id, not known
 
 
-async def check_sources(connection: Connection, terms: Terms, firms: Mapping[UUID, Firm]) -> Terms:
-    """The terms with the mine that the ore comes from; refused when it, or a lot of the proof, is not the seller's."""
+async def check_sources(connection: Connection, terms: Terms, firms: Mapping[UUID, Firm], *, at: datetime) -> Terms:
+    """The terms with the mine that the ore comes from; refused when it, or a lot of the proof, is not the seller's to give."""
     mines = await contracts.mines_of(connection, terms.seller_id)
     others = await contracts.sources_of(connection, terms.seller_id)
     terms = filings.sourced(terms, mines, others, is_mining_firm="mine" in firms[terms.seller_id].kinds)
     if terms.proof:
         named = [line.lot_id for line in terms.proof]
         proofs.check_lots(named, await lots.held_by(connection, named, terms.seller_id))
+        check_free(named, await investigations.held(connection, named, shanghai_day(at)))
     return terms
 
 
@@ -113,10 +115,10 @@ async def file_versions(
     in_force = await _pledge(connection, contract, assessment, at=at)
     await _keep(connection, contract, assessment, in_force, at=at)
     after = assessment.terms
-    # A mine that is no longer named has promised less, and is seen again as well (O01).
-    if mines := {mine_id for mine_id in (contract.mine_id, after.mine_id) if mine_id}:
+    # A source that is no longer named has promised less, and is seen again as well (O01).
+    if sources := {source_id for source_id in (contract.source_id, after.source_id) if source_id}:
         for year in sorted({contract.signed_on.year, after.signed_on.year}):
-            await watch_commitments(connection, mines, year, policies, at=at)
+            await watch_commitments(connection, sources, year, policies, at=at)
     named = (contract.framework_id, after.framework_id, contract.id if after.is_framework else None)
     for framework_id in sorted({framework_id for framework_id in named if framework_id}):
         await watch_framework(connection, framework_id, at=at)
@@ -177,6 +179,7 @@ async def close_contract(
             raise NotFound
         if not any(filing.enterprise_id == contract.seller_id for filing in known):
             raise filings.SellerHasNotFiled
+    check_free([contract_id], await investigations.held(connection, [contract_id], shanghai_day(at)))
     if numbers := await contracts.tickets_not_weighed(connection, contract_id):
         raise filings.TicketsStillOpen(tickets=numbers)
 
@@ -184,8 +187,8 @@ async def close_contract(
     settled = () if contract.shipped_kg else tuple(flag for flag in filings.FILING_FLAGS if flag != Flag.FILING_LATE)
     flags = [flag for flag in contract.flags if flag not in settled]
     await contracts.close_contract(connection, contract_id, flags, at=at)
-    if contract.mine_id:
-        await watch_commitments(connection, [contract.mine_id], contract.signed_on.year, policies, at=at)
+    if contract.source_id:
+        await watch_commitments(connection, [contract.source_id], contract.signed_on.year, policies, at=at)
     if contract.framework_id:
         await watch_framework(connection, contract.framework_id, at=at)
     await alerts.settle_alerts(connection, [_subject(flag, contract_id) for flag in settled], at=at)

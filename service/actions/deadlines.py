@@ -37,6 +37,10 @@ async def obligations(
         _of_a_contract(row, in_force)
         for row in await deadlines.waiting_contracts(connection, area=area, enterprise_id=enterprise_id)
     ]
+    found += [
+        _of_an_amendment(row, in_force)
+        for row in await deadlines.waiting_amendments(connection, area=area, enterprise_id=enterprise_id)
+    ]
     if enterprise_id is None:
         rows = await deadlines.waiting_allotments(connection, area=area)
         found += [_of_an_allotment(row, in_force) for row in rows]
@@ -62,6 +66,20 @@ def _of_a_contract(row: Record, in_force: Policies) -> Obligation:
         parties=tuple(enterprise_id for enterprise_id, _ in owing),
         facts={"state": row["state"], "shipped_kg": row["shipped_kg"], "loads": row["loads"]},
         decided_on=row["signed_on"],
+    )
+
+
+def _of_an_amendment(row: Record, in_force: Policies) -> Obligation:
+    return Obligation(
+        duty=Duty.AMENDMENT,
+        subject_kind="contract",
+        subject_id=str(row["id"]),
+        name=row["number"],
+        jurisdiction=row["jurisdiction"],
+        deadline=rules.contract_deadline(row["agreed_on"], in_force),
+        parties=(row["owing_id"],),
+        facts={"amendment": row["amendment"], "changes": row["changes"]},
+        decided_on=row["agreed_on"],
     )
 
 
@@ -160,10 +178,11 @@ async def move_deadlines(
 ) -> None:
     """Count every deadline anew after a decision about the rules; what has moved is kept, with the decision (E56).
 
-    1. Contracts, in whatever state: a filing that was late may be in time now (R27). 2. Slips that were late.
-    3. What counties owe.
+    1. Contracts, in whatever state: a filing that was late may be in time now (R27). 2. Amendments likewise. 3. Slips
+    that were late. 4. What counties owe.
     """
     moves = await _move_contracts(connection, before, after, only_waiting=False, at=at)
+    moves += await _move_amendments(connection, before, after, only_waiting=False, at=at)
     for slip in await deadlines.late_slips(connection):
         now = rules.slip_deadline(slip["handed_on"], after)
         moves.append(Move(Duty.SLIP, str(slip["id"]), Deadline(slip["due_on"]), now))
@@ -179,8 +198,9 @@ async def move_deadlines(
 
 
 async def move_waiting_contracts(connection: Connection, in_force: Policies, *, at: datetime) -> None:
-    """Count the contracts anew that were filed while a decision was being made."""
+    """Count the contracts and amendments anew that were filed while a decision was being made."""
     moves = await _move_contracts(connection, in_force, in_force, only_waiting=True, at=at)
+    moves += await _move_amendments(connection, in_force, in_force, only_waiting=True, at=at)
     if moves:
         version = await policies.version(connection)
         await deadlines.add_moves(connection, moves, version=version, at=at)
@@ -199,6 +219,25 @@ async def _move_contracts(
         for contract in moved:
             moves.append(Move(Duty.CONTRACT, str(contract["id"]), was, now))
             await reassess(connection, contract["id"], after, at=at)
+    return moves
+
+
+async def _move_amendments(
+    connection: Connection, before: Policies, after: Policies, *, only_waiting: bool, at: datetime
+) -> list[Move]:
+    moves = []
+    for row in await deadlines.amendment_days(connection, only_waiting=only_waiting):
+        now = rules.contract_deadline(row["agreed_on"], after)
+        if now.due_on == row["due_on"]:
+            continue
+        was = Deadline(row["due_on"], rules.contract_deadline(row["agreed_on"], before).is_provisional)
+        for moved in await deadlines.move_amendments(connection, row["agreed_on"], row["due_on"], now.due_on):
+            contract_id = str(moved["contract_id"])
+            moves.append(Move(Duty.AMENDMENT, contract_id, was, now))
+            good = [Flag.FILING_LATE] if moved["is_in_time"] else []
+            good += [Flag.FILING_OVERDUE] if at < now.ends_at else []
+            kept = [flag for flag in good if flag not in moved["flags"]]
+            await alerts.settle_alerts(connection, [(flag, "contract", contract_id) for flag in kept], at=at)
     return moves
 
 

@@ -26,10 +26,12 @@ async def watch_pools(connection: Connection, jurisdictions: Collection[str], ye
 
 
 async def watch_commitments(
-    connection: Connection, mines: Collection[UUID], year: int, policies: Policies = DEFAULTS, *, at: datetime
+    connection: Connection, holders: Collection[UUID], year: int, policies: Policies = DEFAULTS, *, at: datetime
 ) -> None:
-    """Open an alert for each of these mines that has let out and promised more than it can get; settle the others' (O01)."""
-    found = await quotas.commitments(connection, mines, year, policies)
-    kept = [(Flag.QUOTA_OVERCOMMITTED, "mine", str(mine.mine_id)) for mine in found if not mine.over_kg]
-    await alerts.settle_alerts(connection, kept, at=at)
-    await alerts.open_alerts(connection, [mine.alert(at) for mine in found if mine.over_kg], at=at)
+    """Open an alert for each of these mines, projects and declared stocks that has let out and promised more than it can get.
+
+    The others' are settled (O01).
+    """
+    found = await quotas.commitments(connection, holders, year, policies)
+    await alerts.settle_alerts(connection, [holder.subject for holder in found if not holder.over_kg], at=at)
+    await alerts.open_alerts(connection, [holder.alert(at) for holder in found if holder.over_kg], at=at)

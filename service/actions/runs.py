@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 from service.db import Connection
 from service.domain import runs
 from service.domain.alerts import Alert, Flag
+from service.domain.investigations import check_free
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.permissions import Actor
 from service.domain.policies import DEFAULTS, Policies
@@ -15,7 +16,7 @@ from service.domain.refusals import NotFound
 from service.domain.registry import RUNNING
 from service.domain.runs import Books, Line, Run
 from service.domain.units import Kilograms, shanghai_day, start_of
-from service.store import alerts, audits, contracts, ledger, lots, pledges
+from service.store import alerts, audits, contracts, investigations, ledger, lots, pledges
 from service.store import runs as store
 from service.store.accounts import open_accounts
 from service.store.ledger import Signer
@@ -49,6 +50,8 @@ async def file_run(
         return _sent_again(found, run), False
 
     run_id, output_ids = uuid7(), [uuid7() for _ in run.outputs]
+    named = [part.lot_id for part in run.inputs]
+    check_free(named, await investigations.held(connection, named, shanghai_day(at)))
     books = await _open(connection, run, run_id, output_ids)
     fact = runs.fact_of_run(run, at)
     movements = runs.movements(run, run_id, books, iter(uuid7, None), fact)

@@ -77,8 +77,7 @@ async def file_slip(
     await audits.note(connection, "slips.file", slip_id, facts, at=at, actor=actor)
     if movement_id:
         await _hand_over(connection, slip_id, slip, movement_id, fact, at=at, sign=sign)
-    if slip.mine_id:
-        await watch_commitments(connection, [slip.mine_id], slip.handed_on.year, policies, at=at)
+    await watch_commitments(connection, [slip.source_id], slip.handed_on.year, policies, at=at)
     return slip_id, True
 
 

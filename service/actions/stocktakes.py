@@ -7,13 +7,14 @@ from uuid_utils.compat import uuid7
 
 from service.db import Connection
 from service.domain import stocktakes
+from service.domain.investigations import check_free
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.permissions import Actor
 from service.domain.policies import DEFAULTS, Policies
 from service.domain.refusals import NotFound
 from service.domain.stocktakes import Stocktake, StocktakeState
 from service.domain.units import Kilograms, shanghai_day, start_of
-from service.store import audits, ledger, lots
+from service.store import audits, investigations, ledger, lots
 from service.store import stocktakes as store
 from service.store.accounts import open_accounts
 from service.store.ledger import Signer
@@ -28,6 +29,7 @@ async def file_stocktake(connection: Connection, stocktake: Stocktake, *, at: da
     held = await lots.held_by(connection, [stocktake.lot_id], actor.enterprise_id)
     if stocktake.lot_id not in held:
         raise stocktakes.UnknownCounted(lot_id=str(stocktake.lot_id))
+    check_free(held, await investigations.held(connection, held, shanghai_day(at)))
 
     account = held[stocktake.lot_id]
     stocktake_id = uuid7()

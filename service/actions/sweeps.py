@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from service.actions.contracts import flag_overdue
 from service.actions.deadlines import move_waiting_contracts, tell
+from service.actions.investigations import release_ended
 from service.actions.quotas import watch_pools
 from service.actions.stations import flag_silent
 from service.db import Connection, Record
@@ -39,6 +40,7 @@ async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> 
     await _watch_owing_places(connection, at=at)
     await tell(connection, policies, at=at)
     await flag_silent(connection, policies, at=at)
+    await release_ended(connection, at=at)
     await sweeps.forget(connection, at - KEYS_KEPT, at=at)
     return True
 

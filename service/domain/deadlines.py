@@ -17,6 +17,7 @@ class Duty(StrEnum):
     """What somebody owes by a day."""
 
     CONTRACT = "contract-filing"  # R22, R23, R26: each side's own
+    AMENDMENT = "contract-amendment"  # R22: the other side's answer
     SLIP = "slip-filing"  # R24
     COUNTY_ISSUE = "county-issue"  # R14
     PUBLICATION = "publication"  # R14
@@ -27,6 +28,7 @@ class Duty(StrEnum):
 
 RULES = {
     Duty.CONTRACT: "R22",
+    Duty.AMENDMENT: "R22",
     Duty.SLIP: "R24",
     Duty.COUNTY_ISSUE: "R14",
     Duty.PUBLICATION: "R14",
@@ -43,6 +45,7 @@ SHEET_DAYS = {1: (3, 21), 2: (6, 20), 3: (9, 20), 4: (12, 21)}
 
 POLICIES = {
     Duty.CONTRACT: ("filing_days", "filing_rolls_over_holidays"),
+    Duty.AMENDMENT: ("filing_days", "filing_rolls_over_holidays"),
     Duty.SLIP: ("slip_days", "filing_rolls_over_holidays"),
     Duty.COUNTY_ISSUE: ("publication_days",),
     Duty.PUBLICATION: ("publication_days",),
@@ -144,6 +147,12 @@ def county_deadline(decided_on: date, policies: Policies) -> Deadline:
     days = policies.on(decided_on).publication_days
     deadline = add_working_days(decided_on, days, policies.calendar.overrides)
     return policies.calendar.extended(deadline, decided_on, rolls=True)
+
+
+def proposal_deadline(year: int, quarter: int, policies: Policies) -> Deadline:
+    """Until when a county proposes what its mines are to get in a quarter: before the one before it ends (R09)."""
+    due_on = date(year, quarter * 3 - 2, 1) - timedelta(days=1)
+    return policies.calendar.extended(Deadline(due_on), due_on.replace(day=1), rolls=False)
 
 
 def sheets_deadline(year: int, quarter: int, policies: Policies) -> Deadline:

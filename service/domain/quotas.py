@@ -194,11 +194,11 @@ def beyond(out_kg: int, got_kg: int) -> int:
     return max(0, out_kg - got_kg)
 
 
-def room_kg(scale_kg: int, ordinary_kg: int, policies: Policies) -> Kilograms:
-    """What a mine may still be issued this year, as far as contracts may count on it (O01, R13)."""
+def room_kg(most_kg: int, given_kg: int, policies: Policies) -> Kilograms:
+    """What a holder may still be issued of what it can get, as far as contracts may count on it (O01, R13)."""
     if policies.overcommit_base is OvercommitBase.ISSUED:
         return Kilograms(0)
-    return Kilograms(max(0, scale_kg - ordinary_kg))
+    return Kilograms(max(0, most_kg - given_kg))
 
 
 def overcommitted_kg(figures: Figures, room_kg: Kilograms) -> int:
@@ -297,9 +297,10 @@ def pools_overdrawn(pools: Mapping[str, Pool], out_kg: Mapping[str, int], year: 
 
 @dataclass(frozen=True, slots=True)
 class Overcommitment:
-    """A mine whose ore that left and is promised exceeds all that it can get in the year."""
+    """A mine, project or declared stock whose ore that left and is promised exceeds all that it can still get."""
 
-    mine_id: UUID
+    kind: HolderKind
+    id: UUID
     enterprise_id: UUID
     jurisdiction: str
     year: int
@@ -308,11 +309,11 @@ class Overcommitment:
 
     @property
     def over_kg(self) -> int:
-        """By how much; 0 where the mine is not over-committed."""
+        """By how much; 0 where the holder is not over-committed."""
         return overcommitted_kg(self.figures, self.room_kg)
 
     def alert(self, occurred_at: datetime) -> Alert:
-        """The alert for the mine's firm and its office."""
+        """The alert for the holder's firm and its office."""
         facts = {
             "year": self.year,
             "issued_kg": self.figures.issued_kg,
@@ -321,5 +322,11 @@ class Overcommitment:
             "room_kg": self.room_kg,
             "over_kg": self.over_kg,
         }
-        mine, parties = str(self.mine_id), (self.enterprise_id,)
-        return Alert(Flag.QUOTA_OVERCOMMITTED, "mine", mine, self.jurisdiction, parties, occurred_at, facts)
+        *_, subject_id = self.subject
+        parties = (self.enterprise_id,)
+        return Alert(Flag.QUOTA_OVERCOMMITTED, self.kind, subject_id, self.jurisdiction, parties, occurred_at, facts)
+
+    @property
+    def subject(self) -> tuple[Flag, str, str]:
+        """What its alert is about."""
+        return (Flag.QUOTA_OVERCOMMITTED, self.kind.value, str(self.id))

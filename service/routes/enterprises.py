@@ -40,10 +40,11 @@ class EnterpriseKind(StrEnum):
     DRESSER = "dresser"
     PROCESSOR = "processor"
     TRADER = "trader"
+    CARRIER = "carrier"
 
 
 Kinds = Annotated[
-    list[EnterpriseKind], Field(min_length=1, max_length=4), AfterValidator(lambda kinds: sorted(set(kinds)))
+    list[EnterpriseKind], Field(min_length=1, max_length=5), AfterValidator(lambda kinds: sorted(set(kinds)))
 ]
 
 

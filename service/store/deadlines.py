@@ -25,6 +25,16 @@ async def move_contracts(connection: Connection, signed_on: date, was_due_on: da
     return await connection.fetch(SQL["move_contracts"], signed_on, was_due_on, due_on)
 
 
+async def amendment_days(connection: Connection, *, only_waiting: bool) -> Sequence[Record]:
+    """The days on which amendments were agreed, with those on which they are due."""
+    return await connection.fetch(SQL["amendment_days"], only_waiting)
+
+
+async def move_amendments(connection: Connection, agreed_on: date, was_due_on: date, due_on: date) -> Sequence[Record]:
+    """Give the amendments that were agreed on a day another due day; those that were moved, and whether both sides are in time."""
+    return await connection.fetch(SQL["move_amendments"], agreed_on, was_due_on, due_on)
+
+
 async def late_slips(connection: Connection) -> Sequence[Record]:
     """The slips that were late when they were filed, with the day by which they are judged now."""
     return await connection.fetch(SQL["late_slips"])
@@ -59,6 +69,13 @@ async def waiting_contracts(
 ) -> Sequence[Record]:
     """The contracts whose filing is not complete, with which sides have filed."""
     return await connection.fetch(SQL["waiting_contracts"], area, enterprise_id)
+
+
+async def waiting_amendments(
+    connection: Connection, *, area: str | None, enterprise_id: UUID | None
+) -> Sequence[Record]:
+    """What one side of a contract wants to change and the other has not answered."""
+    return await connection.fetch(SQL["waiting_amendments"], area, enterprise_id)
 
 
 async def waiting_allotments(connection: Connection, *, area: str | None) -> Sequence[Record]:

@@ -200,20 +200,21 @@ async def places_that_owe(connection: Connection) -> dict[int, set[str]]:
 
 
 async def commitments(
-    connection: Connection, mines: Collection[UUID], year: int, policies: Policies
+    connection: Connection, holders: Collection[UUID], year: int, policies: Policies
 ) -> list[Overcommitment]:
-    """What mines have let out and promised against all that they can still get in a year (O01)."""
-    rows = await connection.fetch(SQL["ceilings"], list(mines), year)
-    accounts = await _balances(connection, mines, year, None)
-    contracted = await _contracted(connection, mines, year, None)
+    """What mines, projects and declared stocks have let out and promised against all that they can still get (O01)."""
+    rows = await connection.fetch(SQL["ceilings"], list(holders), year)
+    accounts = await _balances(connection, holders, year, None)
+    contracted = await _contracted(connection, holders, year, None)
     return [
         Overcommitment(
-            mine_id=row["id"],
+            kind=HolderKind(row["kind"]),
+            id=row["id"],
             enterprise_id=row["enterprise_id"],
             jurisdiction=row["jurisdiction"],
             year=year,
             figures=_sum(accounts[row["id"]], contracted.get(row["id"], 0)),
-            room_kg=quotas.room_kg(row["licence_scale_kg"], row["ordinary_kg"], policies),
+            room_kg=quotas.room_kg(row["most_kg"], row["given_kg"], policies),
         )
         for row in rows
     ]
@@ -321,14 +322,14 @@ async def _lately(
 
 
 async def _contracted(
-    connection: Connection, mines: Collection[UUID], year: int, past: Moment | None
+    connection: Connection, holders: Collection[UUID], year: int, past: Moment | None
 ) -> Mapping[UUID, int]:
     rows = await (
-        connection.fetch(SQL["contracted_at"], list(mines), year, past.at)
+        connection.fetch(SQL["contracted_at"], list(holders), year, past.at)
         if past
-        else connection.fetch(SQL["contracted"], list(mines), year)
+        else connection.fetch(SQL["contracted"], list(holders), year)
     )
-    return {row["mine_id"]: row["kg"] for row in rows}
+    return {row["source_id"]: row["kg"] for row in rows}
 
 
 async def _suspense(connection: Connection, owner_id: UUID, year: int, past: Moment | None) -> int:

@@ -14,6 +14,7 @@ from service.domain.deadlines import (
     days_left,
     is_near,
     must_file,
+    proposal_deadline,
     reports_of,
     sheets_deadline,
     slip_deadline,
@@ -72,6 +73,11 @@ def test_the_days_that_count_are_those_in_force_on_the_day_of_signing() -> None:
     assert contract_deadline(date(2026, 4, 1), shorter).due_on == date(2026, 4, 11)
     assert slip_deadline(date(2026, 3, 31), shorter).due_on == date(2026, 4, 15)
     assert slip_deadline(date(2026, 4, 1), shorter).due_on == date(2026, 4, 6)
+
+
+def test_r09_a_quarters_proposals_are_due_on_the_last_day_of_the_one_before() -> None:
+    days = [proposal_deadline(2026, quarter, DEFAULTS).due_on for quarter in (1, 2, 3, 4)]
+    assert days == [date(2025, 12, 31), date(2026, 3, 31), date(2026, 6, 30), date(2026, 9, 30)]
 
 
 def test_a_county_has_ten_working_days_after_the_citys_decision() -> None:

@@ -58,7 +58,7 @@ def test_a_mine_is_overcommitted_beyond_all_that_it_can_still_get(
     figures = Figures(issued_kg=issued_kg, out_kg=out_kg, contracted_kg=contracted_kg)
 
     assert quotas.overcommitted_kg(figures, Kilograms(room_kg)) == over_kg
-    found = Overcommitment(UUID(int=1), UUID(int=2), "210381", 2026, figures, Kilograms(room_kg))
+    found = Overcommitment(HolderKind.MINE, UUID(int=1), UUID(int=2), "210381", 2026, figures, Kilograms(room_kg))
     assert found.alert(NOW).facts["over_kg"] == over_kg
 
 

@@ -1,6 +1,6 @@
 """Sharing out, closing, and scores."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -49,6 +49,29 @@ def test_a_mine_owes_no_sheet_for_quarters_that_ended_before_it_was_registered()
     assessments.check_sheet(Sheets(date(2026, 4, 1)), (2026, 2), late, DEFAULTS, is_merit=True)
     with pytest.raises(SheetMissing):
         assessments.check_sheet(Sheets(date(2026, 3, 31)), (2026, 2), late, DEFAULTS, is_merit=True)
+
+
+@pytest.mark.parametrize(
+    ("reported", "missing"),
+    [
+        ({(2026, 1), (2026, 2)}, []),
+        ({(2026, 2)}, [(2026, 1)]),  # the quarter before is there, an older one is not
+        ({(2026, 1)}, [(2026, 2)]),
+        (set(), [(2026, 1), (2026, 2)]),
+    ],
+)
+def test_r18_every_sheet_that_is_late_stops_tranches(
+    reported: set[tuple[int, int]], missing: list[tuple[int, int]]
+) -> None:
+    sheets = Sheets(date(2026, 1, 15), {period: Scored(80, is_vetoed=False) for period in reported})
+    late = datetime(2026, 9, 20, 15, 59, 59, tzinfo=UTC)  # the last second of the third quarter's own day
+    assert assessments.missing_sheets(sheets, (2026, 4), late, DEFAULTS) == missing
+    one_more = [*missing, (2026, 3)]
+    assert assessments.missing_sheets(sheets, (2026, 4), late + timedelta(seconds=1), DEFAULTS) == one_more
+    if missing:
+        with pytest.raises(SheetMissing) as refused:
+            assessments.check_sheet(sheets, (2026, 4), late, DEFAULTS, is_merit=True)
+        assert (refused.value.facts["year"], refused.value.facts["quarter"]) == missing[0]
 
 
 @pytest.mark.parametrize(

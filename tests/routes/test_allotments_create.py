@@ -52,7 +52,8 @@ async def test_the_same_key_issues_once(by: By) -> None:
     assert quota["issued_kg"] == TENTH
 
 
-async def test_quota_goes_to_mines_only(by: By) -> None:
+async def test_r02_quota_goes_to_mines_only(by: By) -> None:
+    """R02: a trader, a declared stock or an office holds no tranche."""
     await fill_pools(by)
     stock = (await by(LI).post("/v1/stocks", json=STOCKS.body)).json()
 
@@ -62,12 +63,16 @@ async def test_quota_goes_to_mines_only(by: By) -> None:
     assert (await refusal(by(PROVINCE), of_a_trader))["code"] == "holder-not-a-mine"
 
 
-async def test_a_mine_must_be_eligible(by: By) -> None:
+async def test_r02_r07_a_mine_must_be_eligible(by: By) -> None:
+    """R02, R07: each of the five conditions by itself, on the very day of issue."""
     await fill_pools(by)
     version = 1
     for fault, patch in [
         ("not-consolidated", {"consolidated": False}),
-        ("licence-not-valid", {"consolidated": True, "licence": {"valid_until": "2025-12-31"}}),
+        ("environment-papers-missing", {"consolidated": True, "environment_ok": False}),
+        ("safety-papers-missing", {"environment_ok": True, "safety_ok": False}),
+        ("operation-suspended", {"safety_ok": True, "operating": "suspended"}),
+        ("licence-not-valid", {"operating": "lawful", "licence": {"valid_until": "2026-01-04"}}),
     ]:
         answer = await by(LI).patch(f"/v1/mines/{MINE['mine_id']}", json=patch, headers={"If-Match": f'"{version}"'})
         version = answer.json()["version"]

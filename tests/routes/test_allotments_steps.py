@@ -148,6 +148,20 @@ async def test_a_county_that_issues_or_publishes_late_is_told(by: By, app: FastA
     assert await told() == sorted([own["id"], in_time])
 
 
+async def test_r09_a_tranche_is_proposed_before_its_quarter_begins(by: By, app: FastAPI) -> None:
+    at(app, "2026-03-31T23:59:59+08:00")
+    await by(LI).post("/v1/allotments", json=base(10, quarter=2))
+    at(app, "2026-04-01T00:00:00+08:00")
+    late = (await by(LI).post("/v1/allotments", json=base(10, quarter=2))).json()
+    await by(ANSHAN).post("/v1/allotments", json=base(10, quarter=2))  # what the city drafts is no county's proposal
+    await by(LI).post("/v1/allotments", json=base(10, quarter=1))  # the mine was registered within that quarter
+
+    (told,) = (await by(ANSHAN).get("/v1/alerts?state=open&code=proposal-late")).json()["items"]
+    assert (told["subject_id"], told["facts"]["due_on"]) == (late["id"], "2026-03-31")
+    settled = await by(ANSHAN).post(f"/v1/alerts/{told['id']}/settle", json={"note": "已通报海城市镁办"})
+    assert settled.status_code == 204
+
+
 async def test_a_list_shows_what_an_office_gives_and_gets_and_the_chain_above(by: By) -> None:
     await fill_pools(by)
     await allot(by(ANSHAN), base(10))

@@ -57,6 +57,40 @@ async def test_r22_who_has_not_filed_is_told_three_days_before_and_both_when_it_
     assert len(await open_alerts(by, "filing-late")) == 1
 
 
+async def test_r22_an_amendment_is_due_recalled_and_put_off_like_a_filing(by: By, app: FastAPI) -> None:
+    """R22, R27: the other side's answer has a deadline, a reminder and an end that an outage moves."""
+    at(app, "2026-03-03T09:00:00+08:00")
+    for clerk in (PAIZHAI_CLERK, PLANT_CLERK):
+        filed = (await by(clerk).post("/v1/contracts", json=contract())).json()
+    path = f"/v1/contracts/{filed['id']}/amendments"
+    body = {"kg": 150_000, "agreed_on": "2026-03-03", "reason": "增供"}
+    proposed = (await by(PAIZHAI_CLERK).post(path, json=body)).json()
+    (item,) = (await by(PLANT_CLERK).get("/v1/deadlines")).json()["items"]
+    assert (item["duty"], item["rule"], item["due_on"]) == ("contract-amendment", "R22", "2026-03-18")
+    assert item["parties"] == [contract()["buyer_id"]]
+
+    await swept(app, "2026-03-15T00:00:00+08:00")
+    (near,) = await open_alerts(by, "deadline-near", PLANT_CLERK)
+    assert (near["subject_id"], near["facts"]["amendment"]) == (filed["id"], 1)
+    await swept(app, "2026-03-19T00:00:00+08:00")
+    assert len(await open_alerts(by, "filing-overdue")) == 1
+    outage = {"starts_at": "2026-03-10T00:00:00+08:00", "ends_at": "2026-03-11T12:00:00+08:00"}
+    declared = await by(PROVINCE).post("/v1/outages", json={**outage, "reason": "机房断电", "document_no": "辽1"})
+    assert declared.status_code == 201, declared.text
+    (item,) = (await by(PLANT_CLERK).get("/v1/deadlines")).json()["items"]
+    assert [(one["was_due_on"], one["due_on"], one["cause"]) for one in item["moves"]] == [
+        ("2026-03-18", "2026-03-20", "outage")
+    ]
+    assert await open_alerts(by, "filing-overdue") == []
+
+    at(app, "2026-03-20T23:59:59+08:00")
+    answered = (await by(PLANT_CLERK).post(f"{path}/{proposed['id']}/confirm")).json()
+    assert answered["answer_days_late"] == 0
+    await swept(app, "2026-03-20T23:59:59+08:00")
+    assert (await by(PLANT_CLERK).get("/v1/deadlines")).json()["items"] == []
+    assert await open_alerts(by, "deadline-near") == []
+
+
 async def test_r22_by_policy_nobody_waits_for_a_trader(by: By, app: FastAPI) -> None:
     """R22, policy trader_files."""
     at(app, "2026-03-03T09:00:00+08:00")

@@ -257,3 +257,18 @@ async def test_r01b_what_is_approved_counts_over_all_years(by: By) -> None:
     assert refused(refusal, 409, "approved-exceeds-declared")
     assert again.status_code == 201, again.text
     assert refused(beyond, 409, "approved-exceeds-declared")
+
+
+async def test_o01_a_project_or_stock_that_promises_more_than_it_can_get_is_flagged(by: By) -> None:
+    declared, approved = await stock(by, approved_kg=None), await project(by, approved_kg=20_000)
+    for number, source in (("MY-1", {"stock_id": declared}), ("MY-2", {"project_id": approved})):
+        await sell(by, number, 60_000, **source)  # all that its document names, although not all is approved yet
+        assert await alerts(by, code="quota-overcommitted", state="open") == []
+        one_more = from_stock(number=f"{number}-2", kg=1, **source)
+        filed = (await by(TRADER_CLERK).post("/v1/contracts", json=one_more)).json()
+        (told,) = await alerts(by, code="quota-overcommitted", state="open")
+        kind, subject_id = next(iter(source.items()))
+        assert (told["subject_kind"], told["subject_id"]) == (kind.removesuffix("_id"), subject_id)
+        assert told["facts"]["over_kg"] == 1
+        await by(TRADER_CLERK).post(f"/v1/contracts/{filed['id']}/close")
+        assert await alerts(by, code="quota-overcommitted", state="open") == []

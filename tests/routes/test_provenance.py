@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi import FastAPI
 
+from service.domain.units import shanghai_day
 from service.keys import Purpose
 from tests import yard
 from tests.cast import (
@@ -17,6 +18,7 @@ from tests.cast import (
     PAIZHAI_CLERK,
     PAIZHAI_MINE,
     PLANT_CLERK,
+    PLANT_TWO,
     PLANT_TWO_DEVICE,
     STRANGER_CLERK,
     Person,
@@ -78,6 +80,30 @@ async def test_a_lot_comes_from_the_tranche_and_its_documents(app: FastAPI, by: 
     ]
     assert {step["document"] for step in told["steps"][-2:]} == {ticket["number"]}
     assert (await asked(by, LI, f"contracts/{ticket['contract_id']}"))["kg"] == 31_140
+
+
+async def test_r21_ore_is_traced_between_firms_and_inside_them(app: FastAPI, by: By) -> None:
+    """R21: from the plant's product through its run, its lot and the load to the mine's tranche, and from the mine forwards."""
+    at = app.state.clock.now()
+    tranche_id = await grant(app, 100_000, at)
+    await deliver(app, by, 31_200, 31_200, at)
+    [lot] = (await by(PLANT_CLERK).get("/v1/lots")).json()["items"]
+    line = {"enterprise_id": str(PLANT_TWO.id), "name": "一号窑", "kind": "light_burnt", "kiln": "shaft"}
+    line_id = (await by(LI).post("/v1/lines", json={**line, "status": "running", "ore_per_product": 2})).json()["id"]
+    run = {
+        "number": "JG-1", "line_id": line_id, "ran_on": str(shanghai_day(at)), "inputs": [{"lot_id": lot["id"], "kg": 20_000}],
+        "outputs": [{"kind": "product", "name": "轻烧粉", "kg": 10_000}],
+    }  # fmt: skip
+    filed = await by(PLANT_CLERK).post("/v1/runs", json=run)
+    assert filed.status_code == 201, filed.text
+
+    back = (await by(LI).get(f"/v1/provenance/products/{filed.json()['outputs'][0]['lot_id']}")).json()
+    assert [(one["mine_id"], one["tranche_id"], one["kg"]) for one in back["origins"]] == [
+        (str(PAIZHAI_MINE), str(tranche_id), 20_000)
+    ]
+    forth = (await by(LI).get(f"/v1/provenance/mines/{PAIZHAI_MINE}?year={at.year}")).json()
+    assert sorted(one["kg"] for one in forth["holders"]) == [11_200, 20_000]
+    assert {one["holder_id"] for one in forth["holders"]} == {str(PLANT_TWO.id)}
 
 
 async def test_a_ticket_tells_what_was_lost_on_the_way(app: FastAPI, by: By) -> None:

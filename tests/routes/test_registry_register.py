@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from stdnum.cn import uscc
+
 from tests.cast import ANSHAN, AUDITOR, DASHIQIAO, LI, PAIZHAI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE, STRANGER_CLERK
 from tests.routes.by import By
 from tests.routes.registry_entries import ENTERPRISES, LINES, MINES, PROJECTS, SLICES, STATIONS, STOCKS, Slice
@@ -17,6 +19,18 @@ async def test_the_county_registers_each_kind_of_entry(by: By) -> None:
         assert entry["version"] == 1
         assert slice_.body.items() <= entry.items()
         assert (await by(LI).get(f"{slice_.path}/{entry['id']}")).json() == entry
+
+
+async def test_r04_every_actor_of_the_regime_can_be_registered(by: By) -> None:
+    """R04: mining, dressing, processing, transport, sale and purchase; one firm may be several of them."""
+    kinds = ["carrier", "dresser", "mine", "processor", "trader"]
+    codes = [f"91210381MAREGA{number:03d}" for number in range(6)]
+    for stem, own in zip(codes, [*([kind] for kind in kinds), kinds], strict=True):
+        body = {**ENTERPRISES.body, "credit_code": stem + uscc.calc_check_digit(stem + "0"), "kinds": own}
+        answer = await by(LI).post("/v1/enterprises", json=body)
+        assert (answer.status_code, answer.json()["kinds"]) == (201, own), answer.text
+    unknown = await by(LI).post("/v1/enterprises", json={**ENTERPRISES.body, "kinds": ["bank"]})
+    assert unknown.json()["errors"][0]["pointer"] == "/kinds/0"
 
 
 async def test_the_same_key_registers_once(by: By) -> None:

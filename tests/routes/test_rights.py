@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 from fastapi import FastAPI
 
@@ -12,8 +13,10 @@ from service.actions.sweeps import sweep
 from service.embedded import Endpoints
 from service.keys import Purpose
 from service.verify import verify
+from tests import yard
 from tests.cast import (
     ANSHAN,
+    BRIDGE_7_DEVICE,
     DASHIQIAO,
     LI,
     PAIZHAI,
@@ -25,7 +28,7 @@ from tests.cast import (
     STRANGER_CLERK,
 )
 from tests.routes.by import By
-from tests.routes.filing import at, slip
+from tests.routes.filing import at, contract, slip
 from tests.routes.quota import MINE, SCALE, TENTH, allot, allotment, approve, base, fill_pools
 from tests.routes.ruling import rule
 
@@ -359,3 +362,40 @@ async def test_r03_policy_says_whose_pool_projects_draw_on(by: By, app: FastAPI)
     assert await try_to(by, allotment("approved", "210381", project, 10)) == (409, "allotment-skips-a-level")
     await allot(by(PROVINCE), allotment("total", None, {"jurisdiction": "210300"}, 100))
     assert await try_to(by, allotment("approved", "210300", project, 10)) == (201, "")
+
+
+@pytest.mark.parametrize("parts", [(1,), (1, 2)])
+async def test_e26_a_right_passes_on_while_its_loads_are_weighed(by: By, app: FastAPI, parts: tuple[int, ...]) -> None:
+    """E26, R06: merger and split against 24 loads at once: every kilogram is issued once, and what tickets held still leaves."""
+    now = at(app, "2026-02-01T09:00:00+08:00")
+    await fill_pools(by)
+    new = [await mine_of(by, f"承继矿{number}") for number in range(len(parts))]
+    await allot(by(ANSHAN), base(2_000_000))
+    terms = contract(kg=2_000_000, signed_on="2026-02-01")
+    for clerk in (PAIZHAI_CLERK, PLANT_CLERK):
+        filed = (await by(clerk).post("/v1/contracts", json=terms)).json()
+    wishes = [yard.ticket_in(filed["id"], now, plate=f"辽C2{number:04d}", grade=terms["grade"]) for number in range(24)]
+    results = (await by(PAIZHAI_CLERK).post("/v1/tickets", json=wishes)).json()["results"]
+    body = {
+        "predecessors": [str(PAIZHAI_MINE)],
+        "successors": [{"mine_id": mine, "parts": part} for mine, part in zip(new, parts, strict=True)],
+        "on": "2026-02-01", "reason": "资源开发整合", "document_no": "鞍镁整〔2026〕3号",
+    }  # fmt: skip
+
+    async def pass_on() -> httpx.Response:
+        await asyncio.sleep(0.05)  # in the middle of it
+        return await by(ANSHAN).post("/v1/successions", json=body)
+
+    records = [yard.record(result["ticket"], "out", 30_000 + place, now) for place, result in enumerate(results)]
+    passed, *weighed = await asyncio.gather(
+        pass_on(), *(by(BRIDGE_7_DEVICE).post("/v1/weighings", json=record) for record in records)
+    )
+
+    assert passed.status_code == 201, passed.text
+    assert {answer.json()["results"][0]["status"] for answer in weighed} == {"accepted"}
+    old = await quota_of(by)
+    moved_kg = sum(one["moved_kg"] for one in passed.json()["items"])
+    assert (old["out_kg"], old["overdrawn_kg"]) == (sum(30_000 + place for place in range(24)), 0)
+    assert old["issued_kg"] + moved_kg == 2_000_000
+    assert 2_000_000 - 24 * 31_000 <= moved_kg <= 2_000_000 - old["out_kg"]
+    assert sum([(await quota_of(by, mine))["issued_kg"] for mine in new]) == moved_kg

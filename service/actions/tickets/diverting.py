@@ -132,8 +132,8 @@ async def _recount(
             facts,
         )
         await alerts.open_alerts(connection, [alert], at=at)
-    if ticket.mine_id is not None:
-        await watch_commitments(connection, [ticket.mine_id], shanghai_year(at), at=at)
+    if ticket.source_id is not None:
+        await watch_commitments(connection, [ticket.source_id], shanghai_year(at), at=at)
 
 
 async def refuse_part(

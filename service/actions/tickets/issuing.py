@@ -12,6 +12,7 @@ from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.domain.codes.numbers import NUMBER_SPACE, make_number
 from service.domain.codes.tickets import TicketCode, encode
+from service.domain.investigations import check_free
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.permissions import Actor
 from service.domain.policies import DEFAULTS, OverdrawPolicy, Policies
@@ -30,7 +31,7 @@ from service.domain.tickets import (
 from service.domain.units import Kilograms, shanghai_day, shanghai_year
 from service.domain.weighings import Station
 from service.keys import Key, KeyRing, Purpose
-from service.store import alerts, audits, tickets, weighings
+from service.store import alerts, audits, investigations, tickets, weighings
 from service.store.accounts import open_accounts
 from service.store.ledger import balances, lock_head
 from service.store.quotas import places_of
@@ -72,7 +73,7 @@ async def issue_tickets(
        quota has not left wait for an officer, without a code.
     """
     answers: list[UUID | Refusal] = [NotFound()] * len(orders)
-    good = await _judge(connection, orders, answers, policies)
+    good = await _judge(connection, orders, answers, policies, at=at)
     accounts = await open_accounts(
         connection, {key for one in good for key in (one.load, one.quota) if key is not None}
     )
@@ -137,10 +138,11 @@ async def issue_tickets(
 
 
 async def _judge(
-    connection: Connection, orders: Sequence[Order], answers: list[UUID | Refusal], policies: Policies
+    connection: Connection, orders: Sequence[Order], answers: list[UUID | Refusal], policies: Policies, *, at: datetime
 ) -> list[_Good]:
     wishes = [order.wish for order in orders]
     papers = await _papers(connection, wishes)
+    held = await investigations.held(connection, papers.keys(), shanghai_day(at))
     stations = await tickets.find_stations(
         connection, [station for wish in wishes for station in (wish.source_station_id, wish.destination_station_id)]
     )
@@ -162,6 +164,7 @@ async def _judge(
             station = stations.get(wish.source_station_id)
             if station is None or wish.destination_station_id not in stations:
                 raise NotFound(stations=[wish.source_station_id, wish.destination_station_id])
+            check_free([key for key in (wish.contract_id, wish.onward_contract_id) if key], held)
             check_wish(wish, paper, serves_the_seller=_serves(station, paper))
             onward = papers.get(wish.onward_contract_id) if wish.onward_contract_id else None
             if wish.onward_contract_id:

@@ -202,8 +202,8 @@ class Desk:
         await weighings.keep_refused(connection, self.refused, at=at)
         over_kg = await post_steps(connection, self.steps, at=at, sign=sign, memory=memory)
         await self.watch.tell(connection, at=at)
-        for year, mines in self.overshipped.items():
-            await watch_commitments(connection, mines, year, self.policies, at=at)
+        for year, sources in self.overshipped.items():
+            await watch_commitments(connection, sources, year, self.policies, at=at)
         return {movement_id for movement_id in self.charged if over_kg.get(movement_id)}
 
     async def _read_lines(
@@ -428,8 +428,8 @@ class Desk:
         if outcome.journey is not None:
             self.move(ticket, outcome.journey)
         self.count(ticket, outcome.shipped_kg, outcome.received_kg)
-        if ticket.mine_id and outcome.beyond_contract_kg:
-            self.overshipped[shanghai_year(occurred_at)].add(ticket.mine_id)
+        if ticket.source_id and outcome.beyond_contract_kg:
+            self.overshipped[shanghai_year(occurred_at)].add(ticket.source_id)
 
     def move(self, ticket: Ticket, journey: Journey) -> None:
         """Bring a ticket to where the scales say that it stands."""

@@ -32,9 +32,9 @@ class Sheets:
 
 
 class SheetMissing(Refusal):
-    """The scoring sheet of `year` and `quarter` has not come in time: tranches wait until the county reports it."""
+    """Scoring sheets of this mine have not come in time, the oldest of `year` and `quarter`: tranches wait for all of them."""
 
-    title = "该矿山上季度监管测评表逾期未报（见 year、quarter）：报送之后方可分配指标"
+    title = "该矿山有监管测评表逾期未报（最早一份见 year、quarter，全部见 missing）：全部报送之后方可分配指标"
     rule = "R18"
 
 
@@ -71,16 +71,26 @@ def share_kg(score: int, scale_kg: Kilograms, policies: Policies) -> Kilograms:
 
 
 def check_sheet(sheets: Sheets, period: Period, at: datetime, policies: Policies, *, is_merit: bool) -> None:
-    """Refuse a tranche of a quarter while the sheet of the quarter before is late (R18, policy sheet_gate).
+    """Refuse a tranche of a quarter while a sheet of any quarter before it is late (R18, policy sheet_gate)."""
+    if policies.sheet_gate is SheetGate.OFF or (policies.sheet_gate is SheetGate.MERIT and not is_merit):
+        return
+    if missing := missing_sheets(sheets, period, at, policies):
+        year, quarter = missing[0]
+        raise SheetMissing(year=year, quarter=quarter, missing=[f"{year}Q{quarter}" for year, quarter in missing])
+
+
+def missing_sheets(sheets: Sheets, period: Period, at: datetime, policies: Policies) -> list[Period]:
+    """The quarters before a quarter whose sheets are late, the oldest first (R18).
 
     A mine owes no sheet for quarters that ended before it was registered.
     """
-    if policies.sheet_gate is SheetGate.OFF or (policies.sheet_gate is SheetGate.MERIT and not is_merit):
-        return
+    missing = []
     owed = before(period)
-    is_owed = end_of(owed) >= sheets.registered_on
-    if is_owed and owed not in sheets.scored and at >= sheets_deadline(*owed, policies).ends_at:
-        raise SheetMissing(year=owed[0], quarter=owed[1])
+    while end_of(owed) >= sheets.registered_on:
+        if owed not in sheets.scored and at >= sheets_deadline(*owed, policies).ends_at:
+            missing.append(owed)
+        owed = before(owed)
+    return missing[::-1]
 
 
 def is_vetoed(sheets: Sheets, on: date, policies: Policies) -> bool:

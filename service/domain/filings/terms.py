@@ -128,3 +128,8 @@ class Contract:
     stock_id: UUID | None = None
     is_framework: bool = False
     framework_id: UUID | None = None
+
+    @property
+    def source_id(self) -> UUID | None:
+        """The mine, project or declared stock whose quota the ore draws on (R01); None for what was received before."""
+        return self.mine_id or self.project_id or self.stock_id

@@ -181,6 +181,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "duty": {
             "contract-filing": _("File the contract"),
+            "contract-amendment": _("Answer the amendment"),
             "slip-filing": _("File the handover slip"),
             "county-issue": _("Issue the allotment"),
             "publication": _("Publish the allotment"),
@@ -305,6 +306,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "quota-overcommitted": _("Contracts exceed the year's quota"),
             "quota-frozen": _("Quota is frozen"),
             "pool-overdrawn": _("Pool overdrawn"),
+            "proposal-late": _("Tranche proposed after its quarter began"),
             "allotment-late": _("Allotment issued or published late"),
             "deadline-near": _("Due soon"),
             "report-late": _("Report overdue"),
@@ -316,6 +318,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "origin-overpledged": _("Lot pledged twice"),
             "origin-circular": _("Circular origin"),
             "seller-without-quota": _("Seller holds no quota"),
+            "under-investigation": _("Held for an investigation"),
             "framework-exceeded": _("Instalments exceed the framework"),
             "no-ticket": _("Load without a ticket"),
             "unknown-ticket": _("Unknown ticket"),

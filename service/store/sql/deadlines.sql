@@ -9,6 +9,27 @@ WITH moved AS (
 )
 UPDATE contract SET due_on = $3 FROM moved WHERE contract.id = moved.id RETURNING contract.id, contract.flags
 
+-- name: amendment_days
+-- Reads all amendments, or leans on amendment_waiting ($1: only those that wait): the days on which they were agreed and are due.
+SELECT DISTINCT agreed_on, due_on FROM amendment WHERE NOT $1 OR state = 'proposed'
+
+-- name: move_amendments
+-- Locks the amendments that it moves, in the order of their ids: those agreed on a day ($1) and due on another ($2). How late each
+-- side was is counted anew, in days of Asia/Shanghai.
+WITH moved AS (
+    SELECT id FROM amendment WHERE agreed_on = $1 AND due_on = $2 ORDER BY id FOR UPDATE
+)
+UPDATE amendment
+SET
+    due_on = $3,
+    days_late = greatest(0, (proposed_at AT TIME ZONE 'Asia/Shanghai')::date - $3),
+    answer_days_late = CASE WHEN answered_at IS NOT NULL THEN greatest(0, (answered_at AT TIME ZONE 'Asia/Shanghai')::date - $3) END
+FROM moved, contract
+WHERE amendment.id = moved.id AND contract.id = amendment.contract_id
+RETURNING
+    amendment.contract_id, contract.flags,
+    amendment.days_late = 0 AND coalesce(amendment.answer_days_late, 0) = 0 AS is_in_time
+
 -- name: late_slips
 -- Reads all slips: those that were late when they were filed, with the day by which they are judged now.
 SELECT
@@ -57,6 +78,21 @@ WHERE contract.state IN ('incomplete', 'mismatch')
     AND ($1::text IS NULL OR starts_with(seller.jurisdiction, $1) OR starts_with(buyer.jurisdiction, $1))
     AND ($2::uuid IS NULL OR $2 IN (contract.seller_id, contract.buyer_id))
 ORDER BY contract.due_on, contract.id
+
+-- name: waiting_amendments
+-- Locks nothing; leans on amendment_waiting: what waits for the other side's answer in an area ($1) or for a firm ($2).
+SELECT
+    amendment.number AS amendment, amendment.agreed_on, amendment.changes, contract.id, contract.number,
+    CASE amendment.enterprise_id WHEN contract.seller_id THEN contract.buyer_id ELSE contract.seller_id END AS owing_id,
+    CASE amendment.enterprise_id WHEN contract.seller_id THEN buyer.jurisdiction ELSE seller.jurisdiction END AS jurisdiction
+FROM amendment
+INNER JOIN contract ON contract.id = amendment.contract_id
+INNER JOIN enterprise AS seller ON seller.id = contract.seller_id
+INNER JOIN enterprise AS buyer ON buyer.id = contract.buyer_id
+WHERE amendment.state = 'proposed' AND contract.state <> 'closed'
+    AND ($1::text IS NULL OR starts_with(seller.jurisdiction, $1) OR starts_with(buyer.jurisdiction, $1))
+    AND ($2::uuid IS NULL OR $2 IN (contract.seller_id, contract.buyer_id))
+ORDER BY amendment.due_on, amendment.id
 
 -- name: waiting_allotments
 -- Reads the allotments that are approved or issued: what counties of an area ($1) have not issued or not published yet (R14).

@@ -90,30 +90,32 @@ WHERE wanted.id = ANY($1::bigint[]) AND ticket.issued_at <= $2 AND (ticket.ended
 GROUP BY wanted.id
 
 -- name: contracted
--- Locks nothing; leans on contract_by_mine and slip_by_mine: filed and not yet shipped, of contracts that run in the year and
+-- Locks nothing; leans on contract_by_mine, slip_by_mine and their like: filed and not yet shipped, of contracts that run in the year and
 -- of slips that are delivered by tickets.
-SELECT mine_id, sum(kg)::bigint AS kg
+SELECT source_id, sum(kg)::bigint AS kg
 FROM (
-    SELECT mine_id, greatest(kg - shipped_kg, 0) AS kg
+    SELECT coalesce(mine_id, project_id, stock_id) AS source_id, greatest(kg - shipped_kg, 0) AS kg
     FROM contract
-    WHERE mine_id = ANY($1::uuid[]) AND state <> 'closed' AND NOT is_framework
+    WHERE (mine_id = ANY($1::uuid[]) OR project_id = ANY($1::uuid[]) OR stock_id = ANY($1::uuid[]))
+        AND state <> 'closed' AND NOT is_framework
         AND $2::integer BETWEEN extract(YEAR FROM signed_on) AND extract(YEAR FROM valid_until)
     UNION ALL
     SELECT
-        mine_id,
+        coalesce(mine_id, project_id, stock_id),
         greatest(kg - coalesce((SELECT sum(out_kg) FROM ticket WHERE ticket.slip_id = slip.id AND ticket.state <> 'returned'), 0), 0)
     FROM slip
-    WHERE mine_id = ANY($1::uuid[]) AND by_tickets AND extract(YEAR FROM handed_on) = $2
+    WHERE (mine_id = ANY($1::uuid[]) OR project_id = ANY($1::uuid[]) OR stock_id = ANY($1::uuid[]))
+        AND by_tickets AND extract(YEAR FROM handed_on) = $2
 ) AS promise
-GROUP BY mine_id
+GROUP BY source_id
 
 -- name: contracted_at
 -- Locks nothing; leans on contract_by_seller and a_side_files_a_version_once. As contracted, by what was filed and weighed by $3: the
 -- seller's newest version then, or the buyer's until the seller files, tells a contract's mine, kilograms and years.
-SELECT mine_id, sum(greatest(kg - shipped_kg, 0))::bigint AS kg
+SELECT source_id, sum(greatest(kg - shipped_kg, 0))::bigint AS kg
 FROM (
     SELECT
-        (said.terms ->> 'mine_id')::uuid AS mine_id,
+        coalesce(said.terms ->> 'mine_id', said.terms ->> 'project_id', said.terms ->> 'stock_id')::uuid AS source_id,
         (said.terms ->> 'kg')::bigint AS kg,
         coalesce((
             SELECT sum(weighing.net_kg) FROM ticket JOIN weighing ON weighing.ticket_id = ticket.id
@@ -126,15 +128,21 @@ FROM (
         WHERE filing.contract_id = contract.id AND filed_at <= $3
         ORDER BY (filing.enterprise_id = contract.seller_id) DESC, first_filed_at, version DESC LIMIT 1
     ) AS said
-    WHERE contract.seller_id IN (SELECT mine.enterprise_id FROM mine WHERE mine.id = ANY($1::uuid[]))
+    WHERE contract.seller_id IN (
+        SELECT mine.enterprise_id FROM mine WHERE mine.id = ANY($1::uuid[])
+        UNION ALL
+        SELECT project.operator_id FROM project WHERE project.id = ANY($1::uuid[])
+        UNION ALL
+        SELECT stock.enterprise_id FROM stock WHERE stock.id = ANY($1::uuid[])
+    )
         AND contract.created_at <= $3 AND (contract.closed_at IS NULL OR contract.closed_at > $3)
-        AND (said.terms ->> 'mine_id')::uuid = ANY($1::uuid[])
+        AND coalesce(said.terms ->> 'mine_id', said.terms ->> 'project_id', said.terms ->> 'stock_id')::uuid = ANY($1::uuid[])
         AND NOT coalesce((said.terms ->> 'is_framework')::boolean, FALSE)
         AND $2::integer BETWEEN
         extract(YEAR FROM (said.terms ->> 'signed_on')::date) AND extract(YEAR FROM (said.terms ->> 'valid_until')::date)
     UNION ALL
     SELECT
-        slip.mine_id,
+        coalesce(slip.mine_id, slip.project_id, slip.stock_id),
         slip.kg,
         coalesce((
             SELECT sum(weighing.net_kg) FROM ticket JOIN weighing ON weighing.ticket_id = ticket.id
@@ -142,10 +150,11 @@ FROM (
                 AND weighing.recorded_at <= $3
         ), 0)
     FROM slip
-    WHERE slip.mine_id = ANY($1::uuid[]) AND slip.by_tickets AND slip.filed_at <= $3
+    WHERE (slip.mine_id = ANY($1::uuid[]) OR slip.project_id = ANY($1::uuid[]) OR slip.stock_id = ANY($1::uuid[]))
+        AND slip.by_tickets AND slip.filed_at <= $3
         AND extract(YEAR FROM slip.handed_on) = $2
 ) AS promise
-GROUP BY mine_id
+GROUP BY source_id
 
 -- name: tranches
 -- Locks nothing; leans on allotment_by_mine: what was issued to a mine for a year and, by $3 where it is given, not withdrawn.
@@ -282,16 +291,35 @@ LEFT JOIN enterprise ON enterprise.id = stock.enterprise_id
 WHERE overdraw.closed_at IS NULL
 
 -- name: ceilings
--- Locks nothing; leans on allotment_by_mine: mines with their licensed scale and what was issued to them for a year.
+-- Locks nothing; leans on the primary keys and on allotment_by_mine, allotment_by_project, allotment_by_stock: what mines, projects and
+-- declared stocks ($1) may get, mines in a year ($2) and the others once, and what was issued to them of it.
 SELECT
-    mine.id, mine.enterprise_id, mine.jurisdiction,
-    floor(mine.licence_scale_kg * (1 - coalesce((SELECT share FROM cut WHERE cut.mine_id = mine.id AND cut.year = $2), 0)))::bigint
-        AS licence_scale_kg,
+    'mine' AS kind, mine.id, mine.enterprise_id, mine.jurisdiction,
+    floor(mine.licence_scale_kg * (1 - coalesce((SELECT share FROM cut WHERE cut.mine_id = mine.id AND cut.year = $2), 0)))::bigint AS most_kg,
     (
         SELECT coalesce(sum(kg), 0)::bigint FROM allotment
         WHERE allotment.mine_id = mine.id AND allotment.year = $2 AND allotment.state IN ('issued', 'published')
             AND (kind IN ('base', 'merit', 'reward') OR (kind IN ('special', 'adjustment') AND reason IS NULL))
-    ) AS ordinary_kg
+    ) AS given_kg
 FROM mine
 WHERE mine.id = ANY($1::uuid[])
-ORDER BY mine.id
+UNION ALL
+SELECT
+    'project', project.id, project.operator_id, project.jurisdiction, project.approved_kg,
+    (
+        SELECT coalesce(sum(kg), 0)::bigint FROM allotment
+        WHERE allotment.project_id = project.id AND allotment.state IN ('issued', 'published')
+    )
+FROM project
+WHERE project.id = ANY($1::uuid[])
+UNION ALL
+SELECT
+    'stock', stock.id, stock.enterprise_id, enterprise.jurisdiction, stock.kg,
+    (
+        SELECT coalesce(sum(allotment.kg), 0)::bigint FROM allotment
+        WHERE allotment.stock_id = stock.id AND allotment.state IN ('issued', 'published')
+    )
+FROM stock
+INNER JOIN enterprise ON enterprise.id = stock.enterprise_id
+WHERE stock.id = ANY($1::uuid[])
+ORDER BY id
