@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check rules year format lock soak mutants load bench
+.PHONY: help demo serve test check rules year format lock soak fuzz mutants load bench
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ format: $(VENV)/installed  ## put code and imports in order
 
 soak: $(VENV)/installed  ## ten thousand random histories of the ledger against its oracle, and a hundred crashes
 	$(BIN)/python -m pytest tests/ledger tests/test_crash.py --soak
+
+fuzz: $(VENV)/installed  ## send whatever the API's description allows to every route, and look for faults of ours
+	$(BIN)/python -m pytest tests/routes/fuzz.py --numprocesses auto --dist worksteal
 
 mutants: $(VENV)/installed  ## break the ledger's rules one by one, and see which law catches each
 	$(BIN)/python -m tests.ledger.mutants

@@ -5,7 +5,7 @@ CREATE INDEX slip_by_project ON slip (project_id) WHERE project_id IS NOT NULL;
 CREATE INDEX slip_by_stock ON slip (stock_id) WHERE stock_id IS NOT NULL;
 
 -- Who carries ore is registered like all who mine, dress, process and trade it (R04).
--- Made again with one kind more.
+-- Made again at once with one kind more.
 -- squawk-ignore ban-drop-constraint
 ALTER TABLE enterprise DROP CONSTRAINT an_enterprise_has_kinds;
 ALTER TABLE enterprise ADD CONSTRAINT an_enterprise_has_kinds CHECK (

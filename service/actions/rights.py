@@ -12,11 +12,12 @@ from service.db import Connection
 from service.domain import rights as rules
 from service.domain.allotments import Cause, Draft, Kind
 from service.domain.assessments import end_of
+from service.domain.filings import UnknownEnterprise
 from service.domain.permissions import Actor
 from service.domain.policies import Policies
 from service.domain.refusals import NotFound
 from service.domain.units import Kilograms, shanghai_day
-from service.store import allotments, audits, ledger, rights
+from service.store import allotments, audits, contracts, ledger, rights
 from service.store.ledger import Signer
 from service.store.rights import Standing
 
@@ -49,7 +50,9 @@ async def apply_for(
 async def permit_use(
     connection: Connection, earmark: str, enterprise_id: UUID, document_no: str, *, at: datetime, actor: Actor
 ) -> None:
-    """Permit a firm to use special quota: what others use of it is misused (R25)."""
+    """Permit a firm to use special quota: what others use of it is misused (R25). Raises UnknownEnterprise."""
+    if enterprise_id not in await contracts.find_firms(connection, {enterprise_id}):
+        raise UnknownEnterprise(enterprise_id=str(enterprise_id))
     await rights.permit_use(connection, earmark, enterprise_id, document_no, at=at, actor=actor)
     facts = {"earmark": earmark, "document_no": document_no}
     await audits.note(connection, "earmarks.permit", enterprise_id, facts, at=at, actor=actor)

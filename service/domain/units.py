@@ -47,3 +47,8 @@ def shanghai_year(at: datetime) -> int:
 def start_of(day: date) -> datetime:
     """The first instant of a day in Asia/Shanghai, which is also the first instant after the day before."""
     return datetime.combine(day, time.min, SHANGHAI)
+
+
+def dry_kg(wet_kg: int, moisture_per_mille: int) -> Kilograms:
+    """The dry mass of ore, floored; quota and stock are counted wet, as weighed (E19)."""
+    return Kilograms(wet_kg * (1000 - moisture_per_mille) // 1000)

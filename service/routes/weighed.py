@@ -6,13 +6,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, computed_field
 
 from service.actions.weighings import Settlement, correct_weighing, settle_suspense, void_weighing
 from service.auth import may
 from service.db import Connection, ReaderDep, database
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
+from service.domain.units import dry_kg
 from service.keys import Purpose
 from service.routes.fields import Body, Reason
 from service.routes.idempotency import OnceDep
@@ -50,6 +51,7 @@ class WeighingOut(BaseModel):
     mgo_per_mille: int | None
     reading: int | None
     stable: bool | None
+    moisture_per_mille: int | None
     weighed_at: datetime | None
     occurred_at: datetime | None
     recorded_at: datetime
@@ -62,6 +64,14 @@ class WeighingOut(BaseModel):
     person_id: UUID
     is_signed: bool
     sent: str | None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def dry_kg(self) -> int | None:
+        """The dry mass, floored, where the record told the moisture (E19)."""
+        if self.net_kg is None or self.moisture_per_mille is None:
+            return None
+        return dry_kg(self.net_kg, self.moisture_per_mille)
 
 
 class VersionOut(BaseModel):

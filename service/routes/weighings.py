@@ -91,6 +91,7 @@ class RecordIn(BaseModel):
     mgo_per_mille: Annotated[int, Field(ge=0, le=1_000)] | None = None
     reading: Annotated[int, Field(ge=0, le=2**53)] | None = None
     stable: bool | None = None
+    moisture_per_mille: Annotated[int, Field(ge=0, le=999)] | None = None
 
     def record(self) -> Record:
         """The record as the rules take it."""
@@ -112,6 +113,7 @@ class RecordIn(BaseModel):
             self.mgo_per_mille,
             self.reading,
             self.stable,
+            self.moisture_per_mille,
         )
 
 

@@ -12,6 +12,7 @@ from service.domain.units import (
     MAX_KILOGRAMS,
     SHANGHAI,
     Kilograms,
+    dry_kg,
     percent_of,
     shanghai_day,
     shanghai_year,
@@ -72,3 +73,11 @@ def test_the_year_turns_at_midnight_in_shanghai() -> None:
 def test_an_instant_without_an_offset_has_no_day() -> None:
     with pytest.raises(AssertionError):
         shanghai_day(datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    ("wet_kg", "moisture", "dry"),
+    [(31_200, 0, 31_200), (31_200, 35, 30_108), (1_000, 1, 999), (999, 1, 998), (1, 999, 0)],
+)
+def test_e19_the_dry_mass_is_floored(wet_kg: int, moisture: int, dry: int) -> None:
+    assert dry_kg(wet_kg, moisture) == dry

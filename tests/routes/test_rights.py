@@ -268,6 +268,9 @@ async def test_r25_what_special_quota_leaves_or_misuses_is_withdrawn_at_the_year
     await allot(by(ANSHAN), base(500))
     use = {"earmark": "镁建材", "enterprise_id": str(PLANT_TWO.id), "document_no": "鞍镁专〔2026〕1号"}
     assert (await by(LI).post("/v1/earmarks", json=use)).status_code == 403
+    assert (await by(ANSHAN).post("/v1/earmarks", json=use | {"enterprise_id": str(PAIZHAI_MINE)})).json()["code"] == (
+        "unknown-enterprise"
+    )
     assert (await by(ANSHAN).post("/v1/earmarks", json=use)).status_code == 201
     await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(kg=3_000, earmark="镁建材"))
     now = at(app, "2026-03-03T10:00:00+08:00")

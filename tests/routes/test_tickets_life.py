@@ -172,6 +172,8 @@ async def test_w03_a_station_asks_only_for_what_was_revoked_since(
     assert (nothing["version"], nothing["items"]) == (3, [])
     # A version that this book has not reached is of another book: all of it, and the station keeps what it had.
     assert (await keys(by, since=99))["revocations"]["since"] == 0
+    beyond = await by(cast.BRIDGE_7_DEVICE).get("/v1/tickets/keys", params={"since": 2**63})
+    assert (beyond.status_code, beyond.json()["errors"][0]["pointer"]) == (422, "/since")
 
     public = app.state.keys.public_keys(Purpose.TICKETS)
     for signed in (whole, delta, nothing):

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.actions.weighings import Sent
+from service.clock import Clock
 from service.domain.permissions import Role
 from service.domain.proofs import Named
 from service.domain.units import Kilograms
@@ -48,6 +49,47 @@ async def weigh(by: By, *records: dict[str, Any], who: cast.Person = cast.BRIDGE
     assert answer.status_code == 200, answer.text
     results: list[dict[str, Any]] = answer.json()["results"]
     return results
+
+
+async def test_e19_quota_and_stock_are_counted_wet_and_the_dry_mass_stands_beside_them(
+    by: By, contract_id: UUID, now: datetime
+) -> None:
+    """E19: snow on the load; both scales tell the moisture, and nothing but the wet kilograms moves."""
+    ticket = await issue(by, contract_id, now)
+    await weigh(by, yard.record(ticket, "out", 31_200, now, moisture_per_mille=35))
+    [came] = await weigh(by, yard.record(ticket, "in", 31_150, now, moisture_per_mille=33), who=cast.PLANT_TWO_DEVICE)
+    assert came["flags"] == []
+
+    seen = (await by(cast.LI).get(f"/v1/weighings?ticket_id={ticket['id']}")).json()["items"]
+    assert [(one["net_kg"], one["moisture_per_mille"], one["dry_kg"]) for one in seen] == [
+        (31_150, 33, 30_122),
+        (31_200, 35, 30_108),
+    ]
+    quota = (await by(cast.LI).get(f"/v1/mines/{cast.PAIZHAI_MINE}/quota?year={now.year}")).json()
+    [lot] = (await by(cast.PLANT_CLERK).get("/v1/lots")).json()["items"]
+    assert (quota["out_kg"], lot["in_kg"]) == (31_200, 31_150)
+    again = yard.record(ticket, "in", 31_150, now, moisture_per_mille=1_000)
+    assert (await by(cast.PLANT_TWO_DEVICE).post("/v1/weighings", json=again)).status_code == 422
+
+
+async def test_e55_what_was_weighed_while_the_platform_was_down_keeps_both_times(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    """E55: the station's outbox sends later; when it was weighed there and when it was accepted here are both kept."""
+    tickets = [await issue(by, contract_id, now, plate=f"辽C3000{number}") for number in range(2)]
+    records = [yard.record(one, "out", 31_200, now + timedelta(minutes=place)) for place, one in enumerate(tickets)]
+    back = now + timedelta(hours=9)
+    app.state.clock = Clock(f"{back.isoformat()},0")
+    told = await weigh(by, *records)
+    again = await weigh(by, *records)
+
+    assert [(one["status"], one["flags"]) for one in told] == [("accepted", [])] * 2
+    assert [one["status"] for one in again] == ["duplicate"] * 2
+    seen = (await by(cast.LI).get("/v1/weighings")).json()["items"]
+    times = [(datetime.fromisoformat(one["occurred_at"]), datetime.fromisoformat(one["recorded_at"])) for one in seen]
+    assert times == [(now + timedelta(minutes=1), back), (now, back)]
+    legs = (await by(cast.LI).get(f"/v1/tickets/{tickets[0]['id']}")).json()
+    assert datetime.fromisoformat(legs["out_at"]) == now
 
 
 async def test_p01_loads_to_a_plant_that_stands_still_are_flagged(by: By, contract_id: UUID, now: datetime) -> None:

@@ -1,7 +1,7 @@
 """All that a batch knows, kept up to date from record to record."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -45,7 +45,7 @@ from service.domain.weighings import (
 )
 from service.store import ticket_acts, tickets, weighings
 from service.store.ledger import Memory, Signer
-from service.store.weighings import Flow, Found, Refused, Version
+from service.store.weighings import Asked, Flow, Found, Refused, Version
 
 Place = tuple[UUID, Direction, str | UUID]
 
@@ -56,7 +56,6 @@ class Desk:
     def __init__(self, at: datetime, policies: Policies) -> None:
         self.at = at
         self.policies = policies
-        self._fresh: list[tuple[Sent, datetime]] = []
         self.stations: dict[UUID, Station] = {}
         self._books: dict[UUID, Sequences] = {}
         self._namings: dict[str, Naming | None] = {}
@@ -91,7 +90,7 @@ class Desk:
         self.books_used: dict[UUID, Sequences] = {}
 
     async def lock(self, connection: Connection, sent: Sequence[Sent]) -> None:
-        """The stations, then the tickets; then see which records are new."""
+        """The stations, then the tickets."""
         texts = {one.record.ticket for one in sent if one.record.ticket}
         self._namings = {text: named_ticket(text) for text in texts}
         books, named = await weighings.lock(
@@ -102,65 +101,110 @@ class Desk:
         for ticket, journey in named:
             self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
             self._ids_by_number[ticket.number] = ticket.id
-        # After the tickets' locks, in a statement of its own: it sees what another process told while ours waited.
-        self._told = await weighings.find_told(connection, list({one.key for one in sent}))
-        self._fresh = [
-            (one, one.record.weighed_at + one.offset)
-            for one in sent
-            if one.refusal is None and one.key not in self._told and impossible(one.record, self.policies) is None
-        ]
 
-    async def read(self, connection: Connection, memory: Memory | None) -> None:
-        """What the rules ask about the new records."""
-        if not self._fresh:
-            return
-        named = [(one, at, self._ticket_of(one.record)) for one, at in self._fresh]
-        asked = [(one.station_id, one.record, ticket.id if ticket else None, at) for one, at, ticket in named]
-        known = await self._read_lines(connection, asked)
-        found = list({ticket.id: ticket for _, _, ticket in named if ticket is not None}.values())
-        found += [
-            self.tickets[id_] for id_ in self.stories.keys() - {ticket.id for ticket in found} if id_ in self.tickets
+    async def read(self, connection: Connection, sent: Sequence[Sent], memory: Memory | None) -> None:
+        """See which records are new, and what the rules ask about those.
+
+        After the locks, in a statement of its own: it sees what another process told while ours waited.
+        """
+        new = [
+            (one, one.record.weighed_at + one.offset, self._ticket_of(one.record))
+            for one in sent
+            if one.refusal is None and impossible(one.record, self.policies) is None
         ]
-        left = [(ticket, at) for one, at, ticket in named if one.record.direction is Direction.OUT]
-        left += [
+        self.plates = Plates(self.policies, has_places=any(station.where for station in self.stations.values()))
+        since: dict[str, datetime] = {}
+        for one, at, _ in new:
+            since[one.record.plate] = min(at, since.get(one.record.plate, at))
+        lines = [(one.station_id, one.record, ticket.id if ticket else None, at) for one, at, ticket in new]
+        left = [(ticket, at) for one, at, ticket in new if one.record.direction is Direction.OUT]
+        readings = {(one.station_id, one.record.reading) for one, _, _ in new if one.record.reading is not None}
+        asked = self._asked([ticket for _, _, ticket in new if ticket is not None], left, since, memory)
+        asked.records, asked.lines, asked.readings = list({one.key for one in sent}), lines, readings
+        found = await weighings.read(connection, asked, self.policies)
+        self._told = found.told
+        self._readings = found.readings
+        self._know(found, memory)
+        fresh = [line for (one, _, _), line in zip(new, lines, strict=True) if one.key not in self._told]
+        if found.lines and fresh:
+            await self._read_before(connection, found.lines, fresh, asked, memory)
+        journeys = self.journeys
+        if refused := {id_ for id_, journey in journeys.items() if journey.refused_kg}:
+            self._came_anew = await ticket_acts.find_came_anew(connection, refused)
+        if lost := {id_ for id_, journey in journeys.items() if journey.state is TicketState.LOST}:
+            self._write_offs = await ticket_acts.find_write_offs(connection, lost)
+
+    def _asked(
+        self,
+        found: Collection[Ticket],
+        left: Iterable[tuple[Ticket | None, datetime]],
+        since: Mapping[str, datetime],
+        memory: Memory | None,
+    ) -> Asked:
+        """What is not known yet of tickets, of loads that left at a time, and of plates since a time."""
+        contracts = {contract_id for ticket in found for contract_id in ticket.contract_ids} - self.terms.keys()
+        loads = {(ticket.source_id, shanghai_year(at)) for ticket, at in left if ticket and ticket.source_id}
+        accounts = {key for ticket in found for key in (ticket.account, ticket.source_account) if key}
+        plates = dict(since)
+        if plates:
+            begin = min(plates.values())
+            for ticket in found:
+                plates.setdefault(ticket.plate, begin)
+        return Asked(
+            contracts=sorted(contracts),
+            loads=loads - self.sources.keys(),
+            plates={plate: at for plate, at in plates.items() if not self.plates.knows(plate)},
+            before=self.plates.before,
+            accounts=memory.lacks(accounts) if memory else (),
+        )
+
+    async def _read_before(
+        self,
+        connection: Connection,
+        known: list[Line],
+        fresh: Sequence[tuple[UUID, Record, UUID | None, datetime]],
+        asked: Asked,
+        memory: Memory | None,
+    ) -> None:
+        """What was told before of the batch's tickets, and near its records in place and time, with what follows from it.
+
+        A truck that was scanned with two tickets brings the other ticket in; that one is locked late, which may end in a
+        deadlock, and then the records are done one by one.
+        """
+        others = {line.ticket_id for line in known if line.ticket_id} - self.tickets.keys()
+        if others:
+            for ticket, journey in await tickets.lock_named(connection, [Naming(ticket_id=id_) for id_ in others]):
+                self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
+            seen = {line.told.id for line in known}
+            known += [line for line in await weighings.find_lines_of(connection, others) if line.told.id not in seen]
+        for line in known:
+            self._remember(line)
+        for story in self.stories.values():
+            story.sort(key=lambda line: line.place)
+        left = [
             (self.tickets.get(line.ticket_id), line.occurred_at)
             for line in known
             if line.ticket_id and line.record.direction is Direction.OUT
         ]
-        since: dict[str, datetime] = {}
-        for one, at, _ in named:
-            since[one.record.plate] = min(at, since.get(one.record.plate, at))
-        self.plates = Plates(self.policies, has_places=any(station.where for station in self.stations.values()))
-        rest = await weighings.read(
-            connection,
-            sorted({contract_id for ticket in found for contract_id in ticket.contract_ids}),
-            {(ticket.source_id, shanghai_year(at)) for ticket, at in left if ticket and ticket.source_id},
-            since,
-            {ticket.plate for ticket in found},
-            self.plates.before,
-            memory.lacks({key for ticket in found for key in (ticket.account, ticket.source_account) if key})
-            if memory
-            else (),
-        )
-        self._know(rest)
-        if memory:
-            memory.fill(rest.ends)
-        if read := {(one.station_id, one.record.reading) for one, _ in self._fresh if one.record.reading is not None}:
-            self._readings = await weighings.find_readings(connection, read)
-        if refused := {ticket.id for ticket in found if self.journeys[ticket.id].refused_kg}:
-            self._came_anew = await ticket_acts.find_came_anew(connection, refused)
-        if lost := {ticket.id for ticket in found if self.journeys[ticket.id].state is TicketState.LOST}:
-            self._write_offs = await ticket_acts.find_write_offs(connection, lost)
-        if retold := self._retold(asked, known):
+        begin = min(asked.plates.values())
+        of_others = [self.tickets[id_] for id_ in others if id_ in self.tickets]
+        more = self._asked(of_others, left, {ticket.plate: begin for ticket in of_others}, memory)
+        if more.contracts or more.loads or more.plates or more.accounts:
+            self._know(await weighings.read(connection, more, self.policies), memory)
+        if retold := self._retold(fresh, known):
             lines = {line.told.id: line.told.movement_ids for line in sorted(retold, key=lambda line: line.place)}
             self.flows, self.account_ids = await weighings.find_flows(connection, lines)
             missing = {line.told.station_id for line in retold} - self.stations.keys()
-            self.stations |= await tickets.find_stations(connection, missing)
+            if missing:
+                self.stations |= await tickets.find_stations(connection, missing)
 
-    def _know(self, found: Found) -> None:
-        self.terms, self.sources = found.terms, found.sources
-        self._overshipped = {id_ for id_, terms in self.terms.items() if terms.shipped_kg > terms.kg}
-        self.plates.know(found.tares, found.roads)
+    def _know(self, found: Found, memory: Memory | None = None) -> None:
+        self.terms |= found.terms
+        self.sources |= found.sources
+        self._overshipped |= {id_ for id_, terms in found.terms.items() if terms.shipped_kg > terms.kg}
+        self.plates.know(found.plates, found.tares, found.roads)
+        if memory:
+            memory.fill(found.ends)
 
     async def take_out(self, connection: Connection, line: Line, station: Station) -> Line:
         """Open the books for one line that is known, with all that was told of its ticket; its ticket is locked."""
@@ -170,16 +214,13 @@ class Desk:
             [(ticket, journey)] = await tickets.lock_named(connection, [Naming(ticket_id=line.ticket_id)])
             self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
             known = await weighings.find_lines_of(connection, [line.ticket_id])
-            left = {shanghai_year(one.occurred_at) for one in known if one.record.direction is Direction.OUT}
-            rest = await weighings.read(
-                connection,
-                sorted(ticket.contract_ids),
-                {(ticket.mine_id, year) for year in left if ticket.mine_id},
+            asked = self._asked(
+                [ticket],
+                [(ticket, one.occurred_at) for one in known if one.record.direction is Direction.OUT],
                 {ticket.plate: line.occurred_at},
-                {ticket.plate},
-                self.plates.before,
+                None,
             )
-            self._know(rest)
+            self._know(await weighings.read(connection, asked, self.policies))
             missing = {one.told.station_id for one in known} - self.stations.keys()
             self.stations |= await tickets.find_stations(connection, missing)
         for one in known:
@@ -205,30 +246,6 @@ class Desk:
         for year, sources in self.overshipped.items():
             await watch_commitments(connection, sources, year, self.policies, at=at)
         return {movement_id for movement_id in self.charged if over_kg.get(movement_id)}
-
-    async def _read_lines(
-        self, connection: Connection, asked: Sequence[tuple[UUID, Record, UUID | None, datetime]]
-    ) -> list[Line]:
-        """What was told before of the batch's tickets, and near its records in place and time.
-
-        A truck that was scanned with two tickets brings the other ticket in; that one is locked late, which may end in a
-        deadlock, and then the records are done one by one.
-        """
-        known = await weighings.find_lines(connection, asked, self.policies)
-        for line in known:
-            self._remember(line)
-        others = {line.ticket_id for line in known if line.ticket_id} - self.tickets.keys()
-        if others:
-            for ticket, journey in await tickets.lock_named(connection, [Naming(ticket_id=id_) for id_ in others]):
-                self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
-            seen = {line.told.id for line in known}
-            more = [line for line in await weighings.find_lines_of(connection, others) if line.told.id not in seen]
-            for line in more:
-                self._remember(line)
-            known += more
-        for story in self.stories.values():
-            story.sort(key=lambda line: line.place)
-        return known
 
     def _retold(self, asked: Sequence[tuple[UUID, Record, UUID | None, datetime]], known: Sequence[Line]) -> list[Line]:
         """Those of the known lines of which more may have to be said, or whose load comes back.

@@ -39,9 +39,15 @@ class Plates:
         self.before = _FAR if has_places else timedelta()
         self._tares: dict[str, list[tuple[_Place, Tare]]] = defaultdict(list)
         self._roads: dict[str, dict[UUID, Road]] = defaultdict(dict)
+        self._known: set[str] = set()
 
-    def know(self, tares: Iterable[Tare], roads: Iterable[Road]) -> None:
-        """The tares before and after the earliest new record of each plate; the loads that were on the road from then on."""
+    def knows(self, plate: str) -> bool:
+        """Whether it was told what was known of a plate."""
+        return plate in self._known
+
+    def know(self, plates: Iterable[str], tares: Iterable[Tare], roads: Iterable[Road]) -> None:
+        """Of plates, the tares before and after the earliest new record of each; the loads that were on the road from then on."""
+        self._known.update(plates)
         for tare in tares:
             self._tares[tare.plate].append((_Place(tare.occurred_at, tare.station_id, tare.record_id), tare))
         for known in self._tares.values():

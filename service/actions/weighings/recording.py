@@ -22,15 +22,15 @@ async def weigh_all(
 ) -> list[Weighed]:
     """Keep what the scales said, judge it record by record, and post what moved.
 
-    1. Lock the stations, then the tickets; set aside what was told before.
-    2. Read what the rules ask, in one query each; contracts are locked here, after the tickets.
+    1. Lock the stations, then the tickets.
+    2. See what was told before, and read what the rules ask, at once; contracts are locked here, after the tickets.
     3. Judge each record in order; what one changes the next one sees.
     4. Write the records and what they changed; last, post their legs under the head's lock.
     5. Complete the flags by what the posting found, and open the alerts.
     """
     desk = Desk(at, policies)
     await desk.lock(connection, sent)
-    await desk.read(connection, memory)
+    await desk.read(connection, sent, memory)
 
     answers = [desk.judge(one) for one in sent]
     over = await desk.write(connection, sign=sign, memory=memory)

@@ -107,6 +107,7 @@ class Record:
     mgo_per_mille: int | None = None  # what an analysis on the spot said
     reading: int | None = None  # the indicator's own number
     stable: bool | None = None  # whether the indicator stood still
+    moisture_per_mille: int | None = None  # of the ore as weighed; quota and stock are counted wet (E19)
 
     @property
     def net_kg(self) -> int:
@@ -115,8 +116,8 @@ class Record:
 
     @property
     def has_no_extras(self) -> bool:
-        """Whether it says nothing of axles, analysis and indicator."""
-        return self.axles is self.mgo_per_mille is self.reading is self.stable is None
+        """Whether it says nothing of axles, analysis, indicator and moisture."""
+        return self.axles is self.mgo_per_mille is self.reading is self.stable is self.moisture_per_mille is None
 
     @property
     def body_hash(self) -> bytes:
@@ -138,6 +139,8 @@ class Record:
         if not self.has_no_extras:
             # Records from before these could be said keep their hash.
             said += [self.axles, self.mgo_per_mille, self.reading, self.stable]
+        if self.moisture_per_mille is not None:
+            said.append(self.moisture_per_mille)
         return hashlib.sha256(orjson.dumps(said)).digest()
 
 

@@ -31,6 +31,8 @@ from service.routes.tickets.bodies import (
 from service.routes.tickets.shown import one_ticket, shown
 from service.store import ticket_acts
 
+MOST_VERSION = 2**63 - 1  # what a bigint holds
+
 router = APIRouter(prefix="/v1/tickets", tags=["tickets"])
 
 
@@ -66,7 +68,7 @@ async def list_keys(
     request: Request,
     reader: ReaderDep,
     actor: Annotated[Actor, Depends(may("tickets.check"))],
-    since: Annotated[int, Query(ge=0)] = 0,
+    since: Annotated[int, Query(ge=0, le=MOST_VERSION)] = 0,
 ) -> KeysOut:
     """The keys that verify codes, and the codes that are good no longer, for stations without a network.
 

@@ -41,9 +41,9 @@ ON CONFLICT DO NOTHING
 -- Locks nothing; leans on a_station_names_a_record_once. Under the stations' locks: nobody tells one of these meanwhile.
 -- As it was answered at first; a record that repeats another's event answers with that one's movements and flags.
 SELECT
-    w.id, w.station_id, w.record_id, w.body_hash, w.status, w.duplicate_of, w.problem,
+    w.station_id, w.record_id, w.id, w.body_hash, w.status, w.duplicate_of, w.problem,
     CASE WHEN f.id IS NULL THEN w.flags ELSE f.flags END AS flags,
-    CASE WHEN f.id IS NULL THEN w.movement_ids ELSE f.movement_ids END AS movement_ids
+    (CASE WHEN f.id IS NULL THEN w.movement_ids ELSE f.movement_ids END)::text[] AS movement_ids
 FROM unnest($1::text::uuid[], $2::text::uuid[]) AS sent (station_id, record_id)
 INNER JOIN weighing AS w ON w.station_id = sent.station_id AND w.record_id = sent.record_id
 LEFT JOIN weighing AS f ON f.station_id = w.station_id AND f.record_id = w.duplicate_of
@@ -56,9 +56,9 @@ SELECT DISTINCT ON (w.id)
     w.id, w.station_id, w.record_id, w.body_hash, w.sequence, w.direction, w.ticket_id, w.ticket_text, w.plate,
     coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg, w.grade, w.manual,
     w.manual_reason, w.second_person, w.tare_source, w.weighed_at, w.occurred_at, w.recorded_at, w.person_id, w.axles,
-    w.mgo_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
+    w.mgo_per_mille, w.moisture_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
     CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of,
-    coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids) AS movement_ids,
+    coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids)::text[] AS movement_ids,
     coalesce(v.version, 1) AS version
 FROM unnest($1::text::uuid[], $2::text::text[], $3::text[], $4::text::uuid[], $5::text::timestamptz[])
     AS sent (station_id, direction, plate, ticket_id, occurred_at)
@@ -82,9 +82,9 @@ SELECT
     w.id, w.station_id, w.record_id, w.body_hash, w.sequence, w.direction, w.ticket_id, w.ticket_text, w.plate,
     coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg, w.grade, w.manual,
     w.manual_reason, w.second_person, w.tare_source, w.weighed_at, w.occurred_at, w.recorded_at, w.person_id, w.axles,
-    w.mgo_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
+    w.mgo_per_mille, w.moisture_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
     CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of,
-    coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids) AS movement_ids,
+    coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids)::text[] AS movement_ids,
     coalesce(v.version, 1) AS version
 FROM weighing AS w
 LEFT JOIN LATERAL (
@@ -99,9 +99,9 @@ SELECT
     w.id, w.station_id, w.record_id, w.body_hash, w.sequence, w.direction, w.ticket_id, w.ticket_text, w.plate,
     coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg, w.grade, w.manual,
     w.manual_reason, w.second_person, w.tare_source, w.weighed_at, w.occurred_at, w.recorded_at, w.person_id, w.axles,
-    w.mgo_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
+    w.mgo_per_mille, w.moisture_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
     CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of,
-    coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids) AS movement_ids,
+    coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids)::text[] AS movement_ids,
     coalesce(v.version, 1) AS version,
     s.jurisdiction, s.mine_id, coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id, s.latitude, s.longitude
 FROM weighing AS w
@@ -122,7 +122,7 @@ SELECT * FROM (
         w.id, w.station_id, s.name AS station, w.record_id, w.sequence, w.direction, w.ticket_id, t.number AS ticket, w.ticket_text, w.plate,
         coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg,
         coalesce(v.net_kg, w.net_kg) AS net_kg, w.grade, w.manual, w.manual_reason, w.second_person, w.tare_source, w.axles,
-        w.mgo_per_mille, w.reading, w.stable, w.weighed_at, w.occurred_at, w.recorded_at, coalesce(v.status, w.status) AS status,
+        w.mgo_per_mille, w.moisture_per_mille, w.reading, w.stable, w.weighed_at, w.occurred_at, w.recorded_at, coalesce(v.status, w.status) AS status,
         CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of, w.problem,
         coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids) AS movement_ids,
         coalesce(v.version, 1) AS version, w.person_id,
@@ -153,7 +153,7 @@ UNION ALL
 SELECT * FROM (
     SELECT
         r.id, r.station_id, s.name, r.record_id, NULL::bigint, NULL, NULL::uuid, NULL, NULL, NULL, NULL::bigint, NULL::bigint, NULL::bigint,
-        NULL, NULL::boolean, NULL, NULL, NULL, NULL::integer, NULL::integer, NULL::bigint, NULL::boolean, NULL::timestamptz,
+        NULL, NULL::boolean, NULL, NULL, NULL, NULL::integer, NULL::integer, NULL::integer, NULL::bigint, NULL::boolean, NULL::timestamptz,
         NULL::timestamptz, r.recorded_at, 'refused', NULL::uuid, r.problem, '{}'::text[], '{}'::uuid[], 1, r.person_id, FALSE, r.sent
     FROM weighing_refusal AS r
     INNER JOIN station AS s ON s.id = r.station_id
@@ -298,43 +298,128 @@ FROM unnest($1::uuid[], $2::bigint[]) AS r (station_id, reading)
 INNER JOIN weighing AS w ON w.station_id = r.station_id AND w.reading = r.reading
 
 -- name: still_said
--- Locks nothing; leans on ticket_by_contract and weighing_by_ticket. Whether a record says a flag of its contract, mine or station now.
+-- Locks nothing; leans on ticket_by_contract, contract_by_mine, slip_by_mine, ticket_by_slip, weighing_by_ticket and weighing_by_station.
+-- Whether a record says a flag of its contract, mine or station now.
 SELECT EXISTS (
     SELECT
-    FROM weighing AS w
-    LEFT JOIN ticket AS t ON t.id = w.ticket_id
+    FROM (
+        SELECT w.id, w.flags
+        FROM ticket AS t
+        INNER JOIN weighing AS w ON w.ticket_id = t.id
+        WHERE $2::text = 'contract' AND t.contract_id = $3::uuid
+        UNION ALL
+        SELECT w.id, w.flags
+        FROM contract AS c
+        INNER JOIN ticket AS t ON t.contract_id = c.id
+        INNER JOIN weighing AS w ON w.ticket_id = t.id
+        WHERE $2 = 'mine' AND c.mine_id = $3
+        UNION ALL
+        SELECT w.id, w.flags
+        FROM slip AS s
+        INNER JOIN ticket AS t ON t.slip_id = s.id
+        INNER JOIN weighing AS w ON w.ticket_id = t.id
+        WHERE $2 = 'mine' AND s.mine_id = $3
+        UNION ALL
+        SELECT id, flags FROM weighing WHERE $2 = 'station' AND station_id = $3 AND occurred_at > '-infinity'
+    ) AS w
     LEFT JOIN LATERAL (
         SELECT status, flags FROM weighing_version WHERE weighing_id = w.id ORDER BY version DESC LIMIT 1
     ) AS v ON TRUE
-    WHERE
-        $1::text = ANY(coalesce(v.flags, w.flags)) AND v.status IS DISTINCT FROM 'void'
-        AND CASE $2::text WHEN 'contract' THEN t.contract_id WHEN 'mine' THEN t.mine_id ELSE w.station_id END = $3
+    WHERE $1::text = ANY(coalesce(v.flags, w.flags)) AND v.status IS DISTINCT FROM 'void'
 )
 
--- name: move
--- Under the locks of the stations, tickets and contracts: where the weighings have brought tickets, contracts and books.
-WITH moved AS (
+-- name: write
+-- Under the locks of the stations, tickets and contracts: the records, and where they have brought tickets, contracts and books. Of each
+-- record $1 has 152 bytes: five ids, what its body hashes to, five numbers; then lists, one as one text, and what most do not say as an
+-- object. Of each ticket $11 has 72 bytes: its id and seven numbers, of which the least is none.
+WITH recorded AS (
+    INSERT INTO weighing (
+        id, station_id, record_id, ticket_id, person_id, body_hash, sequence, gross_kg, tare_kg, net_kg, weighed_at, occurred_at,
+        recorded_at, direction, plate, grade, manual, tare_source, status, movement_ids, flags, duplicate_of, problem, ticket_text,
+        manual_reason, second_person, axles, mgo_per_mille, moisture_per_mille, reading, stable
+    )
+    SELECT
+        encode(substr($1, at + 1, 16), 'hex')::uuid,
+        encode(substr($1, at + 17, 16), 'hex')::uuid,
+        encode(substr($1, at + 33, 16), 'hex')::uuid,
+        nullif(encode(substr($1, at + 49, 16), 'hex')::uuid, '00000000-0000-0000-0000-000000000000'),
+        encode(substr($1, at + 65, 16), 'hex')::uuid,
+        substr($1, at + 81, 32),
+        substr($1, at + 113, 8)::bigint,
+        gross_kg,
+        tare_kg,
+        gross_kg - tare_kg,
+        '2000-01-01+00'::timestamptz + substr($1, at + 137, 8)::bigint * interval '1 microsecond',
+        '2000-01-01+00'::timestamptz + substr($1, at + 145, 8)::bigint * interval '1 microsecond',
+        $10::timestamptz,
+        direction,
+        plate,
+        nullif(grade, ''),
+        manual,
+        tare_source,
+        status,
+        movement_ids::uuid[],
+        CASE WHEN rest IS NULL THEN '{}' ELSE ARRAY(SELECT jsonb_array_elements_text(rest -> 'flags')) END,
+        (rest ->> 'duplicate_of')::uuid,
+        rest -> 'problem',
+        rest ->> 'ticket_text',
+        rest ->> 'manual_reason',
+        rest ->> 'second_person',
+        (rest ->> 'axles')::integer,
+        (rest ->> 'mgo_per_mille')::integer,
+        (rest ->> 'moisture_per_mille')::integer,
+        (rest ->> 'reading')::bigint,
+        (rest ->> 'stable')::boolean
+    FROM (
+        SELECT
+            direction, plate, grade, manual, tare_source, status, movement_ids, at,
+            substr($1, at + 121, 8)::bigint AS gross_kg,
+            substr($1, at + 129, 8)::bigint AS tare_kg,
+            nullif(rest, '')::jsonb AS rest
+        FROM ROWS FROM (
+            generate_series(0, length($1::bytea) - 1, 152),
+            unnest($2::text::text[]),
+            string_to_table($3, chr(1)),
+            string_to_table($4, chr(1)),
+            unnest($5::text::boolean[]),
+            unnest($6::text::text[]),
+            unnest($7::text::text[]),
+            string_to_table($8, chr(1)),
+            string_to_table($9, chr(1))
+        ) AS given (at, direction, plate, grade, manual, tare_source, status, movement_ids, rest)
+        OFFSET 0
+    ) AS given
+),
+
+moved AS (
     UPDATE ticket
     SET
-        state = j.state, out_kg = j.out_kg, out_at = j.out_at, in_kg = j.in_kg, in_at = j.in_at, back_kg = j.back_kg,
-        ended_at = j.ended_at, back_at = j.back_at
-    FROM unnest(
-        $1::text::uuid[], $2::text::text[], $3::text::bigint[], $4::text::timestamptz[], $5::text::bigint[],
-        $6::text::timestamptz[], $7::text::bigint[], $8::text::timestamptz[], $9::text::timestamptz[]
-    ) AS j (id, state, out_kg, out_at, in_kg, in_at, back_kg, ended_at, back_at)
-    WHERE ticket.id = j.id
+        state = j.state,
+        out_kg = nullif(substr($11, j.at + 17, 8)::bigint, -9223372036854775808),
+        out_at = '2000-01-01+00'::timestamptz
+        + nullif(substr($11, j.at + 25, 8)::bigint, -9223372036854775808) * interval '1 microsecond',
+        in_kg = nullif(substr($11, j.at + 33, 8)::bigint, -9223372036854775808),
+        in_at = '2000-01-01+00'::timestamptz
+        + nullif(substr($11, j.at + 41, 8)::bigint, -9223372036854775808) * interval '1 microsecond',
+        back_kg = nullif(substr($11, j.at + 49, 8)::bigint, -9223372036854775808),
+        ended_at = '2000-01-01+00'::timestamptz
+        + nullif(substr($11, j.at + 57, 8)::bigint, -9223372036854775808) * interval '1 microsecond',
+        back_at = '2000-01-01+00'::timestamptz
+        + nullif(substr($11, j.at + 65, 8)::bigint, -9223372036854775808) * interval '1 microsecond'
+    FROM ROWS FROM (generate_series(0, length($11::bytea) - 1, 72), unnest($12::text::text[])) AS j (at, state)
+    WHERE ticket.id = encode(substr($11, j.at + 1, 16), 'hex')::uuid
 ),
 
 shipped AS (
     UPDATE contract
     SET shipped_kg = c.shipped_kg, received_kg = c.received_kg
-    FROM unnest($10::text::uuid[], $11::text::bigint[], $12::text::bigint[]) AS c (id, shipped_kg, received_kg)
+    FROM unnest($13::text::uuid[], $14::text::bigint[], $15::text::bigint[]) AS c (id, shipped_kg, received_kg)
     WHERE contract.id = c.id
 )
 
 UPDATE station_book
-SET seen = b.seen::int8multirange, repeated = b.repeated, told_at = $16
-FROM unnest($13::text::uuid[], $14::text[], $15::text::bigint[]) AS b (station_id, seen, repeated)
+SET seen = b.seen::int8multirange, repeated = b.repeated, told_at = $10
+FROM unnest($16::text::uuid[], $17::text[], $18::text::bigint[]) AS b (station_id, seen, repeated)
 WHERE station_book.station_id = b.station_id
 
 -- name: keep_signatures

@@ -1,0 +1,35 @@
+"""What the scales said, and what the rules ask about it: one exchange for a whole batch to read, one to write."""
+
+from service.store.weighings.flows import Flow, find_flows
+from service.store.weighings.listing import find_over, list_weighings, lock_line, signature_of, still_said, versions_of
+from service.store.weighings.locking import lock
+from service.store.weighings.reading import Asked, Found, find_lines_of, read
+from service.store.weighings.roads import Road, Tare
+from service.store.weighings.terms import find_sources, lock_terms
+from service.store.weighings.writing import Refused, Version, keep_refused, keep_signatures, keep_versions, write
+
+__all__ = [
+    "Asked",
+    "Flow",
+    "Found",
+    "Refused",
+    "Road",
+    "Tare",
+    "Version",
+    "find_flows",
+    "find_lines_of",
+    "find_over",
+    "find_sources",
+    "keep_refused",
+    "keep_signatures",
+    "keep_versions",
+    "list_weighings",
+    "lock",
+    "lock_line",
+    "lock_terms",
+    "read",
+    "signature_of",
+    "still_said",
+    "versions_of",
+    "write",
+]

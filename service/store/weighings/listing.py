@@ -1,0 +1,79 @@
+"""Weighings as people ask for them, and as somebody says more of one."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from service.db import Connection
+from service.db import Record as Row
+from service.domain.alerts import Flag
+from service.domain.permissions import Actor
+from service.domain.weighings import Line, Station
+from service.store.sentences import sentences
+from service.store.weighings.lines import LENGTH_OF_A_LINE, line_of
+
+SQL = sentences("weighings")
+
+
+async def lock_line(connection: Connection, weighing_id: UUID, *, actor: Actor) -> tuple[Line, Station, str] | None:
+    """A weighing of the actor's station or area, and how it stands; its station's book is locked."""
+    row = await connection.fetchrow(SQL["lock_line"], weighing_id, actor.area, actor.station_id)
+    if row is None:
+        return None
+    where = None if row["latitude"] is None else (row["latitude"], row["longitude"])
+    station = Station(row["station_id"], row["jurisdiction"], row["mine_id"], row["enterprise_id"], where)
+    return line_of(row[:LENGTH_OF_A_LINE]), station, row["status"]
+
+
+async def list_weighings(
+    connection: Connection,
+    *,
+    ids: Collection[UUID] | None = None,
+    status: str | None = None,
+    station_id: UUID | None = None,
+    ticket_id: UUID | None = None,
+    plate: str | None = None,
+    after: UUID | None = None,
+    limit: int = 50,
+    actor: Actor,
+) -> list[Row]:
+    """The weighings that the actor may know of as they stand now, the refused among them, newest first."""
+    return await connection.fetch(
+        SQL["list"],
+        actor.reads_all,
+        actor.area,
+        actor.enterprise_id,
+        actor.station_id,
+        after,
+        None if ids is None else list(ids),
+        status,
+        station_id,
+        ticket_id,
+        plate,
+        limit,
+    )
+
+
+async def versions_of(connection: Connection, weighing_id: UUID) -> list[Row]:
+    """What was said of a weighing after it was recorded, first to last."""
+    return await connection.fetch(SQL["versions"], weighing_id)
+
+
+async def signature_of(connection: Connection, weighing_id: UUID) -> Row | None:
+    """What the device has signed, if it has."""
+    return await connection.fetchrow(SQL["signature"], weighing_id)
+
+
+async def find_over(connection: Connection, movement_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the movements that took kilograms beyond a quota: the legs say it, for ever."""
+    if not movement_ids:
+        return set()
+    return {row["movement"] for row in await connection.fetch(SQL["find_over"], list(movement_ids))}
+
+
+async def still_said(connection: Connection, subjects: Collection[tuple[Flag, str, str]]) -> set[tuple[Flag, str, str]]:
+    """Those of the subjects of whose flag some record says still that it is so."""
+    said = set()
+    for flag, kind, subject_id in subjects:
+        if await connection.fetchval(SQL["still_said"], flag.value, kind, UUID(subject_id)):
+            said.add((flag, kind, subject_id))
+    return said

@@ -1,0 +1,71 @@
+"""What is known of a plate: its empty weights, and when its loads were on the road."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Tare:
+    """An empty weight that a scale has told of a plate, and where it was told."""
+
+    plate: str
+    weighing_id: UUID
+    station_id: UUID
+    record_id: UUID
+    occurred_at: datetime
+    tare_kg: int
+    gross_kg: int
+    is_fresh: bool
+    jurisdiction: str
+    enterprise_id: UUID
+    where: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """When a ticket's load was on the road, and whose it is."""
+
+    plate: str
+    ticket_id: UUID
+    number: str
+    seller_id: UUID
+    buyer_id: UUID
+    jurisdiction: str | None
+    out_at: datetime
+    ended_at: datetime | None
+
+    def is_on_the_road(self, at: datetime) -> bool:
+        """Whether it had not ended at a moment."""
+        return self.ended_at is None or self.ended_at > at
+
+
+def tares_and_roads(rows: Iterable[Iterable[Any]]) -> tuple[list[Tare], list[Road]]:
+    """What the sentence about plates has found."""
+    tares, roads = [], []
+    for (
+        is_road, plate, id_, station_id, other_id, begun_at, ended_at, number, tare_kg, gross_kg, is_fresh, jurisdiction,
+        owner_id, latitude, longitude,
+    ) in rows:  # fmt: skip
+        if is_road:
+            roads.append(Road(plate, id_, number, owner_id, other_id, jurisdiction, begun_at, ended_at))
+        else:
+            where = None if latitude is None else (latitude, longitude)
+            tares.append(
+                Tare(
+                    plate,
+                    id_,
+                    station_id,
+                    other_id,
+                    begun_at,
+                    tare_kg,
+                    gross_kg,
+                    is_fresh,
+                    jurisdiction,
+                    owner_id,
+                    where,
+                )
+            )
+    return tares, roads
