@@ -323,6 +323,37 @@ async def test_r16_a_quarter_closes_by_policy_and_a_year_may_be_carried_on(by: B
     assert len((await by(ANSHAN).get("/v1/closings")).json()["items"]) == 2
 
 
+@pytest.mark.parametrize("carries", [False, True])
+async def test_e28_what_a_year_owes_stays_owed_or_is_the_next_ones_opening_debit(
+    by: By, app: FastAPI, carries: bool
+) -> None:
+    """E28, O02, policy carry_overdraw: the loads beyond get their origin from next year's first tranche, or never."""
+    at(app, "2026-12-01T09:00:00+08:00")
+    await fill_pools(by)
+    await allot(by(ANSHAN), base(1_000))
+    filed = (await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(kg=1_400, handed_on="2026-12-01"))).json()
+    await rule(app, carry_overdraw=carries)
+    at(app, "2027-01-04T09:00:00+08:00")
+    closed = await by(PROVINCE).post("/v1/closings", json={"year": 2026, "document_no": "辽结3"})
+    assert (closed.status_code, closed.json()["charged_kg"]) == (201, 400 if carries else 0)
+
+    old, new = await quota_of(by), await quota_of(by, year=2027)
+    assert (old["issued_kg"] - old["out_kg"], old["overdrawn_kg"]) == ((0, 0) if carries else (-400, 400))
+    assert (new["available_kg"], new["overdrawn_kg"]) == ((-400, 400) if carries else (0, 0))
+    assert [(one["cause"], one["peak_kg"]) for one in new["overdraws"]] == [("opening", 400)] * carries
+    for source, to in [(None, "210000"), ("210000", "210300"), ("210300", "210381")]:
+        await allot(
+            by(PROVINCE), allotment("total", source, {"jurisdiction": to}, 10_000, year=2027, issued_on="2027-01-04")
+        )
+    await allot(by(ANSHAN), base(900, year=2027, issued_on="2027-01-04"))
+    new = await quota_of(by, year=2027)
+    assert (new["available_kg"], new["overdrawn_kg"]) == (500 if carries else 900, 0)
+    (lot,) = (await by(PAIZHAI_CLERK).get("/v1/lots")).json()["items"]
+    assert lot["document"]["id"] == filed["id"]
+    origins = (await by(LI).get(f"/v1/provenance/lots/{lot['id']}")).json()
+    assert [(one["year"], one["kg"]) for one in origins["origins"]] == [(2026, 1_000), (2027, 400)][: 1 + carries]
+
+
 async def test_e27_a_share_is_taken_of_the_scale_on_the_day_of_issue(by: By, app: FastAPI) -> None:
     """R10, E27."""
     at(app, "2026-02-01T09:00:00+08:00")
