@@ -205,6 +205,41 @@ async def mine_of(by: By, name: str) -> str:
     return str(answer.json()["id"])
 
 
+@pytest.mark.parametrize("cause", ["integration", "restructuring", "layout", "order", "other"])
+async def test_r05_quota_goes_up_and_down_for_a_stated_cause(by: By, app: FastAPI, cause: str) -> None:
+    """R05: beyond the year's ceiling, too; with a document number and, downwards, a reason."""
+    at(app, "2026-02-01T09:00:00+08:00")
+    await fill_pools(by)
+    await allot(by(ANSHAN), base(1_000))
+    change = {**allotment("adjustment", "210381", MINE, 500, reason="影响正常开采"), "cause": cause}
+    assert await try_to(by, change) == (201, "")
+    assert await try_to(by, {**change, "kg": -700}) == (201, "")
+    assert (await quota_of(by))["issued_kg"] == 800
+    assert await try_to(by, {**change, "kg": -1, "reason": None}) == (409, "reason-missing")
+    assert await try_to(by, {**change, "kg": -801}) == (409, "more-than-allotted")
+    without = {name: said for name, said in change.items() if name != "document_no"}
+    assert await try_to(by, without) == (422, "malformed-body")
+
+
+async def test_r01_digging_alone_consumes_nothing(by: By, app: FastAPI) -> None:
+    """R01: only what leaves for a buyer or goes into the firm's own plant is supplied."""
+    at(app, "2026-04-02T09:00:00+08:00")
+    await fill_pools(by)
+    await allot(by(ANSHAN), base(10_000))
+    form = (
+        await by(PAIZHAI_CLERK).post("/v1/forms", json={"mine_id": str(PAIZHAI_MINE), "year": 2026, "quarter": 1})
+    ).json()
+    path = f"/v1/forms/{form['id']}"
+    await by(PAIZHAI_CLERK).patch(
+        path, json={"mined_kg": 9_000_000, "opening_stock_kg": 0, "closing_stock_kg": 9_000_000}
+    )
+    assert (await by(PAIZHAI_CLERK).post(f"{path}/sign")).status_code == 200
+    assert (await quota_of(by))["out_kg"] == 0
+
+    await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(kg=4_000, handed_on="2026-04-02"))
+    assert (await quota_of(by))["out_kg"] == 4_000
+
+
 async def test_e26_four_mines_become_one_to_the_kilogram(by: By, app: FastAPI) -> None:
     """R05, E26: what was not spent moves by legs; the old mines keep what they were issued and let out."""
     at(app, "2026-02-01T09:00:00+08:00")
