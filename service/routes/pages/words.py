@@ -182,6 +182,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "duty": {
             "contract-filing": _("File the contract"),
             "contract-amendment": _("Answer the amendment"),
+            "earmark-use": _("Use special quota as permitted, or lose it"),
             "slip-filing": _("File the handover slip"),
             "county-issue": _("Issue the allotment"),
             "publication": _("Publish the allotment"),
