@@ -37,6 +37,7 @@ class Plates:
     def __init__(self, policies: Policies, *, has_places: bool = False) -> None:
         self._policies = policies
         self.before = _FAR if has_places else timedelta()
+        self._missed_after = timedelta(hours=policies.never_received_hours)
         self._tares: dict[str, list[tuple[_Place, Tare]]] = defaultdict(list)
         self._roads: dict[str, dict[UUID, Road]] = defaultdict(dict)
         self._known: set[str] = set()
@@ -118,7 +119,7 @@ class Plates:
     def is_another_open(self, ticket: Ticket, at: datetime) -> bool:
         """Whether another load of the ticket's plate is on the road at a moment (W05)."""
         return any(
-            (road.out_at, road.ticket_id) < (at, ticket.id) and road.is_on_the_road(at)
+            (road.out_at, road.ticket_id) < (at, ticket.id) and road.is_on_the_road(at, self._missed_after)
             for road in self._roads[ticket.plate].values()
             if road.ticket_id != ticket.id
         )
@@ -126,7 +127,7 @@ class Plates:
     def note_journey(self, ticket: Ticket, journey: Journey, station: Station | None, watch: Watch) -> None:
         """Know when a ticket's load was on the road from now on; what another was flagged for may be explained by it."""
         roads = self._roads[ticket.plate]
-        before = _together(roads)
+        before = _together(roads, self._missed_after)
         known = roads.pop(ticket.id, None)
         jurisdiction = known.jurisdiction if known else station.jurisdiction if station else None
         if journey.out_at is not None:
@@ -145,14 +146,14 @@ class Plates:
             )
         if len(roads) < 2 and not before:
             return
-        after = _together(roads)
+        after = _together(roads, self._missed_after)
         for ticket_id in after - before:
             watch.open(_road_alert(roads[ticket_id]))
         for ticket_id in before - after:
             watch.settle((Flag.TWO_OPEN_TICKETS, "ticket", str(ticket_id)))
 
 
-def _together(roads: Mapping[UUID, Road]) -> set[UUID]:
+def _together(roads: Mapping[UUID, Road], missed_after: timedelta) -> set[UUID]:
     """The tickets whose load left while another of the plate was on the road."""
     if len(roads) < 2:
         return set()
@@ -160,7 +161,8 @@ def _together(roads: Mapping[UUID, Road]) -> set[UUID]:
         road.ticket_id
         for road in roads.values()
         if any(
-            (other.out_at, other.ticket_id) < (road.out_at, road.ticket_id) and other.is_on_the_road(road.out_at)
+            (other.out_at, other.ticket_id) < (road.out_at, road.ticket_id)
+            and other.is_on_the_road(road.out_at, missed_after)
             for other in roads.values()
             if other is not road
         )

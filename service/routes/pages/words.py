@@ -182,6 +182,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "duty": {
             "contract-filing": _("File the contract"),
             "contract-amendment": _("Answer the amendment"),
+            "earmark-use": _("Use special quota as permitted, or lose it"),
             "slip-filing": _("File the handover slip"),
             "county-issue": _("Issue the allotment"),
             "publication": _("Publish the allotment"),
@@ -207,6 +208,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "load": _("A load beyond the quota"),
             "slip": _("A handover slip beyond the quota"),
             "claw-back": _("Quota withdrawn"),
+            "opening": _("Carried over from the year before"),
             "void": _("An allotment made void"),
             "correction": _("A correction"),
         },
