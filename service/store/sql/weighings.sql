@@ -26,7 +26,11 @@ SELECT
         FROM ticket AS t
         WHERE
             (SELECT count(*) FROM book) > 0
-            AND t.id IN (SELECT unnest($2::text::uuid[]) UNION ALL SELECT id FROM ticket WHERE number = ANY($3::text::text[]))
+            -- As an array: when a row was changed while this waited for it, the sentence is asked anew of that row alone, and a
+            -- subquery that is joined to it would give nothing then.
+            AND t.id = ANY(ARRAY(
+                SELECT unnest($2::text::uuid[]) UNION ALL SELECT id FROM ticket WHERE number = ANY($3::text::text[])
+            ))
         ORDER BY t.id
         FOR UPDATE
     ) AS tickets
