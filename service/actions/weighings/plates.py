@@ -4,7 +4,8 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from math import asin, cos, radians, sin, sqrt
 from statistics import median_low
 from uuid import UUID
@@ -73,6 +74,9 @@ class Plates:
             station.where,
         )
         known = self._tares[record.plate]
+        if not known:  # nothing to hold it against, and nothing that it could explain
+            known.append((place, tare))
+            return
         start = bisect_left(known, place, key=lambda one: one[0])
         later = known[start:]
         before = [self._flags(where, one) for where, one in later]
@@ -98,13 +102,14 @@ class Plates:
         longest = timedelta(days=self._policies.stored_tare_days)
         if not tare.is_fresh and fresh_at is not None and tare.occurred_at - fresh_at > longest:
             flags.add(Flag.TARE_STALE)
-        if any(self._is_too_fast(one, tare) for _, one in before):
+        lately = takewhile(lambda known: tare.occurred_at - known[1].occurred_at <= _FAR, reversed(before))
+        if any(self._is_too_fast(one, tare) for _, one in lately):
             flags.add(Flag.TOO_FAST)
         return flags
 
     def _is_too_fast(self, first: Tare, second: Tare) -> bool:
         took = second.occurred_at - first.occurred_at
-        if first.station_id == second.station_id or took > _FAR or first.where is None or second.where is None:
+        if first.station_id == second.station_id or first.where is None or second.where is None:
             return False
         return _km(first.where, second.where) > self._policies.fastest_kmh * took / timedelta(hours=1)
 
@@ -117,9 +122,10 @@ class Plates:
 
     def is_another_open(self, ticket: Ticket, at: datetime) -> bool:
         """Whether another load of the ticket's plate is on the road at a moment (W05)."""
-        return any(
+        roads = self._roads[ticket.plate]
+        return bool(roads) and any(
             (road.out_at, road.ticket_id) < (at, ticket.id) and road.is_on_the_road(at)
-            for road in self._roads[ticket.plate].values()
+            for road in roads.values()
             if road.ticket_id != ticket.id
         )
 
@@ -156,15 +162,17 @@ def _together(roads: Mapping[UUID, Road]) -> set[UUID]:
     """The tickets whose load left while another of the plate was on the road."""
     if len(roads) < 2:
         return set()
-    return {
-        road.ticket_id
-        for road in roads.values()
-        if any(
-            (other.out_at, other.ticket_id) < (road.out_at, road.ticket_id) and other.is_on_the_road(road.out_at)
-            for other in roads.values()
-            if other is not road
-        )
-    }
+    together = set()
+    is_one_open = False
+    last_end = datetime.min.replace(tzinfo=UTC)
+    for road in sorted(roads.values(), key=lambda one: (one.out_at, one.ticket_id)):
+        if is_one_open or last_end > road.out_at:
+            together.add(road.ticket_id)
+        if road.ended_at is None:
+            is_one_open = True
+        else:
+            last_end = max(last_end, road.ended_at)
+    return together
 
 
 def _km(one: tuple[float, float], other: tuple[float, float]) -> float:
