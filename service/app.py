@@ -23,6 +23,7 @@ from service.routes import (
     attachments,
     bulk,
     calendar,
+    compositions,
     contracts,
     deadlines,
     devices,
@@ -111,6 +112,7 @@ ROUTERS = (
     samples.router,
     movements.router,
     provenance.router,
+    compositions.router,
     alerts.router,
     log.router,
 )

@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 from uuid_utils.compat import uuid7
 
-from service.actions.contracts import check_sources, file_versions
+from service.actions.contracts import Draft, check_sources, file_versions
 from service.db import Connection
 from service.domain import amendments as rules
 from service.domain import filings
@@ -142,7 +142,7 @@ def _terms_in_force(contract: Contract, known: Mapping[UUID, list[filings.Filing
 
 async def _check_framework(connection: Connection, terms: Terms) -> None:
     if terms.framework_id:
-        framework = await contracts.find_and_lock(connection, terms.framework_id)
+        framework = (await contracts.lock_all(connection, [terms.framework_id])).get(terms.framework_id)
         if framework is None:
             raise filings.UnknownFramework(framework_id=terms.framework_id)
         filings.check_instalment(terms, framework)
@@ -165,7 +165,8 @@ async def _agree(
         connection, amendment.id, AmendmentState.AGREED, None, days_late=late, at=at, person_id=actor.person_id
     )
     parties = [contract.seller_id, contract.buyer_id]
-    await file_versions(connection, contract, parties, amendment.terms, known, at=at, policies=policies, actor=actor)
+    draft = Draft(contract, parties, amendment.terms, known)
+    await file_versions(connection, [draft], at=at, policies=policies, actor=actor)
     await _cure(connection, contract, amendment.terms, at=at)
     await _tell_if_late(connection, contract, amendment, late, at=at)
     facts = {"amendment": amendment.id, "kg": amendment.terms.kg}

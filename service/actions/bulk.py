@@ -1,79 +1,129 @@
-"""Filing many at once: each row is a deed of its own, so that one that is refused holds up no other (§10)."""
+"""Filing many at once: each row is judged on its own, so that one that is refused holds up no other (§10)."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
 import orjson
 
-from service.actions.tickets import Order, issue_tickets
+from service.actions import contracts, slips
+from service.actions import tickets as issuing
+from service.actions.contracts import Order
 from service.db import Connection, Database
 from service.domain.bulk import RowOutcome, RowStatus
+from service.domain.filings import Slip
 from service.domain.permissions import Actor
 from service.domain.policies import Policies
 from service.domain.refusals import Busy, Refusal
 from service.domain.tickets import Wish
 from service.keys import KeyRing
-from service.store import bulk, contracts, idempotency
+from service.store import idempotency
+from service.store.ledger import Signer
 
 TICKETS_AT_ONCE = 250
+PAPERS_AT_ONCE = 200
 TRIES = 3
 DOOR = "bulk tickets"
 
-FileOne = Callable[[Connection], Awaitable[tuple[UUID, bool]]]
+Asked = TypeVar("Asked")
+Told = tuple[UUID, bool] | Refusal
+"""What became of a row: what it is about and whether it said anything new, or why it is refused."""
 
 
 class _OnlyTried(Exception):
     """Ends a transaction that is not to be kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row that could be read, and the deed that it asks for; the deed gives an id, and whether something is new."""
+async def file_contract_rows(
+    database: Database,
+    rows: Sequence[tuple[int, Order]],
+    *,
+    dry_run: bool,
+    at: datetime,
+    policies: Policies,
+    actor: Actor,
+) -> list[RowOutcome]:
+    """File the actor's side of the contract of each row."""
 
-    number: int
-    deed: FileOne
+    async def file(connection: Connection, part: Sequence[Order]) -> list[Told]:
+        done = await contracts.file_contracts(connection, part, at=at, policies=policies, actor=actor)
+        return [one if isinstance(one, Refusal) else (one.contract_id, one.is_new) for one in done]
+
+    return await _file(database, rows, file, key=lambda order: order.key, dry_run=dry_run)
 
 
-async def file_rows(database: Database, rows: Sequence[Row], *, dry_run: bool) -> list[RowOutcome]:
-    """File row by row, each in a transaction of its own; a dry run does all of it and keeps nothing.
+async def file_slip_rows(
+    database: Database,
+    rows: Sequence[tuple[int, Slip]],
+    *,
+    dry_run: bool,
+    at: datetime,
+    sign: Signer,
+    policies: Policies,
+    actor: Actor,
+) -> list[RowOutcome]:
+    """File the handover slip of each row."""
+
+    async def file(connection: Connection, part: Sequence[Slip]) -> list[Told]:
+        return list(await slips.file_slips(connection, part, at=at, sign=sign, policies=policies, actor=actor))
+
+    return await _file(database, rows, file, key=lambda slip: slip.number, dry_run=dry_run)
+
+
+async def _file(
+    database: Database,
+    rows: Sequence[tuple[int, Asked]],
+    file: Callable[[Connection, Sequence[Asked]], Awaitable[list[Told]]],
+    *,
+    key: Callable[[Asked], Hashable],
+    dry_run: bool,
+) -> list[RowOutcome]:
+    """File rows some at a time, each number once in a transaction; a dry run does all of it and keeps nothing.
 
     One transaction for all would hold the ledger's head while thousands of rows are judged, and every scale would wait.
     """
-    return [await _file_row(database, row, dry_run=dry_run) for row in rows]
+    outcomes: list[RowOutcome] = []
+    for part in _parts(rows, key):
+        told: list[Told] = [Busy() for _ in part]
+        for _ in range(TRIES):
+            try:
+                async with database.transaction() as connection:
+                    told = await file(connection, [asked for _, asked in part])
+                    if dry_run:
+                        raise _OnlyTried
+            except _OnlyTried:
+                pass
+            except asyncpg.TransactionRollbackError:  # two who wait for each other: one of them is asked to try again
+                told = [Busy() for _ in part]
+                continue
+            break
+        outcomes += [_outcome(number, one, dry_run=dry_run) for (number, _), one in zip(part, told, strict=True)]
+    return outcomes
 
 
-async def _file_row(database: Database, row: Row, *, dry_run: bool) -> RowOutcome:
-    outcome = RowOutcome(row.number, RowStatus.REFUSED, refusal=Busy())
-    for _ in range(TRIES):
-        try:
-            async with database.transaction() as connection:
-                subject_id, is_new = await row.deed(connection)
-                status = RowStatus.DONE if is_new else RowStatus.UNCHANGED
-                outcome = RowOutcome(row.number, status, subject_id if not (dry_run and is_new) else None)
-                if dry_run:
-                    raise _OnlyTried
-        except _OnlyTried:
-            return outcome
-        except Refusal as refusal:
-            return RowOutcome(row.number, RowStatus.REFUSED, refusal=refusal)
-        except asyncpg.TransactionRollbackError:  # two who wait for each other: one of them is asked to try again
-            continue
-        return outcome
-    return outcome
+def _parts(rows: Sequence[tuple[int, Asked]], key: Callable[[Asked], Hashable]) -> Iterator[list[tuple[int, Asked]]]:
+    part: list[tuple[int, Asked]] = []
+    seen: set[Hashable] = set()
+    for row in rows:
+        if len(part) == PAPERS_AT_ONCE or key(row[1]) in seen:
+            yield part
+            part, seen = [], set()
+        part.append(row)
+        seen.add(key(row[1]))
+    if part:
+        yield part
 
 
-async def version_filed(connection: Connection, seller_id: UUID, number: str, firm: UUID) -> int:
-    """The version that a firm has filed of a contract; 0 before the first."""
-    found = await bulk.contracts_by_number(connection, [seller_id], [number])
-    if not found:
-        return 0
-    contract_id = found[seller_id, number]["id"]
-    known = (await contracts.newest_filings(connection, [contract_id]))[contract_id]
-    return next((filing.version for filing in known if filing.enterprise_id == firm), 0)
+def _outcome(number: int, told: Told, *, dry_run: bool) -> RowOutcome:
+    if isinstance(told, Refusal):
+        return RowOutcome(number, RowStatus.REFUSED, refusal=told)
+    subject_id, is_new = told
+    return RowOutcome(
+        number, RowStatus.DONE if is_new else RowStatus.UNCHANGED, None if dry_run and is_new else subject_id
+    )
 
 
 async def issue_rows(
@@ -124,8 +174,8 @@ async def _issue_part(
             outcomes[number] = RowOutcome(number, RowStatus.UNCHANGED, UUID(known["answer"]))
         else:
             fresh.append((number, wish, mark))
-    orders = [Order(actor, wish) for _, wish, _ in fresh]
-    issued = await issue_tickets(connection, orders, at=at, keys=keys, policies=policies) if orders else []
+    orders = [issuing.Order(actor, wish) for _, wish, _ in fresh]
+    issued = await issuing.issue_tickets(connection, orders, at=at, keys=keys, policies=policies) if orders else []
     for (number, _, mark), made in zip(fresh, issued, strict=True):
         if isinstance(made, Refusal):
             outcomes[number] = RowOutcome(number, RowStatus.REFUSED, refusal=made)

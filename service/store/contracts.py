@@ -32,15 +32,22 @@ async def find_firms(connection: Connection, ids: Collection[UUID]) -> dict[UUID
     return {row["id"]: Firm(row["id"], tuple(row["kinds"]), row["jurisdiction"], row["group_code"]) for row in rows}
 
 
-async def mines_of(connection: Connection, enterprise_id: UUID) -> list[UUID]:
-    """The mines of an enterprise."""
-    # The driver's own kind of UUID is none that JSON knows, and a mine becomes part of the terms that are filed.
-    return [UUID(bytes=row["id"].bytes) for row in await connection.fetch(SQL["mines_of"], enterprise_id)]
+async def mines_of(connection: Connection, firms: Collection[UUID]) -> dict[UUID, list[UUID]]:
+    """The mines of each of some enterprises."""
+    return _by_firm(firms, await connection.fetch(SQL["mines_of"], list(firms)))
 
 
-async def sources_of(connection: Connection, enterprise_id: UUID) -> list[UUID]:
-    """The projects that an enterprise operates and the stocks that it has declared (R01)."""
-    return [UUID(bytes=row["id"].bytes) for row in await connection.fetch(SQL["sources_of"], enterprise_id)]
+async def sources_of(connection: Connection, firms: Collection[UUID]) -> dict[UUID, list[UUID]]:
+    """The projects that each of some enterprises operates and the stocks that it has declared (R01)."""
+    return _by_firm(firms, await connection.fetch(SQL["sources_of"], list(firms)))
+
+
+def _by_firm(firms: Collection[UUID], rows: Sequence[Record]) -> dict[UUID, list[UUID]]:
+    found: dict[UUID, list[UUID]] = {firm: [] for firm in firms}
+    for row in rows:
+        # The driver's own kind of UUID is none that JSON knows, and a mine becomes part of the terms that are filed.
+        found[row["enterprise_id"]].append(UUID(bytes=row["id"].bytes))
+    return found
 
 
 async def lines_of(connection: Connection, enterprise_id: UUID) -> dict[UUID, str]:
@@ -48,40 +55,50 @@ async def lines_of(connection: Connection, enterprise_id: UUID) -> dict[UUID, st
     return {row["id"]: row["status"] for row in await connection.fetch(SQL["lines_of"], enterprise_id)}
 
 
-async def has_tranche(connection: Connection, source_id: UUID, on: date) -> bool:
-    """Whether a mine, project or declared stock has an issued tranche in force on a day (R22d)."""
-    return bool(await connection.fetchval(SQL["has_tranche"], source_id, on.year, on))
+async def with_tranche(connection: Connection, asked: Collection[tuple[UUID, date]]) -> set[tuple[UUID, date]]:
+    """Those mines, projects and declared stocks that have an issued tranche in force on the day beside them (R22d)."""
+    if not asked:
+        return set()
+    sources, days = zip(*asked, strict=True)
+    rows = await connection.fetch(SQL["with_tranche"], sources, days)
+    return {(row["source_id"], row["day"]) for row in rows}
 
 
-async def open_contract(
-    connection: Connection, contract_id: UUID, number: str, terms: Terms, due_on: date, *, at: datetime
+async def open_contracts(
+    connection: Connection, begun: Sequence[tuple[UUID, str, Terms, date]], *, at: datetime
 ) -> None:
-    """Begin a contract, unless another side has begun it first."""
-    await connection.execute(
-        SQL["open_contract"],
-        contract_id,
-        number,
-        terms.seller_id,
-        terms.buyer_id,
-        terms.mine_id,
-        terms.signed_on,
-        terms.kg,
-        terms.grade,
-        terms.valid_until,
-        terms.earmark,
-        due_on,
-        terms.project_id,
-        terms.stock_id,
-        terms.is_framework,
-        terms.framework_id,
-        at,
-    )
+    """Begin contracts by id, number, terms and the day until which they are filed, but for those that another side has begun."""
+    rows = [
+        (
+            contract_id,
+            number,
+            terms.seller_id,
+            terms.buyer_id,
+            terms.mine_id,
+            terms.signed_on,
+            terms.kg,
+            terms.grade,
+            terms.valid_until,
+            terms.earmark,
+            due_on,
+            terms.project_id,
+            terms.stock_id,
+            terms.is_framework,
+            terms.framework_id,
+        )
+        for contract_id, number, terms, due_on in begun
+    ]
+    await connection.execute(SQL["open_contracts"], *map(list, zip(*rows, strict=True)), at)
 
 
-async def lock_by_number(connection: Connection, seller_id: UUID, number: str) -> Contract | None:
-    """The contract that a seller numbered so, held until the transaction ends."""
-    row = await connection.fetchrow(SQL["lock_by_number"], seller_id, number)
-    return _contract(row) if row else None
+async def lock_by_numbers(
+    connection: Connection, keys: Collection[tuple[UUID, str]]
+) -> dict[tuple[UUID, str], Contract]:
+    """Those contracts that are known by their sellers and numbers, held until the transaction ends."""
+    if not keys:
+        return {}
+    rows = await connection.fetch(SQL["lock_by_numbers"], *map(list, zip(*keys, strict=True)))
+    return {(row["seller_id"], row["number"]): _contract(row) for row in rows}
 
 
 async def lock(connection: Connection, contract_id: UUID) -> Contract:
@@ -91,10 +108,11 @@ async def lock(connection: Connection, contract_id: UUID) -> Contract:
     return _contract(row)
 
 
-async def find_and_lock(connection: Connection, contract_id: UUID) -> Contract | None:
-    """A contract that may exist, held until the transaction ends."""
-    row = await connection.fetchrow(SQL["lock"], contract_id)
-    return _contract(row) if row else None
+async def lock_all(connection: Connection, contract_ids: Collection[UUID]) -> dict[UUID, Contract]:
+    """Those of some contracts that exist, held until the transaction ends."""
+    if not contract_ids:
+        return {}
+    return {row["id"]: _contract(row) for row in await connection.fetch(SQL["lock_all"], list(contract_ids))}
 
 
 async def list_contracts(
@@ -153,50 +171,50 @@ async def reflag(connection: Connection, contract_id: UUID, flags: Sequence[str]
     await connection.execute(SQL["reflag"], contract_id, flags)
 
 
-async def add_filing(
-    connection: Connection, contract_id: UUID, filing: Filing, fact: bytes, *, person_id: UUID
-) -> None:
-    """Record a version of a side's filing."""
-    await connection.execute(
-        SQL["add_filing"],
-        filing.id,
-        contract_id,
-        filing.enterprise_id,
-        filing.party,
-        filing.version,
-        filing.terms,
-        filing.filed_at,
-        filing.first_filed_at,
-        filing.days_late,
-        person_id,
-        fact,
-    )
+async def add_filings(connection: Connection, filed: Sequence[tuple[UUID, Filing, bytes]], *, person_id: UUID) -> None:
+    """Record versions of sides' filings, each with its contract and the hash that stands for it."""
+    rows = [
+        (
+            filing.id,
+            contract_id,
+            filing.enterprise_id,
+            filing.party,
+            filing.version,
+            filing.terms,
+            filing.filed_at,
+            filing.first_filed_at,
+            filing.days_late,
+            fact,
+        )
+        for contract_id, filing, fact in filed
+    ]
+    await connection.execute(SQL["add_filings"], *map(list, zip(*rows, strict=True)), person_id)
 
 
-async def keep_assessment(
-    connection: Connection, contract_id: UUID, assessment: Assessment, flags: Sequence[str]
-) -> None:
-    """Write what a contract's filings have come to."""
-    terms = assessment.terms
-    await connection.execute(
-        SQL["keep"],
-        contract_id,
-        terms.buyer_id,
-        terms.mine_id,
-        terms.signed_on,
-        terms.kg,
-        terms.grade,
-        terms.valid_until,
-        terms.earmark,
-        assessment.due_on,
-        assessment.state,
-        assessment.proof_state,
-        flags,
-        terms.project_id,
-        terms.stock_id,
-        terms.is_framework,
-        terms.framework_id,
-    )
+async def keep_assessments(connection: Connection, kept: Sequence[tuple[UUID, Assessment, Sequence[str]]]) -> None:
+    """Write what the filings of contracts have come to, each with what is wrong with it."""
+    rows = [
+        (
+            contract_id,
+            assessment.terms.buyer_id,
+            assessment.terms.mine_id,
+            assessment.terms.signed_on,
+            assessment.terms.kg,
+            assessment.terms.grade,
+            assessment.terms.valid_until,
+            assessment.terms.earmark,
+            assessment.due_on,
+            assessment.state,
+            assessment.proof_state,
+            " ".join(flags),
+            assessment.terms.project_id,
+            assessment.terms.stock_id,
+            assessment.terms.is_framework,
+            assessment.terms.framework_id,
+        )
+        for contract_id, assessment, flags in kept
+    ]
+    await connection.execute(SQL["keep"], *map(list, zip(*rows, strict=True)))
 
 
 async def tickets_not_weighed(connection: Connection, contract_id: UUID) -> list[str]:

@@ -33,6 +33,13 @@ async def open_lots(
     return {key: (ids[account], account) for key, account in accounts.items()}
 
 
+async def lots_in(connection: Connection, jurisdiction: str, area: str) -> Sequence[Record] | None:
+    """All lots of a jurisdiction's holders, with or without kilograms in them; None where there is no such place."""
+    if not await connection.fetchval(SQL["is_place"], jurisdiction):
+        return None
+    return await connection.fetch(SQL["lots_in"], area)
+
+
 async def held_by(connection: Connection, lot_ids: Collection[UUID], holder_id: UUID) -> dict[UUID, int]:
     """Those of the lots that a holder has, with their accounts."""
     rows = await connection.fetch(SQL["held_by"], list(lot_ids), holder_id)

@@ -1,11 +1,11 @@
 """Handover slips: ore that a firm took from its mine into its own plant."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
 from service.db import Connection, Record
-from service.domain.filings import Slip
+from service.domain.filings import Slip, SlipFiling
 from service.domain.permissions import Actor
 from service.domain.units import Kilograms
 from service.store.sentences import sentences
@@ -13,12 +13,16 @@ from service.store.sentences import sentences
 SQL = sentences("slips")
 
 
-async def find_by_number(connection: Connection, enterprise_id: UUID, number: str) -> tuple[UUID, Slip] | None:
-    """The slip that a firm numbered so, with its id."""
-    row = await connection.fetchrow(SQL["find_by_number"], enterprise_id, number)
-    if row is None:
-        return None
-    slip = Slip(
+async def find_by_numbers(
+    connection: Connection, enterprise_id: UUID, numbers: Collection[str]
+) -> dict[str, tuple[UUID, Slip]]:
+    """The slips that a firm numbered so, with their ids."""
+    rows = await connection.fetch(SQL["find_by_numbers"], enterprise_id, list(numbers))
+    return {row["number"]: (row["id"], _slip(row)) for row in rows}
+
+
+def _slip(row: Record) -> Slip:
+    return Slip(
         enterprise_id=row["enterprise_id"],
         number=row["number"],
         mine_id=row["mine_id"],
@@ -31,51 +35,45 @@ async def find_by_number(connection: Connection, enterprise_id: UUID, number: st
         project_id=row["project_id"],
         stock_id=row["stock_id"],
     )
-    return row["id"], slip
 
 
-async def add_slip(
-    connection: Connection,
-    slip_id: UUID,
-    slip: Slip,
-    *,
-    due_on: date,
-    days_late: int,
-    flags: Sequence[str],
-    movement_id: UUID | None,
-    fact: bytes,
-    person_id: UUID,
-    at: datetime,
-) -> bool:
-    """Record a slip; False where its number was taken meanwhile."""
-    made = await connection.fetchval(
-        SQL["add"],
-        slip_id,
-        slip.number,
-        slip.enterprise_id,
-        slip.mine_id,
-        slip.handed_on,
-        slip.kg,
-        slip.grade,
-        slip.line_id,
-        slip.earmark,
-        slip.by_tickets,
-        due_on,
-        at,
-        days_late,
-        flags,
-        movement_id,
-        person_id,
-        fact,
-        slip.project_id,
-        slip.stock_id,
-    )
-    return made is not None
+async def add_slips(connection: Connection, filed: Sequence[SlipFiling], *, person_id: UUID, at: datetime) -> set[UUID]:
+    """Record slips; gives those that are new, not those whose number is taken."""
+    if not filed:
+        return set()
+    rows = [
+        (
+            one.id,
+            one.slip.number,
+            one.slip.enterprise_id,
+            one.slip.mine_id,
+            one.slip.handed_on,
+            one.slip.kg,
+            one.slip.grade,
+            one.slip.line_id,
+            one.slip.earmark,
+            one.slip.by_tickets,
+            one.due_on,
+            one.days_late,
+            " ".join(one.flags),
+            one.movement_id,
+            one.fact,
+            one.slip.project_id,
+            one.slip.stock_id,
+        )
+        for one in filed
+    ]
+    made = await connection.fetch(SQL["add"], *map(list, zip(*rows, strict=True)), at, person_id)
+    return {row["id"] for row in made}
 
 
-async def is_frozen(connection: Connection, source_id: UUID, on: date) -> bool:
-    """Whether a mine is not consolidated or its right not valid on a day (R07), or a project's period does not hold it."""
-    return bool(await connection.fetchval(SQL["is_frozen"], source_id, on))
+async def frozen(connection: Connection, asked: Collection[tuple[UUID, date]]) -> set[tuple[UUID, date]]:
+    """Those mines that are not consolidated or whose right is not valid on the day beside them (R07), and those projects
+    whose period does not hold it."""
+    if not asked:
+        return set()
+    sources, days = zip(*asked, strict=True)
+    return {(row["source_id"], row["day"]) for row in await connection.fetch(SQL["frozen"], sources, days)}
 
 
 async def list_slips(

@@ -5,6 +5,12 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 
 from service.verify.books import Books
+from service.verify.filings import (
+    amendments_are_what_their_hashes_say,
+    filings_are_what_their_hashes_say,
+    runs_are_what_their_hashes_say,
+    slips_are_what_their_hashes_say,
+)
 from service.verify.findings import Findings
 from service.verify.papers import (
     acts_stand_behind_their_entries,
@@ -13,7 +19,9 @@ from service.verify.papers import (
     tickets_are_what_their_loads_hold,
     weighings_stand_behind_their_entries,
 )
+from service.verify.pools import excesses_are_what_went_beyond
 from service.verify.signatures import devices_have_signed_what_is_kept
+from service.verify.versions import weighings_have_every_version
 
 Check = Callable[[asyncpg.Connection, Books, Findings], Awaitable[None]]
 
@@ -79,10 +87,16 @@ CHECKS: tuple[Check, ...] = (
     nodes_are_of_the_tree,
     loose_accounts_are_known,
     overdraws_are_what_was_owed,
+    excesses_are_what_went_beyond,
     weighings_stand_behind_their_entries,
+    weighings_have_every_version,
     tickets_are_what_their_loads_hold,
     contracts_count_their_loads,
     runs_stand_behind_their_entries,
     acts_stand_behind_their_entries,
+    filings_are_what_their_hashes_say,
+    amendments_are_what_their_hashes_say,
+    slips_are_what_their_hashes_say,
+    runs_are_what_their_hashes_say,
     devices_have_signed_what_is_kept,
 )

@@ -9,10 +9,8 @@ import asyncpg
 from service.verify.books import BOUNDARY, QUOTA, Books, Layout, Signed, Window
 from service.verify.findings import Findings
 from service.verify.places import Places
-from service.verify.readers import Readers
+from service.verify.readers import WINDOW, Readers
 from service.verify.replay import Replay
-
-WINDOW = 2**14  # entries that are read at once: a perfect subtree, of at most 2**15
 
 # COPY's binary rows have a fixed width here, so that a window is read by one structure; each 4x is a field's length.
 LAYOUT = Layout(
@@ -64,10 +62,11 @@ WHERE substr(sha256(convert_to(E'meisu account 1\\n' || {ACCOUNT_TEXT}, 'UTF8'))
 
 async def read_book(connection: asyncpg.Connection, public_keys: Mapping[int, bytes], findings: Findings) -> Books:
     """Read the book once, and note where an entry is not what those before it allow."""
-    books = await read_accounts(connection, findings)
-    places = Places(books, findings, await cut_movements(connection))
     last = await connection.fetchval(LAST_SEQ)
-    with Readers(-(-last // WINDOW), LAYOUT, bytes(books.marks), public_keys) as readers:
+    with Readers(-(-last // WINDOW), LAYOUT) as readers:
+        books = await read_accounts(connection, findings)
+        places = Places(books, findings, await cut_movements(connection))
+        readers.tell(books.marks, public_keys)
         replay = Replay(books, findings, places, LAYOUT, readers)
         async for window in windows(connection, last):
             await asyncio.to_thread(replay.read, window)
@@ -114,10 +113,16 @@ async def read_accounts(connection: asyncpg.Connection, findings: Findings) -> B
     """Books with nothing in them but the accounts."""
     books = Books.of(await connection.fetchval("SELECT coalesce(max(id), 0) FROM account"))
     marks, sorts = books.marks, books.sorts
-    for account, mark, sort in ACCOUNT.iter_unpack(await _copied(connection, ACCOUNTS)):
-        marks[16 * account : 16 * account + 16] = mark
-        sorts[account] = sort
-        books.accounts += 1
-    for account in sorted(await connection.fetchval(MISMARKED) or []):
+    rows = await _copied(connection, ACCOUNTS)
+    books.accounts = len(rows) // ACCOUNT.size
+
+    def take() -> None:
+        for account, mark, sort in ACCOUNT.iter_unpack(rows):
+            marks[16 * account : 16 * account + 16] = mark
+            sorts[account] = sort
+
+    # All rows: where one is asked for, the server works with one process only.
+    (mismarked,), _ = await asyncio.gather(connection.fetch(MISMARKED), asyncio.to_thread(take))
+    for account in sorted(mismarked["array_agg"] or []):
         findings.add("account", None, f"account {account} is not what its mark says")
     return books

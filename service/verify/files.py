@@ -22,10 +22,8 @@ from service.verify.database import ACCOUNT_TEXT, LAST_SEQ, windows
 from service.verify.database import LAYOUT as DATABASE
 from service.verify.findings import Findings
 from service.verify.places import CUT, Places
-from service.verify.readers import Readers
+from service.verify.readers import WINDOW, Readers
 from service.verify.replay import Replay
-
-WINDOW = 2**14  # entries that are read at once: a perfect subtree, of at most 2**15
 
 # seq, act, movement, source, lo, kg, target, lo, kg, over, cover, flags, occurred_at in microseconds since 1970, fact, leaf;
 # of a hole: seq, act, movement, account, lo, hi, 0, side (1 out), kind (1 jump), debt, 0, 0, occurred_at, fact, leaf.
@@ -73,7 +71,8 @@ def read_export(folder: Path, public_keys: Mapping[int, bytes] | None, findings:
     entries = folder / "entries.bin"
     count = entries.stat().st_size // ENTRY.size
     signed = _signed(folder / "checkpoints.jsonl", public_keys, findings)
-    with Readers(-(-count // WINDOW), LAYOUT, bytes(books.marks), public_keys) as readers:
+    with Readers(-(-count // WINDOW), LAYOUT) as readers:
+        readers.tell(books.marks, public_keys)
         replay = Replay(books, findings, places, LAYOUT, readers)
         for window in _windows(entries, count, signed):
             replay.read(window)

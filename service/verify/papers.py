@@ -155,10 +155,14 @@ async def runs_stand_behind_their_entries(connection: asyncpg.Connection, books:
 async def acts_stand_behind_their_entries(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
     """What somebody did to a ticket is what was posted for it, and the leaves bind it."""
     async for row in connection.cursor(ACTS):
-        said = json.dumps([row["kind"], row["kg"], row["reason"]], ensure_ascii=False, separators=(",", ":")).encode()
-        fact = hashlib.sha256(b"meisu ticket act 1\n" + row["id"].bytes + row["ticket_id"].bytes + said).digest()
         moved_a_part = row["kind"] in ("refused", "apportioned")
-        fits = row["movements"] == row["named"] and row["facts"] == [fact]
+        fits = row["movements"] == row["named"] and row["facts"] == [act_fact(row)]
         if not fits or (not moved_a_part and row["posted_kg"] != row["kg"]):
             message = f"act {row['id']} ({row['kind']}) says {row['kg']} kg; its entries say {row['posted_kg']} kg"
             findings.add("act", None, f"{message} in {row['movements']} of {row['named']} movements")
+
+
+def act_fact(row: asyncpg.Record) -> bytes:
+    """What entries bind of what somebody did to a ticket."""
+    said = json.dumps([row["kind"], row["kg"], row["reason"]], ensure_ascii=False, separators=(",", ":")).encode()
+    return hashlib.sha256(b"meisu ticket act 1\n" + row["id"].bytes + row["ticket_id"].bytes + said).digest()

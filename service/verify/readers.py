@@ -1,23 +1,50 @@
 """Windows read by as many processes as there are cores, their answers taken in the order of asking."""
 
 import os
+import pickle
 import subprocess
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from multiprocessing.connection import Connection, Pipe
+from dataclasses import dataclass
+from mmap import mmap
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import cryptography
 
 from service.verify import leaves
 from service.verify.books import Layout
 from service.verify.leaves import Answer, Reader, Stamp
 
+WINDOW = 2**14  # entries that are read at once: a perfect subtree, of at most 2**15
+LIBRARIES = str(Path(cryptography.__file__).parent.parent)
+
 
 def readers_for(windows: int) -> int:
     """How many processes read so many windows: none for a single one."""
     return min(windows, max(2, len(os.sched_getaffinity(0)))) if windows > 1 else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A reader's process, and the memory that holds the window before it."""
+
+    program: subprocess.Popen[bytes]
+    window: mmap
+
+    def send(self, said: Any) -> None:
+        """Say something to the reader."""
+        assert self.program.stdin
+        pickle.dump(said, self.program.stdin)
+        self.program.stdin.flush()
+
+    def hear(self) -> Any:
+        """What the reader says."""
+        assert self.program.stdout
+        return pickle.load(self.program.stdout)  # noqa: S301 - our own program
 
 
 class Readers:
@@ -26,59 +53,74 @@ class Readers:
     Each has one window at a time, so that neither side ever waits to write to the other.
     """
 
-    def __init__(self, windows: int, layout: Layout, marks: bytes, public_keys: Mapping[int, bytes]) -> None:
+    def __init__(self, windows: int, layout: Layout) -> None:
         self._count = readers_for(windows)
-        self._about = layout.entry, layout.epoch, marks, dict(public_keys)
+        self._layout = layout
         self._ends = ExitStack()
-        self._idle: deque[Connection[Any, Any]] = deque()
-        self._busy: deque[Connection[Any, Any]] = deque()
+        self._idle: deque[Desk] = deque()
+        self._busy: deque[Desk] = deque()
         self._read: deque[Answer] = deque()
         self._self: Reader | None = None
 
     def __enter__(self) -> Self:
-        if not self._count:
-            self._self = Reader(*self._about)
-        for _ in range(self._count):
-            ours, theirs = Pipe()
-            with theirs:
-                program = [sys.executable, "-I", leaves.__file__, str(theirs.fileno())]
-                process = subprocess.Popen(program, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
-            self._ends.callback(process.wait)
-            self._ends.enter_context(ours)  # a reader ends when nobody can ask it any more
-            ours.send(self._about)
-            self._idle.append(ours)
+        with self._ends as ends:
+            self._marks = ends.enter_context(os.fdopen(os.memfd_create("marks"), "wb"))
+            for _ in range(self._count):
+                self._idle.append(self._start(ends))
+            self._ends = ends.pop_all()
         return self
+
+    def _start(self, ends: ExitStack) -> Desk:
+        """A reader's program, which goes through its imports while the accounts are read."""
+        memory = os.memfd_create("window")
+        try:
+            os.ftruncate(memory, WINDOW * self._layout.row.size)
+            given = memory, self._marks.fileno()
+            command = [sys.executable, "-I", "-S", leaves.__file__, LIBRARIES, *map(str, given)]
+            pipe = subprocess.PIPE
+            # Its input ends with us, however we end, and then so does the reader.
+            program = ends.enter_context(subprocess.Popen(command, stdin=pipe, stdout=pipe, pass_fds=given))
+            return Desk(program, ends.enter_context(mmap(memory, 0)))
+        finally:
+            os.close(memory)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._ends.close()
 
+    def tell(self, marks: bytearray, public_keys: Mapping[int, bytes]) -> None:
+        """What all windows lean on: the marks of the accounts (16 bytes at each id), which all readers share, and the
+        keys."""
+        about = self._layout.entry, self._layout.epoch, dict(public_keys)
+        if not self._count:
+            self._self = Reader(*about, bytes(marks))
+            return
+        self._marks.write(marks)
+        self._marks.flush()
+        for desk in self._idle:
+            desk.send(about)
+
     @property
     def are_busy(self) -> bool:
         """Whether an answer has to be taken before the next window is asked about."""
         return bool(self._read) or (self._self is None and not self._idle)
 
-    @property
-    def asked(self) -> int:
-        """How many answers have not been taken."""
-        return len(self._read) + len(self._busy)
-
     def ask(self, entries: bytes | memoryview, due: int, signed: Sequence[Stamp]) -> None:
         """Have a window read."""
         if self._self is not None:
-            self._read.append(self._self.read(bytes(entries), due, signed))
+            self._read.append(self._self.read(entries, due, signed))
             return
-        reader = self._idle.popleft()
-        reader.send((due, signed))
-        reader.send_bytes(entries)
-        self._busy.append(reader)
+        desk = self._idle.popleft()
+        desk.window[: len(entries)] = entries
+        desk.send((len(entries), due, signed))
+        self._busy.append(desk)
 
     def answer(self) -> Answer:
         """What was found in the window that was asked about longest ago."""
         if self._read:
             return self._read.popleft()
-        reader = self._busy.popleft()
-        found: Answer = reader.recv()
-        self._idle.append(reader)
+        desk = self._busy.popleft()
+        found: Answer = desk.hear()
+        self._idle.append(desk)
         return found

@@ -101,7 +101,7 @@ class Replay:
             if over or cover:
                 places.owe(seq, movement, source, over)
                 places.owe(seq, movement, target, -cover)
-            if movement in followed:
+            if followed and movement in followed:
                 followed[movement].append(row)
         books.seq = size
         books.legs += legs

@@ -34,6 +34,7 @@ from service.domain.filings.checking import (
 from service.domain.filings.slips import (
     Slip,
     SlipAlreadyFiled,
+    SlipFiling,
     SourceNotNamed,
     UnknownLine,
     check_slip,
@@ -65,6 +66,7 @@ __all__ = [
     "SeveralSources",
     "Slip",
     "SlipAlreadyFiled",
+    "SlipFiling",
     "SourceNotNamed",
     "Terms",
     "TicketsStillOpen",

@@ -1,10 +1,11 @@
 """Handover slips: own ore in the firm's own plant (R24, P01)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from uuid import UUID
 
+from service.domain.alerts import Flag
 from service.domain.deadlines import slip_deadline
 from service.domain.filings.checking import DayInFuture, SeveralSources
 from service.domain.filings.receipts import hash_of
@@ -73,6 +74,19 @@ def check_slip(slip: Slip, at: datetime, policies: Policies = DEFAULTS) -> None:
     if sources != 1:
         raise SeveralSources if sources else SourceNotNamed
     check_grade(slip.grade, listed_only=policies.listed_grades)
+
+
+@dataclass(frozen=True, slots=True)
+class SlipFiling:
+    """A slip as it is recorded: until when it was to be filed, what was found wrong, and the movement that it makes."""
+
+    id: UUID
+    slip: Slip
+    due_on: date
+    days_late: int
+    flags: Sequence[Flag]
+    movement_id: UUID | None
+    fact: bytes
 
 
 def goes_to_a_stopped_plant(slip: Slip, lines: Mapping[UUID, str]) -> bool:

@@ -1,6 +1,6 @@
 """The doors of bulk filing, and what they answer."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
@@ -14,11 +14,9 @@ from redis.exceptions import RedisError
 from uuid_utils.compat import uuid7
 
 from service.actions import bulk as deeds
-from service.actions.bulk import Row
-from service.actions.contracts import file_contract
-from service.actions.slips import file_slip
+from service.actions.contracts import Order
 from service.auth import may
-from service.db import Connection, database
+from service.db import database
 from service.domain.bulk import NoSuchFaultyRows, NumberTwice, RowOutcome, RowStatus
 from service.domain.filings import Slip
 from service.domain.permissions import Actor
@@ -187,33 +185,16 @@ async def _contracts(
     if is_sheet:
         async with database(request).transaction(readonly=True) as connection:
             await name_contracts(connection, sent)
-    at = state.clock.now()
-
-    def deed(body: ContractIn) -> Callable[[Connection], Awaitable[tuple[UUID, bool]]]:
-        async def file(connection: Connection) -> tuple[UUID, bool]:
-            before = await _newest_version(connection, body, firm)
-            contract_id, _ = await file_contract(
-                connection,
-                body.number,
-                body.terms(),
-                for_both=body.for_both,
-                at=at,
-                policies=await state.rulebook.policies(state.clock.now()),
-                actor=actor,
-            )
-            return contract_id, await _newest_version(connection, body, firm) != before
-
-        return file
-
     rows, outcomes = _each_number_once(modelled(sent, ContractIn), lambda body: (body.seller_id, body.number))
-    filed = await deeds.file_rows(
-        database(request), [Row(entry.row, deed(body)) for entry, body in rows], dry_run=dry_run
+    filed = await deeds.file_contract_rows(
+        database(request),
+        [(entry.row, Order(body.number, body.terms(), body.for_both)) for entry, body in rows],
+        dry_run=dry_run,
+        at=state.clock.now(),
+        policies=await state.rulebook.policies(state.clock.now()),
+        actor=actor,
     )
     return [*outcomes, *filed]
-
-
-async def _newest_version(connection: Connection, body: ContractIn, firm: UUID) -> int:
-    return await deeds.version_filed(connection, body.seller_id, body.number, firm)
 
 
 async def _slips(
@@ -223,24 +204,15 @@ async def _slips(
     if is_sheet:
         async with database(request).transaction(readonly=True) as connection:
             await name_slips(connection, sent, firm)
-    at, sign = state.clock.now(), state.keys.current(Purpose.LEDGER)
-
-    def deed(body: SlipIn) -> Callable[[Connection], Awaitable[tuple[UUID, bool]]]:
-        async def file(connection: Connection) -> tuple[UUID, bool]:
-            return await file_slip(
-                connection,
-                Slip(**body.model_dump()),
-                at=at,
-                sign=sign,
-                policies=await state.rulebook.policies(state.clock.now()),
-                actor=actor,
-            )
-
-        return file
-
     rows, outcomes = _each_number_once(modelled(sent, SlipIn), lambda body: body.number)
-    filed = await deeds.file_rows(
-        database(request), [Row(entry.row, deed(body)) for entry, body in rows], dry_run=dry_run
+    filed = await deeds.file_slip_rows(
+        database(request),
+        [(entry.row, Slip(**body.model_dump())) for entry, body in rows],
+        dry_run=dry_run,
+        at=state.clock.now(),
+        sign=state.keys.current(Purpose.LEDGER),
+        policies=await state.rulebook.policies(state.clock.now()),
+        actor=actor,
     )
     return [*outcomes, *filed]
 

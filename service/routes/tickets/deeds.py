@@ -1,6 +1,8 @@
 """What sellers, buyers and offices do to a ticket after it was issued."""
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -11,7 +13,7 @@ from service.actions.tickets import Diversion
 from service.auth import may
 from service.db import ConnectionDep
 from service.domain.permissions import Actor
-from service.keys import Purpose
+from service.keys import KeyRing, Purpose
 from service.routes.idempotency import OnceDep
 from service.routes.tickets.bodies import (
     ApportionIn,
@@ -25,268 +27,212 @@ from service.routes.tickets.bodies import (
     TransferIn,
 )
 from service.routes.tickets.shown import one_ticket, shown
+from service.store.ledger import Signer
 
 router = APIRouter(prefix="/v1/tickets", tags=["tickets"])
 
 
+class Doing:
+    """What every deed to a ticket has at hand, and how it is answered: once, with the ticket as it stands then."""
+
+    def __init__(self, ticket_id: UUID, request: Request, connection: ConnectionDep, once: OnceDep) -> None:
+        self.ticket_id = ticket_id
+        self.request = request
+        self.connection = connection
+        self.once = once
+        self.at: datetime = request.app.state.clock.now()
+        self.keys: KeyRing = request.app.state.keys
+
+    @property
+    def sign(self) -> Signer:
+        """The key that signs the ledger's checkpoints."""
+        return self.keys.current(Purpose.LEDGER)
+
+    async def __call__(self, actor: Actor, deed: Callable[[], Awaitable[Any]]) -> Response:
+        """Answer with the ticket."""
+
+        async def done() -> TicketOut:
+            await deed()
+            return await one_ticket(self.connection, self.request, actor, self.ticket_id)
+
+        return await self.once(self.connection, actor, done, status=200)
+
+    async def shown(self, actor: Actor, ids: list[UUID]) -> TicketsOut:
+        """Several tickets, in the order of their issue."""
+        items = await shown(self.connection, self.request, actor, ids=ids, limit=len(ids))
+        return TicketsOut(items=sorted(items, key=lambda item: item.id), next=None)
+
+
+DoingDep = Annotated[Doing, Depends()]
+
+
 @router.post("/{ticket_id}/cancel", response_model=TicketOut)
 async def cancel_ticket(
-    ticket_id: UUID,
-    body: ReasonIn,
-    request: Request,
-    connection: ConnectionDep,
-    once: OnceDep,
-    actor: Annotated[Actor, Depends(may("tickets.cancel"))],
+    body: ReasonIn, doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.cancel"))]
 ) -> Response:
     """End a ticket before its journey; its kilograms are no longer held, and its codes are revoked."""
-
-    async def deed() -> TicketOut:
-        state = request.app.state
-        await deeds.cancel_ticket(connection, ticket_id, body.reason, at=state.clock.now(), actor=actor)
-        return await one_ticket(connection, request, actor, ticket_id)
-
-    return await once(connection, actor, deed, status=200)
+    return await doing(
+        actor,
+        lambda: deeds.cancel_ticket(doing.connection, doing.ticket_id, body.reason, at=doing.at, actor=actor),
+    )
 
 
 @router.post("/{ticket_id}/lose", response_model=TicketOut)
 async def lose_ticket(
-    ticket_id: UUID,
-    body: ReasonIn,
-    request: Request,
-    connection: ConnectionDep,
-    once: OnceDep,
-    actor: Annotated[Actor, Depends(may("tickets.lose"))],
+    body: ReasonIn, doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.lose"))]
 ) -> Response:
     """End a ticket that was lost before its journey; an office also writes off a load that was lost on the road."""
-
-    async def deed() -> TicketOut:
-        state = request.app.state
-        await deeds.lose_ticket(
-            connection,
-            ticket_id,
-            body.reason,
-            at=state.clock.now(),
-            sign=state.keys.current(Purpose.LEDGER),
-            actor=actor,
-        )
-        return await one_ticket(connection, request, actor, ticket_id)
-
-    return await once(connection, actor, deed, status=200)
+    return await doing(
+        actor,
+        lambda: deeds.lose_ticket(
+            doing.connection, doing.ticket_id, body.reason, at=doing.at, sign=doing.sign, actor=actor
+        ),
+    )
 
 
 @router.post("/{ticket_id}/extend", response_model=TicketOut)
 async def extend_ticket(
-    ticket_id: UUID,
-    body: ExtensionIn,
-    request: Request,
-    connection: ConnectionDep,
-    once: OnceDep,
-    actor: Annotated[Actor, Depends(may("tickets.extend"))],
+    body: ExtensionIn, doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.extend"))]
 ) -> Response:
     """Give a ticket a later end, before or after its time has run out; the paper in the truck stays good."""
-
-    async def deed() -> TicketOut:
-        state = request.app.state
-        await deeds.extend_ticket(
-            connection, ticket_id, body.valid_until, body.reason, at=state.clock.now(), keys=state.keys, actor=actor
-        )
-        return await one_ticket(connection, request, actor, ticket_id)
-
-    return await once(connection, actor, deed, status=200)
+    return await doing(
+        actor,
+        lambda: deeds.extend_ticket(
+            doing.connection,
+            doing.ticket_id,
+            body.valid_until,
+            body.reason,
+            at=doing.at,
+            keys=doing.keys,
+            actor=actor,
+        ),
+    )
 
 
 @router.post("/{ticket_id}/reissue", response_model=TicketOut)
 async def reissue_ticket(
-    ticket_id: UUID,
-    body: ReissueIn,
-    request: Request,
-    connection: ConnectionDep,
-    once: OnceDep,
-    actor: Annotated[Actor, Depends(may("tickets.reissue"))],
+    body: ReissueIn, doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.reissue"))]
 ) -> Response:
     """Print a ticket anew in place of a lost or damaged paper: the same number; the old codes are revoked."""
-
-    async def deed() -> TicketOut:
-        state = request.app.state
-        await deeds.reissue_ticket(
-            connection, ticket_id, body.cause, body.reason, at=state.clock.now(), keys=state.keys, actor=actor
-        )
-        return await one_ticket(connection, request, actor, ticket_id)
-
-    return await once(connection, actor, deed, status=200)
+    return await doing(
+        actor,
+        lambda: deeds.reissue_ticket(
+            doing.connection, doing.ticket_id, body.cause, body.reason, at=doing.at, keys=doing.keys, actor=actor
+        ),
+    )
 
 
 @router.post("/{ticket_id}/release", response_model=TicketOut)
 async def release_ticket(
-    ticket_id: UUID,
-    body: ReasonIn,
-    request: Request,
-    connection: ConnectionDep,
-    once: OnceDep,
-    actor: Annotated[Actor, Depends(may("tickets.decide"))],
+    body: ReasonIn, doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.decide"))]
 ) -> Response:
     """Let a ticket that waits for the office go on its way; it gets its code now."""
-
-    async def deed() -> TicketOut:
-        state = request.app.state
-        await deeds.release_ticket(
-            connection, ticket_id, body.reason, at=state.clock.now(), keys=state.keys, actor=actor
-        )
-        return await one_ticket(connection, request, actor, ticket_id)
-
-    return await once(connection, actor, deed, status=200)
+    return await doing(
+        actor,
+        lambda: deeds.release_ticket(
+            doing.connection, doing.ticket_id, body.reason, at=doing.at, keys=doing.keys, actor=actor
+        ),
+    )
 
 
 @router.post("/{ticket_id}/refuse", response_model=TicketOut)
 async def refuse_ticket(
-    ticket_id: UUID,
-    body: ReasonIn,
-    request: Request,
-    connection: ConnectionDep,
-    once: OnceDep,
-    actor: Annotated[Actor, Depends(may("tickets.decide"))],
+    body: ReasonIn, doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.decide"))]
 ) -> Response:
     """Turn down a ticket that waits for the office; it ends as cancelled."""
-
-    async def deed() -> TicketOut:
-        state = request.app.state
-        await deeds.refuse_ticket(connection, ticket_id, body.reason, at=state.clock.now(), actor=actor)
-        return await one_ticket(connection, request, actor, ticket_id)
-
-    return await once(connection, actor, deed, status=200)
+    return await doing(
+        actor,
+        lambda: deeds.refuse_ticket(doing.connection, doing.ticket_id, body.reason, at=doing.at, actor=actor),
+    )
 
 
 @router.post("/{ticket_id}/redirect", response_model=TicketOut)
 async def redirect_ticket(
-    ticket_id: UUID,
-    body: RedirectionIn,
-    request: Request,
-    connection: ConnectionDep,
-    once: OnceDep,
-    actor: Annotated[Actor, Depends(may("tickets.redirect"))],
+    body: RedirectionIn, doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.redirect"))]
 ) -> Response:
     """Send a load to another buyer under that buyer's contract; the answer is the ticket under which it goes on."""
+    diversion = Diversion(body.contract_id, body.destination_station_id, body.reason)
 
-    async def deed() -> TicketOut:
-        state = request.app.state
+    async def done() -> TicketOut:
         going = await deeds.redirect_ticket(
-            connection,
-            ticket_id,
-            Diversion(body.contract_id, body.destination_station_id, body.reason),
-            at=state.clock.now(),
-            keys=state.keys,
-            actor=actor,
+            doing.connection, doing.ticket_id, diversion, at=doing.at, keys=doing.keys, actor=actor
         )
-        return await one_ticket(connection, request, actor, going)
+        return await one_ticket(doing.connection, doing.request, actor, going)
 
-    return await once(connection, actor, deed, status=200)
+    return await doing.once(doing.connection, actor, done, status=200)
 
 
 @router.post("/{ticket_id}/refuse-part", response_model=TicketOut)
 async def refuse_part(
-    ticket_id: UUID,
-    body: RefusalIn,
-    request: Request,
-    connection: ConnectionDep,
-    once: OnceDep,
-    actor: Annotated[Actor, Depends(may("tickets.refuse_part"))],
+    body: RefusalIn, doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.refuse_part"))]
 ) -> Response:
     """Record that the buyer does not take a part of what was weighed in; it is then returned or redirected."""
-
-    async def deed() -> TicketOut:
-        state = request.app.state
-        await deeds.refuse_part(
-            connection,
-            ticket_id,
+    return await doing(
+        actor,
+        lambda: deeds.refuse_part(
+            doing.connection,
+            doing.ticket_id,
             body.refused_kg,
             body.reason,
-            at=state.clock.now(),
-            sign=state.keys.current(Purpose.LEDGER),
+            at=doing.at,
+            sign=doing.sign,
             actor=actor,
-        )
-        return await one_ticket(connection, request, actor, ticket_id)
-
-    return await once(connection, actor, deed, status=200)
+        ),
+    )
 
 
 @router.post("/{ticket_id}/children", status_code=201, response_model=TicketsOut)
 async def split_ticket(
-    ticket_id: UUID,
-    body: TransferIn,
-    request: Request,
-    connection: ConnectionDep,
-    once: OnceDep,
-    actor: Annotated[Actor, Depends(may("tickets.split"))],
+    body: TransferIn, doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.split"))]
 ) -> Response:
     """Let parts of a load go on by other trucks, each under a child ticket; together at most what is left of the load."""
 
-    async def deed() -> TicketsOut:
-        state = request.app.state
+    async def done() -> TicketsOut:
+        trucks = [truck.truck() for truck in body.trucks]
         children = await deeds.split_ticket(
-            connection,
-            ticket_id,
-            [truck.truck() for truck in body.trucks],
-            body.reason,
-            at=state.clock.now(),
-            keys=state.keys,
-            actor=actor,
+            doing.connection, doing.ticket_id, trucks, body.reason, at=doing.at, keys=doing.keys, actor=actor
         )
-        items = await shown(connection, request, actor, ids=children, limit=len(children))
-        return TicketsOut(items=sorted(items, key=lambda item: item.id), next=None)
+        return await doing.shown(actor, children)
 
-    return await once(connection, actor, deed)
+    return await doing.once(doing.connection, actor, done)
 
 
 @router.post("/{ticket_id}/close", response_model=TicketOut)
 async def close_ticket(
-    ticket_id: UUID,
-    body: ReasonIn,
-    request: Request,
-    connection: ConnectionDep,
-    once: OnceDep,
-    actor: Annotated[Actor, Depends(may("tickets.split"))],
+    body: ReasonIn, doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.split"))]
 ) -> Response:
     """Close the rest of a load whose parts went on by other trucks; beyond the tolerance by an office only."""
-
-    async def deed() -> TicketOut:
-        state = request.app.state
-        await deeds.close_ticket(
-            connection,
-            ticket_id,
+    policies = await doing.request.app.state.rulebook.policies(doing.at)
+    return await doing(
+        actor,
+        lambda: deeds.close_ticket(
+            doing.connection,
+            doing.ticket_id,
             body.reason,
-            at=state.clock.now(),
-            policies=await state.rulebook.policies(state.clock.now()),
-            keys=state.keys,
+            at=doing.at,
+            policies=policies,
+            keys=doing.keys,
             actor=actor,
-        )
-        return await one_ticket(connection, request, actor, ticket_id)
-
-    return await once(connection, actor, deed, status=200)
+        ),
+    )
 
 
 @router.post("/{ticket_id}/apportion", response_model=TicketsOut)
 async def apportion_weighing(
-    ticket_id: UUID,
-    body: ApportionIn,
-    request: Request,
-    connection: ConnectionDep,
-    once: OnceDep,
-    actor: Annotated[Actor, Depends(may("tickets.refuse_part"))],
+    body: ApportionIn, doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.refuse_part"))]
 ) -> Response:
     """Share what was weighed in under this ticket with others of the same truck, by what their sources' scales saw."""
 
-    async def deed() -> TicketsOut:
-        state = request.app.state
+    async def done() -> TicketsOut:
         await deeds.apportion_weighing(
-            connection,
-            ticket_id,
+            doing.connection,
+            doing.ticket_id,
             body.tickets,
             body.reason,
-            at=state.clock.now(),
-            sign=state.keys.current(Purpose.LEDGER),
+            at=doing.at,
+            sign=doing.sign,
             actor=actor,
         )
-        ids = [ticket_id, *body.tickets]
-        return TicketsOut(items=await shown(connection, request, actor, ids=ids, limit=len(ids)), next=None)
+        return await doing.shown(actor, [doing.ticket_id, *body.tickets])
 
-    return await once(connection, actor, deed, status=200)
+    return await doing.once(doing.connection, actor, done, status=200)

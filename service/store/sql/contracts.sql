@@ -4,43 +4,64 @@ SELECT id, kinds, jurisdiction, coalesce(group_code, credit_code) AS group_code 
 
 -- name: mines_of
 -- Locks nothing; leans on mine_by_enterprise.
-SELECT id FROM mine WHERE enterprise_id = $1 ORDER BY id
+SELECT enterprise_id, id FROM mine WHERE enterprise_id = ANY($1) ORDER BY id
 
 -- name: sources_of
--- Locks nothing. The projects that an enterprise operates and the stocks that it has declared (R01).
-SELECT id FROM project WHERE operator_id = $1
+-- Locks nothing. The projects that enterprises operate and the stocks that they have declared (R01).
+SELECT operator_id AS enterprise_id, id FROM project WHERE operator_id = ANY($1)
 UNION ALL
-SELECT id FROM stock WHERE enterprise_id = $1
+SELECT enterprise_id, id FROM stock WHERE enterprise_id = ANY($1)
 
 -- name: lines_of
 -- Locks nothing; leans on line_by_enterprise.
 SELECT id, status FROM line WHERE enterprise_id = $1
 
--- name: has_tranche
+-- name: with_tranche
 -- Locks nothing; leans on allotment_by_mine. A tranche counts from its issue until the end of its year (R16).
-SELECT exists(
+SELECT asked.source_id, asked.day
+FROM unnest($1::uuid [], $2::date []) AS asked (source_id, day)
+WHERE exists(
     SELECT FROM allotment
     WHERE
-        $1 IN (mine_id, project_id, stock_id)
-        AND year = $2 AND state IN ('issued', 'published') AND kg > 0 AND issued_on <= $3
-) AS has_tranche
+        asked.source_id IN (mine_id, project_id, stock_id)
+        AND year = extract(YEAR FROM asked.day) AND state IN ('issued', 'published') AND kg > 0 AND issued_on <= asked.day
+)
 
--- name: open_contract
--- A second writer of the same number waits at a_seller_numbers_a_contract_once and then does nothing.
+-- name: open_contracts
+-- In the order of sellers and numbers; a second writer of the same number waits at a_seller_numbers_a_contract_once and then
+-- does nothing.
 INSERT INTO contract (
     id, number, seller_id, buyer_id, mine_id, signed_on, kg, grade, valid_until, earmark, due_on, project_id, stock_id,
     is_framework, framework_id, state, proof_state, created_at
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'incomplete', 'none', $16)
+SELECT
+    id, number, seller_id, buyer_id, mine_id, signed_on, kg, grade, valid_until, earmark, due_on, project_id, stock_id,
+    is_framework, framework_id, 'incomplete', 'none', $16
+FROM unnest(
+    $1::uuid [], $2::text [], $3::uuid [], $4::uuid [], $5::uuid [], $6::date [], $7::bigint [], $8::text [], $9::date [], $10::text [],
+    $11::date [], $12::uuid [], $13::uuid [], $14::boolean [], $15::uuid []
+) AS w (
+    id, number, seller_id, buyer_id, mine_id, signed_on, kg, grade, valid_until, earmark, due_on, project_id, stock_id,
+    is_framework, framework_id
+)
+ORDER BY seller_id, number
 ON CONFLICT ON CONSTRAINT a_seller_numbers_a_contract_once DO NOTHING
 
--- name: lock_by_number
--- Locks the contract; leans on a_seller_numbers_a_contract_once.
-SELECT * FROM contract WHERE seller_id = $1 AND number = $2 FOR UPDATE
+-- name: lock_by_numbers
+-- Locks the contracts in the order of their ids; leans on a_seller_numbers_a_contract_once.
+SELECT contract.* FROM contract
+INNER JOIN unnest($1::uuid [], $2::text []) AS asked (seller_id, number)
+    ON contract.seller_id = asked.seller_id AND contract.number = asked.number
+ORDER BY contract.id
+FOR UPDATE OF contract
 
 -- name: lock
 -- Locks the contract; leans on the primary key.
 SELECT * FROM contract WHERE id = $1 FOR UPDATE
+
+-- name: lock_all
+-- Locks the contracts in the order of their ids; leans on the primary key.
+SELECT * FROM contract WHERE id = ANY($1) ORDER BY id FOR UPDATE
 
 -- name: newest_filings
 -- Locks nothing; leans on a_side_files_a_version_once.
@@ -50,21 +71,32 @@ FROM filing
 WHERE contract_id = ANY($1)
 ORDER BY contract_id, enterprise_id, version DESC
 
--- name: add_filing
--- Under the contract's lock.
+-- name: add_filings
+-- Under the locks of their contracts.
 INSERT INTO filing (
-    id, contract_id, enterprise_id, party, version, terms, filed_at, first_filed_at, days_late, person_id, fact
+    id, contract_id, enterprise_id, party, version, terms, filed_at, first_filed_at, days_late, fact, person_id
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+SELECT id, contract_id, enterprise_id, party, version, terms, filed_at, first_filed_at, days_late, fact, $11
+FROM unnest(
+    $1::uuid [], $2::uuid [], $3::uuid [], $4::text [], $5::integer [], $6::jsonb [], $7::timestamptz [], $8::timestamptz [],
+    $9::integer [], $10::bytea []
+) AS w (id, contract_id, enterprise_id, party, version, terms, filed_at, first_filed_at, days_late, fact)
 
 -- name: keep
--- Under the contract's lock.
+-- Under the locks of the contracts; a flag has no space in it.
 UPDATE contract
 SET
-    buyer_id = $2, mine_id = $3, signed_on = $4, kg = $5, grade = $6, valid_until = $7, earmark = $8,
-    due_on = $9, state = $10, proof_state = $11, flags = $12, project_id = $13, stock_id = $14, is_framework = $15,
-    framework_id = $16
-WHERE id = $1
+    buyer_id = w.buyer_id, mine_id = w.mine_id, signed_on = w.signed_on, kg = w.kg, grade = w.grade, valid_until = w.valid_until,
+    earmark = w.earmark, due_on = w.due_on, state = w.state, proof_state = w.proof_state, flags = string_to_array(w.flags, ' '),
+    project_id = w.project_id, stock_id = w.stock_id, is_framework = w.is_framework, framework_id = w.framework_id
+FROM unnest(
+    $1::uuid [], $2::uuid [], $3::uuid [], $4::date [], $5::bigint [], $6::text [], $7::date [], $8::text [], $9::date [], $10::text [],
+    $11::text [], $12::text [], $13::uuid [], $14::uuid [], $15::boolean [], $16::uuid []
+) AS w (
+    id, buyer_id, mine_id, signed_on, kg, grade, valid_until, earmark, due_on, state, proof_state, flags, project_id, stock_id,
+    is_framework, framework_id
+)
+WHERE contract.id = w.id
 
 -- name: reflag
 -- Under the contract's lock.

@@ -39,3 +39,20 @@ WHERE
     AND ($7::uuid[] IS NULL OR l.id = ANY($7))
 ORDER BY l.id DESC
 LIMIT $6
+
+-- name: lots_in
+-- Locks nothing; leans on lot_by_holder. The lots of the holders of an area ($1 its digits), products among them.
+SELECT
+    l.id, l.account, l.holder_id, h.name AS holder, coalesce(c.number, s.number, r.number) AS document, l.grade, l.year
+FROM enterprise AS h
+INNER JOIN lot AS l ON l.holder_id = h.id
+LEFT JOIN contract AS c ON c.id = l.contract_id
+LEFT JOIN slip AS s ON s.id = l.slip_id
+LEFT JOIN run_output AS o ON o.id = l.output_id
+LEFT JOIN run AS r ON r.id = o.run_id
+WHERE starts_with(h.jurisdiction, $1)
+ORDER BY l.account
+
+-- name: is_place
+-- Locks nothing; leans on the primary key.
+SELECT EXISTS (SELECT FROM jurisdiction WHERE code = $1)

@@ -1,23 +1,38 @@
 -- name: add
--- A second writer of the same number waits at a_firm_numbers_a_slip_once and then does nothing.
+-- In the order of numbers; a second writer of the same number waits at a_firm_numbers_a_slip_once and then does nothing. A flag
+-- has no space in it.
 INSERT INTO slip (
     id, number, enterprise_id, mine_id, handed_on, kg, grade, line_id, earmark, by_tickets,
-    due_on, filed_at, days_late, flags, movement_id, person_id, fact, project_id, stock_id
+    due_on, days_late, flags, movement_id, fact, project_id, stock_id, filed_at, person_id
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+SELECT
+    id, number, enterprise_id, mine_id, handed_on, kg, grade, line_id, earmark, by_tickets,
+    due_on, days_late, string_to_array(flags, ' '), movement_id, fact, project_id, stock_id, $18, $19
+FROM unnest(
+    $1::uuid [], $2::text [], $3::uuid [], $4::uuid [], $5::date [], $6::bigint [], $7::text [], $8::uuid [], $9::text [], $10::boolean [],
+    $11::date [], $12::integer [], $13::text [], $14::uuid [], $15::bytea [], $16::uuid [], $17::uuid []
+) AS w (
+    id, number, enterprise_id, mine_id, handed_on, kg, grade, line_id, earmark, by_tickets,
+    due_on, days_late, flags, movement_id, fact, project_id, stock_id
+)
+ORDER BY enterprise_id, number
 ON CONFLICT ON CONSTRAINT a_firm_numbers_a_slip_once DO NOTHING
 RETURNING id
 
--- name: find_by_number
+-- name: find_by_numbers
 -- Locks nothing; leans on a_firm_numbers_a_slip_once.
 SELECT id, enterprise_id, number, mine_id, handed_on, kg, grade, line_id, earmark, by_tickets, project_id, stock_id
-FROM slip WHERE enterprise_id = $1 AND number = $2
+FROM slip WHERE enterprise_id = $1 AND number = ANY($2)
 
--- name: is_frozen
--- Locks nothing; leans on the primary keys. A mine without its right, or a project outside its period.
-SELECT NOT (consolidated AND $2 BETWEEN licence_valid_from AND licence_valid_until) AS is_frozen FROM mine WHERE id = $1
-UNION ALL
-SELECT $2 NOT BETWEEN valid_from AND valid_until FROM project WHERE id = $1
+-- name: frozen
+-- Locks nothing; leans on the primary keys. Mines without their right, and projects outside their period, on a day.
+SELECT asked.source_id, asked.day
+FROM unnest($1::uuid [], $2::date []) AS asked (source_id, day)
+LEFT JOIN mine ON mine.id = asked.source_id
+LEFT JOIN project ON project.id = asked.source_id
+WHERE
+    NOT coalesce(mine.consolidated AND asked.day BETWEEN mine.licence_valid_from AND mine.licence_valid_until, TRUE)
+    OR asked.day NOT BETWEEN project.valid_from AND project.valid_until
 
 -- name: list
 -- Locks nothing; leans on the primary key (ids are in order of filing). $2 is the area of an office, $3 an enterprise.

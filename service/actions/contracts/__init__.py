@@ -1,0 +1,28 @@
+"""What the parties of a contract, and the offices over them, do about it."""
+
+from service.actions.contracts.closing import close_contract
+from service.actions.contracts.filing import (
+    Draft,
+    Filed,
+    Order,
+    check_sources,
+    file_contract,
+    file_contracts,
+    file_versions,
+)
+from service.actions.contracts.overdue import flag_overdue, reassess
+from service.actions.contracts.standing import watch_framework
+
+__all__ = [
+    "Draft",
+    "Filed",
+    "Order",
+    "check_sources",
+    "close_contract",
+    "file_contract",
+    "file_contracts",
+    "file_versions",
+    "flag_overdue",
+    "reassess",
+    "watch_framework",
+]

@@ -1,0 +1,151 @@
+"""The auditor holds what was filed, counted, corrected and told of caps against hashes and entries (W09, R06, R22, R24, P02)."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from service.embedded import Endpoints
+from service.keys import Purpose
+from service.verify import Finding, verify
+from service.verify.books import Books
+from service.verify.checks import CHECKS
+from service.verify.findings import Findings
+from tests import cast, yard
+from tests.cast import ANSHAN, BRIDGE_7_DEVICE, LI, PAIZHAI_CLERK, PLANT_CLERK
+from tests.routes.filing import ON_DAY_1, at, contract, receive, slip
+from tests.routes.quota import allot, base, fill_pools
+
+pytestmark = pytest.mark.anyio
+By = Callable[[cast.Person], httpx.AsyncClient]
+
+DAMAGES = [
+    ("filing", "UPDATE filing SET terms = terms || '{\"kg\": 1}' WHERE version = 1"),
+    ("filing", "UPDATE filing SET filed_at = filed_at + interval '1 us' WHERE party = 'buyer' AND version = 1"),
+    (
+        "filing",
+        "DELETE FROM filing WHERE party = 'seller' AND version = 1 AND contract_id IN (SELECT contract_id FROM amendment)",
+    ),
+    ("filing", "UPDATE contract SET kg = kg + 1 WHERE number = 'HT-1'"),
+    ("filing", "UPDATE contract SET valid_until = valid_until + 1 WHERE number = 'HT-1'"),
+    ("filing", "UPDATE amendment SET reason = reason || '。'"),
+    ("slip", "UPDATE slip SET kg = kg - 1 WHERE by_tickets"),
+    ("slip", "UPDATE slip SET handed_on = handed_on - 1 WHERE NOT by_tickets"),
+    ("slip", "UPDATE slip SET movement_id = NULL WHERE NOT by_tickets"),
+    ("run", "UPDATE run SET number = 'JG-2'"),
+    ("run", "UPDATE run_output SET name = name || '粉'"),
+    ("run", "UPDATE run_input SET kg = kg + 1"),
+    ("stocktake", "UPDATE stocktake SET counted_kg = counted_kg + 1"),
+    ("stocktake", "UPDATE stocktake SET movement_id = (SELECT movement FROM leg WHERE seq = 1)"),
+    ("version", "UPDATE weighing_version SET gross_kg = gross_kg + 10, tare_kg = tare_kg + 10 WHERE version = 2"),
+    ("version", "UPDATE weighing_version SET net_kg = net_kg + 1 WHERE version = 2"),
+    ("version", "DELETE FROM weighing_version WHERE version = 2"),
+    ("version", "DELETE FROM weighing_version WHERE version = 3"),
+    ("version", "DELETE FROM weighing_version WHERE status = 'void'"),
+    ("version", "UPDATE weighing_version SET recorded_at = recorded_at - interval '1 day' WHERE version = 3"),
+    ("version", "UPDATE weighing_version SET movement_ids = ARRAY[gen_random_uuid()] WHERE version = 3"),
+    ("excess", "UPDATE pool_excess SET over_kg = over_kg + 1 WHERE over_kg > 0 AND jurisdiction = '210300'"),
+    ("excess", "UPDATE pool_excess SET movement = gen_random_uuid()"),
+    ("excess", "UPDATE pool_excess SET seq = seq - 1 WHERE over_kg > 0"),
+    ("excess", "DELETE FROM pool_excess WHERE over_kg = 0 AND jurisdiction = '210300'"),
+]
+
+
+async def filed(by: By, terms: dict[str, Any]) -> str:
+    await by(PAIZHAI_CLERK).post("/v1/contracts", json=terms)
+    answer = await by(PLANT_CLERK).post("/v1/contracts", json=terms)
+    assert answer.json()["state"] == "filed", answer.text
+    made: str = answer.json()["id"]
+    return made
+
+
+async def done(answer: httpx.Response) -> dict[str, Any]:
+    assert answer.is_success, answer.text
+    says: dict[str, Any] = answer.json()
+    return says
+
+
+@pytest.fixture
+async def stage(app: FastAPI, by: By) -> None:
+    """Of everything that is filed something: amended, counted, run, corrected, taken back, beyond the cap, and covered."""
+    now = at(app, ON_DAY_1)
+    await fill_pools(by, 250_000)
+    await allot(by(ANSHAN), base(250_000))
+    contract_id = await filed(by, contract())
+    change = {"agreed_on": "2026-03-03", "reason": "追加数量", "kg": 150_000, "grade": "特级品"}
+    amendment = await done(await by(PAIZHAI_CLERK).post(f"/v1/contracts/{contract_id}/amendments", json=change))
+    path = f"/v1/contracts/{contract_id}/amendments/{amendment['id']}/confirm"
+    await done(await by(PLANT_CLERK).post(path))
+    lot = await receive(app, await filed(by, contract(number="HT-2", kg=21_000)), cast.PLANT_TWO.id, 21_000)
+    kiln = {"enterprise_id": str(cast.PLANT_TWO.id), "name": "一号窑", "kind": "light_burnt", "kiln": "shaft"}
+    line = await done(await by(LI).post("/v1/lines", json={**kiln, "status": "running", "ore_per_product": 2.1}))
+    run = {
+        "number": "JG-1",
+        "line_id": line["id"],
+        "ran_on": "2026-03-02",
+        "inputs": [{"lot_id": str(lot), "kg": 10_500}],
+    }
+    await done(
+        await by(PLANT_CLERK).post(
+            "/v1/runs", json={**run, "outputs": [{"kind": "product", "name": "轻烧", "kg": 5_000}]}
+        )
+    )
+    count = {
+        "lot_id": str(lot),
+        "counted_kg": 10_400,
+        "counted_on": "2026-03-03",
+        "reason": "盘点",
+        "document_no": "PD-1",
+    }
+    counted = await done(await by(PLANT_CLERK).post("/v1/stocktakes", json=count))
+    await done(await by(LI).post(f"/v1/stocktakes/{counted['id']}/decide", json={"approve": True}))
+    await done(await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(number="JJ-1", by_tickets=True)))
+
+    ids = []
+    for number in range(2):
+        asked = yard.ticket_in(UUID(contract_id), now, plate=f"辽C1234{number}", grade="特级品")
+        ticket = await done(await by(PAIZHAI_CLERK).post("/v1/tickets", json=asked))
+        record = yard.record(ticket, "out", 31_000 + number, now)
+        await done(await by(BRIDGE_7_DEVICE).post("/v1/weighings", json=record))
+        items = (await by(BRIDGE_7_DEVICE).get("/v1/weighings")).json()["items"]
+        ids += [item["id"] for item in items if item["record_id"] == record["id"]]
+    for gross_kg in (45_000, 46_500):
+        body = {"gross_kg": gross_kg, "tare_kg": 15_000, "reason": "读错一位"}
+        await done(await by(LI).post(f"/v1/weighings/{ids[0]}/correct", json=body))
+    await done(await by(LI).post(f"/v1/weighings/{ids[1]}/void", json={"reason": "误录"}))
+    await done(await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(number="JJ-2", kg=200_000)))
+    at(app, (now + timedelta(minutes=1)).isoformat())
+    for source, to in ((None, "210000"), ("210000", "210300"), ("210300", "210381")):
+        body = {"year": 2026, "kind": "total", "from": source, "to": {"jurisdiction": to}, "kg": 50_000}
+        who = ANSHAN if source == "210300" else cast.PROVINCE
+        await allot(by(who), {**body, "quarter": None, "document_no": "鞍镁办〔2026〕补", "issued_on": "2026-03-03"})
+
+
+async def test_whatever_was_filed_and_changed_is_found(stage: None, app: FastAPI, stage_endpoints: Endpoints) -> None:
+    keys = app.state.keys.public_keys(Purpose.LEDGER)
+    owner = await asyncpg.connect(stage_endpoints.owner_database_url)
+
+    async def checked() -> list[Finding]:
+        findings = Findings()
+        for check in CHECKS:
+            if check.__module__ in {f"service.verify.{name}" for name in ("filings", "versions", "pools")}:
+                await check(owner, Books.of(0), findings)
+        return findings.all()
+
+    try:
+        # One lot has come without a ticket, which is another finding and none of these.
+        clean = await verify(owner, keys, say=lambda _: None)
+        assert {finding.check for finding in clean} <= {"contract"}, clean
+        for check, sentence in DAMAGES:
+            transaction = owner.transaction()
+            await transaction.start()
+            assert await owner.execute(sentence) not in ("UPDATE 0", "DELETE 0"), sentence
+            assert check in {finding.check for finding in await checked()}, sentence
+            await transaction.rollback()
+    finally:
+        await owner.close()
