@@ -83,8 +83,10 @@ class Books:
         ]
         self.plates = Plates(self.policies, has_places=any(station.where for station in self.stations.values()))
         since: dict[str, datetime] = {}
-        for one, at, _ in new:
+        for one, at, ticket in new:
             since[one.record.plate] = min(at, since.get(one.record.plate, at))
+            if ticket is not None and ticket.plate != one.record.plate:
+                since[ticket.plate] = min(at, since.get(ticket.plate, at))
         lines = [(one.station_id, one.record, ticket.id if ticket else None, at) for one, at, ticket in new]
         left = [(ticket, at) for one, at, ticket in new if one.record.direction is Direction.OUT]
         readings = {(one.station_id, one.record.reading) for one, _, _ in new if one.record.reading is not None}

@@ -224,8 +224,9 @@ class Desk(Books):
 
     def move(self, ticket: Ticket, journey: Journey) -> None:
         """Bring a ticket to where the scales say that it stands."""
+        was = self.journeys[ticket.id]
         self.journeys[ticket.id] = self.moved[ticket.id] = journey
-        self.plates.note_journey(ticket, journey, self.stations.get(ticket.source_station_id), self.watch)
+        self.plates.note_journey(ticket, was, journey, self.stations.get(ticket.source_station_id), self.watch)
 
     def count(self, ticket: Ticket, shipped_kg: int, received_kg: int) -> None:
         """Have the ticket's contracts count more, or less."""

@@ -129,26 +129,19 @@ class Plates:
             if road.ticket_id != ticket.id
         )
 
-    def note_journey(self, ticket: Ticket, journey: Journey, station: Station | None, watch: Watch) -> None:
+    def note_journey(
+        self, ticket: Ticket, was: Journey, journey: Journey, station: Station | None, watch: Watch
+    ) -> None:
         """Know when a ticket's load was on the road from now on; what another was flagged for may be explained by it."""
         roads = self._roads[ticket.plate]
-        before = _together(roads)
-        known = roads.pop(ticket.id, None)
+        known = roads.get(ticket.id)
         jurisdiction = known.jurisdiction if known else station.jurisdiction if station else None
-        if journey.out_at is not None:
-            ended_at = journey.in_at or journey.back_at
-            if ended_at is None and journey.state not in OPEN_STATES:
-                ended_at = journey.ended_at
-            roads[ticket.id] = Road(
-                ticket.plate,
-                ticket.id,
-                ticket.number,
-                ticket.seller_id,
-                ticket.buyer_id,
-                jurisdiction,
-                journey.out_at,
-                ended_at,
-            )
+        if known is None and (road := _road_of(ticket, was, jurisdiction)):
+            roads[ticket.id] = road  # it had ended before what was asked
+        before = _together(roads)
+        roads.pop(ticket.id, None)
+        if road := _road_of(ticket, journey, jurisdiction):
+            roads[ticket.id] = road
         if len(roads) < 2 and not before:
             return
         after = _together(roads)
@@ -156,6 +149,24 @@ class Plates:
             watch.open(_road_alert(roads[ticket_id]))
         for ticket_id in before - after:
             watch.settle((Flag.TWO_OPEN_TICKETS, "ticket", str(ticket_id)))
+
+
+def _road_of(ticket: Ticket, journey: Journey, jurisdiction: str | None) -> Road | None:
+    if journey.out_at is None:
+        return None
+    ended_at = journey.in_at or journey.back_at
+    if ended_at is None and journey.state not in OPEN_STATES:
+        ended_at = journey.ended_at
+    return Road(
+        ticket.plate,
+        ticket.id,
+        ticket.number,
+        ticket.seller_id,
+        ticket.buyer_id,
+        jurisdiction,
+        journey.out_at,
+        ended_at,
+    )
 
 
 def _together(roads: Mapping[UUID, Road]) -> set[UUID]:
