@@ -207,6 +207,10 @@ async def report(province: Province, q: int) -> None:
     for mine, form in zip([one for one in province.mines if one.firm.jurisdiction == XIUYAN], forms, strict=True):
         assert form["known"]["used_kg"] == province.out_kg[mine.mine_id or "", YEAR, None]
 
+    if q < 4:  # by default what a quarter leaves goes on to the next (R16)
+        body = {"year": YEAR, "quarter": q, "document_no": f"辽镁结〔2026〕{q}号"}
+        closed = await province.do("/v1/closings", province.office, body)
+        assert (closed["lapsed_kg"], closed["withdrawn_kg"]) == (0, 0)
     due_on = {1: date(2026, 4, 7), 2: date(2026, 7, 6), 3: date(2026, 10, 8), 4: date(2027, 1, 5)}[q]
     moments = ((HAICHENG, f"{due_on} 23:59:59", 0), (XIUYAN, f"{due_on + timedelta(days=1)} 00:00:00", 1))
     for county, moment, late in moments:

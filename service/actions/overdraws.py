@@ -1,19 +1,23 @@
-"""What is told when a quota is overdrawn, or owes nothing any more: in the transaction of the act that did it (O02)."""
+"""What is told when a quota is overdrawn, owes nothing any more, or ore goes round: in the transaction of the act that did it."""
 
 from datetime import datetime
 
 from service.actions.quotas import watch_pools
 from service.db import Connection
 from service.domain.alerts import Alert, Flag
-from service.store import alerts, overdraws
+from service.domain.provenance import Ending, Interval
+from service.store import alerts, overdraws, provenance
 from service.store.ledger import Posted
 
 
 async def report_overdraws(connection: Connection, posted: Posted, *, at: datetime) -> None:
-    """Open an alert for each holder whose quota is now overdrawn, and settle those of holders who owe nothing more.
+    """Open an alert for each holder whose quota is now overdrawn, and settle those of holders who owe nothing more (O02).
 
-    A debt that grows or shrinks also moves the caps of the pools above it (R06).
+    A debt that grows or shrinks also moves the caps of the pools above it (R06). What covers a debt may be the owed ore
+    itself, gone round: that is told, too.
     """
+    if posted.cover_kg:
+        await _report_circles(connection, posted, at=at)
     if not posted.debts:
         return
     holders = await overdraws.find_holders(connection, sorted(posted.debts))
@@ -46,3 +50,17 @@ async def report_overdraws(connection: Connection, posted: Posted, *, at: dateti
     for year in sorted({holder.year for holder in holders.values()}):
         places = {holder.jurisdiction for holder in holders.values() if holder.year == year}
         await watch_pools(connection, places, year, at=at)
+
+
+async def _report_circles(connection: Connection, posted: Posted, *, at: datetime) -> None:
+    """Open an alert for each lot or load whose debt was covered with the very kilograms that had left it (E43)."""
+    rows = await overdraws.covered_by_trade(connection, posted.cover_kg)
+    traces = await provenance.trace_all_back(
+        connection, [Interval(row["account"], row["lo"], row["hi"]) for row in rows]
+    )
+    told = []
+    for row, trace in zip(rows, traces, strict=True):
+        if kg := sum(one.place.kg for one in trace.fragments if one.ending is Ending.CIRCLE):
+            subject = (row["subject_kind"], str(row["subject_id"]), row["jurisdiction"], (row["enterprise_id"],))
+            told.append(Alert(Flag.ORIGIN_CIRCULAR, *subject, at, {"kg": kg}))
+    await alerts.open_alerts(connection, told, at=at)

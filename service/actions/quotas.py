@@ -7,22 +7,21 @@ from uuid import UUID
 from service.db import Connection
 from service.domain.alerts import Flag
 from service.domain.policies import DEFAULTS, Policies
-from service.domain.quotas import chain
 from service.store import alerts, quotas
 
 
 async def watch_pools(connection: Connection, jurisdictions: Collection[str], year: int, *, at: datetime) -> None:
-    """Open an alert for each of these places, and of those above them, whose cap is broken; settle the others' (R06).
+    """Open an alert when the cap of one of these places, or of one above them, breaks; settle it when the cap holds again (R06).
 
-    To be called under the head's lock: what breaks a cap is kept with the last entry of the book.
+    Once for each episode: what an office has settled meanwhile is not told again. To be called under the head's lock:
+    what breaks a cap is kept with the last entry of the book.
     """
     broken = await quotas.pools_overdrawn(connection, jurisdictions, year)
-    await quotas.keep_excess(connection, jurisdictions, broken, year, at=at)
-    codes = {above for code in jurisdictions for above in chain(code)} - {pool.jurisdiction for pool in broken}
+    begun, ended = await quotas.keep_excess(connection, jurisdictions, broken, year, at=at)
     await alerts.settle_alerts(
-        connection, [(Flag.POOL_OVERDRAWN, "jurisdiction", code) for code in sorted(codes)], at=at
+        connection, [(Flag.POOL_OVERDRAWN, "jurisdiction", code) for code in sorted(ended)], at=at
     )
-    await alerts.open_alerts(connection, [pool.alert(at) for pool in broken], at=at)
+    await alerts.open_alerts(connection, [pool.alert(at) for pool in broken if pool.jurisdiction in begun], at=at)
 
 
 async def watch_commitments(

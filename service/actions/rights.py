@@ -1,5 +1,6 @@
 """What offices do when a right passes on, a period ends, or special quota is misused."""
 
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -8,16 +9,19 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from service.actions.allotments import create_allotment
+from service.actions.overdraws import report_overdraws
 from service.db import Connection
 from service.domain import rights as rules
 from service.domain.allotments import Cause, Draft, Kind
 from service.domain.assessments import end_of
 from service.domain.filings import UnknownEnterprise
+from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.permissions import Actor
 from service.domain.policies import Policies
 from service.domain.refusals import NotFound
-from service.domain.units import Kilograms, shanghai_day
+from service.domain.units import Kilograms, shanghai_day, start_of
 from service.store import allotments, audits, contracts, ledger, rights
+from service.store.accounts import open_accounts
 from service.store.ledger import Signer
 from service.store.rights import Standing
 
@@ -169,7 +173,8 @@ async def close_period(
 
     A quarter's unspent tonnes lapse unless policy `carry_quarters` lets them go on (R16). At a year's end special quota
     that was not spent, or was misused, is withdrawn: what was spent is owed from now on (R25, E51). What is left of the
-    rest lapses where it lies, or is issued anew in the next year under policy `carry_years` (E28).
+    rest lapses where it lies, or is issued anew in the next year under policy `carry_years`; what was let out beyond the
+    quota stays owed in its year, or is charged to the next one's under policy `carry_overdraw` (E28).
     """
     today = shanghai_day(at)
     rules.check_is_over(year, quarter, today)
@@ -177,7 +182,7 @@ async def close_period(
     if await rights.is_closed(connection, year, quarter):
         raise rules.PeriodClosedAlready(year=year, quarter=quarter)
     then = policies.on(end_of((year, quarter or 4)))
-    figures = {"lapsed_kg": 0, "withdrawn_kg": 0, "carried_kg": 0}
+    figures = {"lapsed_kg": 0, "withdrawn_kg": 0, "carried_kg": 0, "charged_kg": 0}
 
     async def issue(draft: Draft) -> None:
         await create_allotment(connection, draft, policies, issue=True, at=at, sign=sign, actor=actor)
@@ -191,6 +196,9 @@ async def close_period(
                 why = f"{year} 年第 {quarter} 季度未用指标收回"
                 await issue(_adjustment(standing, year, -standing.free_kg, Cause.PERIOD, today, why, document_no))
                 figures["lapsed_kg"] += standing.free_kg
+        elif standing.earmark is None and standing.debt_kg and then.carry_overdraw:
+            await _charge(connection, standing, year, document_no, at=at, sign=sign)
+            figures["charged_kg"] += standing.debt_kg
         elif standing.earmark is not None:
             wrong_kg = misused.get((standing.mine_id, standing.earmark), 0)
             kg = Kilograms(min(standing.issued_kg, standing.stock_kg + wrong_kg))
@@ -207,6 +215,28 @@ async def close_period(
     facts = {"year": year, "quarter": quarter, **figures}
     await audits.note(connection, "closings.decide", None, facts, at=at, actor=actor)
     return figures
+
+
+async def _charge(
+    connection: Connection, standing: Standing, year: int, document_no: str, *, at: datetime, sign: Signer
+) -> None:
+    """Take what a year owes out of the next year's quota: its opening debit; the loads beyond have their origin from there."""
+    owed, next_year = (
+        AccountKey(AccountKind.QUOTA, owner_id=standing.mine_id, year=of_year) for of_year in (year, year + 1)
+    )
+    accounts = await open_accounts(connection, [owed, next_year])
+    movement_id = uuid7()
+    said = f"meisu opening debit 1\n{standing.mine_id} {year} {standing.debt_kg} {document_no}"
+    movement = Movement(
+        id=movement_id,
+        act=movement_id,
+        source=accounts[next_year],
+        target=accounts[owed],
+        kg=standing.debt_kg,
+        occurred_at=start_of(date(year + 1, 1, 1)),
+        fact=hashlib.sha256(said.encode()).digest(),
+    )
+    await report_overdraws(connection, await ledger.append(connection, [movement], at=at, sign=sign), at=at)
 
 
 async def _carried(

@@ -18,6 +18,7 @@ class Cause(StrEnum):
     CLAW_BACK = "claw-back"
     VOID = "void"
     CORRECTION = "correction"
+    OPENING = "opening"  # what the year before had let out beyond its quota (E28)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,11 @@ from service.domain.units import Kilograms
 
 
 class NotRedirectable(Refusal):
-    """This load cannot be redirected: it goes by a slip, through a trader, or out of stock; have it weighed back in."""
+    """This load cannot be redirected: it goes by a slip, through a trader, or is a part of one out of stock; weigh it back in."""
 
-    title: ClassVar[str] = "该货物不能改运：属企业内部交接、转售直运或已出库的库存货物；请过磅退回后另开运单"
+    title: ClassVar[str] = (
+        "该货物不能改运：属企业内部交接、转售直运，或为库存货物分车、拒收的部分；请过磅退回后另开运单"
+    )
     rule: ClassVar[str | None] = "W10"
 
 
@@ -82,8 +84,10 @@ def check_redirect(ticket: Ticket, journey: Journey, paper: Paper) -> None:
     Raises TicketIsHeld, TicketHasEnded, NotRedirectable, RedirectNeedsTheBuyersContract and ContractIsClosed.
     """
     check_open(journey)
-    is_out_of_stock = ticket.source_id is None and journey.state is TicketState.OUT
-    if ticket.contract_id is None or ticket.onward_contract_id is not None or is_out_of_stock:
+    # The lots of one proof have filled the load, and those of another must: that is told anew of whole loads only.
+    is_whole = not (journey.split_kg or journey.closed_kg or journey.refused_kg or ticket.parent_id)
+    is_part_of_stock = ticket.source_id is None and not is_whole
+    if ticket.contract_id is None or ticket.onward_contract_id is not None or is_part_of_stock:
         raise NotRedirectable
     is_same_buyer = paper.buyer_id == ticket.buyer_id
     if is_same_buyer or (paper.seller_id, paper.source_id, paper.earmark) != (

@@ -131,7 +131,7 @@ class ClosingIn(Body):
 
 
 class ClosingOut(BaseModel):
-    """A closed period: what lapsed, what was withdrawn, what went on."""
+    """A closed period: what lapsed, was withdrawn, went on, and what was beyond its quota is charged to the next year."""
 
     id: UUID
     year: int
@@ -139,6 +139,7 @@ class ClosingOut(BaseModel):
     lapsed_kg: int
     withdrawn_kg: int
     carried_kg: int
+    charged_kg: int
     document_no: str
     closed_at: datetime
 

@@ -1,5 +1,6 @@
 """What was weighed, as it stands now: read, corrected and taken back; and what was refused, for the auditor."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -16,7 +17,7 @@ from service.domain.refusals import NotFound
 from service.domain.units import dry_kg
 from service.keys import Purpose
 from service.routes.fields import Body, Reason
-from service.routes.idempotency import OnceDep
+from service.routes.idempotency import Once, OnceDep
 from service.store import weighings
 
 router = APIRouter(prefix="/v1/weighings", tags=["weighings"])
@@ -167,45 +168,15 @@ async def show_weighing(weighing_id: UUID, connection: ReaderDep, actor: Reader)
 @router.post("/{weighing_id}/correct", response_model=WeighingFullOut)
 async def correct(weighing_id: UUID, body: CorrectionIn, request: Request, actor: Corrector, once: OnceDep) -> Response:
     """Say other weights of a weighing, by its own station or an office of the area: reversed and posted anew."""
-    state = request.app.state
-    async with database(request).transaction() as connection:
-
-        async def deed() -> WeighingFullOut:
-            await correct_weighing(
-                connection,
-                weighing_id,
-                body.gross_kg,
-                body.tare_kg,
-                body.reason,
-                at=state.clock.now(),
-                sign=state.keys.current(Purpose.LEDGER),
-                actor=actor,
-                policies=await state.rulebook.policies(state.clock.now()),
-            )
-            return await _shown(connection, weighing_id, actor)
-
-        return await once(connection, actor, deed, status=200)
+    return await _answered(
+        request, once, actor, weighing_id, correct_weighing, body.gross_kg, body.tare_kg, body.reason
+    )
 
 
 @router.post("/{weighing_id}/void", response_model=WeighingFullOut)
 async def take_back(weighing_id: UUID, body: VoidIn, request: Request, actor: Corrector, once: OnceDep) -> Response:
     """Take a weighing back, by its own station or an office of the area: what was posted for it is reversed."""
-    state = request.app.state
-    async with database(request).transaction() as connection:
-
-        async def deed() -> WeighingFullOut:
-            await void_weighing(
-                connection,
-                weighing_id,
-                body.reason,
-                at=state.clock.now(),
-                sign=state.keys.current(Purpose.LEDGER),
-                actor=actor,
-                policies=await state.rulebook.policies(state.clock.now()),
-            )
-            return await _shown(connection, weighing_id, actor)
-
-        return await once(connection, actor, deed, status=200)
+    return await _answered(request, once, actor, weighing_id, void_weighing, body.reason)
 
 
 @router.post("/{weighing_id}/settle", response_model=WeighingFullOut)
@@ -217,23 +188,23 @@ async def settle(
     once: OnceDep,
 ) -> Response:
     """Charge kilograms that left without a lawful paper to the mine's quota, or write them off, by an office of the area."""
+    return await _answered(request, once, actor, weighing_id, settle_suspense, body.settlement, body.note)
+
+
+async def _answered(
+    request: Request, once: Once, actor: Actor, weighing_id: UUID, deed: Callable[..., Awaitable[None]], *said: object
+) -> Response:
+    """Do something to a weighing, once, and show it as it stands then."""
     state = request.app.state
+    at = state.clock.now()
     async with database(request).transaction() as connection:
 
-        async def deed() -> WeighingFullOut:
-            await settle_suspense(
-                connection,
-                weighing_id,
-                body.settlement,
-                body.note,
-                at=state.clock.now(),
-                sign=state.keys.current(Purpose.LEDGER),
-                actor=actor,
-                policies=await state.rulebook.policies(state.clock.now()),
-            )
+        async def done() -> WeighingFullOut:
+            sign, policies = state.keys.current(Purpose.LEDGER), await state.rulebook.policies(at)
+            await deed(connection, weighing_id, *said, at=at, sign=sign, actor=actor, policies=policies)
             return await _shown(connection, weighing_id, actor)
 
-        return await once(connection, actor, deed, status=200)
+        return await once(connection, actor, done, status=200)
 
 
 async def _shown(connection: Connection, weighing_id: UUID, actor: Actor) -> WeighingFullOut:

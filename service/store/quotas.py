@@ -165,17 +165,17 @@ async def pools_overdrawn(connection: Connection, jurisdictions: Collection[str]
 
 async def keep_excess(
     connection: Connection, jurisdictions: Collection[str], broken: Sequence[PoolOverdraw], year: int, *, at: datetime
-) -> None:
+) -> tuple[set[str], set[str]]:
     """Keep by how much the caps of these places and of those above them are broken, where that has changed (R06).
 
-    To be called under the head's lock.
+    Gives those whose cap holds no more since now, and those whose cap holds again. To be called under the head's lock.
     """
     now = {pool.jurisdiction: pool.out_kg - pool.got_kg for pool in broken}
     codes = sorted({above for code in jurisdictions for above in chain(code)})
     known = {row["jurisdiction"]: row["over_kg"] for row in await connection.fetch(SQL["last_excess"], codes, year)}
     changed = [code for code in codes if known[code] != now.get(code, 0)]
     if not changed:
-        return
+        return set(), set()
     holders = await connection.fetch(SQL["holders"], None, None, None)
     accounts = await connection.fetch(SQL["quota_accounts"], [row["id"] for row in holders], year)
     places = {row["id"]: row["jurisdiction"] for row in holders}
@@ -189,6 +189,8 @@ async def keep_excess(
         assert word is not None, "a cap is broken by something"
         told = (word["movement"], word["cause"], word["occurred_at"])
         await connection.execute(SQL["keep_excess"], code, year, over_kg, *told, at)
+    begun = {code for code in changed if not known[code]}
+    return begun, {code for code in changed if not now.get(code, 0)}
 
 
 async def places_that_owe(connection: Connection) -> dict[int, set[str]]:

@@ -192,6 +192,7 @@ async def add_closing(
         figures["lapsed_kg"],
         figures["withdrawn_kg"],
         figures["carried_kg"],
+        figures["charged_kg"],
         document_no,
         actor.person_id,
         at,

@@ -228,7 +228,7 @@ FLAGGED = [
 
 @pytest.mark.parametrize(("said", "seen", "flag"), FLAGGED)
 def test_what_looks_wrong_is_flagged_and_posted(said: dict[str, object], seen: dict[str, object], flag: Flag) -> None:
-    """E13, E15, E16, E17, E40, E46."""
+    """R22d (at each load), R07, E13, E15, E16, E17, E40, E46."""
     record = replace(RECORD, **said)
     outcome = weigh(record, replace(SEEN, **seen))
     assert outcome.flags == (flag,)

@@ -143,6 +143,7 @@ async def test_everybody_may_check_a_code_without_signing_in_and_without_scripts
     await page.get_by_label("核对车辆车牌").fill("辽A99999")
     await page.get_by_role("button", name="核对").click()
     await expect(page.get_by_role("status")).to_contain_text("不一致")
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("无效")
 
 
 async def test_a_code_that_is_not_ours_is_never_valid_and_says_why(site: Site, story: Story, visit: Visit) -> None:

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.actions.contracts import flag_overdue
+from service.actions.overdraws import report_overdraws
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.units import Kilograms
 from service.keys import Purpose
@@ -207,6 +208,32 @@ async def test_e41_e43_ore_that_goes_round_keeps_its_origins_and_grows_by_nothin
     assert (seen["kg"], seen["proven_kg"], seen["unproven_kg"]) == (40_000, 40_000, 0)
     assert [(one["mine"], one["kg"]) for one in seen["origins"]] == [("排寨矿", 40_000)]
     assert cast.TRADER.name not in str(seen)
+
+
+async def test_e43_ore_that_comes_from_itself_has_no_origin_and_is_told(app: FastAPI, by: By) -> None:
+    """E43, design §2.1: a lot's ore is sold on, its own delivery is taken back, and what was sold on comes back to cover it."""
+    first = await trader_lot(app, by, "HT-9", 40_000)
+    there = from_stock((first, 40_000), number="MY-1", kg=40_000)
+    for clerk in (TRADER_CLERK, PLANT_CLERK):
+        out = (await by(clerk).post("/v1/contracts", json=there)).json()
+    second = await pass_on(app, out["id"], first, cast.PLANT_TWO.id, 40_000)
+    now, sign = app.state.clock.now(), app.state.keys.current(Purpose.LEDGER)
+    async with app.state.database.transaction() as connection:
+        sold, bought = [
+            await connection.fetchval("SELECT account FROM lot WHERE id = $1", lot) for lot in (second, first)
+        ]
+        delivery = await connection.fetchval("SELECT movement FROM leg WHERE target = $1", bought)
+        await ledger.void(connection, [delivery], occurred_at=now, fact=bytes(32), at=now, sign=sign)
+        back = uuid4()
+        moved = Movement(back, back, sold, bought, Kilograms(30_000), now, bytes(32))
+        posted = await ledger.append(connection, [moved], at=now, sign=sign)
+        await report_overdraws(connection, posted, at=now)
+
+    (told,) = await alerts(by, code="origin-circular", state="open")
+    assert (told["subject_kind"], told["subject_id"], told["facts"]["kg"]) == ("lot", str(first), 30_000)
+    assert (await by(LI).get(f"/v1/provenance/lots/{first}")).json()["proven_kg"] == 0
+    settled = await by(LI).post(f"/v1/alerts/{told['id']}/settle", json={"note": "补录合法来源"})
+    assert settled.status_code == 204
 
 
 async def test_the_origins_of_a_proof_are_the_parties_and_the_offices(app: FastAPI, by: By) -> None:

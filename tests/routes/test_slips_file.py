@@ -60,7 +60,7 @@ async def test_what_lies_beyond_the_quota_is_recorded_and_flagged(by: By) -> Non
     assert [alert["facts"]["debt_kg"] for alert in opened] == [2_000]
 
 
-async def test_an_earmark_draws_on_its_own_quota(by: By) -> None:
+async def test_r25_an_earmark_draws_on_its_own_quota(by: By) -> None:
     filed = (await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(earmark="镁建材"))).json()
 
     assert filed["over_kg"] == 5_000

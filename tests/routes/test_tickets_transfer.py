@@ -10,6 +10,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from service.domain.permissions import Role
+from service.domain.proofs import Named
+from service.domain.units import Kilograms
 from service.keys import Purpose
 from service.verify import verify
 from tests import cast, yard
@@ -264,6 +267,66 @@ async def test_w10_what_goes_by_a_slip_is_not_redirected(
     ticket = (await by(cast.PAIZHAI_CLERK).post("/v1/tickets", json=wish)).json()
     going = {"contract_id": str(contract_id), "destination_station_id": str(cast.PLANT_TWO_GATE)}
     answer = await do(by, cast.PAIZHAI_CLERK, ticket, "redirect", **going)
+    assert (answer.status_code, answer.json()["code"]) == (409, "not-redirectable")
+
+
+async def test_e34_a_load_out_of_stock_is_borne_by_the_lots_of_the_other_buyers_proof(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    """W10, R23: the first proof's lot has its kilograms again, the other's gives them; beyond a proof there is no origin."""
+    body = {"name": "贸易场磅", "jurisdiction": "210381", "enterprise_id": str(cast.TRADER.id)}
+    station_id = (await by(cast.LI).post("/v1/stations", json=body)).json()["id"]
+    scale = cast.Person(uuid4(), "trader-scale", "贸易场磅", Role.STATION, station_id=UUID(station_id))
+
+    async def lot_of(grade: str, plate: str) -> UUID:
+        purchase = await contract(app, now, buyer_id=cast.TRADER.id, grade=grade)
+        to_yard = {"destination_station_id": station_id, "grade": grade, "plate": plate}
+        ticket = await sent_out(by, purchase, now, 30_000, **to_yard)
+        await weigh(by, ticket, "in", 30_000, now, scale)
+        held = (await by(cast.TRADER_CLERK).get("/v1/lots")).json()["items"]
+        return next(UUID(lot["id"]) for lot in held if lot["grade"] == grade)
+
+    first, second = await lot_of("LM46", "辽C30001"), await lot_of("LM45", "辽C30002")
+    sold = {"seller_id": cast.TRADER.id, "mine_id": None}
+    to_plant = await contract(app, now, **sold, proof=(Named(first, Kilograms(30_000)),))
+    to_stranger = await contract(app, now, **sold, buyer_id=cast.STRANGER.id, proof=(Named(second, Kilograms(30_000)),))
+
+    async def leave(plate: str) -> dict[str, Any]:
+        wish = yard.ticket_in(to_plant, now, source_station_id=station_id, plate=plate)
+        ticket: dict[str, Any] = (await by(cast.TRADER_CLERK).post("/v1/tickets", json=wish)).json()
+        assert (await weigh(by, ticket, "out", 20_000, now + timedelta(minutes=30), scale))["flags"] == []
+        return ticket
+
+    async def gone() -> dict[str, int]:
+        items = (await by(cast.TRADER_CLERK).get("/v1/lots")).json()["items"]
+        return {lot["id"]: lot["out_kg"] for lot in items}
+
+    load = await leave("辽C30003")
+    assert await gone() == {str(first): 20_000, str(second): 0}
+    going = {"contract_id": str(to_stranger), "destination_station_id": str(cast.STRANGER_GATE)}
+    answer = await do(by, cast.TRADER_CLERK, load, "redirect", **going)
+    assert (answer.status_code, answer.json()["contract_id"]) == (200, str(to_stranger)), answer.text
+    assert await gone() == {str(first): 0, str(second): 20_000}
+    assert (await counted(by, to_plant), await counted(by, to_stranger)) == ((0, 0), (20_000, 0))
+    assert await origin(by, load) == (20_000, 20_000)
+
+    # The next load has the first lot to itself; redirected, too, it goes beyond the other proof.
+    other = await leave("辽C30004")
+    assert (await do(by, cast.TRADER_CLERK, other, "redirect", **going)).status_code == 200
+    assert await gone() == {str(first): 0, str(second): 30_000}
+    assert await origin(by, other) == (20_000, 10_000)
+    (weighing,) = (await by(cast.LI).get("/v1/weighings", params={"ticket": other["id"]})).json()["items"]
+    assert (weighing["flags"], weighing["version"]) == (["origin-unproven"], 2)
+
+    arrived = await weigh(by, load, "in", 19_990, now + timedelta(hours=1), cast.STRANGER_DEVICE)
+    assert arrived["flags"] == []
+    returned = await weigh(by, other, "back", 20_000, now + timedelta(hours=1), scale)
+    assert returned["flags"] == []
+    assert await gone() == {str(first): 0, str(second): 20_000}
+    refused = await do(by, cast.STRANGER_CLERK, load, "refuse-part", refused_kg=5_000)
+    assert refused.status_code == 200
+    back = {"contract_id": str(to_plant), "destination_station_id": str(cast.PLANT_TWO_GATE)}
+    answer = await do(by, cast.TRADER_CLERK, load, "redirect", **back)
     assert (answer.status_code, answer.json()["code"]) == (409, "not-redirectable")
 
 

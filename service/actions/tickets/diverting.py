@@ -12,17 +12,19 @@ from service.actions.tickets.issuing import papers_of
 from service.actions.tickets.locking import lock_own
 from service.actions.tickets.printing import print_anew
 from service.actions.tickets.transferring import Truck, child_of, hand_over
+from service.actions.weighings.redrawing import redraw_load
 from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.domain.ledger import Movement, TooMuchTakenBack
 from service.domain.permissions import Actor
+from service.domain.policies import Policies
 from service.domain.refusals import NotAllowed, NotFound
 from service.domain.ticket_acts import Act, ActKind
 from service.domain.tickets import Journey, Paper, ReplacedBecause, Ticket, TicketState, reprinted
 from service.domain.transfers import check_redirect, refused
 from service.domain.units import Kilograms, shanghai_year
 from service.domain.weighings import Terms
-from service.keys import KeyRing
+from service.keys import KeyRing, Purpose
 from service.store import alerts, audits, ticket_acts, tickets, weighings
 from service.store.ledger import Signer, append, give_back
 
@@ -37,12 +39,20 @@ class Diversion:
 
 
 async def redirect_ticket(
-    connection: Connection, ticket_id: UUID, diversion: Diversion, *, at: datetime, keys: KeyRing, actor: Actor
+    connection: Connection,
+    ticket_id: UUID,
+    diversion: Diversion,
+    *,
+    at: datetime,
+    keys: KeyRing,
+    policies: Policies,
+    actor: Actor,
 ) -> UUID:
     """Send a load to another buyer under that buyer's contract (W10, E34); gives the ticket under which it goes on.
 
-    The ticket keeps its number and its origin, and the diversion is recorded. What its buyer has refused goes on under
-    a child ticket (E33). By its seller or an office. Raises NotFound, NotAllowed, TicketIsHeld, TicketHasEnded,
+    The ticket keeps its number and its origin, and the diversion is recorded; what comes out of a trader's stock is
+    drawn from the lots of the other contract's proof (R23). What its buyer has refused goes on under a child ticket
+    (E33). By its seller or an office. Raises NotFound, NotAllowed, TicketIsHeld, TicketHasEnded,
     NotRedirectable, RedirectNeedsTheBuyersContract and ContractIsClosed.
     """
     ticket, journey = await lock_own(connection, ticket_id, actor=actor)
@@ -86,6 +96,9 @@ async def redirect_ticket(
     await ticket_acts.keep(connection, [act], at=at, actor=actor)
     counted_kg = journey.counted_kg
     await _recount(connection, ticket, terms, diversion.contract_id, counted_kg, counted_kg, paper, at=at)
+    if ticket.source_id is None and journey.out_kg is not None:
+        sign = keys.current(Purpose.LEDGER)
+        await redraw_load(connection, diverted, diversion.reason, at=at, sign=sign, policies=policies, actor=actor)
     return ticket_id
 
 

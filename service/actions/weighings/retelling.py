@@ -261,7 +261,7 @@ def _flags(outcome: Outcome, line: Line, said: Said, *, is_new: bool, is_correct
     is_load = line.record.direction is Direction.OUT and _NO_LOAD.isdisjoint(outcome.flags)
     kept = _OF_THE_RECORD | _OF_THE_DAY if was_load and is_load else _OF_THE_RECORD
     if is_corrected:
-        kept -= {Flag.OVERWEIGHT}
+        kept -= {Flag.OVERWEIGHT, Flag.ORIGIN_UNPROVEN}
     found = [flag for flag in outcome.flags if flag not in kept]
     return (*(flag for flag in old if flag in kept), *found)
 

@@ -101,6 +101,9 @@ class Policies:
     )
     carry_quarters: bool = value(True, "R16", "未用指标可否结转至下季度", "unspent tonnes go on to the next quarter")
     carry_years: bool = value(False, "R16", "未用指标可否结转至下年度", "unspent tonnes go on to the next year")
+    carry_overdraw: bool = value(
+        False, "R16", "年末超指标可否转入下年度", "what a year let out beyond its quota is charged to the next"
+    )
     sheet_gate: SheetGate = value(
         SheetGate.MERIT, "R18", "逾期未报测评表时停止分配的指标", "what a missing sheet stops"
     )

@@ -38,7 +38,8 @@ async def show_code(
     proven = read(request.url.path, state.keys.public_keys(Purpose.TICKETS))
     if isinstance(proven, CodeFault):
         return render(request, "code.html", status=404, ticket=None, reasons=[proven.value])
-    checked = await look_up_code(connection, request.url.path, None, at=state.clock.now(), keys=state.keys)
+    seen = plate.strip() or None
+    checked = await look_up_code(connection, request.url.path, seen, at=state.clock.now(), keys=state.keys)
     if checked.ticket is None:
         return render(request, "code.html", status=404, ticket=None, reasons=[one.value for one in checked.reasons])
     return render(

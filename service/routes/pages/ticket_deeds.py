@@ -14,15 +14,18 @@ from service.actions.tickets import Diversion, Order, Truck
 from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep, Record
 from service.domain.permissions import Actor
+from service.domain.policies import Policies
 from service.domain.refusals import Refusal
 from service.domain.tickets import ReplacedBecause, Wish
 from service.domain.units import SHANGHAI, Kilograms
-from service.keys import Purpose
+from service.keys import KeyRing, Purpose
 from service.routes.fields import Plate, Reason
 from service.routes.pages.languages import language_of
 from service.routes.pages.pages import show
 from service.routes.tickets import MOST_TICKETS, TicketIn
+from service.rulebook import Rulebook
 from service.store import pages as reads
+from service.store.ledger import Signer
 
 router = APIRouter()
 
@@ -86,179 +89,152 @@ async def issue_tickets(
     ids = [one for one in issued if isinstance(one, UUID)]
     if len(ids) == 1 and not refused:
         return RedirectResponse(f"/tickets/{ids[0]}", 303)
-    return await show(request, connection, actor, "tickets_issued.html", ids=ids, refused=refused)
+    return await show(request, connection, actor, "tickets_issued.html", ids=ids, turned_down=refused)
+
+
+class Doing:
+    """What every deed to a ticket has at hand: the ticket and its transaction, the form's reason, the time, the keys."""
+
+    def __init__(self, ticket_id: UUID, request: Request, connection: ConnectionDep, reason: Why) -> None:
+        state = request.app.state
+        self.ticket_id, self.connection, self.reason = ticket_id, connection, reason
+        self.at: datetime = state.clock.now()
+        self.keys: KeyRing = state.keys
+        self._rulebook: Rulebook = state.rulebook
+
+    @property
+    def sign(self) -> Signer:
+        """The key that signs the ledger's checkpoints."""
+        return self.keys.current(Purpose.LEDGER)
+
+    async def policies(self) -> Policies:
+        """The values in force."""
+        return await self._rulebook.policies(self.at)
+
+    def back(self, ticket_id: UUID | None = None) -> Response:
+        """To the ticket's page, or that of the one under which its load goes on."""
+        return RedirectResponse(f"/tickets/{ticket_id or self.ticket_id}", 303)
+
+
+DoingDep = Annotated[Doing, Depends()]
 
 
 @router.post("/tickets/{ticket_id}/cancel")
-async def cancel_ticket(
-    ticket_id: UUID,
-    request: Request,
-    connection: ConnectionDep,
-    reason: Why,
-    actor: Annotated[Actor, Depends(may("tickets.cancel"))],
-) -> Response:
+async def cancel_ticket(doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.cancel"))]) -> Response:
     """End a ticket before its journey."""
-    await deeds.cancel_ticket(connection, ticket_id, reason, at=request.app.state.clock.now(), actor=actor)
-    return _back(ticket_id)
+    await deeds.cancel_ticket(doing.connection, doing.ticket_id, doing.reason, at=doing.at, actor=actor)
+    return doing.back()
 
 
 @router.post("/tickets/{ticket_id}/lose")
-async def lose_ticket(
-    ticket_id: UUID,
-    request: Request,
-    connection: ConnectionDep,
-    reason: Why,
-    actor: Annotated[Actor, Depends(may("tickets.lose"))],
-) -> Response:
+async def lose_ticket(doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.lose"))]) -> Response:
     """End a ticket that was lost before its journey; an office writes off a load that was lost on it."""
-    state = request.app.state
-    sign = state.keys.current(Purpose.LEDGER)
-    await deeds.lose_ticket(connection, ticket_id, reason, at=state.clock.now(), sign=sign, actor=actor)
-    return _back(ticket_id)
+    await deeds.lose_ticket(doing.connection, doing.ticket_id, doing.reason, at=doing.at, sign=doing.sign, actor=actor)
+    return doing.back()
 
 
 @router.post("/tickets/{ticket_id}/extend")
 async def extend_ticket(
-    ticket_id: UUID,
-    request: Request,
-    connection: ConnectionDep,
-    valid_until: Moment,
-    reason: Why,
-    actor: Annotated[Actor, Depends(may("tickets.extend"))],
+    doing: DoingDep, valid_until: Moment, actor: Annotated[Actor, Depends(may("tickets.extend"))]
 ) -> Response:
     """Give a ticket a later end."""
-    state = request.app.state
     until = valid_until if valid_until.tzinfo else valid_until.replace(tzinfo=SHANGHAI)
-    await deeds.extend_ticket(connection, ticket_id, until, reason, at=state.clock.now(), keys=state.keys, actor=actor)
-    return _back(ticket_id)
+    await deeds.extend_ticket(
+        doing.connection, doing.ticket_id, until, doing.reason, at=doing.at, keys=doing.keys, actor=actor
+    )
+    return doing.back()
 
 
 @router.post("/tickets/{ticket_id}/reissue")
 async def reissue_ticket(
-    ticket_id: UUID,
-    request: Request,
-    connection: ConnectionDep,
+    doing: DoingDep,
     cause: Annotated[Literal["lost", "damaged"], Form()],
-    reason: Why,
     actor: Annotated[Actor, Depends(may("tickets.reissue"))],
 ) -> Response:
     """Print a ticket anew in place of a lost or damaged paper; go to the new sheet."""
-    state = request.app.state
+    because = ReplacedBecause(cause)
     await deeds.reissue_ticket(
-        connection, ticket_id, ReplacedBecause(cause), reason, at=state.clock.now(), keys=state.keys, actor=actor
+        doing.connection, doing.ticket_id, because, doing.reason, at=doing.at, keys=doing.keys, actor=actor
     )
-    return RedirectResponse(f"/tickets/{ticket_id}/sheet", 303)
+    return RedirectResponse(f"/tickets/{doing.ticket_id}/sheet", 303)
 
 
 @router.post("/tickets/{ticket_id}/redirect")
 async def redirect_ticket(
-    ticket_id: UUID,
-    request: Request,
-    connection: ConnectionDep,
+    doing: DoingDep,
     contract_id: Annotated[UUID, Form()],
     destination_station_id: Annotated[UUID, Form()],
-    reason: Why,
     actor: Annotated[Actor, Depends(may("tickets.redirect"))],
 ) -> Response:
     """Send a load to another buyer under that buyer's contract."""
-    state = request.app.state
     going = await deeds.redirect_ticket(
-        connection,
-        ticket_id,
-        Diversion(contract_id, destination_station_id, reason),
-        at=state.clock.now(),
-        keys=state.keys,
+        doing.connection,
+        doing.ticket_id,
+        Diversion(contract_id, destination_station_id, doing.reason),
+        at=doing.at,
+        keys=doing.keys,
+        policies=await doing.policies(),
         actor=actor,
     )
-    return _back(going)
+    return doing.back(going)
 
 
 @router.post("/tickets/{ticket_id}/children")
 async def split_ticket(
-    ticket_id: UUID,
-    request: Request,
-    connection: ConnectionDep,
+    doing: DoingDep,
     plate: Annotated[Plate, Form()],
     tonnes: Tonnes,
-    reason: Why,
     actor: Annotated[Actor, Depends(may("tickets.split"))],
 ) -> Response:
     """Let a part of a load go on by another truck; go to its ticket."""
-    state = request.app.state
+    truck = Truck(plate, Kilograms(round(tonnes * 1000)))
     (child,) = await deeds.split_ticket(
-        connection,
-        ticket_id,
-        [Truck(plate, Kilograms(round(tonnes * 1000)))],
-        reason,
-        at=state.clock.now(),
-        keys=state.keys,
-        actor=actor,
+        doing.connection, doing.ticket_id, [truck], doing.reason, at=doing.at, keys=doing.keys, actor=actor
     )
-    return _back(child)
+    return doing.back(child)
 
 
 @router.post("/tickets/{ticket_id}/close")
-async def close_ticket(
-    ticket_id: UUID,
-    request: Request,
-    connection: ConnectionDep,
-    reason: Why,
-    actor: Annotated[Actor, Depends(may("tickets.split"))],
-) -> Response:
+async def close_ticket(doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.split"))]) -> Response:
     """Close the rest of a load whose parts went on by other trucks."""
-    state = request.app.state
     await deeds.close_ticket(
-        connection,
-        ticket_id,
-        reason,
-        at=state.clock.now(),
-        policies=await state.rulebook.policies(state.clock.now()),
-        keys=state.keys,
+        doing.connection,
+        doing.ticket_id,
+        doing.reason,
+        at=doing.at,
+        policies=await doing.policies(),
+        keys=doing.keys,
         actor=actor,
     )
-    return _back(ticket_id)
+    return doing.back()
 
 
 @router.post("/tickets/{ticket_id}/refuse-part")
 async def refuse_part(
-    ticket_id: UUID,
-    request: Request,
-    connection: ConnectionDep,
-    tonnes: Tonnes,
-    reason: Why,
-    actor: Annotated[Actor, Depends(may("tickets.refuse_part"))],
+    doing: DoingDep, tonnes: Tonnes, actor: Annotated[Actor, Depends(may("tickets.refuse_part"))]
 ) -> Response:
     """Record that the buyer does not take a part of what was weighed in."""
-    state = request.app.state
+    refused_kg = Kilograms(round(tonnes * 1000))
     await deeds.refuse_part(
-        connection,
-        ticket_id,
-        Kilograms(round(tonnes * 1000)),
-        reason,
-        at=state.clock.now(),
-        sign=state.keys.current(Purpose.LEDGER),
-        actor=actor,
+        doing.connection, doing.ticket_id, refused_kg, doing.reason, at=doing.at, sign=doing.sign, actor=actor
     )
-    return _back(ticket_id)
+    return doing.back()
 
 
 @router.post("/tickets/{ticket_id}/decide")
 async def decide_ticket(
-    ticket_id: UUID,
-    request: Request,
-    connection: ConnectionDep,
+    doing: DoingDep,
     decision: Annotated[Literal["release", "refuse"], Form()],
-    reason: Why,
     actor: Annotated[Actor, Depends(may("tickets.decide"))],
 ) -> Response:
     """Release a ticket that waits for the office, or turn it down."""
-    state = request.app.state
-    at = state.clock.now()
     if decision == "release":
-        await deeds.release_ticket(connection, ticket_id, reason, at=at, keys=state.keys, actor=actor)
+        await deeds.release_ticket(
+            doing.connection, doing.ticket_id, doing.reason, at=doing.at, keys=doing.keys, actor=actor
+        )
     else:
-        await deeds.refuse_ticket(connection, ticket_id, reason, at=at, actor=actor)
-    return _back(ticket_id)
+        await deeds.refuse_ticket(doing.connection, doing.ticket_id, doing.reason, at=doing.at, actor=actor)
+    return doing.back()
 
 
 async def _form(
@@ -315,7 +291,3 @@ def _for_the_field(at: datetime) -> str:
 
 def _from_the_field(text: str) -> str:
     return datetime.fromisoformat(text).replace(tzinfo=SHANGHAI).isoformat()
-
-
-def _back(ticket_id: UUID) -> Response:
-    return RedirectResponse(f"/tickets/{ticket_id}", 303)

@@ -207,6 +207,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "load": _("A load beyond the quota"),
             "slip": _("A handover slip beyond the quota"),
             "claw-back": _("Quota withdrawn"),
+            "opening": _("Carried over from the year before"),
             "void": _("An allotment made void"),
             "correction": _("A correction"),
         },

@@ -155,7 +155,13 @@ async def redirect_ticket(
 
     async def done() -> TicketOut:
         going = await deeds.redirect_ticket(
-            doing.connection, doing.ticket_id, diversion, at=doing.at, keys=doing.keys, actor=actor
+            doing.connection,
+            doing.ticket_id,
+            diversion,
+            at=doing.at,
+            keys=doing.keys,
+            policies=await doing.request.app.state.rulebook.policies(doing.at),
+            actor=actor,
         )
         return await one_ticket(doing.connection, doing.request, actor, going)
 

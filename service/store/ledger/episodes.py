@@ -13,6 +13,7 @@ from service.domain.overdraws import Cause, Change, Overdraw, episodes
 from service.store.sentences import sentences
 
 SQL = sentences("ledger")
+_CAUSES = {AccountKind.LOT: Cause.SLIP, AccountKind.QUOTA: Cause.OPENING}
 FIELDS = [field.name for field in fields(Overdraw)]
 
 
@@ -34,7 +35,8 @@ async def keep_episodes(
 ) -> list[Overdraw]:
     """Open, move and close the episodes of the quota accounts whose debt has changed; gives those that did.
 
-    Without a cause it is the target that says one: a lot is reached by a slip, all else by a load.
+    Without a cause it is the target that says one: a lot is reached by a slip, a quota by the closing of its year, all else
+    by a load.
     """
     debts = [debt for debt in debts if debt.debt_kg]
     if not debts:
@@ -54,7 +56,7 @@ async def keep_episodes(
             seq=debt.seq,
             movement=debt.movement,
             debt_kg=debt.debt_kg,
-            cause=cause or (Cause.SLIP if kinds[debt.target] is AccountKind.LOT else Cause.LOAD),
+            cause=cause or _CAUSES.get(kinds[debt.target], Cause.LOAD),
             occurred_at=debt.occurred_at,
         )
         for debt in debts

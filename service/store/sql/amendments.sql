@@ -16,10 +16,15 @@ WHERE id = $1
 SELECT * FROM amendment WHERE contract_id = ANY($1) ORDER BY contract_id, number
 
 -- name: overdue
--- Locks nothing; leans on amendment_waiting. Amendments whose window closed before $1 and that nobody has answered.
+-- Locks nothing; leans on amendment_waiting and alert_settled_by_hand. Amendments whose window closed before $1 and that nobody has
+-- answered, but those that an office has looked at.
 SELECT a.id, a.number AS amendment, a.due_on, c.id AS contract_id, c.number, c.seller_id, c.buyer_id, e.jurisdiction
 FROM amendment AS a
 INNER JOIN contract AS c ON c.id = a.contract_id
 INNER JOIN enterprise AS e ON e.id = c.seller_id
 WHERE a.state = 'proposed' AND a.due_on < $1 AND c.state <> 'closed'
+    AND NOT EXISTS (
+        SELECT FROM alert
+        WHERE code = 'filing-overdue' AND subject_id = c.id::text AND settled_by IS NOT NULL AND settled_at >= a.proposed_at
+    )
 ORDER BY a.id

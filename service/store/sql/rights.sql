@@ -109,10 +109,10 @@ SELECT exists(SELECT FROM closing WHERE year = $1 AND quarter = $2) AS is_closed
 
 -- name: add_closing
 -- Under the head's lock.
-INSERT INTO closing (id, year, quarter, lapsed_kg, withdrawn_kg, carried_kg, document_no, person_id, closed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO closing (id, year, quarter, lapsed_kg, withdrawn_kg, carried_kg, charged_kg, document_no, person_id, closed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 
 -- name: list_closings
 -- Locks nothing.
-SELECT id, year, nullif(quarter, 0) AS quarter, lapsed_kg, withdrawn_kg, carried_kg, document_no, closed_at
+SELECT id, year, nullif(quarter, 0) AS quarter, lapsed_kg, withdrawn_kg, carried_kg, charged_kg, document_no, closed_at
 FROM closing ORDER BY year, quarter

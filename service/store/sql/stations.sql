@@ -118,7 +118,7 @@ UPDATE pause SET ended_at = $2 WHERE station_id = $1 AND since <= $2 AND until >
 
 -- name: silent
 -- Locks nothing; leans on a_station_has_one_pulse. Stations that were heard of and are silent since a moment, are not paused, and have no
--- open alert for it.
+-- open alert for it, nor one that an office has settled since.
 SELECT s.id, s.name, s.jurisdiction, coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id, p.seen_at
 FROM pulse AS p
 INNER JOIN station AS s ON s.id = p.station_id
@@ -129,6 +129,10 @@ WHERE
     AND NOT EXISTS (
         SELECT FROM alert
         WHERE code = 'station-silent' AND subject_kind = 'station' AND subject_id = s.id::text AND settled_at IS NULL
+    )
+    AND NOT EXISTS (
+        SELECT FROM alert
+        WHERE code = 'station-silent' AND subject_id = s.id::text AND settled_by IS NOT NULL AND settled_at >= p.seen_at
     )
 ORDER BY s.id
 LIMIT 1000

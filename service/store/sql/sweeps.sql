@@ -15,7 +15,8 @@ RETURNING
     ticket.code IS NULL AS waited
 
 -- name: never_received
--- Locks nothing; leans on ticket_on_the_road. What its buyer refused is on the road again since then.
+-- Locks nothing; leans on ticket_on_the_road and alert_settled_by_hand. What its buyer refused is on the road again since then; what
+-- an office has settled with a note is not told again.
 SELECT ticket.id, ticket.number, ticket.seller_id, ticket.buyer_id, ticket.out_kg - ticket.split_kg AS kg,
     coalesce(ticket.in_at, ticket.out_at) AS out_at, buyer.jurisdiction
 FROM ticket
@@ -25,6 +26,11 @@ WHERE ticket.state = 'out' AND coalesce(ticket.in_at, ticket.out_at) < $1
         SELECT FROM alert
         WHERE alert.code = 'never-received' AND alert.subject_kind = 'ticket' AND alert.subject_id = ticket.id::text
             AND alert.settled_at IS NULL
+    )
+    AND NOT EXISTS (
+        SELECT FROM alert
+        WHERE alert.code = 'never-received' AND alert.subject_id = ticket.id::text AND alert.settled_by IS NOT NULL
+            AND alert.settled_at >= coalesce(ticket.in_at, ticket.out_at)
     )
 ORDER BY ticket.id
 LIMIT 1000

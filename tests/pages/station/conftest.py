@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Playwright, asyn
 
 from service.embedded import Endpoints
 from tests import cast
-from tests.conftest import copy_database
+from tests.conftest import copy_database, roomy_memory
 from tests.pages.conftest import ARGUMENTS, PC
 from tests.pages.station.house import House, open_trade
 
@@ -143,15 +144,21 @@ def needs_chromium() -> None:
 Computers = Callable[..., Awaitable[Computer]]
 
 
+@pytest.fixture(scope="session")
+def disks() -> Iterator[Path]:
+    """Where the profiles of browsers lie: in memory where there is room, since each record is synced to the disk."""
+    with TemporaryDirectory(prefix="meisu-browser-", dir=roomy_memory(), ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 @pytest.fixture
-async def computer(playwright: Playwright, tmp_path: Path) -> AsyncIterator[Computers]:
+async def computer(playwright: Playwright, disks: Path) -> AsyncIterator[Computers]:
     """Gives computers; at the end their pages must not have failed, other than for want of a network."""
     needs_chromium()
     computers: list[Computer] = []
 
     async def switch_on(*arguments: str) -> Computer:
-        made = Computer(playwright, tmp_path / f"profile-{len(computers)}", list(arguments))
-        (tmp_path / f"profile-{len(computers)}").mkdir()
+        made = Computer(playwright, Path(mkdtemp(dir=disks)), list(arguments))
         computers.append(made)
         await made.switch_on()
         return made

@@ -86,10 +86,11 @@ class House:
         self.url = self.relay.url
         self._data = data
         self._process: subprocess.Popen[str] | None = None
+        self._port: int | None = None
         self._tokens: dict[cast.Person, str] = {}
 
-    def start(self) -> None:
-        """Start the service, and wait until it answers."""
+    def start(self, *, connected: bool = True) -> None:
+        """Start the service, and wait until it answers; unconnected, nobody reaches it before `connect`."""
         environment = {
             **os.environ,
             "DATABASE_URL": self.endpoints.database_url,
@@ -105,7 +106,13 @@ class House:
             (found for line in self._process.stdout if (found := re.search(r"http://\S+:(\d+)", line))), None
         )
         assert address, "the service has started"
-        self.relay.target = int(address[1])
+        self._port = int(address[1])
+        if connected:
+            self.connect()
+
+    def connect(self) -> None:
+        """Let the line lead to the service."""
+        self.relay.target = self._port
 
     def lose_next_answer(self, then: Callable[[], None]) -> Callable[[], bool]:
         """When the service has written records and is about to say so, do something else; says whether it was done."""

@@ -110,12 +110,14 @@ async def test_two_hundred_loads_outlive_everything(house: House, contract: str,
     await page.wait_for_selector("#desk:not([hidden])")
     assert await unsent(page) == 100
     assert await page.locator("#net").get_attribute("data-state") == "off"
+    starting = asyncio.create_task(asyncio.to_thread(house.start, connected=False))
     await page.evaluate(WEIGH, loads[100:])
     assert await unsent(page) == LOADS
     await pc.close()
 
     # Back again; the service dies when it has written a batch and is about to say so.
-    await asyncio.to_thread(house.start)
+    await starting
+    house.connect()
     was_lost = house.lose_next_answer(house.kill)
     await pc.switch_on()
     page = await pc.open(house.url)

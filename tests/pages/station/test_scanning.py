@@ -4,6 +4,7 @@ import asyncio
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -26,10 +27,10 @@ def tickets(house: House, contract: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-async def gate(house: House, playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Page]:
+async def gate(house: House, playwright: Playwright, disks: Path) -> AsyncIterator[Page]:
     """The page at the plant's gate, enrolled."""
     needs_chromium()
-    async with Computer(playwright, tmp_path_factory.mktemp("gate"), []) as pc:
+    async with Computer(playwright, Path(mkdtemp(dir=disks)), []) as pc:
         page = await pc.open(house.url)
         await enrol(page, house, cast.PLANT_TWO_DEVICE)
         yield page

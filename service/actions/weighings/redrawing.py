@@ -1,0 +1,40 @@
+"""A load out of stock that goes to another buyer: the lots of that buyer's proof bear it, not those of the first (R23)."""
+
+from datetime import datetime
+
+from service.actions.weighings.desk import Desk
+from service.actions.weighings.retelling import Correction, retell_corrected
+from service.db import Connection
+from service.domain.permissions import Actor
+from service.domain.policies import Policies
+from service.domain.tickets import Ticket
+from service.domain.weighings import Direction, Status, correction_fact
+from service.store import tickets, weighings
+from service.store.ledger import Signer
+
+
+async def redraw_load(
+    connection: Connection,
+    ticket: Ticket,
+    reason: str,
+    *,
+    at: datetime,
+    sign: Signer,
+    policies: Policies,
+    actor: Actor,
+) -> None:
+    """Tell the scale's record of a load anew under the contract by which its ticket goes now; both are locked.
+
+    What the first contract's lots gave they have again; the record keeps a version with the reason.
+    """
+    lines = await weighings.find_lines_of(connection, [ticket.id])
+    out = min(
+        (line for line in lines if line.record.direction is Direction.OUT and line.told.status is Status.ACCEPTED),
+        key=lambda line: line.place,
+    )
+    stations = await tickets.find_stations(connection, [out.told.station_id])
+    desk = Desk(at, policies)
+    line = await desk.take_out(connection, out, stations[out.told.station_id])
+    fact = correction_fact(line.told.id, line.told.version + 1, line.record.gross_kg, line.record.tare_kg)
+    retell_corrected(desk, line, Correction(reason, actor.person_id, line.occurred_at, fact))
+    await desk.write(connection, sign=sign)
