@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from service.clock import Clock
 from service.domain.units import SHANGHAI
 from service.keys import Purpose
+from service.store.weighings import Road
 from tests import cast, yard
 
 pytestmark = pytest.mark.anyio
@@ -103,6 +104,19 @@ async def test_e40_a_plate_is_not_in_two_places_at_once(app: FastAPI, by: By, no
     papers = [(await by(cast.PAIZHAI_CLERK).post("/v1/tickets", json=wish)).json() for _ in range(2)]
     loads = [yard.record(one, "out", 31_000, now + timedelta(hours=2 + hour)) for hour, one in enumerate(papers)]
     assert await told(by, *loads) == [[], ["two-open-tickets"]]
+
+
+@pytest.mark.parametrize(
+    ("arrived_after_hours", "asked_after_hours", "is_there"),
+    [(None, 71, True), (None, 72, False), (5, 4, True), (5, 5, False), (90, 80, False)],
+)
+def test_w05_a_load_that_is_missed_does_not_flag_every_later_one(
+    now: datetime, arrived_after_hours: int | None, asked_after_hours: int, is_there: bool
+) -> None:
+    """W05, W07: it is on the road until it arrives, or until it is an alert of its own; whichever is told first."""
+    ended_at = None if arrived_after_hours is None else now + timedelta(hours=arrived_after_hours)
+    road = Road(PLATE, cast.BRIDGE_7, "0000000000000", cast.PAIZHAI.id, cast.TRADER.id, "210381", now, ended_at)
+    assert road.is_on_the_road(now + timedelta(hours=asked_after_hours), timedelta(hours=72)) is is_there
 
 
 async def test_e14_a_load_of_the_last_evening_is_the_old_years(app: FastAPI, by: By) -> None:

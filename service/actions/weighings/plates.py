@@ -38,6 +38,7 @@ class Plates:
     def __init__(self, policies: Policies, *, has_places: bool = False) -> None:
         self._policies = policies
         self.before = _FAR if has_places else timedelta()
+        self._missed_after = timedelta(hours=policies.never_received_hours)
         self._tares: dict[str, list[tuple[_Place, Tare]]] = defaultdict(list)
         self._roads: dict[str, dict[UUID, Road]] = defaultdict(dict)
         self._known: set[str] = set()
@@ -124,7 +125,7 @@ class Plates:
         """Whether another load of the ticket's plate is on the road at a moment (W05)."""
         roads = self._roads[ticket.plate]
         return bool(roads) and any(
-            (road.out_at, road.ticket_id) < (at, ticket.id) and road.is_on_the_road(at)
+            (road.out_at, road.ticket_id) < (at, ticket.id) and at < road.until(self._missed_after)
             for road in roads.values()
             if road.ticket_id != ticket.id
         )
@@ -138,13 +139,13 @@ class Plates:
         jurisdiction = known.jurisdiction if known else station.jurisdiction if station else None
         if known is None and (road := _road_of(ticket, was, jurisdiction)):
             roads[ticket.id] = road  # it had ended before what was asked
-        before = _together(roads)
+        before = _together(roads, self._missed_after)
         roads.pop(ticket.id, None)
         if road := _road_of(ticket, journey, jurisdiction):
             roads[ticket.id] = road
         if len(roads) < 2 and not before:
             return
-        after = _together(roads)
+        after = _together(roads, self._missed_after)
         for ticket_id in after - before:
             watch.open(_road_alert(roads[ticket_id]))
         for ticket_id in before - after:
@@ -169,20 +170,16 @@ def _road_of(ticket: Ticket, journey: Journey, jurisdiction: str | None) -> Road
     )
 
 
-def _together(roads: Mapping[UUID, Road]) -> set[UUID]:
+def _together(roads: Mapping[UUID, Road], missed_after: timedelta) -> set[UUID]:
     """The tickets whose load left while another of the plate was on the road."""
     if len(roads) < 2:
         return set()
     together = set()
-    is_one_open = False
     last_end = datetime.min.replace(tzinfo=UTC)
     for road in sorted(roads.values(), key=lambda one: (one.out_at, one.ticket_id)):
-        if is_one_open or last_end > road.out_at:
+        if road.out_at < last_end:
             together.add(road.ticket_id)
-        if road.ended_at is None:
-            is_one_open = True
-        else:
-            last_end = max(last_end, road.ended_at)
+        last_end = max(last_end, road.until(missed_after))
     return together
 
 
