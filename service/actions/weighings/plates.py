@@ -125,7 +125,7 @@ class Plates:
         """Whether another load of the ticket's plate is on the road at a moment (W05)."""
         roads = self._roads[ticket.plate]
         return bool(roads) and any(
-            (road.out_at, road.ticket_id) < (at, ticket.id) and at < road.until(self._missed_after)
+            (road.out_at, road.ticket_id) < (at, ticket.id) and road.is_on_the_road(at, self._missed_after)
             for road in roads.values()
             if road.ticket_id != ticket.id
         )

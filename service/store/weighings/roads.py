@@ -37,6 +37,10 @@ class Road:
     out_at: datetime
     ended_at: datetime | None
 
+    def is_on_the_road(self, at: datetime, missed_after: timedelta) -> bool:
+        """Whether it was neither over nor missed at a moment."""
+        return at < self.until(missed_after)
+
     def until(self, missed_after: timedelta) -> datetime:
         """When it ended, or was missed (W07): that is one alert, not one more for each later load."""
         missed_at = self.out_at + missed_after
