@@ -16,7 +16,7 @@ from service.domain.permissions import Actor
 from service.domain.policies import Policies
 from service.domain.refusals import NotAllowed
 from service.domain.units import shanghai_day, shanghai_year
-from service.store import alerts, audits, deadlines, policies, rights
+from service.store import alerts, audits, deadlines, ledger, policies, rights
 
 SHOWN_AHEAD_DAYS = 60
 
@@ -41,6 +41,7 @@ async def obligations(
         _of_an_amendment(row, in_force)
         for row in await deadlines.waiting_amendments(connection, area=area, enterprise_id=enterprise_id)
     ]
+    found += await _earmarks(connection, area=area, enterprise_id=enterprise_id, at=at)
     if enterprise_id is None:
         rows = await deadlines.waiting_allotments(connection, area=area)
         found += [_of_an_allotment(row, in_force) for row in rows]
@@ -94,6 +95,43 @@ def _of_an_allotment(row: Record, in_force: Policies) -> Obligation:
         deadline=rules.county_deadline(decided_on, in_force),
         facts={"kg": row["kg"], "decided_on": decided_on},
         decided_on=decided_on,
+    )
+
+
+async def _earmarks(
+    connection: Connection, *, area: str | None, enterprise_id: UUID | None, at: datetime
+) -> list[Obligation]:
+    """Special quota of this year, and of the last until it is closed, that is not spent or was misused (R25)."""
+    found = []
+    for year in (shanghai_year(at) - 1, shanghai_year(at)):
+        deadline = rules.earmark_deadline(year)
+        if rules.days_left(deadline.due_on, at) > SHOWN_AHEAD_DAYS:
+            continue
+        rows = await deadlines.earmarked(connection, year, area=area, enterprise_id=enterprise_id)
+        if not rows:
+            continue
+        balances = await ledger.balances(connection, [row["id"] for row in rows])
+        misused: dict[tuple[UUID, str], int] = {}
+        for row in await rights.misuses(connection, year):
+            misused[row["mine_id"], row["earmark"]] = misused.get((row["mine_id"], row["earmark"]), 0) + row["kg"]
+        for row in rows:
+            unspent_kg = balances[row["id"]].stock_kg
+            misused_kg = misused.get((row["mine_id"], row["earmark"]), 0)
+            if unspent_kg or misused_kg:
+                found.append(_of_an_earmark(row, year, deadline, unspent_kg=unspent_kg, misused_kg=misused_kg))
+    return found
+
+
+def _of_an_earmark(row: Record, year: int, deadline: Deadline, *, unspent_kg: int, misused_kg: int) -> Obligation:
+    return Obligation(
+        duty=Duty.EARMARK,
+        subject_kind="earmark",
+        subject_id=f"{row['mine_id']}:{year}:{row['earmark']}",
+        name=f"{row['name']} {row['earmark']}",
+        jurisdiction=row["jurisdiction"],
+        deadline=deadline,
+        parties=(row["enterprise_id"],),
+        facts={"mine_id": row["mine_id"], "year": year, "unspent_kg": unspent_kg, "misused_kg": misused_kg},
     )
 
 

@@ -19,6 +19,7 @@ class Duty(StrEnum):
     CONTRACT = "contract-filing"  # R22, R23, R26: each side's own
     AMENDMENT = "contract-amendment"  # R22: the other side's answer
     SLIP = "slip-filing"  # R24
+    EARMARK = "earmark-use"  # R25: what is not used as permitted by the year's end is withdrawn
     COUNTY_ISSUE = "county-issue"  # R14
     PUBLICATION = "publication"  # R14
     SHEETS = "scoring-sheets"  # R18
@@ -30,6 +31,7 @@ RULES = {
     Duty.CONTRACT: "R22",
     Duty.AMENDMENT: "R22",
     Duty.SLIP: "R24",
+    Duty.EARMARK: "R25",
     Duty.COUNTY_ISSUE: "R14",
     Duty.PUBLICATION: "R14",
     Duty.SHEETS: "R18",
@@ -171,6 +173,11 @@ def statistics_deadline(year: int, quarter: int, policies: Policies) -> Deadline
 def year_report_deadline(year: int, policies: Policies) -> Deadline:
     """Until when a county reports the year's completion and proposes for the next; it rolls over no holiday (R15)."""
     return policies.calendar.extended(Deadline(date(year, 11, 20)), date(year, 11, 1), rolls=False)
+
+
+def earmark_deadline(year: int) -> Deadline:
+    """Until when special quota is to be used as permitted: the last day of its year, whatever day that is (R25)."""
+    return Deadline(date(year, 12, 31))
 
 
 def reports_of(year: int, policies: Policies) -> Iterator[Report]:

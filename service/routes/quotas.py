@@ -31,7 +31,7 @@ QuotaYear = Annotated[int, Depends(quota_year)]
 ReaderActor = Annotated[Actor, Depends(may("quotas.read"))]
 
 
-TREE_POLICIES = ("non_mine_pool", "carry_quarters", "carry_years")
+TREE_POLICIES = ("non_mine_pool", "carry_quarters", "carry_years", "carry_overdraw")
 MINE_POLICIES = ("year_ceiling", "overcommit_base", "expired_licence", "overdraw", "carry_quarters", "carry_years")
 
 

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -11,8 +11,10 @@ from pydantic import BaseModel, Field
 
 from service.actions import rights as deeds
 from service.auth import may
-from service.db import ConnectionDep, ReaderDep
+from service.db import ConnectionDep, ReaderDep, Record
+from service.domain.assessments import end_of
 from service.domain.permissions import Actor
+from service.domain.policies import Policies, stated
 from service.keys import Purpose
 from service.routes.entries import Now, PoliciesNow
 from service.routes.fields import Body, Day, DocumentNo, Name, Quarter, Reason, UuidText, Year
@@ -142,6 +144,13 @@ class ClosingOut(BaseModel):
     charged_kg: int
     document_no: str
     closed_at: datetime
+    policies: dict[str, Any]
+
+    @classmethod
+    def of(cls, row: Record, in_force: Policies) -> "ClosingOut":
+        """A closing, with the values that it went by: those of the period's last day."""
+        then = in_force.on(end_of((row["year"], row["quarter"] or 4)))
+        return cls(**dict(row), policies=stated(then, "carry_quarters", "carry_years", "carry_overdraw"))
 
 
 class ClosingsOut(BaseModel):
@@ -260,16 +269,16 @@ async def close_period(
         await deeds.close_period(connection, **body.model_dump(), policies=policies, at=at, sign=sign, actor=actor)
         rows = await rights.list_closings(connection)
         return next(
-            ClosingOut.model_validate(dict(row))
-            for row in rows
-            if (row["year"], row["quarter"]) == (body.year, body.quarter)
+            ClosingOut.of(row, policies) for row in rows if (row["year"], row["quarter"]) == (body.year, body.quarter)
         )
 
     return await once(connection, actor, deed)
 
 
 @router.get("/closings")
-async def list_closings(connection: ReaderDep, actor: Annotated[Actor, Depends(may("closings.read"))]) -> ClosingsOut:
+async def list_closings(
+    connection: ReaderDep, actor: Annotated[Actor, Depends(may("closings.read"))], policies: PoliciesNow
+) -> ClosingsOut:
     """The closed periods."""
     rows = await rights.list_closings(connection)
-    return ClosingsOut(items=[ClosingOut.model_validate(dict(row)) for row in rows])
+    return ClosingsOut(items=[ClosingOut.of(row, policies) for row in rows])

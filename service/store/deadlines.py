@@ -78,6 +78,13 @@ async def waiting_amendments(
     return await connection.fetch(SQL["waiting_amendments"], area, enterprise_id)
 
 
+async def earmarked(
+    connection: Connection, year: int, *, area: str | None, enterprise_id: UUID | None
+) -> Sequence[Record]:
+    """The accounts of special quota of a year that is not closed."""
+    return await connection.fetch(SQL["earmarked"], year, area, enterprise_id)
+
+
 async def waiting_allotments(connection: Connection, *, area: str | None) -> Sequence[Record]:
     """What counties have not issued or not published yet, with when the city decided (R14)."""
     return await connection.fetch(SQL["waiting_allotments"], area)

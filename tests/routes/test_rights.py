@@ -315,6 +315,14 @@ async def test_r25_what_special_quota_leaves_or_misuses_is_withdrawn_at_the_year
     assert (alert["facts"]["kg"], alert["facts"]["earmark"]) == (3_000, "镁建材")
 
     closing = {"year": 2026, "document_no": "辽镁结〔2026〕1号"}
+    at(app, "2026-12-28T09:00:00+08:00")
+    (due,) = [one for one in (await by(PAIZHAI_CLERK).get("/v1/deadlines")).json()["items"] if one["rule"] == "R25"]
+    assert (due["due_on"], due["days_left"], due["facts"]["unspent_kg"], due["facts"]["misused_kg"]) == (
+        "2026-12-31",
+        3,
+        7_000,
+        3_000,
+    )
     early = await by(PROVINCE).post("/v1/closings", json=closing)
     assert (early.json()["code"], early.json()["ends_on"]) == ("period-not-over", "2026-12-31")
     at(app, "2027-01-04T09:00:00+08:00")
@@ -322,6 +330,8 @@ async def test_r25_what_special_quota_leaves_or_misuses_is_withdrawn_at_the_year
     closed = await by(PROVINCE).post("/v1/closings", json=closing)
     assert closed.status_code == 201, closed.text
     assert (closed.json()["withdrawn_kg"], closed.json()["lapsed_kg"]) == (10_000, 500)
+    assert closed.json()["policies"] == {"carry_quarters": True, "carry_years": False, "carry_overdraw": False}
+    assert "R25" not in {one["rule"] for one in (await by(LI).get("/v1/deadlines")).json()["items"]}
     assert (await by(PROVINCE).post("/v1/closings", json=closing)).json()["code"] == "period-closed-already"
     quota = await quota_of(by)
     accounts = {account["earmark"]: account for account in quota["accounts"]}

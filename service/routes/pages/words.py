@@ -182,6 +182,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "duty": {
             "contract-filing": _("File the contract"),
             "contract-amendment": _("Answer the amendment"),
+            "earmark-use": _("Use special quota as permitted, or lose it"),
             "slip-filing": _("File the handover slip"),
             "county-issue": _("Issue the allotment"),
             "publication": _("Publish the allotment"),
@@ -353,6 +354,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "station-silent": _("Station silent"),
             "camera-fault": _("Camera down or tampered with"),
             "clock-skew": _("Station clock wrong"),
+            "weighing-late": _("Weighing told late"),
             "sequence-gap": _("Gap in the station's numbers"),
         },
         "check": {

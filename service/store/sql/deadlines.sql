@@ -94,6 +94,17 @@ WHERE amendment.state = 'proposed' AND contract.state <> 'closed'
     AND ($2::uuid IS NULL OR $2 IN (contract.seller_id, contract.buyer_id))
 ORDER BY amendment.due_on, amendment.id
 
+-- name: earmarked
+-- Locks nothing; leans on account_by_owner: the accounts of special quota of a year ($1) that is not closed, of mines in an area ($2) or
+-- of a firm ($3).
+SELECT
+    account.id, account.owner_id AS mine_id, account.earmark, mine.name, mine.jurisdiction, mine.enterprise_id
+FROM account INNER JOIN mine ON mine.id = account.owner_id
+WHERE account.kind = 'quota' AND account.year = $1 AND account.earmark IS NOT NULL
+    AND ($2::text IS NULL OR starts_with(mine.jurisdiction, $2)) AND ($3::uuid IS NULL OR mine.enterprise_id = $3)
+    AND NOT EXISTS (SELECT FROM closing WHERE closing.year = $1 AND closing.quarter = 0)
+ORDER BY account.owner_id, account.earmark
+
 -- name: waiting_allotments
 -- Reads the allotments that are approved or issued: what counties of an area ($1) have not issued or not published yet (R14).
 SELECT
