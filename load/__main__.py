@@ -13,7 +13,7 @@ from locust.env import Environment
 from locust.stats import get_error_report_summary, get_percentile_stats_summary, get_stats_summary
 
 from load.province import PASSWORD, Province
-from load.scenarios import SCENARIOS, Scenario, Stage, Visitor, differences
+from load.scenarios import SCENARIOS, Scenario, Stage, Visitor, differences, replay_of
 from load.serving import ROOT, environment, meisu, serving
 
 ALL = "all"
@@ -79,6 +79,8 @@ def play(scenario: Scenario, province: Province, seconds: int, most: int) -> int
 
     for line in (*get_stats_summary(stand.stats, current=False), *get_percentile_stats_summary(stand.stats)):
         print(line)
+    if said := replay_of(stage):
+        print(said)
     wrong = [f"{told['count']} × {told['msg']}" for told in runner.exceptions.values()]
     if stand.stats.errors:
         print(*get_error_report_summary(stand.stats), sep="\n")

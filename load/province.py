@@ -143,10 +143,10 @@ class Province:
             for _ in range(wanted)
         ]
 
-    def issue(self, trade: Trade, wanted: int) -> list[Json]:
+    def issue(self, trade: Trade, wanted: int, *, days_ago: int = 0) -> list[Json]:
         """Tickets that the service has issued."""
-        results = self.post("/v1/tickets", trade.seller.clerk, self.tickets(trade, wanted))["results"]
-        return [result["ticket"] for result in results]
+        asked = self.tickets(trade, wanted, days_ago=days_ago)
+        return [result["ticket"] for result in self.post("/v1/tickets", trade.seller.clerk, asked)["results"]]
 
     def deliver(self, trade: Trade, loads: int) -> None:
         """Loads that leave the seller's scale and arrive at the buyer's."""

@@ -1,20 +1,32 @@
 """Who comes to the service, and in which company: one class for each sort of visitor, one entry for each scenario."""
 
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import ClassVar
 
 from locust import FastHttpUser, between, constant, task
 from locust.env import Environment
+from locust.exception import StopUser
 
 from load.province import Json, Party, Province, Trade, chain, record
 
 TICKETS_AT_ONCE = 20
-OFFLINE_LOADS = 50
+OFFLINE_RECORDS = 244  # of each station, on the average: 10 000 of 41
+RECORDS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request with records: how many, when it was sent, and when it was answered, in seconds."""
+
+    records: int
+    began: float
+    ended: float
 
 
 @dataclass
@@ -26,6 +38,9 @@ class Stage:
     known: list[Json]
     told: dict[str, Json]
     shipped_kg: "Counter[str]"
+    offline: list[tuple[Party, list[Json]]] = field(default_factory=list)
+    replayed: list[Sent] = field(default_factory=list)
+    singles: list[Sent] = field(default_factory=list)
 
 
 class Visitor(FastHttpUser):
@@ -63,7 +78,10 @@ class Visitor(FastHttpUser):
     def weigh(self, party: Party, records: list[Json], name: str) -> None:
         """Tell what a scale said, and hold the service to what it has answered before."""
         body = records[0] if len(records) == 1 else {"sent_at": datetime.now(UTC).isoformat(), "records": records}
+        began = time.perf_counter()
         said = self.tell("/v1/weighings", party.device, name, body)
+        if len(records) == 1:
+            self.stage.singles.append(Sent(1, began, time.perf_counter()))
         for sent, result in zip(records, said["results"] if said else (), strict=bool(said)):
             first = self.stage.told.setdefault(sent["id"], result)
             if result["status"] == "accepted" and sent["direction"] == "out" and party.mine_id:
@@ -78,9 +96,9 @@ class Visitor(FastHttpUser):
                     context={},
                 )
 
-    def issue(self, trade: Trade, wanted: int, *, days_ago: int = 0) -> list[Json]:
+    def issue(self, trade: Trade, wanted: int) -> list[Json]:
         """Tickets that the service has issued; none where it did not."""
-        asked = self.province.tickets(trade, wanted, days_ago=days_ago)
+        asked = self.province.tickets(trade, wanted)
         said = self.tell("/v1/tickets", trade.seller.clerk, f"POST /v1/tickets × {wanted}", asked)
         return [result["ticket"] for result in said["results"]] if said else []
 
@@ -127,29 +145,21 @@ class HotMine(Visitor):
 
 
 class Returning(Visitor):
-    """A pair of stations that come back after a day without a network, with all that they have weighed."""
+    """A station that comes back after a day without a network, with all that it has weighed, and then has nothing more."""
 
-    wait_time = constant(0.5)
-
-    def on_start(self) -> None:
-        """Choose whose stations these are."""
-        self.trade = self.province.trades[self.number % len(self.province.trades)]
+    wait_time = constant(0)
 
     @task
     def come_back(self) -> None:
-        """A day's loads at once, the arrivals before the departures every other time."""
-        tickets = self.issue(self.trade, OFFLINE_LOADS, days_ago=1)
-        begun = datetime.now(UTC) - timedelta(days=1)
-        sides = [(self.trade.seller, "out", 31_200), (self.trade.buyer, "in", 31_140)]
-        if random.random() < 0.5:
-            sides.reverse()
-        for party, direction, net_kg in sides:
-            day = [
-                record(ticket, party, direction, net_kg, at=begun + timedelta(minutes=10 * place))
-                for place, ticket in enumerate(tickets)
-            ]
-            if day:
-                self.weigh(party, day, f"{OFFLINE_LOADS} records of yesterday, {direction}")
+        """A day's records, as many at once as its software sends."""
+        if not self.stage.offline:
+            raise StopUser
+        party, day = self.stage.offline.pop()
+        for place in range(0, len(day), RECORDS_AT_ONCE):
+            part = day[place : place + RECORDS_AT_ONCE]
+            began = time.perf_counter()
+            self.weigh(party, part, "records of a day offline")
+            self.stage.replayed.append(Sent(len(part), began, time.perf_counter()))
 
 
 class Filer(Visitor):
@@ -272,11 +282,36 @@ def _load_for_the_storm(stage: Stage) -> None:
     stage.known = [record(ticket, trade.seller, "out", random.randrange(30_000, 32_000)) for ticket in tickets]
 
 
+def _weigh_offline(stage: Stage) -> None:
+    """A day's loads at every station, each record told by nobody yet; arrivals wait at some before departures at others."""
+    province = stage.province
+    for number, trader in enumerate(province.traders):
+        province.trades.append(province.agree(province.mines[number % len(province.mines)], trader))
+    begun = datetime.now(UTC) - timedelta(days=1)
+    stations = len(province.mines) + len(province.plants) + len(province.traders)
+    loads = -(-OFFLINE_RECORDS * stations // (2 * len(province.trades)))
+    books: dict[str, tuple[Party, list[Json]]] = {}
+    for trade in province.trades:
+        tickets = province.issue(trade, loads, days_ago=1)
+        for party, direction, net_kg in ((trade.seller, "out", 31_200), (trade.buyer, "in", 31_140)):
+            _, day = books.setdefault(party.station_id, (party, []))
+            day += [
+                record(ticket, party, direction, net_kg, at=begun + timedelta(minutes=5 * place))
+                for place, ticket in enumerate(tickets)
+            ]
+    stage.offline = random.sample(list(books.values()), len(books))
+
+
 SCENARIOS: dict[str, Scenario] = {
     "weighbridges": Scenario("weighbridges at work", {Weighbridge: 24}),
     "hot-mine": Scenario("one mine whose quota runs out", {HotMine: 32}),
     "reconnect": Scenario(
-        "41 stations come back after a day offline, while others work", {Returning: 41, Weighbridge: 4}, 23, 12, 6
+        "41 stations come back after a day offline, while others work",
+        {Returning: 41, Weighbridge: 4},
+        23,
+        12,
+        6,
+        prepare=_weigh_offline,
     ),
     "quarter-end": Scenario("filing and reports while trucks are weighed", {Filer: 6, Officer: 6, Weighbridge: 12}),
     "provenance": Scenario("deep provenance", {Walker: 8, Weighbridge: 4}, traders=3, prepare=_sell_on),
@@ -292,3 +327,19 @@ def differences(stage: Stage, before_kg: Mapping[str, int]) -> list[str]:
         for mine_id, kg in now_kg.items()
         if kg - before_kg.get(mine_id, 0) != stage.shipped_kg[mine_id]
     ]
+
+
+def replay_of(stage: Stage) -> str | None:
+    """How long the records of a day offline took, and how long single ones waited meanwhile; None where none came."""
+    if not stage.replayed:
+        return None
+    began, ended = min(sent.began for sent in stage.replayed), max(sent.ended for sent in stage.replayed)
+    records, took = sum(sent.records for sent in stage.replayed), ended - began
+    waits = sorted(
+        1e3 * (sent.ended - sent.began) for sent in stage.singles if sent.ended > began and sent.began < ended
+    )
+    said = f"{records:,} records of a day offline in {took:.1f} s ({records / took:,.0f} a second)"
+    if not waits:
+        return said
+    middle, slow = waits[len(waits) // 2], waits[-1 - len(waits) // 100]
+    return f"{said}; {len(waits):,} single records meanwhile: p50 {middle:.0f} ms, p99 {slow:.0f} ms"

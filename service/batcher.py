@@ -62,8 +62,9 @@ class Batcher(Generic[Job, Answer]):
 
     Where much waits, as many batches as may be under way at once share it: one is reckoned while the database writes
     another. Where little does it waits for the one under way, since a batch costs nearly the same whatever its size. A
-    request of many jobs gives a slice of them to each batch, one after the other, so that single jobs behind it are not
-    held up and its own keep their order. A job that was taken is done once, also when its caller has gone away meanwhile.
+    request of many jobs gives a slice of them to each batch, one after the other, after those of few: a single job is not
+    held up by however many stations that come back at once, and the jobs of a request keep their order. A job that was
+    taken is done once, also when its caller has gone away meanwhile.
     """
 
     def __init__(
@@ -86,7 +87,8 @@ class Batcher(Generic[Job, Answer]):
         self._slice_size = slice_size
         self._most_waiting = most_waiting
         self._rerun_on = rerun_on
-        self._requests: deque[_Request[Job, Answer]] = deque()
+        self._of_few: deque[_Request[Job, Answer]] = deque()
+        self._of_many: deque[_Request[Job, Answer]] = deque()
         self._unanswered = 0
         self._waiting = 0
         self._arrived = asyncio.Event()
@@ -119,7 +121,7 @@ class Batcher(Generic[Job, Answer]):
         return await request.done
 
     def _put(self, request: _Request[Job, Answer]) -> None:
-        self._requests.append(request)
+        (self._of_few if len(request.jobs) <= self._least_beside else self._of_many).append(request)
         self._waiting += request.left
         self._arrived.set()
 
@@ -146,16 +148,17 @@ class Batcher(Generic[Job, Answer]):
         return self._waiting >= least
 
     def _next_batch(self) -> list[tuple[_Request[Job, Answer], int]]:
-        """How many jobs of which request: a slice of each in turn; of one that is alone, as many as there is room for."""
-        if len(self._requests) == 1:
+        """How many jobs of which request: those of few, then a slice of each of many in turn; of one that is alone, as many as
+        there is room for."""
+        if len(self._of_few) + len(self._of_many) == 1:
             room = slice_size = self._most_in_batch
         else:
             sharing = self._idle if self._waiting >= 2 * self._least_beside else 1
             room = min(self._most_in_batch, -(-self._waiting // sharing))
             slice_size = self._slice_size
         batch = []
-        while room and self._requests:
-            request = self._requests.popleft()
+        while room and (waiting := self._of_few or self._of_many):
+            request = waiting.popleft()
             self._waiting -= request.left
             share = min(request.left, slice_size, room)
             batch.append((request, share))

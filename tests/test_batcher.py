@@ -77,6 +77,19 @@ async def test_several_large_requests_share_each_batch() -> None:
     assert [len(set(batch)) for batch in book.batches[:3]] == [3, 3, 3]
 
 
+async def test_a_single_job_goes_before_however_many_large_requests() -> None:
+    book = Book()
+    book.gate.clear()
+    async with Batcher("few", book, most_in_batch=100, slice_size=40).running() as batcher:
+        requests = [asyncio.create_task(batcher.submit([job] * 200)) for job in range(41)]
+        await asyncio.sleep(0.01)
+        requests.append(asyncio.create_task(batcher.submit([5_000])))
+        await asyncio.sleep(0.01)
+        book.gate.set()
+        await asyncio.gather(*requests)
+    assert book.batches[1][0] == 5_000, "first of the next batch after the one that ran"
+
+
 async def test_what_waits_is_shared_among_those_that_may_be_under_way_at_once() -> None:
     book = Book()
     book.gate.clear()

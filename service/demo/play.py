@@ -21,6 +21,7 @@ from service.actions.weighings import Sent, weigh_all
 from service.db import Database
 from service.demo import cast
 from service.demo.cast import Firm
+from service.demo.reports import reports_of
 from service.demo.story import USUAL_LOAD_KG, Load, Slip, Story, Trade, Truck, quarter_before
 from service.domain import filings
 from service.domain.allotments import Draft, Kind, Step
@@ -82,6 +83,9 @@ class Play:
             self.agenda[slip.day].append((17 * 60, self._handing(slip)))
         covered = next(firm for firm in self.firms if firm.mine and firm.mine.startswith(cast.COVERED_MINE))
         self.agenda[LATE_TRANCHE_DAY].append((10 * 60, self._rewarding(covered)))
+
+        for day, minute, deed in reports_of(self):
+            self.agenda[day].append((minute, deed))
 
         last = max(*self.agenda, *self.driving, 92)
         for day in range(last + 1):

@@ -115,7 +115,7 @@ class RunInFuture(Refusal):
 class LotHasLess(Refusal):
     """A lot has fewer kilograms free than went in; correct the figure, release a pledge or file a stocktake first."""
 
-    title = "批次可用量少于投料量；请更正数字，或先解除质押、申报盘点"
+    title = "批次可用量少于投料量；请更正数字，或先释放列入来源证明的数量、申报盘点"
     rule = "P02"
 
 

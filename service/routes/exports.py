@@ -70,7 +70,7 @@ HEADS: Final[Mapping[str, str]] = {
     "destination_station": "收货计量站",
     "holder": "持有人",
     "holder_id": "持有人标识",
-    "pledged_kg": "已质押（千克）",
+    "pledged_kg": "列入证明（千克）",
     "available_kg": "可用（千克）",
     "year": "年度",
     "quarter": "季度",

@@ -18,6 +18,7 @@ from service.actions.tickets import Order, issue_tickets
 from service.actions.weighings import Sent, Weighed, weigh_all
 from service.app import create_app
 from service.db import Connection
+from service.domain.alerts import Flag
 from service.domain.weighings import Record, Status
 from service.embedded import Endpoints
 from service.keys import Purpose
@@ -138,6 +139,34 @@ async def test_a_storm_of_repeats_changes_nothing(app: FastAPI, second_app: Fast
             )
             == 300_000
         )
+
+
+async def test_w04_two_batches_that_name_the_same_tickets_both_find_them(app: FastAPI) -> None:
+    """E12: stations at both ends come back at once: the second batch has waited for the tickets that the first one changes."""
+    tickets = await prepare(app, 300_000, 8)
+    at = app.state.clock.now()
+    sign = app.state.keys.current(Purpose.LEDGER)
+    departures = [sent(record(ticket, "out", 31_200, at)) for ticket in tickets]
+    arrivals = [sent(record(ticket, "in", 31_140, at), cast.PLANT_TWO_DEVICE) for ticket in tickets]
+    for station in (cast.BRIDGE_7_DEVICE, cast.PLANT_TWO_DEVICE):  # whose books are there already
+        async with app.state.database.steady_transaction() as connection:
+            await weigh_all(connection, [sent(record(None, "out", -5, at), station)], at=at, sign=sign)
+
+    async def arrive() -> Sequence[Weighed]:
+        async with app.state.database.steady_transaction() as connection:
+            return await weigh_all(connection, arrivals, at=at, sign=sign)
+
+    async with app.state.database.steady_transaction() as connection:
+        left = await weigh_all(connection, departures, at=at, sign=sign)
+        arriving = asyncio.create_task(arrive())
+        await asyncio.sleep(0.2)
+    arrived = await arriving
+
+    assert {answer.status for answer in [*left, *arrived]} == {Status.ACCEPTED}
+    # One counter numbers the records of both stations.
+    assert {flag for answer in [*left, *arrived] for flag in answer.flags} <= {Flag.SEQUENCE_GAP}
+    async with app.state.database.transaction(readonly=True) as connection:
+        assert await connection.fetchval("SELECT array_agg(DISTINCT state) FROM ticket") == ["delivered"]
 
 
 def story(rng: random.Random, tickets: Sequence[tuple[str, str]], now: datetime) -> list[Sent]:

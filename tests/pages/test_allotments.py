@@ -53,8 +53,16 @@ async def test_a_county_drafts_the_city_approves_and_everybody_reads_it(site: Si
     await expect(row).to_contain_text("1.234")
 
 
-async def test_a_firm_sees_its_tranches_and_no_form(story: Story, visit: Visit) -> None:
+async def test_r08_a_firm_sees_its_tranches_and_applies_for_more(story: Story, visit: Visit) -> None:
+    """R08: the county finds the application beside its drafts."""
     page = await visit(cast.PAIZHAI_CLERK)
     await page.goto("/allotments?year=2026")
     await expect(page.get_by_role("link", name="排寨矿").first).to_be_visible()
-    await expect(page.locator("form[action^='/allotments']")).to_have_count(0)
+    await expect(page.locator("form[action='/allotments'], form[action$='/steps']")).to_have_count(0)
+    form = page.locator("form[action='/allotments/applications']")
+    await form.get_by_label("吨", exact=True).fill("1500.5")
+    await form.get_by_label("原因").fill("镁砂订单增加")
+    await form.get_by_role("button", name="提交申请").click()
+    office = await visit(cast.LI)
+    await office.goto("/allotments?year=2026")
+    await expect(office.get_by_role("row", name=re.compile("镁砂订单增加"))).to_contain_text("1,500.50")

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from service.clock import Clock
 from service.domain.units import SHANGHAI
 from service.keys import Purpose
+from service.store.weighings import Road
 from tests import cast, yard
 
 pytestmark = pytest.mark.anyio
@@ -25,12 +26,15 @@ def now(app: FastAPI) -> datetime:
     return at - timedelta(days=1)
 
 
+_BESIDE = ("no-ticket", "sequence-gap", "weighing-late")
+
+
 async def told(by: By, *records: dict[str, Any], device: cast.Person = cast.BRIDGE_7_DEVICE) -> list[list[str]]:
-    """What is said of each record; none is refused, and what is said of the missing ticket is left out."""
+    """What is said of each record; none is refused, and what is said of the missing ticket and of the delay is left out."""
     answer = await by(device).post("/v1/weighings", json={"records": list(records)})
     results = answer.json()["results"]
     assert {result["status"] for result in results} == {"accepted"}, answer.text
-    return [[flag for flag in one["flags"] if flag not in ("no-ticket", "sequence-gap")] for one in results]
+    return [[flag for flag in one["flags"] if flag not in _BESIDE] for one in results]
 
 
 async def alerts(by: By, code: str) -> list[str]:
@@ -100,6 +104,19 @@ async def test_e40_a_plate_is_not_in_two_places_at_once(app: FastAPI, by: By, no
     papers = [(await by(cast.PAIZHAI_CLERK).post("/v1/tickets", json=wish)).json() for _ in range(2)]
     loads = [yard.record(one, "out", 31_000, now + timedelta(hours=2 + hour)) for hour, one in enumerate(papers)]
     assert await told(by, *loads) == [[], ["two-open-tickets"]]
+
+
+@pytest.mark.parametrize(
+    ("arrived_after_hours", "asked_after_hours", "is_there"),
+    [(None, 71, True), (None, 72, False), (5, 4, True), (5, 5, False), (90, 80, False)],
+)
+def test_w05_a_load_that_is_missed_does_not_flag_every_later_one(
+    now: datetime, arrived_after_hours: int | None, asked_after_hours: int, is_there: bool
+) -> None:
+    """W05, W07: it is on the road until it arrives, or until it is an alert of its own; whichever is told first."""
+    ended_at = None if arrived_after_hours is None else now + timedelta(hours=arrived_after_hours)
+    road = Road(PLATE, cast.BRIDGE_7, "0000000000000", cast.PAIZHAI.id, cast.TRADER.id, "210381", now, ended_at)
+    assert road.is_on_the_road(now + timedelta(hours=asked_after_hours), timedelta(hours=72)) is is_there
 
 
 async def test_e14_a_load_of_the_last_evening_is_the_old_years(app: FastAPI, by: By) -> None:

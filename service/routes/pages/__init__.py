@@ -1,4 +1,10 @@
-"""What people see in a browser: routes like any other, answered with pages."""
+"""What people see in a browser: routes like any other, answered with pages.
+
+An address names its file: `/runs` is `runs.py` with `templates/runs.html` (the list), `run.html` (one) and `run_form.html`;
+what firms file under a contract or slip is in `filing/`. `menu.py` has the menu, `words.py` the words for codes,
+`translations/zh.po` the Chinese. All pages are shown by `pages.py` in the frame `templates/base.html`; forms that say
+beside each field what is wrong with it are read by `typed.py`.
+"""
 
 from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles

@@ -11,6 +11,7 @@ from service.actions import alerts as deeds
 from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep, Record
 from service.domain.alerts import Flag
+from service.domain.deadlines import Duty
 from service.domain.permissions import Actor, reach
 from service.routes.fields import Reason
 from service.routes.pages.pages import show
@@ -96,7 +97,17 @@ def _about(words: Record) -> dict[str, Any]:
         "slip": f"/slips/{key}",
         "run": f"/runs/{key}",
         "allotment": "/allotments",
-        "report": "/submissions",
     }
     href = f"/tickets/{words['ticket_id']}" if words["ticket_id"] else pages.get(kind)
-    return {"subject": words["name"], "subject_en": words["name_en"] or words["name"], "href": href}
+    said = {"subject": words["name"], "subject_en": words["name_en"] or words["name"]}
+    return {**said, "href": href, "duty": None, **(_about_a_report(key) if kind == "report" else {})}
+
+
+def _about_a_report(key: str) -> dict[str, str]:
+    """What is owed, and where it is done."""
+    code, duty, year, quarter = key.split(":")
+    pages = {
+        Duty.STATISTICS: f"/statistics?county={code}&year={year}&quarter={quarter}",
+        Duty.SHEETS: f"/assessments?year={year}",
+    }
+    return {"duty": duty, "href": pages.get(Duty(duty), f"/submissions?year={year}")}

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Query, Request
@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 
 from service.actions import allotments as deeds
+from service.actions import rights as applications
 from service.auth import may
 from service.db import ConnectionDep, ReaderDep, Record
 from service.domain.allotments import (
@@ -26,9 +27,10 @@ from service.domain.allotments import (
 from service.domain.permissions import Actor, reach
 from service.domain.policies import stated
 from service.domain.quotas import chain
-from service.domain.units import shanghai_year
+from service.domain.units import shanghai_day, shanghai_year
 from service.keys import Purpose
 from service.routes.allotments import AllotmentIn
+from service.routes.applications import ApplicationIn
 from service.routes.entries import Now, PoliciesNow
 from service.routes.fields import Day
 from service.routes.pages.pages import show
@@ -81,7 +83,9 @@ async def list_allotments(
         names=names,
         places=places,
         following=rows[-1]["id"] if len(rows) == PAGE else None,
-        mines=await reads.list_mines(connection, actor=actor) if offices else [],
+        mines=await reads.list_mines(connection, actor=actor),
+        may_apply=reach(actor, "applications.file") is not None,
+        quarter=min(4, (shanghai_day(at).month + 2) // 3 + 1),
         pools=[code for code in places if actor.covers(code)] if offices else [],
         sources=_sources(actor, places) if offices else [],
         kinds=list(Kind),
@@ -137,6 +141,28 @@ async def draft_allotment(
     return RedirectResponse(f"/allotments?year={year}", 303)
 
 
+@router.post("/allotments/applications")
+async def apply_for(
+    mine_id: Annotated[UUID, Form()],
+    year: Annotated[int, Form(ge=2000, le=2100)],
+    quarter: Annotated[int, Form(ge=1, le=4)],
+    kind: Annotated[str, Form()],
+    tonnes: Annotated[str, Form(max_length=20)],
+    reason: Annotated[str, Form()],
+    connection: ConnectionDep,
+    actor: Annotated[Actor, Depends(may("applications.file"))],
+    at: Now,
+) -> Response:
+    """Apply to the county for a quarter's quota of an own mine (R08)."""
+    said = {"mine_id": str(mine_id), "year": year, "quarter": quarter, "kind": kind, "kg": kilograms(tonnes)}
+    try:
+        body = ApplicationIn.model_validate({**said, "reason": reason})
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
+    await applications.apply_for(connection, **body.model_dump(), at=at, actor=actor)
+    return RedirectResponse(f"/allotments?year={year}", 303)
+
+
 @router.post("/allotments/{allotment_id}/steps")
 async def take_step(
     allotment_id: UUID,
@@ -160,16 +186,17 @@ async def show_published(request: Request, connection: ReaderDep, at: Now, year:
     """What was allotted and published of a year, by place and holder, for everybody to read and to print (公示, R14)."""
     asked = year or shanghai_year(at)
     rows = await allotments.published(connection, asked, after=None, limit=MOST_PUBLISHED)
-    places = {row["code"]: row for row in await reads.list_places(connection)}
-    return render(
-        request,
-        "published.html",
-        year=asked,
-        years=sorted({asked, shanghai_year(at), *await reads.quota_years(connection)}, reverse=True)[:4],
-        groups=_by_holder(rows),
-        places=places,
-        printed_at=at,
-    )
+    told: dict[str, Any] = {
+        "year": asked,
+        "years": sorted({asked, shanghai_year(at), *await reads.quota_years(connection)}, reverse=True)[:4],
+        "groups": _by_holder(rows),
+        "places": {row["code"]: row for row in await reads.list_places(connection)},
+        "printed_at": at,
+    }
+    actor = await request.app.state.people.actor_of(request)
+    if actor is None:
+        return render(request, "published.html", **told)
+    return await show(request, connection, actor, "published.html", **told)
 
 
 def kilograms(text: str) -> int | str:

@@ -1,6 +1,6 @@
 """What counties have reported of a year for people: each quarter's statistics, and the report of the year (R15, R19)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Final
@@ -39,11 +39,15 @@ COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A report of a county: until when it is due, and what was received; None while it was not."""
+    """A report of a county: until when it is due, what was received of it, and whether it is still owed.
+
+    A county owes none of a time before its mines were registered.
+    """
 
     due_on: date
     quarter: int | None
     received: Record | None
+    is_owed: bool
 
 
 @router.get("/submissions")
@@ -112,6 +116,12 @@ async def _page(
     counties = _counties(tree.province, actor)
     rows = await deadlines.list_submissions(connection, year, actor=actor)
     received = {(row["jurisdiction"], row["duty"], row["quarter"]): row for row in rows}
+    waiting = await deeds.obligations(connection, policies, area=actor.area, enterprise_id=None, at=at)
+    owed = {
+        (one.jurisdiction, one.duty.value, one.facts.get("quarter"))
+        for one in waiting
+        if one.subject_kind == "report" and one.facts.get("year") == year
+    }
     return await show_form(
         request,
         connection,
@@ -124,7 +134,7 @@ async def _page(
         year=year,
         years=[year + 1, year, year - 1],
         today=shanghai_day(at),
-        rows=[(county, _owed(county.code, year, received, policies)) for county in counties],
+        rows=[(county, _owed(county.code, year, received, owed, policies)) for county in counties],
         may_send=reach(actor, "submissions.create") is not None,
     )
 
@@ -136,15 +146,16 @@ def _counties(node: NodeOut, actor: Actor) -> list[NodeOut]:
 
 
 def _owed(
-    code: str, year: int, received: Mapping[tuple[str, str, int | None], Record], policies: Policies
+    code: str,
+    year: int,
+    received: Mapping[tuple[str, str, int | None], Record],
+    owed: Collection[tuple[str, str, object]],
+    policies: Policies,
 ) -> list[Owed]:
-    quarters = [
-        Owed(
-            statistics_deadline(year, quarter, policies).due_on,
-            quarter,
-            received.get((code, Duty.STATISTICS.value, quarter)),
-        )
-        for quarter in range(1, 5)
+    days = [(quarter, statistics_deadline(year, quarter, policies).due_on) for quarter in range(1, 5)]
+    reports: list[tuple[str, int | None, date]] = [(Duty.STATISTICS.value, quarter, due_on) for quarter, due_on in days]
+    reports.append((Duty.YEAR_REPORT.value, None, year_report_deadline(year, policies).due_on))
+    return [
+        Owed(due_on, quarter, received.get((code, duty, quarter)), is_owed=(code, duty, quarter) in owed)
+        for duty, quarter, due_on in reports
     ]
-    of_the_year = received.get((code, Duty.YEAR_REPORT.value, None))
-    return [*quarters, Owed(year_report_deadline(year, policies).due_on, None, of_the_year)]

@@ -2,7 +2,9 @@
 -- Locks the tickets in the order of their ids, after the stations' books; leans on the primary key and a_ticket_number_is_given_once.
 SELECT t.*
 FROM ticket AS t
-WHERE t.id IN (SELECT unnest($1::text::uuid[]) UNION ALL SELECT id FROM ticket WHERE number = ANY($2::text::text[]))
+WHERE
+    -- As an array, since a joined subquery gives nothing when the sentence is asked anew of a row that it has waited for.
+    t.id = ANY(ARRAY(SELECT unnest($1::text::uuid[]) UNION ALL SELECT id FROM ticket WHERE number = ANY($2::text::text[])))
 ORDER BY t.id
 FOR UPDATE
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -37,9 +37,14 @@ class Road:
     out_at: datetime
     ended_at: datetime | None
 
-    def is_on_the_road(self, at: datetime) -> bool:
-        """Whether it had not ended at a moment."""
-        return self.ended_at is None or self.ended_at > at
+    def is_on_the_road(self, at: datetime, missed_after: timedelta) -> bool:
+        """Whether it was neither over nor missed at a moment."""
+        return at < self.until(missed_after)
+
+    def until(self, missed_after: timedelta) -> datetime:
+        """When it ended, or was missed (W07): that is one alert, not one more for each later load."""
+        missed_at = self.out_at + missed_after
+        return missed_at if self.ended_at is None else min(self.ended_at, missed_at)
 
 
 def tares_and_roads(rows: Iterable[Iterable[Any]]) -> tuple[list[Tare], list[Road]]:
