@@ -49,6 +49,8 @@ async def create_allotment(
     if not allowed:
         raise NotAllowed
     rules.check_holder(draft.kind, draft.source, found.holder, found.right, policies)
+    if actor.role is Role.COUNTY and not issue:
+        rules.check_proposal(draft)
     allotment_id = uuid7()
     if issue:
         await _hold_the_book(connection, draft.allotment(allotment_id, found.holder), at=at)

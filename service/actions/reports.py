@@ -9,7 +9,7 @@ from service.db import Connection
 from service.domain import assessments as quarters
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
-from service.domain.reports import FormIsSigned, Reserve, SampleIsClosed, Snapshot, by_use, check_form
+from service.domain.reports import FormIsSigned, Reserve, SampleIsClosed, Snapshot, check_form
 from service.domain.units import start_of
 from service.store import assessments, audits, quotas, reports
 
@@ -41,9 +41,8 @@ async def known_of(
     moment = quotas.Moment(past.at, past.size)
     quota = await quotas.mine_quota(connection, mine_id, year, None, area=None, enterprise_id=None, past=moment, at=at)
     began, ended = start_of(quarters.starts_on(year, quarter)), quarters.ends_at(year, quarter)
-    gone = (await reports.outflows(connection, [mine_id], year, past)).get(mine_id, [])
-    figures = {"issued_kg": quota.figures.issued_kg, "used_kg": quota.figures.out_kg}
-    return figures | by_use(one for one in gone if began <= one.occurred_at < ended)
+    used = await reports.uses(connection, [mine_id], year, began, ended, past)
+    return {"issued_kg": quota.figures.issued_kg, "used_kg": quota.figures.out_kg} | used[mine_id]
 
 
 async def fill_form(

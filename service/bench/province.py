@@ -29,8 +29,11 @@ NET_KG = 31_000
 TARE_KG = 15_000
 SCALES = 128
 AT_ONCE = 5_000
-BETWEEN_TRUCKS = timedelta(seconds=90)
+BETWEEN_TRUCKS = timedelta(seconds=20)
 """So far apart do trucks pass one scale."""
+
+SINCE = timedelta(days=9)
+"""So long ago did the first pass: none is told too late, and none before it has passed (E12, W04)."""
 
 WITHIN = timedelta(days=60)
 
@@ -168,7 +171,7 @@ async def found(
 ) -> Province:
     """A province with so many mines, between which the scales are shared."""
     now = datetime.now(UTC)
-    opened_at = now - timedelta(days=40)
+    opened_at = now - SINCE
     plant, gate_id = uuid7(), uuid7()
     firms = [uuid7() for _ in range(mines)]
     mine_ids = [uuid7() for _ in range(mines)]

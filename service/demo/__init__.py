@@ -7,6 +7,7 @@ import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -19,6 +20,7 @@ from service.domain.policies import Policies
 from service.domain.units import shanghai_day
 from service.embedded import CannotRun, Endpoints
 from service.keys import KeyRing
+from service.serving import quiet_collector
 from service.settings import Settings
 
 SIGN_INS = "sign-ins.json"
@@ -47,7 +49,9 @@ def prepare(settings: Settings, endpoints: Endpoints) -> tuple[SignIns, list[Lin
 
     Raises CannotRun for a database that holds something else, or a province that was left half made.
     """
-    return asyncio.run(_prepare(settings, endpoints))
+    quiet_collector()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_prepare(settings, endpoints))
 
 
 async def _prepare(settings: Settings, endpoints: Endpoints) -> tuple[SignIns, list[Link]]:

@@ -61,6 +61,7 @@ class Flag(StrEnum):
     CAMERA_FAULT = "camera-fault"
     CLOCK_SKEW = "clock-skew"
     SEQUENCE_GAP = "sequence-gap"
+    WEIGHING_LATE = "weighing-late"
 
 
 @dataclass(frozen=True, slots=True)

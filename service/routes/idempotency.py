@@ -28,7 +28,7 @@ class Answer:
 class Once:
     """The request's Idempotency-Key, if it has one."""
 
-    def __init__(self, request: Request, key: KeyHeader = None) -> None:
+    def __init__(self, request: Request, key: str | None) -> None:
         self.request = request
         self.key = key
 
@@ -74,4 +74,9 @@ def _response(answer: str, status: int, *, replayed: bool = False) -> Response:
     return Response(answer, status, headers, media_type="application/json")
 
 
-OnceDep = Annotated[Once, Depends()]
+async def _once(request: Request, key: KeyHeader = None) -> Once:
+    # A coroutine: what is none, a class too, is called in another thread, which costs more than the gate and the token.
+    return Once(request, key)
+
+
+OnceDep = Annotated[Once, Depends(_once)]

@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from service.db import Connection, Record
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
-from service.domain.reports import Outflow, Reserve, ReserveKind, Snapshot, SnapshotUnknown, Use
+from service.domain.reports import Outflow, Reserve, ReserveKind, Snapshot, SnapshotUnknown, Use, by_use
 from service.domain.units import Kilograms
 from service.store.sentences import sentences
 
@@ -36,6 +36,16 @@ async def outflows(
     for row in await connection.fetch(SQL["outflows"], list(mines), year, past.size):
         names = ("occurred_at", "document", "contract", "buyer", "grade", "went_kg", "back_kg", "contract_id")
         found[row["mine_id"]].append(Outflow(use=Use(row["use"]), **{name: row[name] for name in names}))
+    return found
+
+
+async def uses(
+    connection: Connection, mines: Collection[UUID], year: int, began: datetime, ended: datetime, past: Snapshot
+) -> dict[UUID, dict[str, int]]:
+    """Kilograms that left mines of a quota year in a time, and stand, by what they left for."""
+    found = {mine_id: by_use(()) for mine_id in mines}
+    for row in await connection.fetch(SQL["uses"], list(mines), year, past.size, began, ended):
+        found[row["mine_id"]][f"{Use(row['use']).name.lower()}_kg"] = row["kg"]
     return found
 
 

@@ -444,6 +444,21 @@ def test_w06_two_scans_of_one_truck_are_one_event(change: dict[str, object], is_
     assert is_one_event(EVENT, replace(EVENT, **change)) == is_one
 
 
+@pytest.mark.parametrize(
+    ("recorded_at", "flags"),
+    [
+        (datetime(2026, 3, 16, 15, 59, tzinfo=UTC), ()),
+        (datetime(2026, 3, 16, 16, 0, tzinfo=UTC), (Flag.WEIGHING_LATE,)),
+    ],
+)
+def test_e12_w04_what_comes_after_ten_working_days_is_kept_and_flagged(
+    recorded_at: datetime, flags: tuple[Flag, ...]
+) -> None:
+    outcome = weigh(RECORD, replace(SEEN, recorded_at=recorded_at))
+    assert outcome.flags == flags
+    assert outcome.legs == weigh(RECORD, SEEN).legs
+
+
 def test_w04_a_gap_in_the_sequence_closes_when_its_records_come() -> None:
     book = Sequences()
     assert [book.take(number) for number in (4, 5, 8, 6, 7, 9, 3, 5)] == [

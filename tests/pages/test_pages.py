@@ -119,6 +119,14 @@ async def test_a_ticket_shows_its_code_and_the_camera_reads_it(story: Story, vis
         await page.locator(".qr").screenshot(path=picture)
         (found,) = zxingcpp.read_barcodes(Image.open(picture))
         assert found.text == story.code
+    # On paper: 24 mm from module to module is what cheap scanners need, and black is all that a printer may have.
+    width = (found.position.top_right.x - found.position.top_left.x) / CSS_PIXELS_PER_MM
+    assert width >= 24, f"{width:.1f} mm"
+    inks = await page.evaluate("[...document.querySelectorAll('.sheet *')].map((one) => getComputedStyle(one).color)")
+    assert set(inks) == {"rgb(0, 0, 0)"}
+
+
+CSS_PIXELS_PER_MM = 96 / 25.4
 
 
 @pytest.mark.parametrize(("size", "width", "height"), [("label", 100, 70), ("a4", 210, 297)])

@@ -77,7 +77,7 @@ async def test_r19_r15_a_county_sends_its_statistics_and_its_report_of_the_year(
 ) -> None:
     page = await visit(cast.DASHIQIAO)
     await look_at(page, "/statistics?year=2026&quarter=1", "statistics", screenshots)
-    await expect(page.get_by_role("row", name=re.compile("高庄矿"))).to_contain_text("40,000.00")
+    await expect(page.get_by_role("row", name=re.compile("高庄矿"))).to_contain_text("156.20")
     await page.get_by_label("文号").fill("大镁统〔2026〕1号")
     await page.get_by_role("button", name="登记上报").click()
     await expect(page.locator(".notice.good")).to_contain_text("大镁统〔2026〕1号")

@@ -162,6 +162,16 @@ async def test_r09_a_tranche_is_proposed_before_its_quarter_begins(by: By, app: 
     assert settled.status_code == 204
 
 
+async def test_r09_a_county_says_why_it_proposes_a_reward_or_an_adjustment(by: By) -> None:
+    """R09: reasons of R05 and R12; a base tranche needs none but the scale (R10)."""
+    for kind in ("reward", "adjustment"):
+        proposal = allotment(kind, "210381", MINE, 10, quarter=2)
+        answer = await by(LI).post("/v1/allotments", json=proposal)
+        assert (answer.status_code, answer.json()["code"], answer.json()["rule"]) == (409, "reason-missing", "R09")
+        assert (await by(LI).post("/v1/allotments", json={**proposal, "reason": "市场需求"})).status_code == 201
+    assert (await by(LI).post("/v1/allotments", json=base(10))).status_code == 201
+
+
 async def test_a_list_shows_what_an_office_gives_and_gets_and_the_chain_above(by: By) -> None:
     await fill_pools(by)
     await allot(by(ANSHAN), base(10))

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable, Sequence
 from io import BytesIO, StringIO
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -174,6 +175,42 @@ async def test_json_rows_have_the_fields_of_the_api(by: By) -> None:
     assert [(one["row"], one["status"]) for one in answer["results"]] == [(1, "done"), (2, "refused"), (3, "refused")]
     assert [one["errors"][0]["column"] for one in answer["results"][1:]] == ["kg", "state"]
     assert len(in_csv(await by(PAIZHAI_CLERK).get(answer["faulty"]["csv"]))) == 3
+
+
+async def test_rows_that_are_filed_together_are_judged_each_on_its_own(by: By) -> None:
+    """§10, R22c: one that is refused holds up no other; what was filed before is unchanged, or a new version."""
+    clerk = by(PAIZHAI_CLERK)
+    for known in (contract(number="HT-1"), contract(number="HT-2", kg=1_000)):
+        assert (await clerk.post("/v1/contracts", json=known)).status_code == 201
+    nobody = str(uuid4())
+    rows = [
+        contract(number="HT-1"),
+        contract(number="HT-2"),
+        contract(number="HT-3", buyer_id=nobody),
+        contract(number="HT-4"),
+        contract(number="HT-5", seller_id=nobody),
+        contract(number="HT-4"),
+        contract(number="HT-6", mine_id=nobody),
+        contract(number="HT-7", framework_id=nobody),
+    ]
+    answer = (await clerk.post("/v1/bulk/contracts", json={"rows": rows})).json()
+
+    told = [(one["status"], one["problem"] and one["problem"]["code"]) for one in answer["results"]]
+    assert told == [
+        ("unchanged", None),
+        ("done", None),
+        ("refused", "unknown-enterprise"),
+        ("done", None),
+        ("refused", "not-found"),
+        ("unchanged", None),
+        ("refused", "unknown-mine"),
+        ("refused", "unknown-framework"),
+    ]
+    again = (await clerk.get(f"/v1/contracts/{answer['results'][1]['id']}")).json()
+    assert [(side["version"], side["terms"]["kg"]) for side in again["filings"] if side["terms"]] == [
+        (2, contract()["kg"])
+    ]
+    assert len((await clerk.get("/v1/contracts")).json()["items"]) == 3
 
 
 async def test_r23_a_traders_sheet_names_lots(app: FastAPI, by: By) -> None:

@@ -1,5 +1,6 @@
 """What becomes of tickets after they are issued, beside what scales tell: W01, O03, E4, E5, E10, E20, E28, E37, E38."""
 
+import asyncio
 from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi import FastAPI
 
+from service.actions.sweeps import sweep
 from service.clock import Clock
 from service.domain.codes.numbers import make_number
 from service.domain.codes.tickets import TicketCode, encode, read
@@ -252,6 +254,54 @@ async def test_w03_a_key_that_somebody_else_may_have_is_believed_no_longer(
     assert (await by(cast.LI).get(f"/v1/tickets/{later['id']}")).json()["state"] == "out"
     found = await weigh(by, {"number": forged, "plate": "辽C99999"}, "out", 30_000, at)
     assert "unknown-ticket" in found["flags"]
+
+
+# What time alone brings about (W07, E39)
+
+
+async def swept(app: FastAPI, at: datetime) -> None:
+    """Sweep once, after the service's own sweep if that is under way."""
+    for _ in range(100):
+        async with app.state.database.transaction() as connection:
+            if await sweep(connection, await app.state.rulebook.policies(at), at=at):
+                return
+        await asyncio.sleep(0.05)
+    pytest.fail("the service sweeps for ever")
+
+
+async def test_e39_what_is_never_weighed_holds_nothing_and_what_never_arrives_is_missed(
+    app: FastAPI, by: By, now: datetime
+) -> None:
+    """W07, W01: a day after its window a hold is released; after 72 hours a load is an alert, until it arrives after all."""
+    async with app.state.database.transaction() as connection:
+        contract_id = await yard.contract(connection, at=now, mine_id=cast.PAIZHAI_MINE)
+    unused, astray = [await issue(by, yard.ticket_in(contract_id, now, plate=f"辽C4000{turn}")) for turn in (1, 2)]
+    assert (await weigh(by, astray, "out", 31_000, now))["status"] == "accepted"
+
+    async def held_kg() -> int:
+        found = await by(cast.LI).get(f"/v1/mines/{cast.PAIZHAI_MINE}/quota", params={"year": now.year})
+        kg: int = found.json()["held_kg"]
+        return kg
+
+    async def alerts(code: str) -> list[str]:
+        items = (await by(cast.LI).get("/v1/alerts", params={"code": code, "state": "open"})).json()["items"]
+        return [item["subject_id"] for item in items]
+
+    assert await held_kg() == 31_000
+    for hours, state, never_weighed, never_received in (
+        (47, "issued", [], []),
+        (49, "expired", [unused["id"]], []),
+        (73, "expired", [unused["id"]], [astray["id"]]),
+    ):
+        await swept(app, now + timedelta(hours=hours))
+        found = (await by(cast.LI).get(f"/v1/tickets/{unused['id']}")).json()
+        assert found["state"] == state, hours
+        assert (await alerts("never-weighed"), await alerts("never-received")) == (never_weighed, never_received)
+    assert await held_kg() == 0
+    assert (await by(cast.LI).get(f"/v1/tickets/{astray['id']}")).json()["state"] == "out", "it is not released"
+    app.state.clock = Clock(f"{(now + timedelta(hours=80)).isoformat()},0")
+    await weigh(by, astray, "in", 31_000, now + timedelta(hours=79))
+    assert await alerts("never-received") == []
 
 
 # Extensions (E38)

@@ -26,12 +26,15 @@ def now(app: FastAPI) -> datetime:
     return at - timedelta(days=1)
 
 
+_BESIDE = ("no-ticket", "sequence-gap", "weighing-late")
+
+
 async def told(by: By, *records: dict[str, Any], device: cast.Person = cast.BRIDGE_7_DEVICE) -> list[list[str]]:
-    """What is said of each record; none is refused, and what is said of the missing ticket is left out."""
+    """What is said of each record; none is refused, and what is said of the missing ticket and of the delay is left out."""
     answer = await by(device).post("/v1/weighings", json={"records": list(records)})
     results = answer.json()["results"]
     assert {result["status"] for result in results} == {"accepted"}, answer.text
-    return [[flag for flag in one["flags"] if flag not in ("no-ticket", "sequence-gap")] for one in results]
+    return [[flag for flag in one["flags"] if flag not in _BESIDE] for one in results]
 
 
 async def alerts(by: By, code: str) -> list[str]:

@@ -4,7 +4,8 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from math import asin, cos, radians, sin, sqrt
 from statistics import median_low
 from uuid import UUID
@@ -74,6 +75,9 @@ class Plates:
             station.where,
         )
         known = self._tares[record.plate]
+        if not known:  # nothing to hold it against, and nothing that it could explain
+            known.append((place, tare))
+            return
         start = bisect_left(known, place, key=lambda one: one[0])
         later = known[start:]
         before = [self._flags(where, one) for where, one in later]
@@ -99,13 +103,14 @@ class Plates:
         longest = timedelta(days=self._policies.stored_tare_days)
         if not tare.is_fresh and fresh_at is not None and tare.occurred_at - fresh_at > longest:
             flags.add(Flag.TARE_STALE)
-        if any(self._is_too_fast(one, tare) for _, one in before):
+        lately = takewhile(lambda known: tare.occurred_at - known[1].occurred_at <= _FAR, reversed(before))
+        if any(self._is_too_fast(one, tare) for _, one in lately):
             flags.add(Flag.TOO_FAST)
         return flags
 
     def _is_too_fast(self, first: Tare, second: Tare) -> bool:
         took = second.occurred_at - first.occurred_at
-        if first.station_id == second.station_id or took > _FAR or first.where is None or second.where is None:
+        if first.station_id == second.station_id or first.where is None or second.where is None:
             return False
         return _km(first.where, second.where) > self._policies.fastest_kmh * took / timedelta(hours=1)
 
@@ -118,32 +123,26 @@ class Plates:
 
     def is_another_open(self, ticket: Ticket, at: datetime) -> bool:
         """Whether another load of the ticket's plate is on the road at a moment (W05)."""
-        return any(
+        roads = self._roads[ticket.plate]
+        return bool(roads) and any(
             (road.out_at, road.ticket_id) < (at, ticket.id) and road.is_on_the_road(at, self._missed_after)
-            for road in self._roads[ticket.plate].values()
+            for road in roads.values()
             if road.ticket_id != ticket.id
         )
 
-    def note_journey(self, ticket: Ticket, journey: Journey, station: Station | None, watch: Watch) -> None:
+    def note_journey(
+        self, ticket: Ticket, was: Journey, journey: Journey, station: Station | None, watch: Watch
+    ) -> None:
         """Know when a ticket's load was on the road from now on; what another was flagged for may be explained by it."""
         roads = self._roads[ticket.plate]
-        before = _together(roads, self._missed_after)
-        known = roads.pop(ticket.id, None)
+        known = roads.get(ticket.id)
         jurisdiction = known.jurisdiction if known else station.jurisdiction if station else None
-        if journey.out_at is not None:
-            ended_at = journey.in_at or journey.back_at
-            if ended_at is None and journey.state not in OPEN_STATES:
-                ended_at = journey.ended_at
-            roads[ticket.id] = Road(
-                ticket.plate,
-                ticket.id,
-                ticket.number,
-                ticket.seller_id,
-                ticket.buyer_id,
-                jurisdiction,
-                journey.out_at,
-                ended_at,
-            )
+        if known is None and (road := _road_of(ticket, was, jurisdiction)):
+            roads[ticket.id] = road  # it had ended before what was asked
+        before = _together(roads, self._missed_after)
+        roads.pop(ticket.id, None)
+        if road := _road_of(ticket, journey, jurisdiction):
+            roads[ticket.id] = road
         if len(roads) < 2 and not before:
             return
         after = _together(roads, self._missed_after)
@@ -153,20 +152,35 @@ class Plates:
             watch.settle((Flag.TWO_OPEN_TICKETS, "ticket", str(ticket_id)))
 
 
+def _road_of(ticket: Ticket, journey: Journey, jurisdiction: str | None) -> Road | None:
+    if journey.out_at is None:
+        return None
+    ended_at = journey.in_at or journey.back_at
+    if ended_at is None and journey.state not in OPEN_STATES:
+        ended_at = journey.ended_at
+    return Road(
+        ticket.plate,
+        ticket.id,
+        ticket.number,
+        ticket.seller_id,
+        ticket.buyer_id,
+        jurisdiction,
+        journey.out_at,
+        ended_at,
+    )
+
+
 def _together(roads: Mapping[UUID, Road], missed_after: timedelta) -> set[UUID]:
     """The tickets whose load left while another of the plate was on the road."""
     if len(roads) < 2:
         return set()
-    return {
-        road.ticket_id
-        for road in roads.values()
-        if any(
-            (other.out_at, other.ticket_id) < (road.out_at, road.ticket_id)
-            and other.is_on_the_road(road.out_at, missed_after)
-            for other in roads.values()
-            if other is not road
-        )
-    }
+    together = set()
+    last_end = datetime.min.replace(tzinfo=UTC)
+    for road in sorted(roads.values(), key=lambda one: (one.out_at, one.ticket_id)):
+        if road.out_at < last_end:
+            together.add(road.ticket_id)
+        last_end = max(last_end, road.until(missed_after))
+    return together
 
 
 def _km(one: tuple[float, float], other: tuple[float, float]) -> float:

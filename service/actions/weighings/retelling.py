@@ -30,6 +30,7 @@ Stream = tuple[UUID, int | AccountKey, int | AccountKey]
 _OF_THE_RECORD = frozenset(
     {
         Flag.CLOCK_SKEW,
+        Flag.WEIGHING_LATE,
         Flag.SEQUENCE_GAP,
         Flag.OVERWEIGHT,
         Flag.TARE_DRIFT,
@@ -69,6 +70,7 @@ _BY_THEMSELVES = frozenset(
         Flag.TOO_FAST,
         Flag.SEQUENCE_GAP,
         Flag.CLOCK_SKEW,
+        Flag.WEIGHING_LATE,
         Flag.READING_REPEATED,
     }
 )

@@ -12,7 +12,7 @@ from service.store import alerts, weighings
 
 Subject = tuple[Flag, str, str]
 
-_OF_THE_STATION = frozenset({Flag.CLOCK_SKEW, Flag.SEQUENCE_GAP, Flag.READING_REPEATED})
+_OF_THE_STATION = frozenset({Flag.CLOCK_SKEW, Flag.SEQUENCE_GAP, Flag.READING_REPEATED, Flag.WEIGHING_LATE})
 _OF_THE_WEIGHING = frozenset(
     {
         Flag.OVERWEIGHT,

@@ -29,6 +29,7 @@ from service.domain.allotments.issuing import (
     check_ceiling,
     check_issue,
     check_pool,
+    check_proposal,
     check_share,
     room_under_ceiling,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "check_holder",
     "check_issue",
     "check_pool",
+    "check_proposal",
     "check_share",
     "givers",
     "may_approve",

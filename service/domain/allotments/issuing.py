@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
 
-from service.domain.allotments.drafts import Allotment
+from service.domain.allotments.drafts import Allotment, Draft
 from service.domain.allotments.holders import TRANCHES, Kind, Right, check_holder
 from service.domain.assessments import Sheets, check_sheet, is_vetoed, suggested_kg
 from service.domain.policies import Policies, YearCeiling
@@ -99,6 +99,12 @@ class NotToBeUndone(Refusal):
 
     title = "已收回的指标不能撤销收回，请重新下达"
     rule = "W09"
+
+
+def check_proposal(draft: Draft) -> None:
+    """Refuse a county's proposal of a reward, or of an adjustment, without the reason that it is to be judged by (R09)."""
+    if draft.kind in (Kind.REWARD, Kind.ADJUSTMENT) and not draft.reason:
+        raise ReasonMissing(rule="R09")
 
 
 def check_issue(allotment: Allotment, standing: Standing, policies: Policies) -> None:

@@ -178,6 +178,9 @@ class Policies:
     double_scan_kg: Kilograms = value(
         Kilograms(20), "W06", "视为同一次过磅的重量差", "kilograms within which it is one event"
     )
+    late_weighing_days: int = value(
+        10, "W04", "计量记录补传期限（工作日）", "working days within which a record is to arrive", Counts.EVENT
+    )
     clock_skew_seconds: int = value(120, "W04", "设备时钟允许偏差（秒）", "how wrong a clock may be", at_most=86_400)
     never_weighed_hours: int = value(24, "W07", "开单后未过磅的时限（小时）", "hours until an unused ticket ends")
     never_received_hours: int = value(72, "W07", "出矿后未到货的时限（小时）", "hours until a load is missed")

@@ -1,6 +1,9 @@
 """What looks wrong about a weighing: at the scale, on the ticket, under the contract."""
 
+from datetime import timedelta
+
 from service.domain.alerts import Flag
+from service.domain.calendar import add_working_days
 from service.domain.grades import fits_analysis, is_same_grade
 from service.domain.policies import Policies
 from service.domain.tickets import Ticket
@@ -30,6 +33,8 @@ def flags_of_the_scale(record: Record, seen: Circumstances, policies: Policies) 
     ahead_seconds = (seen.occurred_at - seen.recorded_at).total_seconds()
     if seen.offset_is_large or ahead_seconds > policies.clock_skew_seconds:
         flags.append(Flag.CLOCK_SKEW)
+    if _is_late(seen, policies):
+        flags.append(Flag.WEIGHING_LATE)
     if seen.sequence_is_broken:
         flags.append(Flag.SEQUENCE_GAP)
     road_kg = policies.bridge(seen.station.id).gross_limit_kg
@@ -49,6 +54,15 @@ def flags_of_the_scale(record: Record, seen: Circumstances, policies: Policies) 
     if seen.reading_is_repeated:
         flags.append(Flag.READING_REPEATED)
     return flags
+
+
+def _is_late(seen: Circumstances, policies: Policies) -> bool:
+    """Whether a record came so long after its weighing that somebody should ask why (W04, E12)."""
+    days = policies.late_weighing_days
+    if seen.recorded_at - seen.occurred_at <= timedelta(days=days):  # as with nearly every record
+        return False
+    deadline = add_working_days(shanghai_day(seen.occurred_at), days, policies.calendar.overrides)
+    return seen.recorded_at >= deadline.ends_at
 
 
 def flags_of_the_ticket(record: Record, ticket: Ticket, seen: Circumstances, policies: Policies) -> list[Flag]:

@@ -9,7 +9,6 @@ from service.auth import may
 from service.domain import assessments as quarters
 from service.domain.permissions import Actor, area_of
 from service.domain.quotas import Figures, Holding, Node
-from service.domain.reports import by_use
 from service.domain.units import start_of
 from service.routes.entries import Now
 from service.routes.quotas import QuotaYear
@@ -46,10 +45,10 @@ async def quarter_of(stands: Ground, code: str, year: int, quarter: int, *, at: 
     moment = quotas.Moment(past.at, past.size)
     tree = await quotas.tree(connection, year, None, area=area_of(code), enterprise_id=None, past=moment, at=at)
     holdings = {holding.id: holding for holding in _holdings(tree)}
-    gone = await reports.outflows(connection, ids, year, past)
     forms = await reports.signed_forms(connection, ids, year, quarter, past)
     scores = await reports.scores(connection, ids, year, quarter, past)
     began, ended = start_of(quarters.starts_on(year, quarter)), quarters.ends_at(year, quarter)
+    used = await reports.uses(connection, ids, year, began, ended, past)
     items = []
     for mine in mines:
         holding = holdings.get(mine["id"])
@@ -68,7 +67,7 @@ async def quarter_of(stands: Ground, code: str, year: int, quarter: int, *, at: 
                 mined_kg=said.get("mined_kg"),
                 closing_stock_kg=said.get("closing_stock_kg"),
                 score=scores.get(mine["id"]),
-                **by_use(one for one in gone.get(mine["id"], ()) if began <= one.occurred_at < ended),
+                **used[mine["id"]],
             )
         )
     return QuarterOut(

@@ -30,6 +30,33 @@ WHERE own.owner_id = ANY($1::uuid[]) AND own.year = $2 AND own.kind IN ('quota',
 GROUP BY own.id, leg.movement, ticket.id, slip.id, contract.id, buyer.name
 ORDER BY min(leg.occurred_at), leg.movement
 
+-- name: uses
+-- Locks nothing; leans on account_by_owner and the keys of legs: what of the outflows of mines ($1) of a year ($2) as of seq $3
+-- happened from $4 to before $5 and stands, by mine and use.
+WITH gone AS (
+    SELECT
+        own.owner_id AS mine_id, own.id AS account, leg.movement, min(leg.occurred_at) AS occurred_at, sum(leg.source_kg) AS went_kg,
+        CASE WHEN ticket.contract_id IS NOT NULL THEN 'sale' WHEN coalesce(ticket.slip_id, slip.id) IS NOT NULL THEN 'own-use' ELSE 'without-paper' END
+            AS use
+    FROM account AS own
+    INNER JOIN leg ON leg.source = own.id AND leg.seq <= $3
+    INNER JOIN account AS target ON target.id = leg.target
+    LEFT JOIN ticket ON ticket.id = target.document_id
+    LEFT JOIN slip ON slip.id = target.document_id
+    WHERE own.owner_id = ANY($1::uuid[]) AND own.year = $2 AND own.kind IN ('quota', 'suspense') AND target.kind NOT IN ('quota', 'pool', 'issue', 'suspense')
+    GROUP BY own.id, leg.movement, ticket.id, slip.id
+    HAVING min(leg.occurred_at) >= $4 AND min(leg.occurred_at) < $5
+)
+
+SELECT
+    gone.mine_id, gone.use,
+    sum(gone.went_kg - coalesce((
+        SELECT sum(hole.hi - hole.lo) FROM hole
+        WHERE hole.movement = gone.movement AND hole.account = gone.account AND hole.side = 'out' AND hole.kind = 'cut' AND hole.seq <= $3
+    ), 0))::bigint AS kg
+FROM gone
+GROUP BY gone.mine_id, gone.use
+
 -- name: prices
 -- Locks nothing; leans on a_side_files_a_version_once: what the seller's newest filing of contracts ($1) by a time ($2) says.
 SELECT DISTINCT ON (filing.contract_id) filing.contract_id, (filing.terms ->> 'price_fen_per_t')::bigint AS price

@@ -264,7 +264,7 @@ INNER JOIN stock AS s ON s.id = y.source_id
 
 -- name: find_plates
 -- Locks nothing; leans on weighing_by_plate and ticket_out_by_plate. Of each plate ($1) the last fresh tares before a moment ($2) and all
--- weighings from then on; then its loads that were on the road at that moment or left after it.
+-- weighings from then on; then its loads that were on the road after that moment.
 SELECT
     FALSE AS is_road, p.plate, w.id, w.station_id, w.record_id AS other_id, w.occurred_at AS begun_at, NULL::timestamptz AS ended_at,
     NULL AS number, w.tare_kg, w.gross_kg, w.tare_source = 'fresh' AS is_fresh, s.jurisdiction,
@@ -289,7 +289,10 @@ SELECT
     s.jurisdiction, t.seller_id, NULL, NULL
 FROM unnest($1::text[], $2::text::timestamptz[]) AS p (plate, since)
 CROSS JOIN LATERAL (
-    SELECT * FROM ticket WHERE plate = p.plate AND out_at >= p.since - interval '7 days'
+    SELECT * FROM ticket
+    WHERE
+        plate = p.plate AND out_at >= p.since - interval '7 days'
+        AND coalesce(in_at, back_at, ended_at, 'infinity') > p.since
     UNION ALL
     SELECT * FROM ticket WHERE plate = p.plate AND state = 'out' AND out_at < p.since - interval '7 days'
 ) AS t

@@ -38,9 +38,13 @@ class Road:
     ended_at: datetime | None
 
     def is_on_the_road(self, at: datetime, missed_after: timedelta) -> bool:
-        """Whether it had not ended at a moment; a load that is missed (W07) is one alert, not one more for each later load."""
+        """Whether it was neither over nor missed at a moment."""
+        return at < self.until(missed_after)
+
+    def until(self, missed_after: timedelta) -> datetime:
+        """When it ended, or was missed (W07): that is one alert, not one more for each later load."""
         missed_at = self.out_at + missed_after
-        return at < (missed_at if self.ended_at is None else min(self.ended_at, missed_at))
+        return missed_at if self.ended_at is None else min(self.ended_at, missed_at)
 
 
 def tares_and_roads(rows: Iterable[Iterable[Any]]) -> tuple[list[Tare], list[Road]]:

@@ -1,0 +1,264 @@
+"""What lies open while a batch is judged: what was locked and read of it, kept up to date from record to record."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from service.actions.weighings.plates import Plates
+from service.actions.weighings.sent import Sent
+from service.db import Connection
+from service.domain.ledger import AccountKey
+from service.domain.policies import Policies
+from service.domain.tickets import Journey, Ticket, TicketState
+from service.domain.units import Kilograms, shanghai_year
+from service.domain.weighings import (
+    RANKS,
+    Direction,
+    Line,
+    Naming,
+    Record,
+    Sequences,
+    Source,
+    Station,
+    Status,
+    Terms,
+    Told,
+    impossible,
+    named_ticket,
+)
+from service.store import ticket_acts, tickets, weighings
+from service.store.ledger import Memory
+from service.store.weighings import Asked, Flow, Found
+
+Place = tuple[UUID, Direction, str | UUID]
+
+
+class Books:
+    """Stations, tickets with all that was told of them, contracts, plates; what one record changes the next one sees."""
+
+    def __init__(self, policies: Policies) -> None:
+        self.policies = policies
+        self.stations: dict[UUID, Station] = {}
+        self.sequences: dict[UUID, Sequences] = {}
+        self.namings: dict[str, Naming | None] = {}
+        self.tickets: dict[UUID, Ticket] = {}
+        self._ids_by_number: dict[str, UUID] = {}
+        self.journeys: dict[UUID, Journey] = {}
+        self.told: dict[tuple[UUID, UUID], Told] = {}
+        self._near: dict[Place, list[Line]] = defaultdict(list)
+        self.stories: dict[UUID, list[Line]] = defaultdict(list)
+        self.terms: dict[UUID, Terms] = {}
+        self.overshipped: set[UUID] = set()  # contracts that ship more than was sold, or did so in this batch
+        self.sources: dict[tuple[UUID, int], Source] = {}
+        self.plates = Plates(policies)
+        self.readings: set[tuple[UUID, int]] = set()
+        self.came_anew: dict[UUID, Kilograms] = {}
+        self.write_offs: dict[UUID, list[tuple[UUID, Kilograms]]] = {}
+        self.flows: dict[UUID, list[Flow]] = {}
+        self.account_ids: dict[AccountKey, int] = {}
+
+    async def lock(self, connection: Connection, sent: Sequence[Sent]) -> None:
+        """The stations, then the tickets."""
+        texts = {one.record.ticket for one in sent if one.record.ticket}
+        self.namings = {text: named_ticket(text) for text in texts}
+        books, named = await weighings.lock(
+            connection, sorted({one.station_id for one in sent}), [n for n in self.namings.values() if n]
+        )
+        for station, book in books:
+            self.stations[station.id], self.sequences[station.id] = station, book
+        for ticket, journey in named:
+            self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
+            self._ids_by_number[ticket.number] = ticket.id
+
+    async def read(self, connection: Connection, sent: Sequence[Sent], memory: Memory | None) -> None:
+        """See which records are new, and what the rules ask about those.
+
+        After the locks, in a statement of its own: it sees what another process told while ours waited.
+        """
+        new = [
+            (one, one.record.weighed_at + one.offset, self.ticket_of(one.record))
+            for one in sent
+            if one.refusal is None and impossible(one.record, self.policies) is None
+        ]
+        self.plates = Plates(self.policies, has_places=any(station.where for station in self.stations.values()))
+        since: dict[str, datetime] = {}
+        for one, at, ticket in new:
+            since[one.record.plate] = min(at, since.get(one.record.plate, at))
+            if ticket is not None and ticket.plate != one.record.plate:
+                since[ticket.plate] = min(at, since.get(ticket.plate, at))
+        lines = [(one.station_id, one.record, ticket.id if ticket else None, at) for one, at, ticket in new]
+        left = [(ticket, at) for one, at, ticket in new if one.record.direction is Direction.OUT]
+        readings = {(one.station_id, one.record.reading) for one, _, _ in new if one.record.reading is not None}
+        asked = self._asked([ticket for _, _, ticket in new if ticket is not None], left, since, memory)
+        asked.records, asked.lines, asked.readings = list({one.key for one in sent}), lines, readings
+        found = await weighings.read(connection, asked, self.policies)
+        self.told = found.told
+        self.readings = found.readings
+        self._know(found, memory)
+        fresh = [line for (one, _, _), line in zip(new, lines, strict=True) if one.key not in self.told]
+        if found.lines and fresh:
+            await self._read_before(connection, found.lines, fresh, asked, memory)
+        journeys = self.journeys
+        if refused := {id_ for id_, journey in journeys.items() if journey.refused_kg}:
+            self.came_anew = await ticket_acts.find_came_anew(connection, refused)
+        if lost := {id_ for id_, journey in journeys.items() if journey.state is TicketState.LOST}:
+            self.write_offs = await ticket_acts.find_write_offs(connection, lost)
+
+    def _asked(
+        self,
+        found: Collection[Ticket],
+        left: Iterable[tuple[Ticket | None, datetime]],
+        since: Mapping[str, datetime],
+        memory: Memory | None,
+    ) -> Asked:
+        """What is not known yet of tickets, of loads that left at a time, and of plates since a time."""
+        contracts = {contract_id for ticket in found for contract_id in ticket.contract_ids} - self.terms.keys()
+        loads = {(ticket.source_id, shanghai_year(at)) for ticket, at in left if ticket and ticket.source_id}
+        accounts = {key for ticket in found for key in (ticket.account, ticket.source_account) if key}
+        plates = dict(since)
+        if plates:
+            begin = min(plates.values())
+            for ticket in found:
+                plates.setdefault(ticket.plate, begin)
+        return Asked(
+            contracts=sorted(contracts),
+            loads=loads - self.sources.keys(),
+            plates={plate: at for plate, at in plates.items() if not self.plates.knows(plate)},
+            before=self.plates.before,
+            accounts=memory.lacks(accounts) if memory else (),
+        )
+
+    async def _read_before(
+        self,
+        connection: Connection,
+        known: list[Line],
+        fresh: Sequence[tuple[UUID, Record, UUID | None, datetime]],
+        asked: Asked,
+        memory: Memory | None,
+    ) -> None:
+        """What was told before of the batch's tickets, and near its records in place and time, with what follows from it.
+
+        A truck that was scanned with two tickets brings the other ticket in; that one is locked late, which may end in a
+        deadlock, and then the records are done one by one.
+        """
+        others = {line.ticket_id for line in known if line.ticket_id} - self.tickets.keys()
+        if others:
+            for ticket, journey in await tickets.lock_named(connection, [Naming(ticket_id=id_) for id_ in others]):
+                self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
+            seen = {line.told.id for line in known}
+            known += [line for line in await weighings.find_lines_of(connection, others) if line.told.id not in seen]
+        for line in known:
+            self.remember(line)
+        for story in self.stories.values():
+            story.sort(key=lambda line: line.place)
+        left = [
+            (self.tickets.get(line.ticket_id), line.occurred_at)
+            for line in known
+            if line.ticket_id and line.record.direction is Direction.OUT
+        ]
+        begin = min(asked.plates.values())
+        of_others = [self.tickets[id_] for id_ in others if id_ in self.tickets]
+        more = self._asked(of_others, left, {ticket.plate: begin for ticket in of_others}, memory)
+        if more.contracts or more.loads or more.plates or more.accounts:
+            self._know(await weighings.read(connection, more, self.policies), memory)
+        if retold := self._retold(fresh, known):
+            lines = {line.told.id: line.told.movement_ids for line in sorted(retold, key=lambda line: line.place)}
+            self.flows, self.account_ids = await weighings.find_flows(connection, lines)
+            missing = {line.told.station_id for line in retold} - self.stations.keys()
+            if missing:
+                self.stations |= await tickets.find_stations(connection, missing)
+
+    def _know(self, found: Found, memory: Memory | None = None) -> None:
+        self.terms |= found.terms
+        self.sources |= found.sources
+        self.overshipped |= {id_ for id_, terms in found.terms.items() if terms.shipped_kg > terms.kg}
+        self.plates.know(found.plates, found.tares, found.roads)
+        if memory:
+            memory.fill(found.ends)
+
+    async def take_out(self, connection: Connection, line: Line, station: Station) -> Line:
+        """Open the books for one line that is known, with all that was told of its ticket; its ticket is locked."""
+        self.stations[station.id] = station
+        known = [line]
+        if line.ticket_id is not None:
+            [(ticket, journey)] = await tickets.lock_named(connection, [Naming(ticket_id=line.ticket_id)])
+            self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
+            known = await weighings.find_lines_of(connection, [line.ticket_id])
+            asked = self._asked(
+                [ticket],
+                [(ticket, one.occurred_at) for one in known if one.record.direction is Direction.OUT],
+                {ticket.plate: line.occurred_at},
+                None,
+            )
+            self._know(await weighings.read(connection, asked, self.policies))
+            missing = {one.told.station_id for one in known} - self.stations.keys()
+            self.stations |= await tickets.find_stations(connection, missing)
+        for one in known:
+            self.remember(one)
+        ordered = sorted(known, key=lambda one: one.place)
+        for story in self.stories.values():
+            story.sort(key=lambda one: one.place)
+        self.flows, self.account_ids = await weighings.find_flows(
+            connection, {one.told.id: one.told.movement_ids for one in ordered}
+        )
+        return next((one for one in known if one.told.id == line.told.id), line)
+
+    def _retold(self, asked: Sequence[tuple[UUID, Record, UUID | None, datetime]], known: Sequence[Line]) -> list[Line]:
+        """Those of the known lines of which more may have to be said, or whose load comes back.
+
+        More is said where a new record stands before one of them in time, or the new ones are not in the order of time.
+        """
+        if not known:
+            return []
+        last = {id_: story[-1].place[:2] for id_, story in self.stories.items() if story}
+        again: set[UUID | None] = set()
+        earliest: dict[Place, datetime] = {}
+        for station_id, record, ticket_id, at in asked:
+            for key in (record.plate, ticket_id):
+                if key is not None:
+                    place = (station_id, record.direction, key)
+                    earliest[place] = min(at, earliest.get(place, at))
+            if ticket_id is not None:
+                when = (at, RANKS[record.direction])
+                if record.direction is Direction.BACK or when <= last.get(ticket_id, when[:0]):
+                    again.add(ticket_id)
+                last[ticket_id] = max(when, last.get(ticket_id, when))
+        scales = {
+            place[:2]
+            for place, at in earliest.items()
+            if any(line.occurred_at >= at for line in self._near.get(place, ()))
+        }
+        near = [line for line in known if (line.told.station_id, line.record.direction) in scales]
+        again |= {line.ticket_id for line in near if line.ticket_id is not None}
+        alone = {line.told.id for line in near}
+        return [line for line in known if line.ticket_id in again or line.told.id in alone]
+
+    def ticket_of(self, record: Record) -> Ticket | None:
+        """The ticket that a record names, if there is one and the code is its own."""
+        naming = self.namings[record.ticket] if record.ticket else None
+        if naming is None:
+            return None
+        ticket_id = naming.ticket_id or self._ids_by_number.get(naming.number or "")
+        ticket = self.tickets.get(ticket_id) if ticket_id else None
+        return ticket if ticket is not None and naming.fits(ticket) else None
+
+    def remember(self, line: Line, *, is_first: bool | None = None) -> None:
+        """Have a line among those that later records are held against, and in its ticket's story where it counts."""
+        record, station_id = line.record, line.told.station_id
+        self._near[station_id, record.direction, record.plate].append(line)
+        if line.ticket_id is None:
+            return
+        self._near[station_id, record.direction, line.ticket_id].append(line)
+        if is_first if is_first is not None else line.told.status is Status.ACCEPTED:
+            self.stories[line.ticket_id].append(line)
+            if is_first is not None and len(self.stories[line.ticket_id]) > 1:
+                self.stories[line.ticket_id].sort(key=lambda one: one.place)
+
+    def lines_near(self, line: Line) -> list[Line]:
+        """What the same scale told of the same plate or ticket."""
+        station_id, direction = line.told.station_id, line.record.direction
+        near = self._near.get((station_id, direction, line.record.plate), [])
+        if line.ticket_id is not None:
+            near = [*near, *self._near.get((station_id, direction, line.ticket_id), [])]
+        return near
