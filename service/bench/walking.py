@@ -21,7 +21,7 @@ from service.verify import verify
 from service.verify.readers import readers_for
 
 IN_ONE_STATEMENT = 20_000
-WALKED_IN = 6_000
+WALKED_IN = 6_000  # for a million legs
 LOG_TABLES = ("leg", "hole", "checkpoint", "node")
 
 
@@ -67,9 +67,11 @@ async def measure(grounds: Grounds) -> list[Row]:
 
 
 async def _walk_in(database: Database, trade: Trade) -> None:
-    """Walk untimed: a connection's first touch of each page of the cache costs more than the walk itself, once."""
+    """Walk untimed, as often as the book is large: a connection's first touch of each page of the cache costs more than the
+    walk itself, once, and a larger book has more pages."""
+    often = max(WALKED_IN, WALKED_IN * trade.legs // 1_000_000)
     async with database.transaction(readonly=True) as connection:
-        for place in random.choices(trade.delivered, k=WALKED_IN):
+        for place in random.choices(trade.delivered, k=often):
             await trace_back(connection, place.account, place.lo, place.hi)
 
 

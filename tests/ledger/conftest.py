@@ -1,4 +1,4 @@
-"""How many histories: three hundred in every run, ten thousand with --soak; where they are played; and what was in them."""
+"""How many histories: two hundred in every run, ten thousand with --soak; where they are played; and what was in them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -18,7 +18,7 @@ Play = Callable[[Callable[[Connection], Awaitable[None]]], Awaitable[None]]
 def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile(
         "ledger",
-        max_examples=10_000 if config.getoption("--soak") else 300,
+        max_examples=10_000 if config.getoption("--soak") else 200,
         deadline=None,
         suppress_health_check=QUIET,
     )

@@ -245,7 +245,7 @@ async def test_the_result_is_the_same_however_the_stream_is_cut(app: FastAPI) ->
     at = app.state.clock.now()
     sign = app.state.keys.current(Purpose.LEDGER)
     async with app.state.database.pool.acquire() as connection:
-        for seed in range(25):
+        for seed in range(15):
             rng = random.Random(seed)
             told = story(rng, tickets, at)
             whole = await end_of(connection, [told], at=at, sign=sign)
