@@ -21,6 +21,10 @@ Drawn = tuple[int, str, str, int, int | None]
 """A movement: its number, source, target, the kilograms that leave, and those that a conversion makes of them."""
 
 
+CAUSES = {"lot": "slip", "quota": "opening"}
+"""What an episode is put down to, by the first kind of account that its kilograms reach; else to a load."""
+
+
 class Kilogram(NamedTuple):
     """The how-manieth kilogram of a movement."""
 
@@ -90,7 +94,7 @@ class Oracle:
         """One act."""
         answers = [self._move(drawn, []) for drawn in movements]
         causes = [
-            (source, "slip" if target.startswith("lot") else "load")
+            (source, CAUSES.get(target.split()[0], "load"))
             for (_, source, target, *_), answer in zip(movements, answers, strict=True)
             if answer.over_kg
         ]

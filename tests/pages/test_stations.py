@@ -80,6 +80,9 @@ async def test_e48_an_office_sees_its_stations_and_what_a_silent_or_blind_one_we
         assert href
         assert (await page.request.get(href)).ok
 
+    await page.goto("/")
+    await expect(page.locator(f'a[href="/stations/{cast.STRANGER_GATE}"]').first).to_have_text("远山门磅")
+
     # A mine sees its own scale, and not its neighbour's.
     clerk = await visit(cast.PAIZHAI_CLERK)
     await clerk.goto("/stations")

@@ -94,6 +94,7 @@ def _about(words: Record) -> dict[str, Any]:
         "ticket": f"/tickets/{key}",
         "lot": f"/lots/{key}",
         "station": f"/stations/{key}",
+        "camera": f"/stations/{key.split('/')[0]}",
         "slip": f"/slips/{key}",
         "run": f"/runs/{key}",
         "allotment": "/allotments",

@@ -61,7 +61,7 @@ SELECT id, name FROM mine WHERE id = ANY($1::uuid[])
 -- name: describe_subjects
 -- Locks nothing; leans on the primary keys: what alerts are about, in words, and the ticket where the subject has one.
 WITH subject AS (
-    SELECT kind, id, CASE WHEN kind NOT IN ('jurisdiction', 'report') THEN id::uuid END AS key
+    SELECT kind, id, CASE WHEN id ~ '^[0-9a-f-]{36}' THEN left(id, 36)::uuid END AS key
     FROM unnest($1::text[], $2::text[]) AS asked (kind, id)
 )
 SELECT
@@ -77,7 +77,7 @@ LEFT JOIN mine ON subject.kind = 'mine' AND mine.id = subject.key
 LEFT JOIN contract ON subject.kind = 'contract' AND contract.id = subject.key
 LEFT JOIN slip ON subject.kind = 'slip' AND slip.id = subject.key
 LEFT JOIN ticket ON subject.kind = 'ticket' AND ticket.id = subject.key
-LEFT JOIN station ON subject.kind = 'station' AND station.id = subject.key
+LEFT JOIN station ON subject.kind IN ('station', 'camera') AND station.id = subject.key
 LEFT JOIN lot ON subject.kind = 'lot' AND lot.id = subject.key
 LEFT JOIN contract AS of_lot ON of_lot.id = lot.contract_id
 LEFT JOIN allotment ON subject.kind = 'allotment' AND allotment.id = subject.key

@@ -30,8 +30,10 @@ async def station_endpoints(servers: Endpoints, stage: str) -> Endpoints:
 
 
 @pytest.fixture(scope="session")
-def house(station_endpoints: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """The service, running."""
+def house(
+    station_endpoints: Endpoints, tmp_path_factory: pytest.TempPathFactory, anyio_backend: str
+) -> Iterator[House]:
+    """The service, running; it names its backend so that tests without `async` may use it."""
     house = House(station_endpoints, tmp_path_factory.mktemp("house"))
     house.start()
     try:
