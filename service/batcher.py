@@ -62,8 +62,9 @@ class Batcher(Generic[Job, Answer]):
 
     Where much waits, as many batches as may be under way at once share it: one is reckoned while the database writes
     another. Where little does it waits for the one under way, since a batch costs nearly the same whatever its size. A
-    request of many jobs gives a slice of them to each batch, one after the other, after those of few: a single job is not
-    held up by however many stations that come back at once, and the jobs of a request keep their order. A job that was
+    request of many jobs gives a slice of them to each batch, one after the other, after those of few, and a batch with any of
+    few takes no more than one slice: a single job is not held up by however many stations that come back at once, and the
+    jobs of a request keep their order. A job that was
     taken is done once, also when its caller has gone away meanwhile.
     """
 
@@ -157,7 +158,9 @@ class Batcher(Generic[Job, Answer]):
             room = min(self._most_in_batch, -(-self._waiting // sharing))
             slice_size = self._slice_size
         batch = []
-        while room and (waiting := self._of_few or self._of_many):
+        if self._of_few and self._of_many:
+            room = min(room, len(self._of_few) + slice_size)  # who waits at a scale is not kept by a large batch
+        while room > 0 and (waiting := self._of_few or self._of_many):
             request = waiting.popleft()
             self._waiting -= request.left
             share = min(request.left, slice_size, room)

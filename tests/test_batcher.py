@@ -88,6 +88,7 @@ async def test_a_single_job_goes_before_however_many_large_requests() -> None:
         book.gate.set()
         await asyncio.gather(*requests)
     assert book.batches[1][0] == 5_000, "first of the next batch after the one that ran"
+    assert len(book.batches[1]) == 1 + 40, "with one slice of another, not a whole batch of them"
 
 
 async def test_what_waits_is_shared_among_those_that_may_be_under_way_at_once() -> None:
