@@ -179,6 +179,16 @@ async def keys_in_use(door: Door, key_ids: Collection[int], *, at: datetime) -> 
     return {row["key_id"] for row in rows}
 
 
+async def hold_keys(connection: Connection) -> None:
+    """Be one of those who sign tickets: no key is retired until this transaction ends."""
+    await connection.execute(SQL["hold_keys"])
+
+
+async def await_signers(connection: Connection) -> None:
+    """Let those who sign tickets finish; who comes later waits until this transaction ends."""
+    await connection.execute(SQL["await_signers"])
+
+
 async def retire_key(
     connection: Connection, key_id: int, signed_after: datetime, reason: str, *, at: datetime, actor: Actor
 ) -> datetime | None:

@@ -11,6 +11,7 @@ from service.actions.quotas import watch_commitments
 from service.actions.tickets.issuing import papers_of
 from service.actions.tickets.locking import lock_own
 from service.actions.tickets.printing import print_anew
+from service.actions.tickets.signing import hold_key
 from service.actions.tickets.transferring import Truck, child_of, hand_over
 from service.actions.weighings.redrawing import redraw_load
 from service.db import Connection
@@ -55,6 +56,7 @@ async def redirect_ticket(
     (E33). By its seller or an office. Raises NotFound, NotAllowed, TicketIsHeld, TicketHasEnded,
     NotRedirectable, RedirectNeedsTheBuyersContract and ContractIsClosed.
     """
+    key = await hold_key(connection, keys=keys)
     ticket, journey = await lock_own(connection, ticket_id, actor=actor)
     terms = await weighings.lock_terms(connection, sorted({*ticket.contract_ids, diversion.contract_id}))
     paper = (await papers_of(connection, [diversion.contract_id])).get(diversion.contract_id)
@@ -91,7 +93,7 @@ async def redirect_ticket(
         await hand_over(connection, ticket, journey, gone, [child], act, at=at, keys=keys, actor=actor)
         return child.id
 
-    await print_anew(connection, reprinted(diverted, ReplacedBecause.REDIRECTED, at=at), keys=keys)
+    await print_anew(connection, reprinted(diverted, ReplacedBecause.REDIRECTED, at=at), key=key)
     await ticket_acts.redirect(connection, diverted)
     await ticket_acts.keep(connection, [act], at=at, actor=actor)
     counted_kg = journey.counted_kg

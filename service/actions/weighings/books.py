@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from service.actions.weighings.clocks import Clocks
 from service.actions.weighings.plates import Plates
 from service.actions.weighings.sent import Sent
 from service.db import Connection
@@ -52,6 +53,7 @@ class Books:
         self.overshipped: set[UUID] = set()  # contracts that ship more than was sold, or did so in this batch
         self.sources: dict[tuple[UUID, int], Source] = {}
         self.plates = Plates(policies)
+        self.clocks = Clocks(policies)
         self.readings: set[tuple[UUID, int]] = set()
         self.came_anew: dict[UUID, Kilograms] = {}
         self.write_offs: dict[UUID, list[tuple[UUID, Kilograms]]] = {}
@@ -96,6 +98,9 @@ class Books:
         self.told = found.told
         self.readings = found.readings
         self._know(found, memory)
+        unknown = (one for one in sent if one.refusal is None and one.key not in self.told)
+        if numbers := self.clocks.asks(unknown, self.sequences):
+            self.clocks.know(await weighings.find_ticks(connection, numbers))
         fresh = [line for (one, _, _), line in zip(new, lines, strict=True) if one.key not in self.told]
         if found.lines and fresh:
             await self._read_before(connection, found.lines, fresh, asked, memory)

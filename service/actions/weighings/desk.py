@@ -91,6 +91,7 @@ class Desk(Books):
         self.fresh_ids.add(told.id)
         book = self.books_used[sent.station_id] = self.sequences[sent.station_id]
         was_whole = book.is_whole
+        book.tick(record.sequence, record.weighed_at)
         is_broken = book.take(record.sequence)
         if book.is_whole and not was_whole:
             self.watch.settle((Flag.SEQUENCE_GAP, "station", str(sent.station_id)))
@@ -99,13 +100,14 @@ class Desk(Books):
         line = Line(told, record, occurred_at, self.at, ticket.id if ticket else None, sent.person_id)
         self.lines.append(line)
         self._sign(sent, told)
+        went_back = self.clocks.note(line, self.stations[sent.station_id], self.watch)
         if is_broken:
             # Of the station, whatever becomes of the record.
             self.watch.open([alert_of(Flag.SEQUENCE_GAP, line, self.stations[sent.station_id], ticket)])
         if refusal := impossible(record, self.policies):
             told.status, told.problem = Status.REFUSED, {"code": refusal.code, "facts": refusal.facts}
             return Answer(record.id, told.said, refusal)
-        circumstances = self._circumstances(sent, line, ticket, is_broken)
+        circumstances = self._circumstances(sent, line, ticket, is_broken=is_broken, went_back=went_back)
         answer = self._given[sent.key] = self._enter(line, circumstances)
         return answer
 
@@ -168,13 +170,15 @@ class Desk(Books):
         if sent.jws is not None and sent.device_id is not None:
             self.signed[told.id] = (told.id, sent.device_id, sent.jws)
 
-    def _circumstances(self, sent: Sent, line: Line, ticket: Ticket | None, is_broken: bool) -> Circumstances:
+    def _circumstances(
+        self, sent: Sent, line: Line, ticket: Ticket | None, *, is_broken: bool, went_back: bool
+    ) -> Circumstances:
         record, occurred_at = line.record, line.occurred_at
         plain = self.circumstances_of(line, ticket)
         plain.offset_is_large = abs(sent.offset.total_seconds()) > self.policies.clock_skew_seconds or (
             bool(sent.offset) and shanghai_year(occurred_at) != shanghai_year(record.weighed_at)
         )
-        plain.sequence_is_broken = is_broken
+        plain.sequence_is_broken, plain.clock_went_back = is_broken, went_back
         self.plates.note(line, plain, self.watch)
         if record.reading is not None:
             reading = (line.told.station_id, record.reading)
@@ -198,6 +202,7 @@ class Desk(Books):
             line.recorded_at,
             offset_is_large=False,
             sequence_is_broken=False,
+            clock_went_back=False,
             station=self.stations[line.told.station_id],
             ticket=ticket,
             journey=self.journeys[ticket.id] if ticket else Journey(),

@@ -32,6 +32,7 @@ _OF_THE_RECORD = frozenset(
         Flag.CLOCK_SKEW,
         Flag.WEIGHING_LATE,
         Flag.SEQUENCE_GAP,
+        Flag.CLOCK_JUMPED_BACK,
         Flag.OVERWEIGHT,
         Flag.TARE_DRIFT,
         Flag.TARE_STALE,
@@ -70,6 +71,7 @@ _BY_THEMSELVES = frozenset(
         Flag.TOO_FAST,
         Flag.SEQUENCE_GAP,
         Flag.CLOCK_SKEW,
+        Flag.CLOCK_JUMPED_BACK,
         Flag.WEIGHING_LATE,
         Flag.READING_REPEATED,
     }

@@ -6,6 +6,7 @@ kilograms, since the ore that left without a paper already stands on the road, o
 """
 
 from service.domain.weighings.circumstances import Circumstances, Source, Station, Terms
+from service.domain.weighings.clocks import Tick, Ticks
 from service.domain.weighings.events import Event, is_one_event
 from service.domain.weighings.judging import weigh
 from service.domain.weighings.legs import legs_of_the_arrival, legs_of_the_gap
@@ -52,7 +53,9 @@ __all__ = [
     "Station",
     "Status",
     "Terms",
+    "Tick",
     "TicketIsInHand",
+    "Ticks",
     "Told",
     "WeighingIsVoid",
     "correction_fact",

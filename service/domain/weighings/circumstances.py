@@ -77,6 +77,7 @@ class Circumstances:
     recorded_at: datetime
     offset_is_large: bool
     sequence_is_broken: bool
+    clock_went_back: bool
     station: Station
     ticket: Ticket | None = None
     journey: Journey = NOT_BEGUN

@@ -110,6 +110,14 @@ WHERE weighing.ticket_id = $1 AND weighing.status = 'accepted' AND source.kind =
 ORDER BY leg.seq DESC
 LIMIT 1
 
+-- name: hold_keys
+-- Shares the advisory lock of those who sign tickets, until the transaction ends; waits for who retires a key.
+SELECT pg_advisory_xact_lock_shared(7316202614)
+
+-- name: await_signers
+-- Takes that lock for itself: waits for all who sign tickets, and holds up those who come.
+SELECT pg_advisory_xact_lock(7316202614)
+
 -- name: retire_key
 -- Locks the key's row against a second retirement; gives what the first one said.
 WITH retired AS (
