@@ -1,4 +1,4 @@
--- A device's clock that jumps back shows beside the number before: of a station's last number the time is at hand, of others it is found.
+-- A clock that jumps back shows beside the number before: of the last number the time is at hand, of others it is found.
 CREATE INDEX weighing_by_sequence ON weighing (station_id, sequence);
 
 ALTER TABLE station_book ADD COLUMN last_at timestamptz;    -- what the device's clock said with the last of the numbers
