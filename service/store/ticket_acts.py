@@ -119,10 +119,12 @@ async def recount(connection: Connection, changes: Mapping[UUID, tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A movement by which a load arrived."""
+    """What still stands of a movement by which a load arrived: into its lot, or before that into a trader's name (W12)."""
 
     movement: UUID
     target: int
+    is_into_the_lot: bool
+    kg: Kilograms
 
 
 async def arrive(connection: Connection, arrived: Sequence[tuple[Ticket, Journey]]) -> None:
@@ -144,7 +146,7 @@ async def find_gain(connection: Connection, ticket_id: UUID) -> UUID | None:
 
 async def find_arrival(connection: Connection, ticket_id: UUID) -> list[Step]:
     """The movements that brought a ticket's load into its lot, the last first."""
-    return [Step(row["movement"], row["target"]) for row in await connection.fetch(SQL["find_arrival"], ticket_id)]
+    return [Step(**row) for row in await connection.fetch(SQL["find_arrival"], ticket_id)]
 
 
 async def revoke(connection: Connection, revocations: Sequence[Revocation], *, at: datetime) -> None:

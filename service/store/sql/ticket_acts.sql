@@ -105,16 +105,28 @@ FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS c (id, shipped_kg, receiv
 WHERE contract.id = c.id
 
 -- name: find_arrival
--- Locks nothing; leans on account_by_document and the legs' index by source. Into the lot, or first into the account of a trader that
--- passes the load on.
-SELECT leg.movement, max(leg.target) AS target
+-- Locks nothing; leans on account_by_document, the legs' index by source and hole_by_place. What still stands of it, the last first: into
+-- the lot, or first into the account of a trader that passes the load on.
+SELECT leg.movement, target.id AS target, target.kind = 'lot' AS is_into_the_lot, sum(leg.target_kg - cut.kg)::bigint AS kg
 FROM account AS source
 INNER JOIN leg ON leg.source = source.id
 INNER JOIN account AS target ON target.id = leg.target
+CROSS JOIN LATERAL (
+    SELECT
+        coalesce((
+            SELECT sum(upper(span) - lower(span))
+            FROM unnest(range_agg(int8range(greatest(h.lo, leg.target_lo), least(h.hi, leg.target_lo + leg.target_kg)))) AS span
+        ), 0)::bigint AS kg
+    FROM hole AS h
+    WHERE
+        h.account = leg.target AND h.side = 'in' AND h.seq > leg.seq
+        AND h.lo < leg.target_lo + leg.target_kg AND h.hi > leg.target_lo
+) AS cut
 WHERE
     source.document_id = $1 AND source.kind = 'load'
     AND (target.kind = 'lot' OR (target.kind = 'load' AND target.document_id = $1))
-GROUP BY leg.movement
+GROUP BY leg.movement, target.id, target.kind
+HAVING sum(leg.target_kg - cut.kg) > 0
 ORDER BY max(leg.seq) DESC
 
 -- name: arrive
