@@ -15,6 +15,7 @@ from service.domain.policies import DEFAULTS
 from service.domain.units import Kilograms
 from service.domain.weighings import Direction, Record
 from service.keys import KeyRing, Purpose
+from service.verify import verify
 from tests import cast
 from tests.ledger.arrivals import seen_of
 
@@ -206,9 +207,11 @@ def any_order(rng: random.Random, steps: Sequence[Step]) -> list[Step]:
     return done
 
 
-async def end_of_stories(world: World, order: Sequence[Step], rng: random.Random) -> dict[str, Any]:
+async def end_of_stories(
+    world: World, order: Sequence[Step], rng: random.Random, *, is_audited: bool = False
+) -> dict[str, Any]:
     """What there is to see when all has happened; nothing of it stays."""
-    transaction = world.connection.transaction()
+    transaction = world.connection.transaction(isolation="repeatable_read")  # as the audit asks
     await transaction.start()
     named = dict(world.tickets)
     sign, batch = world.keys.current(Purpose.LEDGER), list[Sent]()
@@ -224,6 +227,8 @@ async def end_of_stories(world: World, order: Sequence[Step], rng: random.Random
                 batch = []
             if found is not None and not isinstance(found, Sent):
                 await found
+        if is_audited:
+            assert await verify(world.connection, world.keys.public_keys(Purpose.LEDGER), lambda _: None) == []
         return await seen_of(world.connection)
     finally:
         world.tickets = named
