@@ -1,8 +1,10 @@
--- What people did to a ticket's load stands among what the scales tell of it, whichever came first: such a ticket is told as a whole.
-ALTER TABLE ticket ADD COLUMN acted_at timestamptz;         -- when somebody last did what changes its story; null: only scales did
+-- What people did to a load stands among what the scales tell of it, whichever came first: such a ticket is told as a whole.
+ALTER TABLE ticket ADD COLUMN acted_at timestamptz;     -- when somebody last did what changes its story; null: only scales did
 UPDATE ticket SET acted_at = act.done_at
 FROM (
-    SELECT ticket_id, max(done_at) AS done_at
+    SELECT
+        ticket_id,
+        max(done_at) AS done_at
     FROM ticket_act
     WHERE
         kind IN ('released', 'turned-down', 'cancelled', 'lost', 'written-off', 'split', 'closed', 'refused')

@@ -228,7 +228,8 @@ async def end_of_stories(
             if found is not None and not isinstance(found, Sent):
                 await found
         if is_audited:
-            assert await verify(world.connection, world.keys.public_keys(Purpose.LEDGER), lambda _: None) == []
+            found = await verify(world.connection, world.keys.public_keys(Purpose.LEDGER), lambda _: None)
+            assert found == [], found
         return await seen_of(world.connection)
     finally:
         world.tickets = named

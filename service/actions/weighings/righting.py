@@ -83,6 +83,7 @@ def put_right(
         for line in involved
     } | {deed.act.id: _Owner(deed.act.fact, deed.done_at) for deed in deeds}
     asked = {(stream[0], *_ids(desk, leg)): leg for stream, leg in telling.wanted.items() if leg.kg}
+    cut = {(stream[0], *_ids(desk, telling.wanted[stream])): kg for stream, kg in telling.cut.items()}
     held: dict[Stream, list[Flow]] = {}
     for id_ in owners:
         for flow in desk.flows.get(id_, ()):
@@ -93,19 +94,22 @@ def put_right(
     for stream, flows in reversed(list(held.items())):
         leg = asked.get(stream)
         held_kg = sum(int(flow.kg) for flow in flows)
+        asked_kg = leg.kg - cut.get(stream, 0) if leg is not None else 0
         taking = flows
-        if leg is not None and correction is not None and stream[0] == cause.told.id and leg.kg != held_kg:
+        if leg is not None and correction is not None and stream[0] == cause.told.id and asked_kg != held_kg:
             in_place_of[stream] = flows[0].movement_id
             taking = flows[1:]
             surplus = sum(int(flow.kg) for flow in taking)
         else:
-            surplus = held_kg - leg.kg if leg is not None and leg.kg <= held_kg else held_kg
-            if surplus < held_kg:
+            surplus = held_kg - asked_kg if asked_kg <= held_kg else held_kg
+            if leg is not None and asked_kg <= held_kg:
                 del asked[stream]
         desk.flows[stream[0]][:0] = _strike(desk, taking, surplus, occurred_at, fact)
     for stream, leg in asked.items():
         owner = owners[stream[0]]
         desk.post(stream[0], Move(uuid7(), act, leg, owner.occurred_at, owner.fact, in_place_of.get(stream)))
+        if taken := cut.get(stream):  # it is posted as the scale told it
+            desk.flows[stream[0]][-1:] = _strike(desk, desk.flows[stream[0]][-1:], taken, occurred_at, fact)
     return {id_: [flow.movement_id for flow in desk.flows[id_]] for id_ in owners}
 
 

@@ -1,6 +1,6 @@
 """A ticket's story, told anew: its records and what people did to its load, each seeing what those before it left (W04)."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -79,6 +79,7 @@ class Telling:
     journey: Journey
     waiting: deque[Deed]
     wanted: dict[Stream, Leg] = field(default_factory=dict)
+    cut: Counter[Stream] = field(default_factory=Counter)  # of what a record tells, what came back or was refused
     flags: dict[UUID, tuple[Flag, ...]] = field(default_factory=dict)
     open: set[Flag] = field(default_factory=set)  # what is said of the ticket in the end
     beyond: dict[UUID, int] = field(default_factory=dict)
@@ -178,16 +179,15 @@ def _take_out_of_the_lot(telling: Telling, deed: Deed, ticket: Ticket) -> None:
     """What was refused is taken off the arrival; what had left the lot, or never came, is an ordinary movement (W10)."""
     assert telling.journey.out_at is not None, "what was refused has left"
     lot = lot_of(ticket, telling.journey.out_at)
-    arrived_kg = sum(leg.kg for _, leg in _arrival(telling.wanted, lot))
+    arrived_kg = sum(leg.kg - telling.cut[stream] for stream, leg in _arrival(telling.wanted, lot))
     cut_kg = left_kg = min(deed.kg - deed.came_anew_kg, arrived_kg)
     for stream, leg in list(_arrival(telling.wanted, lot)):
-        taken = min(left_kg, leg.kg)
+        taken = min(left_kg, leg.kg - telling.cut[stream])
         left_kg -= taken
         through = (stream[0], ticket.account, leg.source)
-        telling.wanted[stream] = replace(leg, kg=Kilograms(leg.kg - taken))
+        telling.cut[stream] += taken
         if through in telling.wanted and leg.source != ticket.account:
-            step = telling.wanted[through]
-            telling.wanted[through] = replace(step, kg=Kilograms(step.kg - taken))
+            telling.cut[through] += taken
     rest_kg = Kilograms(deed.kg - cut_kg)
     telling.came_anew_kg += rest_kg
     if rest_kg:
@@ -219,8 +219,8 @@ def _want(telling: Telling, line: Line, outcome: Outcome, ticket: Ticket | None)
     if left_kg and ticket is not None:
         for stream, leg in reversed(list(wanted.items())):
             if leg.target == ticket.account and stream[0] not in telling.deeds and left_kg:
-                taken = min(left_kg, leg.kg)
-                wanted[stream] = replace(leg, kg=Kilograms(leg.kg - taken))
+                taken = min(left_kg, leg.kg - telling.cut[stream])
+                telling.cut[stream] += taken
                 left_kg -= taken
     if outcome.recovers:
         for stream in telling.written_off:  # it has turned up (E39)
