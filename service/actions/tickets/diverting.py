@@ -182,25 +182,19 @@ async def _take_out_of_the_lot(
     at: datetime,
     sign: Signer,
 ) -> list[UUID]:
-    arrival = await ticket_acts.find_arrival(connection, ticket.id)
-    lot = arrival[0].target
-    possible_kg = kg
-    try:
-        posted = await give_back(connection, arrival[0].movement, kg, occurred_at=at, fact=act.fact, at=at, sign=sign)
-        await report_overdraws(connection, posted, at=at)
-    except TooMuchTakenBack as refusal:
-        possible_kg = Kilograms(int(str(refusal.facts["possible_kg"])))
-        if possible_kg:
-            posted = await give_back(
-                connection, arrival[0].movement, possible_kg, occurred_at=at, fact=act.fact, at=at, sign=sign
-            )
-            await report_overdraws(connection, posted, at=at)
+    steps = await ticket_acts.find_arrival(connection, ticket.id)
+    arrival = [step for step in steps if step.is_into_the_lot]
+    lot, possible_kg = arrival[0].target, Kilograms(0)
+    for step in arrival:
+        asked_kg = Kilograms(min(kg - possible_kg, step.kg))
+        taken_kg = await _give_back(connection, step.movement, asked_kg, act, at=at, sign=sign)
+        possible_kg = Kilograms(possible_kg + taken_kg)
     # Through a trader's name (W12) it came in two steps, and goes back by both.
-    for step in arrival[1:] if possible_kg else ():
-        posted = await give_back(
-            connection, step.movement, possible_kg, occurred_at=at, fact=act.fact, at=at, sign=sign
-        )
-        await report_overdraws(connection, posted, at=at)
+    left_kg = possible_kg
+    for step in steps:
+        if not step.is_into_the_lot:
+            asked_kg = Kilograms(min(left_kg, step.kg))
+            left_kg = Kilograms(left_kg - await _give_back(connection, step.movement, asked_kg, act, at=at, sign=sign))
     if possible_kg == kg:
         return []
     rest_kg = Kilograms(kg - possible_kg)
@@ -218,3 +212,18 @@ async def _take_out_of_the_lot(
     )
     await alerts.open_alerts(connection, [alert], at=at)
     return [movement.id]
+
+
+async def _give_back(
+    connection: Connection, movement: UUID, kg: Kilograms, act: Act, *, at: datetime, sign: Signer
+) -> Kilograms:
+    """Cut so much of a movement as still lies where it brought it; gives how much that is."""
+    if not kg:
+        return kg
+    try:
+        posted = await give_back(connection, movement, kg, occurred_at=at, fact=act.fact, at=at, sign=sign)
+    except TooMuchTakenBack as refusal:
+        possible_kg = Kilograms(int(str(refusal.facts["possible_kg"])))
+        return await _give_back(connection, movement, possible_kg, act, at=at, sign=sign)
+    await report_overdraws(connection, posted, at=at)
+    return kg

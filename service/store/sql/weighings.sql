@@ -43,14 +43,22 @@ ON CONFLICT DO NOTHING
 
 -- name: find_told
 -- Locks nothing; leans on a_station_names_a_record_once. Under the stations' locks: nobody tells one of these meanwhile.
--- As it was answered at first; a record that repeats another's event answers with that one's movements and flags.
+-- As it was answered at first; a record that repeats another's event answered with that one's movements and flags, as they stood then:
+-- ids are drawn in the order of record, so what a later record made of it has a later cause.
 SELECT
     w.station_id, w.record_id, w.id, w.body_hash, w.status, w.duplicate_of, w.problem,
-    CASE WHEN f.id IS NULL THEN w.flags ELSE f.flags END AS flags,
-    (CASE WHEN f.id IS NULL THEN w.movement_ids ELSE f.movement_ids END)::text[] AS movement_ids
+    coalesce(v.flags, f.flags, w.flags) AS flags,
+    coalesce(v.movement_ids, f.movement_ids, w.movement_ids)::text[] AS movement_ids
 FROM unnest($1::text::uuid[], $2::text::uuid[]) AS sent (station_id, record_id)
 INNER JOIN weighing AS w ON w.station_id = sent.station_id AND w.record_id = sent.record_id
 LEFT JOIN weighing AS f ON f.station_id = w.station_id AND f.record_id = w.duplicate_of
+LEFT JOIN LATERAL (
+    SELECT flags, movement_ids FROM weighing_version
+    WHERE
+        weighing_id = f.id
+        AND CASE WHEN because_of IS NULL THEN recorded_at <= w.recorded_at ELSE because_of < w.id END
+    ORDER BY version DESC LIMIT 1
+) AS v ON TRUE
 
 -- name: find_lines
 -- Locks nothing; leans on weighing_by_plate and weighing_by_ticket. What was told of the same tickets, and at the same scale of the same
