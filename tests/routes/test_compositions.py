@@ -95,7 +95,7 @@ async def test_an_office_reads_on_a_page_what_its_lots_are_made_of(by: By, now: 
     html = {"Accept": "text/html"}
     shown = (await by(LI).get("/compositions", headers=html)).text
 
-    for words in ("海城市", "10,000", "50,000", "来源未证实", f'href="/mines/{PAIZHAI_MINE}'):
+    for words in ("海城市", "10,000", "50,000", "来源未证明", f'href="/mines/{PAIZHAI_MINE}'):
         assert words in shown
     assert (await by(LI).get("/compositions?place=210882", headers=html)).status_code == 404
     assert (await by(PLANT_CLERK).get("/compositions", headers=html)).status_code == 404
