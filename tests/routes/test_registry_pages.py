@@ -116,7 +116,7 @@ async def test_of_two_who_revise_the_second_sees_what_the_first_has_entered(by: 
     late = await by(LI).post(f"{path}/revise", data={**mine, "name": "二号竖窑"}, headers=HTML)
     assert late.status_code == 412
     assert "其间他人已变更该条目" in late.text
-    assert "运行状态：<strong>停用</strong>" in late.text
+    assert "运行状态: <strong>停用</strong>" in late.text
     again = typed(late.text)
     assert (again["name"], again["status"], again["version"]) == ("二号竖窑", "running", "2")
     assert (await by(LI).post(f"{path}/revise", data=again, headers=HTML)).status_code == 303
