@@ -117,6 +117,7 @@ async def test_e57_an_office_holds_a_paper_and_lets_it_go_on_pages(by: By) -> No
         shown = await by(person).get(where, headers=html)
         assert f'href="/contracts/{filed["id"]}">' in shown.text
         assert ("/release" in shown.text) == (person is LI)
+    assert AUTHORITY["reason"] in (await by(PLANT_CLERK).get(f"/contracts/{filed['id']}", headers=html)).text
     for stranger in (STRANGER_CLERK, DASHIQIAO):
         assert filed["id"] not in (await by(stranger).get("/investigations", headers=html)).text
     assert (await by(DASHIQIAO).get(f"/investigations/new?contract={filed['id']}", headers=html)).status_code == 404

@@ -12,6 +12,7 @@ from service.db import ReaderDep
 from service.domain.attachments import AttachmentKind
 from service.domain.filings import MUST_AGREE, ContractState
 from service.domain.permissions import Actor, reach
+from service.domain.units import shanghai_day
 from service.routes import contracts as filed
 from service.routes import provenance
 from service.routes.amendments import list_amendments
@@ -19,7 +20,7 @@ from service.routes.contracts import TermsOut
 from service.routes.origins import show_origins
 from service.routes.pages.origins import STEPS_DRAWN, picture_of
 from service.routes.pages.pages import show
-from service.store import attachments, bulk, tickets
+from service.store import attachments, bulk, investigations, tickets
 from service.store import pages as reads
 
 router = APIRouter()
@@ -70,6 +71,8 @@ async def show_contract(contract_id: UUID, request: Request, connection: ReaderD
     every = [*said, *(one.terms for one in changed)]
     firms |= {key for terms in every for key in (terms.seller_id, terms.buyer_id, terms.mine_id)}
     papers = {key for terms in every for key in (terms.project_id, terms.stock_id, terms.framework_id)}
+    today = shanghai_day(request.app.state.clock.now())
+    held = await investigations.held(connection, [contract_id], today) if is_party else {}
     is_open = contract.state in (ContractState.INCOMPLETE, ContractState.MISMATCH)
     files = reach(actor, "contracts.file") is not None
     return await show(
@@ -78,6 +81,7 @@ async def show_contract(contract_id: UUID, request: Request, connection: ReaderD
         actor,
         "contract.html",
         contract=contract,
+        held=held.get(contract_id),
         names=await reads.names_of(connection, firms),
         terms=_terms_shown(every),
         words=await bulk.words_of(connection, papers),

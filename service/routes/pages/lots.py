@@ -9,9 +9,12 @@ from fastapi.responses import Response
 from service.auth import may
 from service.db import ReaderDep
 from service.domain.permissions import Actor
+from service.domain.units import shanghai_day
 from service.routes import lots, provenance
+from service.routes.entries import Now
 from service.routes.pages.origins import STEPS_DRAWN, picture_of
 from service.routes.pages.pages import show
+from service.store import investigations
 
 router = APIRouter()
 
@@ -33,11 +36,22 @@ async def list_lots(
 
 @router.get("/lots/{lot_id}")
 async def show_lot(
-    lot_id: UUID, request: Request, connection: ReaderDep, actor: Annotated[Actor, Depends(may("provenance.read"))]
+    lot_id: UUID,
+    request: Request,
+    connection: ReaderDep,
+    actor: Annotated[Actor, Depends(may("provenance.read"))],
+    at: Now,
 ) -> Response:
-    """One lot, and where all that it received came from."""
+    """One lot, whether it is held, and where all that it received came from."""
     lot = await lots.get_lot(lot_id, connection, actor)
     found = await provenance.lot_provenance(lot_id, connection, actor, limit=STEPS_DRAWN)
     return await show(
-        request, connection, actor, "lot.html", lot=lot, found=found, picture_data=picture_of(found, request)
+        request,
+        connection,
+        actor,
+        "lot.html",
+        lot=lot,
+        held=(await investigations.held(connection, [lot_id], shanghai_day(at))).get(lot_id),
+        found=found,
+        picture_data=picture_of(found, request),
     )
