@@ -1,6 +1,8 @@
 """What is told when a quota is overdrawn, owes nothing any more, or ore goes round: in the transaction of the act that did it."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from service.actions.quotas import watch_pools
 from service.db import Connection
@@ -16,8 +18,8 @@ async def report_overdraws(connection: Connection, posted: Posted, *, at: dateti
     A debt that grows or shrinks also moves the caps of the pools above it (R06). What covers a debt may be the owed ore
     itself, gone round: that is told, too.
     """
-    if posted.cover_kg:
-        await _report_circles(connection, posted, at=at)
+    if covers := [movement_id for movement_id, kg in posted.cover_kg.items() if kg]:
+        await _report_circles(connection, covers, at=at)
     if not posted.debts:
         return
     holders = await overdraws.find_holders(connection, sorted(posted.debts))
@@ -52,9 +54,9 @@ async def report_overdraws(connection: Connection, posted: Posted, *, at: dateti
         await watch_pools(connection, places, year, at=at)
 
 
-async def _report_circles(connection: Connection, posted: Posted, *, at: datetime) -> None:
+async def _report_circles(connection: Connection, covers: Sequence[UUID], *, at: datetime) -> None:
     """Open an alert for each lot or load whose debt was covered with the very kilograms that had left it (E43)."""
-    rows = await overdraws.covered_by_trade(connection, posted.cover_kg)
+    rows = await overdraws.covered_by_trade(connection, covers)
     traces = await provenance.trace_all_back(
         connection, [Interval(row["account"], row["lo"], row["hi"]) for row in rows]
     )

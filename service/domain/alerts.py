@@ -60,6 +60,7 @@ class Flag(StrEnum):
     STATION_SILENT = "station-silent"
     CAMERA_FAULT = "camera-fault"
     CLOCK_SKEW = "clock-skew"
+    CLOCK_JUMPED_BACK = "clock-jumped-back"
     SEQUENCE_GAP = "sequence-gap"
     WEIGHING_LATE = "weighing-late"
 

@@ -202,6 +202,7 @@ class Ticket:
     onward_buyer_id: UUID | None = None
     project_id: UUID | None = None
     stock_id: UUID | None = None
+    acted_at: datetime | None = None  # when somebody last did what changes its story (W10, W11)
 
     def find_print(self, digits: str) -> Print | None:
         """The earlier print that bears a code."""
@@ -266,6 +267,21 @@ class Journey:
     def counted_kg(self) -> Kilograms:
         """What its contract counts as shipped with this ticket: what went on under another counts there."""
         return Kilograms((self.out_kg or 0) - self.split_kg)
+
+    @property
+    def shipped_kg(self) -> Kilograms:
+        """What its contract has shipped with it as it stands: not what has come back (W10)."""
+        if self.state is TicketState.RETURNED or self.out_kg is None:
+            return Kilograms(0)
+        back_kg = 0 if self.back_kg is None else min(self.refused_kg, self.counted_kg)
+        return Kilograms(self.counted_kg - back_kg)
+
+    @property
+    def received_kg(self) -> Kilograms:
+        """What its contract has received with it as it stands: not what was refused, or sent back (E33)."""
+        if self.in_kg is None:
+            return Kilograms(0)
+        return Kilograms(self.in_kg - (self.refused_kg or self.back_kg or 0))
 
 
 _USED = frozenset({TicketState.DELIVERED, TicketState.RETURNED})

@@ -10,9 +10,10 @@ import orjson
 from service.db import Connection, Door, Record
 from service.domain.permissions import Actor
 from service.domain.revocations import ALL_PRINTS, MOST_AT_ONCE, Revocation, Revocations, RevokedBecause
-from service.domain.ticket_acts import Act
+from service.domain.ticket_acts import Act, ActKind
 from service.domain.tickets import Journey, Ticket, TicketState
 from service.domain.units import Kilograms
+from service.domain.weighings import Deed
 from service.store.sentences import sentences
 
 SQL = sentences("ticket_acts")
@@ -39,20 +40,36 @@ async def acts_of(door: Door, ticket_id: UUID) -> Sequence[Record]:
     return await door.fetch(SQL["acts_of"], ticket_id)
 
 
-async def find_write_offs(
-    connection: Connection, ticket_ids: Collection[UUID]
-) -> dict[UUID, list[tuple[UUID, Kilograms]]]:
-    """The movements by which officers wrote loads off as lost, by ticket."""
-    found: dict[UUID, list[tuple[UUID, Kilograms]]] = {ticket_id: [] for ticket_id in ticket_ids}
-    for row in await connection.fetch(SQL["find_write_offs"], list(ticket_ids)):
-        found[row["ticket_id"]].append((row["movement"], Kilograms(row["kg"])))
+async def find_deeds(connection: Connection, ticket_ids: Collection[UUID]) -> dict[UUID, list[Deed]]:
+    """What people did that changes the tickets' stories, oldest first, by ticket; the tickets are locked."""
+    found: dict[UUID, list[Deed]] = {}
+    for row in await connection.fetch(SQL["find_deeds"], list(ticket_ids)):
+        act = Act(row["id"], row["ticket_id"], ActKind(row["kind"]), row["reason"], row["kg"])
+        movement_ids = tuple(UUID(movement_id) for movement_id in row["movement_ids"])
+        deed = Deed(act, row["done_at"], movement_ids, row["version"], Kilograms(row["came_anew_kg"]))
+        found.setdefault(act.ticket_id, []).append(deed)
     return found
 
 
-async def find_came_anew(connection: Connection, ticket_ids: Collection[UUID]) -> dict[UUID, Kilograms]:
-    """What of refused loads had left its lot before, and came back into the load as a new movement, by ticket."""
-    rows = await connection.fetch(SQL["find_came_anew"], list(ticket_ids))
-    return {row["ticket_id"]: Kilograms(row["kg"]) for row in rows}
+@dataclass(frozen=True, slots=True)
+class DeedVersion:
+    """What a deed moves from now on, and because of which weighing."""
+
+    deed: Deed
+    kg: Kilograms
+    because_of: UUID
+
+
+async def keep_versions(connection: Connection, versions: Sequence[DeedVersion], *, at: datetime) -> None:
+    """Keep what deeds move from now on (W04)."""
+    if versions:
+        await connection.executemany(
+            SQL["keep_versions"],
+            [
+                (one.deed.act.id, one.deed.version, one.kg, list(one.deed.movement_ids), one.because_of, at)
+                for one in versions
+            ],
+        )
 
 
 async def reprint(connection: Connection, ticket: Ticket, key_id: int) -> None:
@@ -102,10 +119,12 @@ async def recount(connection: Connection, changes: Mapping[UUID, tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A movement by which a load arrived."""
+    """What still stands of a movement by which a load arrived: into its lot, or before that into a trader's name (W12)."""
 
     movement: UUID
     target: int
+    is_into_the_lot: bool
+    kg: Kilograms
 
 
 async def arrive(connection: Connection, arrived: Sequence[tuple[Ticket, Journey]]) -> None:
@@ -127,7 +146,7 @@ async def find_gain(connection: Connection, ticket_id: UUID) -> UUID | None:
 
 async def find_arrival(connection: Connection, ticket_id: UUID) -> list[Step]:
     """The movements that brought a ticket's load into its lot, the last first."""
-    return [Step(row["movement"], row["target"]) for row in await connection.fetch(SQL["find_arrival"], ticket_id)]
+    return [Step(**row) for row in await connection.fetch(SQL["find_arrival"], ticket_id)]
 
 
 async def revoke(connection: Connection, revocations: Sequence[Revocation], *, at: datetime) -> None:
@@ -177,6 +196,16 @@ async def keys_in_use(door: Door, key_ids: Collection[int], *, at: datetime) -> 
     """Those of the keys that signed codes whose time has not run out."""
     rows = await door.fetch(SQL["keys_in_use"], list(key_ids), at)
     return {row["key_id"] for row in rows}
+
+
+async def hold_keys(connection: Connection) -> None:
+    """Be one of those who sign tickets: no key is retired until this transaction ends."""
+    await connection.execute(SQL["hold_keys"])
+
+
+async def await_signers(connection: Connection) -> None:
+    """Let those who sign tickets finish; who comes later waits until this transaction ends."""
+    await connection.execute(SQL["await_signers"])
 
 
 async def retire_key(

@@ -46,6 +46,7 @@ def _ticket(row: Record | Mapping[str, Any]) -> Ticket:
         row["onward_buyer_id"],
         row["project_id"],
         row["stock_id"],
+        row["acted_at"],
     )
 
 
@@ -80,6 +81,11 @@ async def lock_named(connection: Connection, namings: Collection[Naming]) -> lis
     if not namings:
         return []
     return [ticket_and_journey(row) for row in await connection.fetch(SQL["lock_named"], *ids_and_numbers(namings))]
+
+
+async def lock_children(connection: Connection, ticket_ids: Collection[UUID]) -> list[tuple[Ticket, Journey]]:
+    """The tickets under which parts of these tickets' loads went on, locked in the order of their ids (W11)."""
+    return [ticket_and_journey(row) for row in await connection.fetch(SQL["lock_children"], list(ticket_ids))]
 
 
 def ids_and_numbers(namings: Collection[Naming]) -> tuple[str, str]:

@@ -80,16 +80,18 @@ class Places:
 
     def _move_episode(self, account: int, causes: Sequence[tuple[int, bytes, int]]) -> None:
         debt_kg, episode = self._books.debts[account], self._open.get(account)
-        if episode is None and debt_kg > 0:
-            seq, movement, _ = next(cause for cause in causes if cause[2] > 0)
+        made = [cause for cause in causes if cause[2] > 0]
+        paid = [cause for cause in causes if cause[2] < 0]
+        if episode is None and made and debt_kg > 0:
+            seq, movement, _ = made[0]
             episode = Episode(account, self.act, seq, UUID(bytes=movement), debt_kg, debt_kg)
             self._open[account] = episode
             self._books.episodes.append(episode)
         elif episode is not None:
             episode.debt_kg = debt_kg
             episode.peak_kg = max(episode.peak_kg, debt_kg)
-            if debt_kg == 0:
-                _, movement, _ = [cause for cause in causes if cause[2] < 0][-1]
+            if paid and debt_kg == 0:
+                _, movement, _ = paid[-1]
                 episode.closed_act, episode.covered_by = self.act, UUID(bytes=movement)
                 del self._open[account]
 

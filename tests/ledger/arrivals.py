@@ -12,12 +12,19 @@ from service.db import Connection
 from service.domain.weighings import Direction, Record
 
 SEEN = {
-    "tickets": "SELECT number, state, out_kg, out_at, in_kg, in_at, back_kg, back_at FROM ticket ORDER BY number",
+    "tickets": """
+        SELECT
+            coalesce(p.number || '/' || t.plate, t.number) AS named, t.state, t.out_kg, t.out_at, t.in_kg, t.in_at, t.back_kg,
+            t.back_at, t.split_kg, t.closed_kg, t.refused_kg
+        FROM ticket AS t
+        LEFT JOIN ticket AS p ON p.id = t.parent_id
+        ORDER BY 1
+    """,
     "contracts": "SELECT id, shipped_kg, received_kg FROM contract ORDER BY id",
     "books": "SELECT station_id, seen::text, repeated FROM station_book ORDER BY station_id",
     "totals": """
         SELECT
-            a.kind::text, a.owner_id, a.grade, a.year, t.number,
+            a.kind::text, a.owner_id, a.grade, a.year, coalesce(p.number || '/' || t.plate, t.number) AS named,
             sum((SELECT coalesce(sum(target_kg), 0) FROM leg WHERE target = a.id) - (
                 SELECT coalesce(sum(hi - lo), 0) FROM hole WHERE account = a.id AND side = 'in' AND kind = 'cut'
             )) AS came,
@@ -26,14 +33,19 @@ SEEN = {
             )) AS went
         FROM account AS a
         LEFT JOIN ticket AS t ON t.account = a.id
+        LEFT JOIN ticket AS p ON p.id = t.parent_id
         GROUP BY 1, 2, 3, 4, 5
         HAVING count(*) > 0
         ORDER BY 1, 2, 3, 4, 5
     """,
     "flags": """
-        SELECT a.code, a.subject_kind, coalesce(w.station_id || '/' || w.record_id, a.subject_id) AS subject
+        SELECT
+            a.code, a.subject_kind,
+            coalesce(w.station_id || '/' || w.record_id, p.number || '/' || t.plate, t.number, a.subject_id) AS subject
         FROM alert AS a
         LEFT JOIN weighing AS w ON a.subject_kind = 'weighing' AND w.id = a.subject_id::uuid
+        LEFT JOIN ticket AS t ON a.subject_kind = 'ticket' AND t.id = a.subject_id::uuid
+        LEFT JOIN ticket AS p ON p.id = t.parent_id
         WHERE a.settled_at IS NULL
         ORDER BY 1, 2, 3
     """,
@@ -58,11 +70,16 @@ async def end_of(
     try:
         for batch in batches:
             await weigh_all(connection, batch, at=at, sign=sign)
-        end = {name: [tuple(row.values()) for row in await connection.fetch(ask)] for name, ask in SEEN.items()}
-        end["totals"] = [row for row in end["totals"] if row[-2:] != (0, 0)]
-        return end
+        return await seen_of(connection)
     finally:
         await transaction.rollback()
+
+
+async def seen_of(connection: Connection) -> dict[str, Any]:
+    """What there is to see now."""
+    end = {name: [tuple(row.values()) for row in await connection.fetch(ask)] for name, ask in SEEN.items()}
+    end["totals"] = [row for row in end["totals"] if row[-2:] != (0, 0)]
+    return end
 
 
 def day(

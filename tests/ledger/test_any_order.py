@@ -9,10 +9,12 @@ import pytest
 from fastapi import FastAPI
 
 from service.actions.weighings import Sent
+from service.domain.units import Kilograms
 from service.domain.weighings import Direction, Record
 from service.keys import Purpose
-from tests import cast
+from tests import cast, yard
 from tests.ledger.arrivals import day, end_of, told_anyhow
+from tests.ledger.stories import Teller, World, any_order, end_of_stories
 from tests.ledger.test_hot_mine import prepare
 
 pytestmark = pytest.mark.anyio
@@ -87,6 +89,34 @@ async def test_w04_two_stations_and_one_ticket_in_every_order(app: FastAPI) -> N
         assert [row[:3] for row in first["tickets"]] == [(number, "delivered", 30_900)]
         for order in permutations(story):
             assert await end_of(connection, [[one] for one in order], at=at, sign=sign) == first
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_w04_what_people_did_to_loads_stands_among_records_in_any_order(
+    app: FastAPI, pytestconfig: pytest.Config, seed: int
+) -> None:
+    """W10, W11, E33, E35, E39: split, closed, refused in part, written off; records before and after, wherever that was lawful."""
+    tickets = await prepare(app, 4_000_000, 12)
+    at = app.state.clock.now()
+    await lay_out(app)
+    async with app.state.database.transaction() as connection:
+        other = await yard.contract(
+            connection, at=at, buyer_id=cast.STRANGER.id, kg=Kilograms(9_000), mine_id=cast.PAIZHAI_MINE
+        )
+        ids = {row["number"]: row["id"] for row in await connection.fetch("SELECT number, id FROM ticket")}
+    orders = 40 if pytestconfig.getoption("--soak") else 4
+    async with app.state.database.pool.acquire() as connection:
+        named = {number: (ids[number], number, plate) for number, plate in tickets}
+        world = World(connection, app.state.keys, at, named, other)
+        rng = random.Random(seed)
+        teller = Teller(rng, at)
+        for number, _ in tickets:
+            teller.story(number)
+        first = await end_of_stories(world, any_order(rng, teller.steps), rng, is_audited=True)
+        for _ in range(orders):
+            end = await end_of_stories(world, any_order(rng, teller.steps), rng)
+            for name, seen in end.items():
+                assert seen == first[name], name
 
 
 async def test_w04_forty_one_stations_tell_two_thousand_records_in_any_order(

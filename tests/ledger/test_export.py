@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import struct
 from pathlib import Path
 
 import asyncpg
@@ -121,3 +122,16 @@ async def test_a_file_that_was_cut_short_is_found(folder: Path, name: str) -> No
     path.write_bytes(path.read_bytes()[:-1])
 
     assert run_export(folder, say=silent)
+
+
+async def test_a_debt_that_is_said_to_be_paid_twice_is_found(folder: Path) -> None:
+    """The auditor goes on after an entry that leaves an account with less than no debt."""
+    path = folder / "entries.bin"
+    whole = path.read_bytes()
+    seq, cover = 4, struct.calcsize(">qq16s qqq qqq q")
+
+    assert ENTRY.unpack_from(whole, (seq - 1) * ENTRY.size)[10] == 0, "it covers nothing"
+    last = (seq - 1) * ENTRY.size + cover + 7
+    path.write_bytes(whole[:last] + b"\1" + whole[last + 1 :])
+
+    assert seq in {finding.seq for finding in run_export(folder, say=silent)}

@@ -264,7 +264,8 @@ async def test_what_is_told_again_changes_nothing_in_its_batch_or_in_another(
     at = app.state.clock.now()
     sign = app.state.keys.current(Purpose.LEDGER)
     async with app.state.database.pool.acquire() as connection:
-        for seed in range(500 if request.config.getoption("--soak") else 15):
+        # In 66 a record is scanned twice, and told again after a third has changed what was said of it.
+        for seed in range(500) if request.config.getoption("--soak") else (*range(14), 66):
             rng = random.Random(1_000 + seed)
             told = list({one.key: one for one in reversed(story(rng, tickets, at))}.values())[::-1]
             again = list(told)

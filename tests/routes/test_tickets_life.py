@@ -14,11 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi import FastAPI
 
 from service.actions.sweeps import sweep
+from service.actions.tickets import Order, issue_tickets, retire_key
 from service.clock import Clock
 from service.domain.codes.numbers import make_number
 from service.domain.codes.tickets import TicketCode, encode, read
 from service.domain.units import SHANGHAI
 from service.keys import Purpose
+from service.routes.tickets import TicketIn
 from tests import cast, yard
 from tests.routes.ruling import rule
 
@@ -131,7 +133,7 @@ async def test_e37_a_load_under_a_revoked_paper_has_no_paper(by: By, ticket: dic
 
     # What was weighed before the paper was reported lost travels lawfully, whenever it is told.
     before = await weigh(by, ticket, "out", 31_000, now - timedelta(minutes=9), ticket=ticket["code"])
-    assert before["flags"] == []
+    assert before["flags"] == ["clock-jumped-back"]
     assert (await by(cast.LI).get(f"/v1/tickets/{ticket['id']}")).json()["state"] == "out"
 
 
@@ -254,6 +256,35 @@ async def test_w03_a_key_that_somebody_else_may_have_is_believed_no_longer(
     assert (await by(cast.LI).get(f"/v1/tickets/{later['id']}")).json()["state"] == "out"
     found = await weigh(by, {"number": forged, "plate": "辽C99999"}, "out", 30_000, at)
     assert "unknown-ticket" in found["flags"]
+
+
+@pytest.mark.parametrize("is_issued_first", [True, False])
+async def test_w03_a_ticket_that_is_signed_while_its_key_is_retired_bears_the_next_key(
+    app: FastAPI, contract_id: UUID, now: datetime, is_issued_first: bool
+) -> None:
+    """U20: whichever of the two began first, the other waits for it."""
+    pool, ring = app.state.database.pool, app.state.keys
+    wish = TicketIn.model_validate(yard.ticket_in(contract_id, now)).wish()
+    reason, since = "密钥备份遗失", now - timedelta(days=1)
+    async with pool.acquire() as seller, pool.acquire() as province:
+        deeds = [
+            (seller, lambda: issue_tickets(seller, [Order(cast.PAIZHAI_CLERK.actor, wish)], at=now, keys=ring)),
+            (province, lambda: retire_key(province, 1, since, reason, at=now, keys=ring, actor=cast.PROVINCE.actor)),
+        ]
+        (first, do_first), (second, do_second) = deeds if is_issued_first else reversed(deeds)
+        async with first.transaction():
+            await do_first()
+
+            async def follow() -> None:
+                async with second.transaction():
+                    await do_second()
+
+            following = asyncio.create_task(follow())
+            await asyncio.wait([following], timeout=0.3)
+            assert not following.done()
+        await following
+        [found] = await seller.fetch("SELECT key_id, reissue FROM ticket")
+    assert tuple(found) == (2, 1 if is_issued_first else 0)
 
 
 # What time alone brings about (W07, E39)

@@ -269,6 +269,43 @@ async def test_a_gap_in_the_sequence_is_open_until_its_record_comes(by: By, cont
     assert (await by(cast.LI).get(open_gaps)).json()["items"] == []
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (0, 2, 3, 1), (2, 0, 1, 3)])
+async def test_a_clock_that_jumps_back_is_flagged_whichever_record_comes_first(
+    by: By, now: datetime, order: tuple[int, ...]
+) -> None:
+    """W04, E13: against the number before, by more than the policy's two minutes; what comes late may explain it."""
+    minutes = (0, 60, 20, 19)  # only the third is told by a clock that was set back
+    records = [
+        yard.record(None, "out", 20_000 + 1_000 * n, now + timedelta(minutes=minutes[n]), sequence=100 + n)
+        for n in range(4)
+    ]
+    for n in order:
+        await weigh(by, records[n])
+    [alert] = (await by(cast.LI).get("/v1/alerts?code=clock-jumped-back&state=open")).json()["items"]
+    told = (await by(cast.LI).get(f"/v1/weighings/{alert['subject_id']}")).json()
+    assert (alert["subject_kind"], told["sequence"], alert["facts"]["sequence"]) == ("weighing", 102, 102)
+    assert alert["facts"]["sequence_before"] in (100, 101)
+    assert alert["facts"]["weighed_at"] < alert["facts"]["weighed_at_before"]
+
+
+async def test_a_clock_that_only_seemed_to_jump_back_settles_itself(by: By, now: datetime) -> None:
+    """W04: the record between them tells when the clock was set back; the one after it was told by a right clock."""
+    ahead, behind, right = (
+        yard.record(None, "out", 20_000 + 100 * n, now - timedelta(minutes=back), sequence=n)
+        for n, back in ((1, 10), (2, 90), (3, 30))
+    )
+
+    async def open_of() -> list[int]:
+        items = (await by(cast.LI).get("/v1/alerts?code=clock-jumped-back&state=open")).json()["items"]
+        return sorted(item["facts"]["sequence"] for item in items)
+
+    await weigh(by, ahead)
+    [answer] = await weigh(by, right)
+    assert (answer["flags"], await open_of()) == (["clock-jumped-back", "sequence-gap", "no-ticket"], [3])
+    await weigh(by, behind)
+    assert await open_of() == [2]
+
+
 async def test_a_clock_that_is_wrong_is_corrected_and_flagged(
     app: FastAPI, by: By, contract_id: UUID, now: datetime
 ) -> None:

@@ -8,12 +8,13 @@ from uuid_utils.compat import uuid7
 
 from service.actions.tickets.issuing import code_of
 from service.actions.tickets.locking import lock_own
+from service.actions.tickets.signing import hold_key
 from service.db import Connection
 from service.domain.alerts import Flag
 from service.domain.permissions import Actor
 from service.domain.ticket_acts import Act, ActKind
 from service.domain.tickets import TicketState, check_decision
-from service.keys import KeyRing, Purpose
+from service.keys import KeyRing
 from service.store import alerts, audits, ticket_acts
 
 
@@ -24,10 +25,10 @@ async def release_ticket(
 
     Raises NotFound, TicketIsNotHeld and TicketHasEnded when its time has run out meanwhile.
     """
+    key = await hold_key(connection, keys=keys)
     ticket, journey = await lock_own(connection, ticket_id, actor=actor)
     check_decision(ticket, journey, at=at)
 
-    key = keys.current(Purpose.TICKETS)
     signed = replace(ticket, code=code_of(ticket, key))
     assert signed.code is not None, "a code was signed"
     await ticket_acts.release(connection, ticket_id, signed.code, key.key_id)

@@ -11,6 +11,7 @@ from service.actions.quotas import watch_commitments
 from service.actions.tickets.issuing import papers_of
 from service.actions.tickets.locking import lock_own
 from service.actions.tickets.printing import print_anew
+from service.actions.tickets.signing import hold_key
 from service.actions.tickets.transferring import Truck, child_of, hand_over
 from service.actions.weighings.redrawing import redraw_load
 from service.db import Connection
@@ -55,6 +56,7 @@ async def redirect_ticket(
     (E33). By its seller or an office. Raises NotFound, NotAllowed, TicketIsHeld, TicketHasEnded,
     NotRedirectable, RedirectNeedsTheBuyersContract and ContractIsClosed.
     """
+    key = await hold_key(connection, keys=keys)
     ticket, journey = await lock_own(connection, ticket_id, actor=actor)
     terms = await weighings.lock_terms(connection, sorted({*ticket.contract_ids, diversion.contract_id}))
     paper = (await papers_of(connection, [diversion.contract_id])).get(diversion.contract_id)
@@ -91,7 +93,7 @@ async def redirect_ticket(
         await hand_over(connection, ticket, journey, gone, [child], act, at=at, keys=keys, actor=actor)
         return child.id
 
-    await print_anew(connection, reprinted(diverted, ReplacedBecause.REDIRECTED, at=at), keys=keys)
+    await print_anew(connection, reprinted(diverted, ReplacedBecause.REDIRECTED, at=at), key=key)
     await ticket_acts.redirect(connection, diverted)
     await ticket_acts.keep(connection, [act], at=at, actor=actor)
     counted_kg = journey.counted_kg
@@ -180,25 +182,19 @@ async def _take_out_of_the_lot(
     at: datetime,
     sign: Signer,
 ) -> list[UUID]:
-    arrival = await ticket_acts.find_arrival(connection, ticket.id)
-    lot = arrival[0].target
-    possible_kg = kg
-    try:
-        posted = await give_back(connection, arrival[0].movement, kg, occurred_at=at, fact=act.fact, at=at, sign=sign)
-        await report_overdraws(connection, posted, at=at)
-    except TooMuchTakenBack as refusal:
-        possible_kg = Kilograms(int(str(refusal.facts["possible_kg"])))
-        if possible_kg:
-            posted = await give_back(
-                connection, arrival[0].movement, possible_kg, occurred_at=at, fact=act.fact, at=at, sign=sign
-            )
-            await report_overdraws(connection, posted, at=at)
+    steps = await ticket_acts.find_arrival(connection, ticket.id)
+    arrival = [step for step in steps if step.is_into_the_lot]
+    lot, possible_kg = arrival[0].target, Kilograms(0)
+    for step in arrival:
+        asked_kg = Kilograms(min(kg - possible_kg, step.kg))
+        taken_kg = await _give_back(connection, step.movement, asked_kg, act, at=at, sign=sign)
+        possible_kg = Kilograms(possible_kg + taken_kg)
     # Through a trader's name (W12) it came in two steps, and goes back by both.
-    for step in arrival[1:] if possible_kg else ():
-        posted = await give_back(
-            connection, step.movement, possible_kg, occurred_at=at, fact=act.fact, at=at, sign=sign
-        )
-        await report_overdraws(connection, posted, at=at)
+    left_kg = possible_kg
+    for step in steps:
+        if not step.is_into_the_lot:
+            asked_kg = Kilograms(min(left_kg, step.kg))
+            left_kg = Kilograms(left_kg - await _give_back(connection, step.movement, asked_kg, act, at=at, sign=sign))
     if possible_kg == kg:
         return []
     rest_kg = Kilograms(kg - possible_kg)
@@ -216,3 +212,18 @@ async def _take_out_of_the_lot(
     )
     await alerts.open_alerts(connection, [alert], at=at)
     return [movement.id]
+
+
+async def _give_back(
+    connection: Connection, movement: UUID, kg: Kilograms, act: Act, *, at: datetime, sign: Signer
+) -> Kilograms:
+    """Cut so much of a movement as still lies where it brought it; gives how much that is."""
+    if not kg:
+        return kg
+    try:
+        posted = await give_back(connection, movement, kg, occurred_at=at, fact=act.fact, at=at, sign=sign)
+    except TooMuchTakenBack as refusal:
+        possible_kg = Kilograms(int(str(refusal.facts["possible_kg"])))
+        return await _give_back(connection, movement, possible_kg, act, at=at, sign=sign)
+    await report_overdraws(connection, posted, at=at)
+    return kg

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from service.actions.tickets.signing import hold_key
 from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.domain.codes.numbers import NUMBER_SPACE, make_number
@@ -30,7 +31,7 @@ from service.domain.tickets import (
 )
 from service.domain.units import Kilograms, shanghai_day, shanghai_year
 from service.domain.weighings import Station
-from service.keys import Key, KeyRing, Purpose
+from service.keys import Key, KeyRing
 from service.store import alerts, audits, investigations, tickets, weighings
 from service.store.accounts import open_accounts
 from service.store.ledger import balances, lock_head
@@ -66,13 +67,14 @@ async def issue_tickets(
 ) -> list[UUID | Refusal]:
     """Issue what the papers bear, in order: the ticket's id, or why there is none (W01, R26).
 
-    1. Hold the contracts, so that nobody closes them meanwhile, and read what the rules ask.
+    1. Hold the key and the contracts, so that nobody retires or closes them meanwhile, and read what the rules ask.
     2. Refuse order by order; under policies `block` and `hold` the head is locked, and what the quota has not left is
        refused or set to wait (O03).
     3. Open the accounts, draw the numbers, sign the codes, write the tickets; under policy `hold` those that the
        quota has not left wait for an officer, without a code.
     """
     answers: list[UUID | Refusal] = [NotFound()] * len(orders)
+    key = await hold_key(connection, keys=keys)
     good = await _judge(connection, orders, answers, policies, at=at)
     accounts = await open_accounts(
         connection, {key for one in good for key in (one.load, one.quota) if key is not None}
@@ -88,7 +90,6 @@ async def issue_tickets(
         return answers
 
     numbers = await draw_numbers(connection, len(good))
-    key = keys.current(Purpose.TICKETS)
     issues = []
     for one, number in zip(good, numbers, strict=True):
         wish, ticket_id = one.order.wish, one.load.document_id

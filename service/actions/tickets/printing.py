@@ -8,12 +8,13 @@ from uuid_utils.compat import uuid7
 
 from service.actions.tickets.issuing import code_of
 from service.actions.tickets.locking import lock_own
+from service.actions.tickets.signing import hold_key
 from service.db import Connection
 from service.domain.permissions import Actor
 from service.domain.revocations import Revocation, RevokedBecause
 from service.domain.ticket_acts import Act, ActKind
 from service.domain.tickets import ReplacedBecause, Ticket, check_open, reprinted
-from service.keys import KeyRing, Purpose
+from service.keys import Key, KeyRing
 from service.store import audits, ticket_acts
 
 
@@ -32,11 +33,12 @@ async def extend_ticket(
     By its seller or an office. Raises NotFound, NotAllowed, TicketIsHeld, TicketHasEnded, ExtensionTooShort and
     NoMoreReissues.
     """
+    key = await hold_key(connection, keys=keys)
     ticket, journey = await lock_own(connection, ticket_id, actor=actor)
     check_open(journey)
     extended = reprinted(ticket, ReplacedBecause.EXTENDED, at=at, valid_until=valid_until)
 
-    await print_anew(connection, extended, keys=keys)
+    await print_anew(connection, extended, key=key)
     facts = {"from": ticket.valid_until, "until": valid_until, "was_over": at > ticket.valid_until}
     await ticket_acts.keep(
         connection, [Act(uuid7(), ticket_id, ActKind.EXTENDED, reason, facts=facts)], at=at, actor=actor
@@ -58,11 +60,12 @@ async def reissue_ticket(
 
     By its seller or an office. Raises NotFound, NotAllowed, TicketIsHeld, TicketHasEnded and NoMoreReissues.
     """
+    key = await hold_key(connection, keys=keys)
     ticket, journey = await lock_own(connection, ticket_id, actor=actor)
     check_open(journey)
     fresh = reprinted(ticket, because, at=at)
 
-    await print_anew(connection, fresh, keys=keys)
+    await print_anew(connection, fresh, key=key)
     facts = {"cause": because, "reissue": fresh.reissue}
     await ticket_acts.keep(
         connection, [Act(uuid7(), ticket_id, ActKind.REISSUED, reason, facts=facts)], at=at, actor=actor
@@ -73,7 +76,6 @@ async def reissue_ticket(
         await ticket_acts.revoke(connection, [revoked], at=at)
 
 
-async def print_anew(connection: Connection, ticket: Ticket, *, keys: KeyRing) -> None:
+async def print_anew(connection: Connection, ticket: Ticket, *, key: Key) -> None:
     """Sign the code of a ticket's next print, and write it in place of the last."""
-    key = keys.current(Purpose.TICKETS)
     await ticket_acts.reprint(connection, replace(ticket, code=code_of(ticket, key)), key.key_id)

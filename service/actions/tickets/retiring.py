@@ -29,25 +29,28 @@ async def retire_key(
 ) -> int:
     """Believe a ticket key no longer; gives how many tickets on their way were printed anew.
 
-    1. Where it is the key that signs now, another is made.
-    2. Open tickets with a print that it signed after the moment get a new one by the new key; the old codes are revoked.
-    3. What it signed before stays good where the book can be asked; a station without a network says that it is in doubt.
+    1. Those who sign with it are let finish; who comes later waits, and signs with the key of then.
+    2. Where it is the key that signs now, another is made.
+    3. Open tickets with a print that it signed after the moment get a new one by the new key; the old codes are revoked.
+    4. What it signed before stays good where the book can be asked; a station without a network says that it is in doubt.
 
     What somebody else signs with it is in no book of ours, and so no ticket here. Raises NotFound and KeyIsRetired.
     """
     if keys.find(Purpose.TICKETS, key_id) is None:
         raise NotFound(key_id=key_id)
+    await ticket_acts.await_signers(connection)
     before = await ticket_acts.retire_key(connection, key_id, signed_after, reason, at=at, actor=actor)
     if before is not None:
         raise KeyIsRetired(signed_after=before)
 
     if keys.current(Purpose.TICKETS).key_id == key_id:
         keys.rotate(Purpose.TICKETS, at)
+    key = keys.current(Purpose.TICKETS)
     count = 0
     while found := await tickets.lock_signed(connection, key_id, signed_after, at=at, limit=MOST_AT_ONCE):
         fresh = [reprinted(ticket, ReplacedBecause.KEY_RETIRED, at=at) for ticket, _ in found]
         for ticket in fresh:
-            await print_anew(connection, ticket, keys=keys)
+            await print_anew(connection, ticket, key=key)
         cause = {"cause": ReplacedBecause.KEY_RETIRED}
         acts = [Act(uuid7(), ticket.id, ActKind.REISSUED, reason, facts=cause) for ticket in fresh]
         await ticket_acts.keep(connection, acts, at=at, actor=actor)

@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 from service.actions.overdraws import report_overdraws
 from service.actions.tickets.issuing import code_of, draw_numbers
 from service.actions.tickets.locking import lock_own
+from service.actions.tickets.signing import hold_key
 from service.db import Connection
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.permissions import Actor
@@ -53,6 +54,7 @@ async def split_ticket(
     Their kilograms leave the parent's load now, with their origin. By the seller or an office; gives the children's
     ids. Raises NotFound, NotAllowed, TicketIsHeld, TicketHasEnded, NotOnTheRoad and ChildrenExceedParent.
     """
+    await hold_key(connection, keys=keys)
     parent, journey = await lock_own(connection, ticket_id, actor=actor)
     gone = split(journey, [truck.kg for truck in trucks], at=at)
     stations = {key for truck in trucks for key in (truck.station_id, truck.destination_station_id) if key}
@@ -132,7 +134,7 @@ async def hand_over(
     keys: KeyRing,
     actor: Actor,
 ) -> None:
-    """Write the children, bring the parent to where it then stands, and move their kilograms out of its load."""
+    """Write the children, bring the parent to where it then stands, and move their kilograms out of its load; the key is held."""
     loads = [AccountKey(AccountKind.LOAD, owner_id=child.seller_id, document_id=child.id) for child in children]
     accounts = await open_accounts(connection, loads)
     numbers = await draw_numbers(connection, len(children))

@@ -5,15 +5,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from service.actions.weighings.clocks import Clocks
 from service.actions.weighings.plates import Plates
 from service.actions.weighings.sent import Sent
 from service.db import Connection
 from service.domain.ledger import AccountKey
 from service.domain.policies import Policies
-from service.domain.tickets import Journey, Ticket, TicketState
-from service.domain.units import Kilograms, shanghai_year
+from service.domain.tickets import Journey, Ticket
+from service.domain.units import shanghai_year
 from service.domain.weighings import (
     RANKS,
+    Deed,
     Direction,
     Line,
     Naming,
@@ -52,9 +54,10 @@ class Books:
         self.overshipped: set[UUID] = set()  # contracts that ship more than was sold, or did so in this batch
         self.sources: dict[tuple[UUID, int], Source] = {}
         self.plates = Plates(policies)
+        self.clocks = Clocks(policies)
         self.readings: set[tuple[UUID, int]] = set()
-        self.came_anew: dict[UUID, Kilograms] = {}
-        self.write_offs: dict[UUID, list[tuple[UUID, Kilograms]]] = {}
+        self.deeds: dict[UUID, list[Deed]] = {}
+        self.children: dict[UUID, list[Ticket]] = {}
         self.flows: dict[UUID, list[Flow]] = {}
         self.account_ids: dict[AccountKey, int] = {}
 
@@ -96,14 +99,12 @@ class Books:
         self.told = found.told
         self.readings = found.readings
         self._know(found, memory)
+        unknown = (one for one in sent if one.refusal is None and one.key not in self.told)
+        if numbers := self.clocks.asks(unknown, self.sequences):
+            self.clocks.know(await weighings.find_ticks(connection, numbers))
         fresh = [line for (one, _, _), line in zip(new, lines, strict=True) if one.key not in self.told]
-        if found.lines and fresh:
+        if fresh and (found.lines or any(ticket.acted_at for ticket in self.tickets.values())):
             await self._read_before(connection, found.lines, fresh, asked, memory)
-        journeys = self.journeys
-        if refused := {id_ for id_, journey in journeys.items() if journey.refused_kg}:
-            self.came_anew = await ticket_acts.find_came_anew(connection, refused)
-        if lost := {id_ for id_, journey in journeys.items() if journey.state is TicketState.LOST}:
-            self.write_offs = await ticket_acts.find_write_offs(connection, lost)
 
     def _asked(
         self,
@@ -148,6 +149,11 @@ class Books:
                 self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
             seen = {line.told.id for line in known}
             known += [line for line in await weighings.find_lines_of(connection, others) if line.told.id not in seen]
+        of_others = [self.tickets[id_] for id_ in others if id_ in self.tickets]
+        parts = await self._read_deeds(connection)
+        if parts:
+            known += await weighings.find_lines_of(connection, {part.id for part in parts})
+            of_others += parts
         for line in known:
             self.remember(line)
         for story in self.stories.values():
@@ -158,16 +164,43 @@ class Books:
             if line.ticket_id and line.record.direction is Direction.OUT
         ]
         begin = min(asked.plates.values())
-        of_others = [self.tickets[id_] for id_ in others if id_ in self.tickets]
         more = self._asked(of_others, left, {ticket.plate: begin for ticket in of_others}, memory)
         if more.contracts or more.loads or more.plates or more.accounts:
             self._know(await weighings.read(connection, more, self.policies), memory)
-        if retold := self._retold(fresh, known):
-            lines = {line.told.id: line.told.movement_ids for line in sorted(retold, key=lambda line: line.place)}
-            self.flows, self.account_ids = await weighings.find_flows(connection, lines)
+        retold = self._retold(fresh, known)
+        if retold or self.deeds:
+            await self._read_flows(connection, retold)
             missing = {line.told.station_id for line in retold} - self.stations.keys()
             if missing:
                 self.stations |= await tickets.find_stations(connection, missing)
+
+    async def _read_deeds(self, connection: Connection) -> list[Ticket]:
+        """What people did to the tickets; gives those under which parts of their loads went on, now locked too (W11)."""
+        parts: list[Ticket] = []
+        waiting = [ticket for ticket in self.tickets.values() if ticket.acted_at is not None]
+        while waiting:
+            ids = [ticket.id for ticket in waiting]
+            self.deeds |= await ticket_acts.find_deeds(connection, ids)
+            split = [id_ for id_ in ids if self.journeys[id_].split_kg]
+            waiting = []
+            for ticket, journey in await tickets.lock_children(connection, split) if split else ():
+                assert ticket.parent_id is not None, "it is a part of a load"
+                self.children.setdefault(ticket.parent_id, []).append(ticket)
+                if ticket.id in self.tickets:
+                    continue
+                self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
+                parts.append(ticket)
+                if ticket.acted_at is not None:
+                    waiting.append(ticket)
+        return parts
+
+    async def _read_flows(self, connection: Connection, lines: Iterable[Line]) -> None:
+        """What still stands of what was posted for lines, and for what people did."""
+        owners = {line.told.id: line.told.movement_ids for line in sorted(lines, key=lambda line: line.place)}
+        done = {
+            deed.act.id: deed.movement_ids for deeds in self.deeds.values() for deed in deeds if deed.follows_the_scales
+        }
+        self.flows, self.account_ids = await weighings.find_flows(connection, {**owners, **done})
 
     def _know(self, found: Found, memory: Memory | None = None) -> None:
         self.terms |= found.terms
@@ -185,6 +218,7 @@ class Books:
             [(ticket, journey)] = await tickets.lock_named(connection, [Naming(ticket_id=line.ticket_id)])
             self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
             known = await weighings.find_lines_of(connection, [line.ticket_id])
+            await self._read_deeds(connection)
             asked = self._asked(
                 [ticket],
                 [(ticket, one.occurred_at) for one in known if one.record.direction is Direction.OUT],
@@ -196,12 +230,9 @@ class Books:
             self.stations |= await tickets.find_stations(connection, missing)
         for one in known:
             self.remember(one)
-        ordered = sorted(known, key=lambda one: one.place)
         for story in self.stories.values():
             story.sort(key=lambda one: one.place)
-        self.flows, self.account_ids = await weighings.find_flows(
-            connection, {one.told.id: one.told.movement_ids for one in ordered}
-        )
+        await self._read_flows(connection, known)
         return next((one for one in known if one.told.id == line.told.id), line)
 
     def _retold(self, asked: Sequence[tuple[UUID, Record, UUID | None, datetime]], known: Sequence[Line]) -> list[Line]:
@@ -212,7 +243,7 @@ class Books:
         if not known:
             return []
         last = {id_: story[-1].place[:2] for id_, story in self.stories.items() if story}
-        again: set[UUID | None] = set()
+        again: set[UUID | None] = {*self.deeds, *(part.id for parts in self.children.values() for part in parts)}
         earliest: dict[Place, datetime] = {}
         for station_id, record, ticket_id, at in asked:
             for key in (record.plate, ticket_id):

@@ -5,11 +5,13 @@ from datetime import datetime
 from uuid import UUID
 
 from service.actions.weighings.desk import Desk
-from service.actions.weighings.retelling import Correction, can_be_retold, retell_corrected
+from service.actions.weighings.retelling import retell_corrected
+from service.actions.weighings.righting import Correction
 from service.db import Connection
 from service.domain.permissions import Actor
 from service.domain.policies import DEFAULTS, Policies
 from service.domain.refusals import NotFound
+from service.domain.tickets import TicketState
 from service.domain.weighings import (
     Line,
     NotCorrectable,
@@ -96,6 +98,12 @@ async def take_out(
     line = await desk.take_out(connection, line, station)
     if line.told.status is not Status.ACCEPTED:
         raise NotCorrectable(status=line.told.status)
-    if line.ticket_id is not None and not can_be_retold(desk, line.ticket_id):
+    if line.ticket_id is not None and _is_in_hand(desk, line.ticket_id):
         raise TicketIsInHand
     return desk, line
+
+
+def _is_in_hand(desk: Desk, ticket_id: UUID) -> bool:
+    journey = desk.journeys[ticket_id]
+    by_hand = journey.split_kg or journey.closed_kg or journey.refused_kg or journey.state is TicketState.LOST
+    return bool(by_hand) or desk.tickets[ticket_id].parent_id is not None

@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 from service.actions.quotas import watch_commitments
 from service.actions.weighings.books import Books
 from service.actions.weighings.posting import GiveBack, Move, Step, post_steps
-from service.actions.weighings.retelling import can_be_retold, retell_event, retell_story
+from service.actions.weighings.retelling import retell_event, retell_story
 from service.actions.weighings.sent import Answer, Sent, answer_again
 from service.actions.weighings.watching import Watch, alert_of
 from service.db import Connection
@@ -35,8 +35,9 @@ from service.domain.weighings import (
     told_together,
     weigh,
 )
-from service.store import weighings
+from service.store import ticket_acts, weighings
 from service.store.ledger import Memory, Signer
+from service.store.ticket_acts import DeedVersion
 from service.store.weighings import Flow, Refused, Version
 
 
@@ -51,6 +52,7 @@ class Desk(Books):
         self.lines: list[Line] = []
         self.fresh_ids: set[UUID] = set()
         self.versions: list[Version] = []
+        self.deed_versions: list[DeedVersion] = []
         self.moved: dict[UUID, Journey] = {}
         self.steps: list[Step] = []
         self.signed: dict[UUID, tuple[UUID, UUID, str]] = {}
@@ -66,6 +68,9 @@ class Desk(Books):
         at = self.at
         self._settle_contracts()
         await weighings.write(connection, self.lines, self.moved, self.shipped, self.books_used, at=at)
+        for ticket_id in self.moved.keys() & self.deeds.keys():
+            await ticket_acts.advance(connection, ticket_id, self.moved[ticket_id])
+        await ticket_acts.keep_versions(connection, self.deed_versions, at=at)
         await weighings.keep_versions(connection, self.versions, at=at)
         await weighings.keep_signatures(connection, list(self.signed.values()))
         await weighings.keep_refused(connection, self.refused, at=at)
@@ -91,6 +96,7 @@ class Desk(Books):
         self.fresh_ids.add(told.id)
         book = self.books_used[sent.station_id] = self.sequences[sent.station_id]
         was_whole = book.is_whole
+        book.tick(record.sequence, record.weighed_at)
         is_broken = book.take(record.sequence)
         if book.is_whole and not was_whole:
             self.watch.settle((Flag.SEQUENCE_GAP, "station", str(sent.station_id)))
@@ -99,13 +105,14 @@ class Desk(Books):
         line = Line(told, record, occurred_at, self.at, ticket.id if ticket else None, sent.person_id)
         self.lines.append(line)
         self._sign(sent, told)
+        went_back = self.clocks.note(line, self.stations[sent.station_id], self.watch)
         if is_broken:
             # Of the station, whatever becomes of the record.
             self.watch.open([alert_of(Flag.SEQUENCE_GAP, line, self.stations[sent.station_id], ticket)])
         if refusal := impossible(record, self.policies):
             told.status, told.problem = Status.REFUSED, {"code": refusal.code, "facts": refusal.facts}
             return Answer(record.id, told.said, refusal)
-        circumstances = self._circumstances(sent, line, ticket, is_broken)
+        circumstances = self._circumstances(sent, line, ticket, is_broken=is_broken, went_back=went_back)
         answer = self._given[sent.key] = self._enter(line, circumstances)
         return answer
 
@@ -124,7 +131,7 @@ class Desk(Books):
             retell_event(self, line, seen, changed, firsts)
         elif first is None:
             story = self.stories[line.ticket_id] if line.ticket_id else []
-            if story and story[-1] is not line and can_be_retold(self, line.ticket_id):
+            if story and (story[-1] is not line or line.ticket_id in self.deeds):
                 retell_story(self, line.ticket_id, line, seen)
             else:
                 self._weigh(line, seen)
@@ -168,13 +175,15 @@ class Desk(Books):
         if sent.jws is not None and sent.device_id is not None:
             self.signed[told.id] = (told.id, sent.device_id, sent.jws)
 
-    def _circumstances(self, sent: Sent, line: Line, ticket: Ticket | None, is_broken: bool) -> Circumstances:
+    def _circumstances(
+        self, sent: Sent, line: Line, ticket: Ticket | None, *, is_broken: bool, went_back: bool
+    ) -> Circumstances:
         record, occurred_at = line.record, line.occurred_at
         plain = self.circumstances_of(line, ticket)
         plain.offset_is_large = abs(sent.offset.total_seconds()) > self.policies.clock_skew_seconds or (
             bool(sent.offset) and shanghai_year(occurred_at) != shanghai_year(record.weighed_at)
         )
-        plain.sequence_is_broken = is_broken
+        plain.sequence_is_broken, plain.clock_went_back = is_broken, went_back
         self.plates.note(line, plain, self.watch)
         if record.reading is not None:
             reading = (line.told.station_id, record.reading)
@@ -198,12 +207,12 @@ class Desk(Books):
             line.recorded_at,
             offset_is_large=False,
             sequence_is_broken=False,
+            clock_went_back=False,
             station=self.stations[line.told.station_id],
             ticket=ticket,
             journey=self.journeys[ticket.id] if ticket else Journey(),
             terms=self.terms[ticket.contract_id] if ticket and ticket.contract_id else None,
             source=self.sources.get((ticket.source_id, year)) if ticket and ticket.source_id else None,
-            came_anew_kg=self.came_anew.get(ticket.id, Kilograms(0)) if ticket else Kilograms(0),
             onward_terms=self.terms[ticket.onward_contract_id] if ticket and ticket.onward_contract_id else None,
         )
 
@@ -243,23 +252,19 @@ class Desk(Books):
         if not outcome.legs and not outcome.give_back_kg:
             return
         fact = fact_of(told.id, told.station_id, told.body_hash)
-        if ticket is not None and outcome.recovers:
-            for movement_id, kg in self.write_offs.pop(ticket.id, []):
-                told.movement_ids.append(movement_id)
-                self.steps.append(GiveBack(movement_id, kg, occurred_at, fact))
         if ticket is not None and outcome.give_back_kg:
             self._give_back(line, ticket, outcome.give_back_kg, fact)
         for leg in outcome.legs:
             move = Move(uuid7(), told.id, leg, occurred_at, fact)
             told.movement_ids.append(move.movement_id)
-            self.post(line, move)
+            self.post(told.id, move)
 
-    def post(self, line: Line, move: Move) -> None:
-        """Have the ledger post a leg of a line's."""
+    def post(self, owner_id: UUID, move: Move) -> None:
+        """Have the ledger post a leg of a record's, or of a deed's."""
         self.steps.append(move)
         self.posted.add(move.movement_id)
         flow = Flow(move.movement_id, move.leg.source, move.leg.target, move.leg.kg)
-        self.flows.setdefault(line.told.id, []).append(flow)
+        self.flows.setdefault(owner_id, []).append(flow)
         if move.leg.draws_on_quota:
             self.charged.add(move.movement_id)
 

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from service.actions.weighings.desk import Desk
-from service.actions.weighings.retelling import Correction, retell_corrected
+from service.actions.weighings.retelling import retell_corrected
+from service.actions.weighings.righting import Correction
 from service.db import Connection
 from service.domain.permissions import Actor
 from service.domain.policies import Policies

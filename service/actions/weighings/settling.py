@@ -69,7 +69,7 @@ async def settle_suspense(
             flow.kg,
             draws_on_quota=kind is AccountKind.QUOTA,
         )
-        desk.post(line, Move(uuid7(), act, leg, line.occurred_at, fact, flow.movement_id))
+        desk.post(weighing_id, Move(uuid7(), act, leg, line.occurred_at, fact, flow.movement_id))
     said = replace(
         line.told.said,
         flags=(*line.told.flags, Flag.SUSPENSE_SETTLED.value),

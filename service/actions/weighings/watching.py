@@ -15,6 +15,7 @@ Subject = tuple[Flag, str, str]
 _OF_THE_STATION = frozenset({Flag.CLOCK_SKEW, Flag.SEQUENCE_GAP, Flag.READING_REPEATED, Flag.WEIGHING_LATE})
 _OF_THE_WEIGHING = frozenset(
     {
+        Flag.CLOCK_JUMPED_BACK,
         Flag.OVERWEIGHT,
         Flag.TARE_DRIFT,
         Flag.TARE_STALE,
@@ -31,15 +32,17 @@ class Watch:
     """Alerts in the order in which records have opened and settled them: the last word on a subject counts."""
 
     def __init__(self) -> None:
-        self._opened: list[Alert] = []
+        self._opened: dict[Subject, Alert] = {}
         self._settled: dict[Subject, bool] = {}
         self._doubtful: set[Subject] = set()
 
     def open(self, found: Iterable[Alert]) -> None:
         """Have these looked at."""
         for alert in found:
-            self._opened.append(alert)
-            self._settled.pop(alert.subject, None)
+            if self._settled.pop(alert.subject, False):
+                self._opened[alert.subject] = alert
+            else:
+                self._opened.setdefault(alert.subject, alert)  # one that is open keeps its first opening
 
     def settle(self, subject: Subject) -> None:
         """What this told of has been put right."""
@@ -51,8 +54,8 @@ class Watch:
 
     async def tell(self, connection: Connection, *, at: datetime) -> None:
         """Open and settle. Opened first: what one record of the batch told amiss another may have put right."""
-        await alerts.open_alerts(connection, self._opened, at=at)
-        if doubtful := self._doubtful - {alert.subject for alert in self._opened}:
+        await alerts.open_alerts(connection, self._opened.values(), at=at)
+        if doubtful := self._doubtful - self._opened.keys():
             said = await weighings.still_said(connection, doubtful)
             self._settled |= dict.fromkeys(doubtful - said, True)
         await alerts.settle_alerts(connection, list(self._settled), at=at)

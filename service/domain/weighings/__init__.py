@@ -6,6 +6,8 @@ kilograms, since the ore that left without a paper already stands on the road, o
 """
 
 from service.domain.weighings.circumstances import Circumstances, Source, Station, Terms
+from service.domain.weighings.clocks import Tick, Ticks
+from service.domain.weighings.deeds import Deed, beginning, held_until, is_impossible, story_of
 from service.domain.weighings.events import Event, is_one_event
 from service.domain.weighings.judging import weigh
 from service.domain.weighings.legs import legs_of_the_arrival, legs_of_the_gap
@@ -33,6 +35,7 @@ from service.domain.weighings.told import RANKS, Line, Said, Told, firsts_of, to
 __all__ = [
     "RANKS",
     "Circumstances",
+    "Deed",
     "Direction",
     "Event",
     "IdReused",
@@ -52,17 +55,23 @@ __all__ = [
     "Station",
     "Status",
     "Terms",
+    "Tick",
     "TicketIsInHand",
+    "Ticks",
     "Told",
     "WeighingIsVoid",
+    "beginning",
     "correction_fact",
     "fact_of",
     "firsts_of",
+    "held_until",
     "impossible",
+    "is_impossible",
     "is_one_event",
     "legs_of_the_arrival",
     "legs_of_the_gap",
     "named_ticket",
+    "story_of",
     "told_together",
     "weigh",
 ]

@@ -77,6 +77,7 @@ class Circumstances:
     recorded_at: datetime
     offset_is_large: bool
     sequence_is_broken: bool
+    clock_went_back: bool
     station: Station
     ticket: Ticket | None = None
     journey: Journey = NOT_BEGUN
@@ -91,5 +92,6 @@ class Circumstances:
     key_is_retired: bool = (
         False  # of the print that was scanned: genuine by our book, though no station could know (W03)
     )
+    held_until: datetime | None = None  # when an officer released the ticket: it was no paper before (O03)
     came_anew_kg: Kilograms = Kilograms(0)  # of what was refused: it had left the lot, and came as a new movement
     onward_terms: Terms | None = None  # of the contract under which the buyer passes the load on (W12)

@@ -54,6 +54,8 @@ def _why_void(record: Record, seen: Circumstances) -> Flag | None:
     journey = seen.journey
     if seen.ticket is None or seen.ticket.code is None:
         return Flag.NO_TICKET  # it waited for an officer, who did not release it (O03)
+    if seen.held_until is not None and seen.occurred_at < seen.held_until:
+        return Flag.NO_TICKET
     never_left = journey.out_kg is None and journey.in_kg is None
     if journey.state in _VOID and never_left and _is_after(seen.occurred_at, journey.ended_at):
         return Flag.NO_TICKET
@@ -93,7 +95,7 @@ def _weigh_out(record: Record, ticket: Ticket, seen: Circumstances, flags: list[
 
     settled = (Flag.NEVER_WEIGHED,) if journey.state is TicketState.EXPIRED else ()
     if journey.in_kg is None:
-        journey = Journey(TicketState.OUT, net_kg, seen.occurred_at)
+        journey = replace(journey, state=TicketState.OUT, out_kg=net_kg, out_at=seen.occurred_at, ended_at=None)
         return Outcome(tuple(flags), legs, journey, shipped_kg=net_kg, beyond_contract_kg=beyond_kg, settled=settled)
     # The destination told first: its load now has a source, and the gap between the scales is known.
     if abs(net_kg - journey.in_kg) > policies.transit_tolerance(net_kg):
@@ -132,8 +134,12 @@ def _weigh_in(record: Record, ticket: Ticket, seen: Circumstances, flags: list[F
         arrived,
         received_kg=net_kg,
         recovers=_was_written_off(journey),
-        settled=(Flag.NEVER_RECEIVED,) if seen.recorded_at > overdue_at else (),
+        settled=_explained(journey, (Flag.NEVER_RECEIVED,) if seen.recorded_at > overdue_at else ()),
     )
+
+
+def _explained(journey: Journey, settled: tuple[Flag, ...]) -> tuple[Flag, ...]:
+    return (*settled, Flag.NEVER_WEIGHED) if journey.state is TicketState.EXPIRED else settled
 
 
 def _weigh_back(record: Record, ticket: Ticket, seen: Circumstances, flags: list[Flag], policies: Policies) -> Outcome:
@@ -146,7 +152,7 @@ def _weigh_back(record: Record, ticket: Ticket, seen: Circumstances, flags: list
         return Outcome((*flags, Flag.STATION_BYPASS))
     if journey.in_kg is not None and not journey.refused_kg:
         return _weigh_back_a_part(ticket, journey, net_kg, seen, flags)
-    if journey.back_kg is not None or not journey.on_board_kg:
+    if journey.back_kg is not None or journey.on_board_kg <= 0:
         return Outcome((*flags, Flag.TICKET_REUSED))
     if abs(journey.on_board_kg - net_kg) > policies.transit_tolerance(journey.on_board_kg):
         flags.append(Flag.WEIGHT_GAP)
@@ -186,7 +192,7 @@ def _weigh_back_a_part(
 
 
 def _was_written_off(journey: Journey) -> bool:
-    return journey.state is TicketState.LOST and bool(journey.on_board_kg)
+    return journey.state is TicketState.LOST and journey.on_board_kg > 0
 
 
 def _is_after(at: datetime, ended_at: datetime | None) -> bool:

@@ -2,15 +2,24 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from datetime import datetime
 from operator import itemgetter
 
 
 class Sequences:
     """The sequence numbers that a station's records have carried, as ranges [from, until)."""
 
-    def __init__(self, ranges: Sequence[tuple[int, int]] = (), repeated: int = 0) -> None:
+    def __init__(
+        self, ranges: Sequence[tuple[int, int]] = (), repeated: int = 0, last_at: datetime | None = None
+    ) -> None:
         self.ranges = list(ranges)
         self.repeated = repeated  # how often a number came that had come before
+        self.last_at = last_at  # what the device's clock said with the last number; where that came twice, the earlier
+
+    @property
+    def last(self) -> int | None:
+        """The last of the numbers."""
+        return self.ranges[-1][1] - 1 if self.ranges else None
 
     @property
     def has_gap(self) -> bool:
@@ -21,6 +30,14 @@ class Sequences:
     def is_whole(self) -> bool:
         """Whether each number came, and each once."""
         return not self.has_gap and not self.repeated
+
+    def tick(self, sequence: int, weighed_at: datetime) -> None:
+        """Note what the device's clock said with a number that is to be taken."""
+        last = self.last
+        if last is None or sequence > last or self.last_at is None:
+            self.last_at = weighed_at
+        elif sequence == last:
+            self.last_at = min(self.last_at, weighed_at)
 
     def take(self, sequence: int) -> bool:
         """Note a number; True when it breaks the order: it came before, or one beside it has not come (W04)."""

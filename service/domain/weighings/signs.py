@@ -33,6 +33,8 @@ def flags_of_the_scale(record: Record, seen: Circumstances, policies: Policies) 
     ahead_seconds = (seen.occurred_at - seen.recorded_at).total_seconds()
     if seen.offset_is_large or ahead_seconds > policies.clock_skew_seconds:
         flags.append(Flag.CLOCK_SKEW)
+    if seen.clock_went_back:
+        flags.append(Flag.CLOCK_JUMPED_BACK)
     if _is_late(seen, policies):
         flags.append(Flag.WEIGHING_LATE)
     if seen.sequence_is_broken:

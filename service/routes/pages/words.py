@@ -354,6 +354,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "station-silent": _("Station silent"),
             "camera-fault": _("Camera down or tampered with"),
             "clock-skew": _("Station clock wrong"),
+            "clock-jumped-back": _("Station clock jumped back"),
             "weighing-late": _("Weighing told late"),
             "sequence-gap": _("Gap in the station's numbers"),
         },

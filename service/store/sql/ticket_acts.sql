@@ -1,5 +1,15 @@
 -- name: keep
--- Locks nothing.
+-- Under the tickets' locks.
+WITH touched AS (
+    UPDATE ticket SET acted_at = $8
+    FROM unnest($2::uuid[], $3::text[], $4::bigint[]) AS a (id, kind, kg)
+    WHERE
+        ticket.id = a.id
+        AND (
+            a.kind IN ('released', 'turned-down', 'cancelled', 'lost', 'written-off', 'split', 'closed', 'refused')
+            OR (a.kind = 'redirected' AND a.kg IS NOT NULL)
+        )
+)
 INSERT INTO ticket_act (id, ticket_id, kind, kg, facts, reason, movement_ids, done_at, person_id)
 SELECT id, ticket_id, kind, kg, facts::jsonb, reason, ARRAY(SELECT jsonb_array_elements_text(movements::jsonb)::uuid), $8, $9
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[])
@@ -54,9 +64,31 @@ WHERE EXISTS (SELECT FROM ticket WHERE ticket.key_id = k.key_id AND ticket.valid
 -- Locks nothing; leans on act_by_ticket, oldest first.
 SELECT kind, kg, facts, reason, done_at FROM ticket_act WHERE ticket_id = $1 ORDER BY id
 
--- name: find_write_offs
--- Locks nothing; leans on act_by_ticket.
-SELECT ticket_id, movement_ids[1] AS movement, kg FROM ticket_act WHERE ticket_id = ANY($1) AND kind = 'written-off'
+-- name: find_deeds
+-- Locks nothing: under the locks of the tickets; leans on act_by_ticket and leg_by_movement. What changes a ticket's story, oldest first,
+-- with the movements that stand for it now; of what was refused, how much had left the lot before.
+SELECT
+    a.id, a.ticket_id, a.kind, a.reason, a.kg, a.done_at, coalesce(v.movement_ids, a.movement_ids)::text[] AS movement_ids,
+    coalesce(v.version, 1) AS version,
+    CASE WHEN a.kind = 'refused' THEN (
+        SELECT coalesce(sum(leg.target_kg), 0) FROM leg WHERE leg.movement = ANY(a.movement_ids)
+    )::bigint ELSE 0 END AS came_anew_kg
+FROM ticket_act AS a
+LEFT JOIN LATERAL (
+    SELECT * FROM ticket_act_version WHERE act_id = a.id ORDER BY version DESC LIMIT 1
+) AS v ON TRUE
+WHERE
+    a.ticket_id = ANY($1)
+    AND (
+        a.kind IN ('released', 'turned-down', 'cancelled', 'lost', 'written-off', 'split', 'closed', 'refused')
+        OR (a.kind = 'redirected' AND a.kg IS NOT NULL)
+    )
+ORDER BY a.id
+
+-- name: keep_versions
+-- Under the tickets' locks.
+INSERT INTO ticket_act_version (act_id, version, kg, movement_ids, because_of, recorded_at)
+VALUES ($1, $2, $3, $4, $5, $6)
 
 -- name: advance
 -- Under the ticket's lock.
@@ -73,25 +105,29 @@ FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS c (id, shipped_kg, receiv
 WHERE contract.id = c.id
 
 -- name: find_arrival
--- Locks nothing; leans on account_by_document and the legs' index by source. Into the lot, or first into the account of a trader that
--- passes the load on.
-SELECT leg.movement, max(leg.target) AS target
+-- Locks nothing; leans on account_by_document, the legs' index by source and hole_by_place. What still stands of it, the last first: into
+-- the lot, or first into the account of a trader that passes the load on.
+SELECT leg.movement, target.id AS target, target.kind = 'lot' AS is_into_the_lot, sum(leg.target_kg - cut.kg)::bigint AS kg
 FROM account AS source
 INNER JOIN leg ON leg.source = source.id
 INNER JOIN account AS target ON target.id = leg.target
+CROSS JOIN LATERAL (
+    SELECT
+        coalesce((
+            SELECT sum(upper(span) - lower(span))
+            FROM unnest(range_agg(int8range(greatest(h.lo, leg.target_lo), least(h.hi, leg.target_lo + leg.target_kg)))) AS span
+        ), 0)::bigint AS kg
+    FROM hole AS h
+    WHERE
+        h.account = leg.target AND h.side = 'in' AND h.seq > leg.seq
+        AND h.lo < leg.target_lo + leg.target_kg AND h.hi > leg.target_lo
+) AS cut
 WHERE
     source.document_id = $1 AND source.kind = 'load'
     AND (target.kind = 'lot' OR (target.kind = 'load' AND target.document_id = $1))
-GROUP BY leg.movement
+GROUP BY leg.movement, target.id, target.kind
+HAVING sum(leg.target_kg - cut.kg) > 0
 ORDER BY max(leg.seq) DESC
-
--- name: find_came_anew
--- Locks nothing; leans on act_by_ticket and leg_by_movement.
-SELECT act.ticket_id, sum(leg.target_kg)::bigint AS kg
-FROM ticket_act AS act
-INNER JOIN leg ON leg.movement = ANY(act.movement_ids)
-WHERE act.ticket_id = ANY($1) AND act.kind = 'refused'
-GROUP BY act.ticket_id
 
 -- name: arrive
 -- Under the tickets' locks.
@@ -109,6 +145,14 @@ INNER JOIN ticket ON ticket.id = weighing.ticket_id AND ticket.account = leg.tar
 WHERE weighing.ticket_id = $1 AND weighing.status = 'accepted' AND source.kind = 'gained'
 ORDER BY leg.seq DESC
 LIMIT 1
+
+-- name: hold_keys
+-- Shares the advisory lock of those who sign tickets, until the transaction ends; waits for who retires a key.
+SELECT pg_advisory_xact_lock_shared(7316202614)
+
+-- name: await_signers
+-- Takes that lock for itself: waits for all who sign tickets, and holds up those who come.
+SELECT pg_advisory_xact_lock(7316202614)
 
 -- name: retire_key
 -- Locks the key's row against a second retirement; gives what the first one said.

@@ -8,6 +8,10 @@ WHERE
 ORDER BY t.id
 FOR UPDATE
 
+-- name: lock_children
+-- Locks the tickets in the order of their ids, after those of their parents, which are older; leans on ticket_by_parent.
+SELECT t.* FROM ticket AS t WHERE t.parent_id = ANY($1::uuid[]) ORDER BY t.id FOR UPDATE
+
 -- name: find_named
 -- Locks nothing; leans on the primary key and a_ticket_number_is_given_once.
 SELECT t.* FROM ticket AS t WHERE t.id = $1 OR t.number = $2

@@ -6,7 +6,7 @@ WITH book AS MATERIALIZED (
     SELECT
         b.station_id, s.jurisdiction, s.mine_id,
         coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id,
-        s.latitude, s.longitude, b.seen, b.repeated,
+        s.latitude, s.longitude, b.seen, b.repeated, b.last_at,
         EXISTS (SELECT FROM line AS l WHERE l.enterprise_id = s.enterprise_id)
             AND NOT EXISTS (SELECT FROM line AS l WHERE l.enterprise_id = s.enterprise_id AND l.status = 'running') AS is_stopped
     FROM station_book AS b
@@ -19,7 +19,7 @@ WITH book AS MATERIALIZED (
 
 SELECT
     ARRAY(
-        SELECT row(station_id, jurisdiction, mine_id, enterprise_id, latitude, longitude, seen::text, repeated, is_stopped) FROM book
+        SELECT row(station_id, jurisdiction, mine_id, enterprise_id, latitude, longitude, seen::text, repeated, is_stopped, last_at) FROM book
     ) AS books,
     ARRAY(
         SELECT t
@@ -43,14 +43,22 @@ ON CONFLICT DO NOTHING
 
 -- name: find_told
 -- Locks nothing; leans on a_station_names_a_record_once. Under the stations' locks: nobody tells one of these meanwhile.
--- As it was answered at first; a record that repeats another's event answers with that one's movements and flags.
+-- As it was answered at first; a record that repeats another's event answered with that one's movements and flags, as they stood then:
+-- ids are drawn in the order of record, so what a later record made of it has a later cause.
 SELECT
     w.station_id, w.record_id, w.id, w.body_hash, w.status, w.duplicate_of, w.problem,
-    CASE WHEN f.id IS NULL THEN w.flags ELSE f.flags END AS flags,
-    (CASE WHEN f.id IS NULL THEN w.movement_ids ELSE f.movement_ids END)::text[] AS movement_ids
+    coalesce(v.flags, f.flags, w.flags) AS flags,
+    coalesce(v.movement_ids, f.movement_ids, w.movement_ids)::text[] AS movement_ids
 FROM unnest($1::text::uuid[], $2::text::uuid[]) AS sent (station_id, record_id)
 INNER JOIN weighing AS w ON w.station_id = sent.station_id AND w.record_id = sent.record_id
 LEFT JOIN weighing AS f ON f.station_id = w.station_id AND f.record_id = w.duplicate_of
+LEFT JOIN LATERAL (
+    SELECT flags, movement_ids FROM weighing_version
+    WHERE
+        weighing_id = f.id
+        AND CASE WHEN because_of IS NULL THEN recorded_at <= w.recorded_at ELSE because_of < w.id END
+    ORDER BY version DESC LIMIT 1
+) AS v ON TRUE
 
 -- name: find_lines
 -- Locks nothing; leans on weighing_by_plate and weighing_by_ticket. What was told of the same tickets, and at the same scale of the same
@@ -304,6 +312,27 @@ SELECT DISTINCT w.station_id, w.reading
 FROM unnest($1::uuid[], $2::bigint[]) AS r (station_id, reading)
 INNER JOIN weighing AS w ON w.station_id = r.station_id AND w.reading = r.reading
 
+-- name: find_ticks
+-- Locks nothing: under the stations' locks; leans on weighing_by_sequence. What stations told under numbers, the first that they told under
+-- the number before, and what under the number after.
+SELECT DISTINCT w.station_id, w.sequence, w.weighed_at, w.record_id, w.id, w.plate, w.net_kg
+FROM unnest($1::uuid[], $2::bigint[]) AS n (station_id, sequence)
+CROSS JOIN LATERAL (
+    SELECT * FROM weighing WHERE station_id = n.station_id AND sequence = n.sequence
+    UNION ALL
+    (
+        SELECT * FROM weighing WHERE station_id = n.station_id AND sequence < n.sequence
+        ORDER BY sequence DESC, weighed_at, record_id
+        LIMIT 1
+    )
+    UNION ALL
+    (
+        SELECT * FROM weighing WHERE station_id = n.station_id AND sequence > n.sequence
+        ORDER BY sequence
+        FETCH FIRST 1 ROW WITH TIES
+    )
+) AS w
+
 -- name: still_said
 -- Locks nothing; leans on ticket_by_contract, contract_by_mine, slip_by_mine, ticket_by_slip, weighing_by_ticket and weighing_by_station.
 -- Whether a record says a flag of its contract, mine or station now.
@@ -425,8 +454,8 @@ shipped AS (
 )
 
 UPDATE station_book
-SET seen = b.seen::int8multirange, repeated = b.repeated, told_at = $10
-FROM unnest($16::text::uuid[], $17::text[], $18::text::bigint[]) AS b (station_id, seen, repeated)
+SET seen = b.seen::int8multirange, repeated = b.repeated, told_at = $10, last_at = b.last_at
+FROM unnest($16::text::uuid[], $17::text[], $18::text::bigint[], $19::text::timestamptz[]) AS b (station_id, seen, repeated, last_at)
 WHERE station_book.station_id = b.station_id
 
 -- name: keep_signatures

@@ -30,8 +30,10 @@ async def lock(
             Station(
                 id_, jurisdiction, mine_id, enterprise_id, None if latitude is None else (latitude, longitude), stopped
             ),
-            Sequences([(int(lo), int(hi)) for lo, hi in _SPAN.findall(seen)], repeated),
+            Sequences([(int(lo), int(hi)) for lo, hi in _SPAN.findall(seen)], repeated, last_at),
         )
-        for id_, jurisdiction, mine_id, enterprise_id, latitude, longitude, seen, repeated, stopped in row["books"]
+        for id_, jurisdiction, mine_id, enterprise_id, latitude, longitude, seen, repeated, stopped, last_at in row[
+            "books"
+        ]
     ]
     return books, [tickets.ticket_and_journey(one) for one in row["tickets"]]

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from service.db import Connection
 from service.domain.policies import Policies
-from service.domain.weighings import Line, Record, Source, Terms, Told
+from service.domain.weighings import Line, Record, Source, Terms, Tick, Told
 from service.store.copying import array_of
 from service.store.ledger import READ_OF_ENDS
 from service.store.sentences import sentences, within
@@ -108,3 +108,12 @@ SELECT
 async def find_lines_of(connection: Connection, ticket_ids: Collection[UUID]) -> list[Line]:
     """All that was told of these tickets."""
     return [line_of(row) for row in await connection.fetch(SQL["find_lines_of"], list(ticket_ids))]
+
+
+async def find_ticks(connection: Connection, numbers: Collection[tuple[UUID, int]]) -> dict[UUID, list[Tick]]:
+    """What stations told under these numbers and beside them, by station."""
+    ticks: dict[UUID, list[Tick]] = {}
+    asked = ([station_id for station_id, _ in numbers], [number for _, number in numbers])
+    for station_id, *said in await connection.fetch(SQL["find_ticks"], *asked):
+        ticks.setdefault(station_id, []).append(Tick(*said))
+    return ticks

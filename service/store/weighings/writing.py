@@ -56,6 +56,7 @@ async def write(
         array_of(sequences),
         ["{" + ",".join([f"[{lo},{hi})" for lo, hi in book.ranges]) + "}" for book in sequences.values()],
         array_of([book.repeated for book in sequences.values()]),
+        array_of([book.last_at for book in sequences.values()]),
     )
 
 

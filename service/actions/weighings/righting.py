@@ -1,0 +1,210 @@
+"""What a story told anew puts right: kilograms that flow otherwise, what is said of records, and alerts (W04, W09)."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from service.actions.weighings.posting import Move, Strike
+from service.actions.weighings.telling import Stream, Telling
+from service.actions.weighings.watching import alert_of, subject_of
+from service.domain.alerts import Flag
+from service.domain.ledger import AccountKey
+from service.domain.tickets import Ticket
+from service.domain.units import Kilograms
+from service.domain.weighings import Deed, Leg, Line, Said, Status, fact_of
+from service.store.ticket_acts import DeedVersion
+from service.store.weighings import Flow, Version
+
+if TYPE_CHECKING:
+    from service.actions.weighings.desk import Desk
+
+_BY_THEMSELVES = frozenset(
+    {
+        Flag.TWO_OPEN_TICKETS,
+        Flag.CONTRACT_OVERSHIPPED,
+        Flag.TARE_DRIFT,
+        Flag.TARE_STALE,
+        Flag.TOO_FAST,
+        Flag.SEQUENCE_GAP,
+        Flag.CLOCK_SKEW,
+        Flag.CLOCK_JUMPED_BACK,
+        Flag.WEIGHING_LATE,
+        Flag.READING_REPEATED,
+    }
+)
+"""Settled by what they are about, not by what is said of one record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """Why a known line says something else now: somebody has said so, not another record (W09)."""
+
+    reason: str
+    person_id: UUID
+    occurred_at: datetime
+    fact: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """A record or a deed whose kilograms flow: what its movements say of it."""
+
+    fact: bytes
+    occurred_at: datetime
+
+
+def put_right(
+    desk: "Desk",
+    involved: Iterable[Line],
+    deeds: Iterable[Deed],
+    telling: Telling,
+    cause: Line,
+    correction: Correction | None,
+) -> dict[UUID, list[UUID]]:
+    """Strike what should not flow, last first, then post what should; gives the movements that stand for each.
+
+    What a correction changes comes into the places of what it replaces; all else leaves them and comes anew. What went on
+    by other trucks is no part of it: those kilograms were named.
+    """
+    if correction is not None:
+        fact, occurred_at, act = correction.fact, correction.occurred_at, uuid7()
+    else:
+        fact = fact_of(cause.told.id, cause.told.station_id, cause.told.body_hash)
+        occurred_at, act = cause.occurred_at, cause.told.id
+    owners = {
+        line.told.id: _Owner(
+            fact if line is cause else fact_of(line.told.id, line.told.station_id, line.told.body_hash),
+            line.occurred_at,
+        )
+        for line in involved
+    } | {deed.act.id: _Owner(deed.act.fact, deed.done_at) for deed in deeds}
+    asked = {(stream[0], *_ids(desk, leg)): leg for stream, leg in telling.wanted.items() if leg.kg}
+    cut = {(stream[0], *_ids(desk, telling.wanted[stream])): kg for stream, kg in telling.cut.items()}
+    held: dict[Stream, list[Flow]] = {}
+    for id_ in owners:
+        for flow in desk.flows.get(id_, ()):
+            if flow.kg:
+                held.setdefault((id_, *_ids(desk, flow)), []).append(flow)
+        desk.flows[id_] = []
+    in_place_of: dict[Stream, UUID] = {}
+    for stream, flows in reversed(list(held.items())):
+        leg = asked.get(stream)
+        held_kg = sum(int(flow.kg) for flow in flows)
+        asked_kg = leg.kg - cut.get(stream, 0) if leg is not None else 0
+        taking = flows
+        if leg is not None and correction is not None and stream[0] == cause.told.id and asked_kg != held_kg:
+            in_place_of[stream] = flows[0].movement_id
+            taking = flows[1:]
+            surplus = sum(int(flow.kg) for flow in taking)
+        else:
+            surplus = held_kg - asked_kg if asked_kg <= held_kg else held_kg
+            if leg is not None and asked_kg <= held_kg:
+                del asked[stream]
+        desk.flows[stream[0]][:0] = _strike(desk, taking, surplus, occurred_at, fact)
+    for stream, leg in asked.items():
+        owner = owners[stream[0]]
+        desk.post(stream[0], Move(uuid7(), act, leg, owner.occurred_at, owner.fact, in_place_of.get(stream)))
+        if taken := cut.get(stream):  # it is posted as the scale told it
+            desk.flows[stream[0]][-1:] = _strike(desk, desk.flows[stream[0]][-1:], taken, occurred_at, fact)
+    return {id_: [flow.movement_id for flow in desk.flows[id_]] for id_ in owners}
+
+
+def _strike(desk: "Desk", flows: list[Flow], kg: int, occurred_at: datetime, fact: bytes) -> list[Flow]:
+    """Strike so many kilograms, the last first; what of the flows still stands."""
+    standing: list[Flow] = []
+    for flow in reversed(flows):
+        taken = min(kg, flow.kg)
+        kg -= taken
+        if taken:
+            part = None if taken == flow.kg else Kilograms(taken)
+            desk.steps.append(Strike(flow.movement_id, part, occurred_at, fact))
+        if flow.kg > taken:
+            standing.insert(0, replace(flow, kg=Kilograms(flow.kg - taken)))
+    return standing
+
+
+def _ids(desk: "Desk", flow: Flow | Leg) -> tuple[int | AccountKey, int | AccountKey]:
+    return _id(desk, flow.source), _id(desk, flow.target)
+
+
+def _id(desk: "Desk", account: int | AccountKey) -> int | AccountKey:
+    return desk.account_ids.get(account, account) if isinstance(account, AccountKey) else account
+
+
+def say(desk: "Desk", line: Line, said: Said, cause: Line, correction: Correction | None = None) -> None:
+    """Say more of a line; of one that was known before, as its next version."""
+    told = line.told
+    is_corrected = correction is not None and line is cause
+    if told.said == said and not is_corrected:
+        return
+    if line is not cause or is_corrected:
+        if told.id in desk.fresh_ids and line.first is None:
+            line.first = told.said
+        told.version += 1
+        person_id = correction.person_id if correction else cause.person_id
+        because_of, reason = (None, correction.reason) if correction and is_corrected else (cause.told.id, None)
+        desk.versions.append(Version(line, said, told.version, because_of, person_id, reason))
+    told.say(said)
+
+
+def say_of_deed(desk: "Desk", deed: Deed, movement_ids: Iterable[UUID], cause: Line) -> None:
+    """Say what a deed moves now, where that is something else."""
+    if tuple(movement_ids) == deed.movement_ids:
+        return
+    deed.movement_ids, deed.version = tuple(movement_ids), deed.version + 1
+    kg = Kilograms(sum(flow.kg for flow in desk.flows[deed.act.id]))
+    desk.deed_versions.append(DeedVersion(replace(deed), kg, cause.told.id))
+
+
+def alert_anew(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:
+    """Open what is said of a record now and was not before, and settle what is said no longer."""
+    _open(desk, telling, line, ticket, old)
+    _close(desk, telling, line, ticket, old)
+
+
+def _open(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:
+    if line.told.status is not Status.ACCEPTED:
+        return
+    station = desk.stations[line.told.station_id]
+    for flag in telling.flags.get(line.told.id, ()):
+        alert = alert_of(flag, line, station, ticket, beyond_kg=telling.beyond.get(line.told.id))
+        of_ticket = alert.subject_kind == "ticket" and flag is not Flag.TWO_OPEN_TICKETS
+        if flag in telling.open if of_ticket else flag not in old:
+            desk.watch.open([alert])
+
+
+def _close(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:
+    now = telling.flags.get(line.told.id, ())
+    for flag in {*old, *now} - _BY_THEMSELVES:
+        subject = subject_of(flag, line.told.id, line.told.station_id, ticket)
+        match subject[1]:
+            case "ticket":
+                if flag not in telling.open:
+                    desk.watch.settle(subject)
+            case "weighing":
+                if flag not in now:
+                    desk.watch.settle(subject)
+            case _:
+                if flag not in now:
+                    desk.watch.doubt(subject)
+
+
+def alert_of_deeds(desk: "Desk", telling: Telling, ticket: Ticket, cause: Line) -> None:
+    """Open, or settle, what people's deeds and the scales say of each other (W11)."""
+    subject = (Flag.WEIGHT_GAP, "ticket", str(ticket.id))
+    if Flag.WEIGHT_GAP in telling.open:
+        desk.watch.open([alert_of(Flag.WEIGHT_GAP, cause, desk.stations[cause.told.station_id], ticket)])
+    else:
+        desk.watch.settle(subject)
+
+
+def settle_flags(desk: "Desk", line: Line, old: Iterable[str]) -> None:
+    """Settle what was said of a record without a ticket that tells again what another told."""
+    ticket = desk.tickets.get(line.ticket_id) if line.ticket_id else None
+    if ticket is None:
+        for flag in set(map(Flag, old)) - _BY_THEMSELVES:
+            desk.watch.settle(subject_of(flag, line.told.id, line.told.station_id, None))

@@ -1,0 +1,237 @@
+"""A ticket's story, told anew: its records and what people did to its load, each seeing what those before it left (W04)."""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from service.domain.alerts import Flag
+from service.domain.ledger import AccountKey, AccountKind
+from service.domain.ticket_acts import ActKind
+from service.domain.tickets import Journey, Ticket
+from service.domain.units import Kilograms, shanghai_year
+from service.domain.weighings import (
+    Circumstances,
+    Deed,
+    Direction,
+    Leg,
+    Line,
+    Outcome,
+    Said,
+    beginning,
+    held_until,
+    is_impossible,
+    story_of,
+    weigh,
+)
+from service.domain.weighings.legs import is_suspense, lot_of
+from service.store.weighings import Flow
+
+if TYPE_CHECKING:
+    from service.actions.weighings.desk import Desk
+
+Stream = tuple[UUID, int | AccountKey, int | AccountKey]
+"""Whose kilograms, a record's or a deed's, go from where to where."""
+
+_OF_THE_RECORD = frozenset(
+    {
+        Flag.CLOCK_SKEW,
+        Flag.WEIGHING_LATE,
+        Flag.SEQUENCE_GAP,
+        Flag.CLOCK_JUMPED_BACK,
+        Flag.OVERWEIGHT,
+        Flag.TARE_DRIFT,
+        Flag.TARE_STALE,
+        Flag.TOO_FAST,
+        Flag.READING_UNSTABLE,
+        Flag.READING_REPEATED,
+        Flag.MANUAL_UNWITNESSED,
+        Flag.KEY_RETIRED,
+        Flag.SUSPENSE_SETTLED,
+        Flag.STOPPED_PLANT,
+        Flag.WRONG_STATION,
+        Flag.PLATE_MISMATCH,
+        Flag.GRADE_MISMATCH,
+        Flag.TICKET_EXPIRED,
+    }
+)
+"""What is said of a record whatever the others tell."""
+_OF_THE_DAY = frozenset(
+    {
+        Flag.QUOTA_FROZEN,
+        Flag.SELLER_WITHOUT_QUOTA,
+        Flag.CONTRACT_EXPIRED,
+        Flag.FILING_OVERDUE,
+        Flag.TWO_OPEN_TICKETS,
+        Flag.ORIGIN_UNPROVEN,
+        Flag.CONTRACT_OVERSHIPPED,
+    }
+)
+"""What was true when a load's record came: it stays said of the record for as long as that is the ticket's load."""
+_NO_LOAD = frozenset({Flag.TICKET_REUSED, Flag.NO_TICKET, Flag.TICKET_REVOKED})
+
+
+@dataclass(slots=True)
+class Telling:
+    """What a story says in the end: where the ticket stands, which kilograms flow, and what is wrong with whom."""
+
+    journey: Journey
+    waiting: deque[Deed]
+    wanted: dict[Stream, Leg] = field(default_factory=dict)
+    cut: Counter[Stream] = field(default_factory=Counter)  # of what a record tells, what came back or was refused
+    flags: dict[UUID, tuple[Flag, ...]] = field(default_factory=dict)
+    open: set[Flag] = field(default_factory=set)  # what is said of the ticket in the end
+    beyond: dict[UUID, int] = field(default_factory=dict)
+    came_anew_kg: int = 0
+    deeds: frozenset[UUID] = frozenset()
+    written_off: list[Stream] = field(default_factory=list)
+
+
+def tell(
+    desk: "Desk",
+    ticket: Ticket | None,
+    story: Iterable[Line],
+    cause: Line,
+    seen: Circumstances | None,
+) -> Telling:
+    """Tell a story from its beginning; its contracts count it anew.
+
+    1. What was counted of it is counted no longer.
+    2. Records are told in their order; a deed is told as soon as they have said what it needs.
+    3. A deed for which they never say that stands all the same, where somebody has named its kilograms (W11).
+    """
+    deeds = desk.deeds.get(ticket.id, []) if ticket else []
+    was = desk.journeys[ticket.id] if ticket else Journey()
+    on_the_way = [deed for deed in deeds if deed.is_on_the_way]
+    begun = beginning(ticket, was, deeds) if ticket else Journey()
+    telling = Telling(begun, deque(on_the_way), deeds=frozenset(deed.act.id for deed in on_the_way))
+    if ticket is not None:
+        desk.count(ticket, begun.shipped_kg - was.shipped_kg, begun.received_kg - was.received_kg)
+    _tell_deeds(desk, telling, ticket)
+    for line in story_of(story, deeds) if deeds else story:
+        _tell_line(desk, telling, line, ticket, cause, seen)
+        _tell_deeds(desk, telling, ticket)
+    while telling.waiting and ticket is not None:
+        deed = telling.waiting.popleft()
+        if deed.act.kind is ActKind.SPLIT or deed.is_due(telling.journey):
+            _tell_deed(desk, telling, deed, ticket)
+    if telling.deeds and is_impossible(telling.journey):
+        telling.open.add(Flag.WEIGHT_GAP)
+    return telling
+
+
+def _tell_line(
+    desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, cause: Line, seen: Circumstances | None
+) -> None:
+    asked = desk.circumstances_of(line, ticket)
+    is_new = line is cause and seen is not None
+    if is_new and seen is not None:
+        asked = replace(seen, terms=asked.terms, onward_terms=asked.onward_terms)
+    elif Flag.TICKET_REVOKED in line.told.flags:
+        asked.revoked_at = line.occurred_at
+    asked.journey, asked.came_anew_kg = telling.journey, Kilograms(telling.came_anew_kg)
+    asked.held_until = held_until(desk.deeds.get(ticket.id, ())) if ticket else None
+    outcome = weigh(line.record, asked, desk.policies)
+    flags = telling.flags[line.told.id] = _flags(
+        outcome, line, line.told.said, is_new=is_new, is_corrected=line is cause and not is_new
+    )
+    telling.beyond[line.told.id] = outcome.beyond_contract_kg
+    is_settled = Flag.SUSPENSE_SETTLED in line.told.flags and all(is_suspense(leg.source) for leg in outcome.legs)
+    if is_settled:
+        _keep(telling.wanted, line, desk.flows.get(line.told.id, ()))
+    else:
+        _want(telling, line, outcome, ticket)
+    if ticket is not None:
+        _go_on(desk, telling, ticket, outcome.journey or telling.journey)
+        for flag in outcome.settled:
+            desk.watch.settle((flag, "ticket", str(ticket.id)))
+            telling.open.discard(flag)
+    telling.open.update(flags)
+
+
+def _go_on(desk: "Desk", telling: Telling, ticket: Ticket, journey: Journey) -> None:
+    was, telling.journey = telling.journey, journey
+    desk.count(ticket, journey.shipped_kg - was.shipped_kg, journey.received_kg - was.received_kg)
+
+
+def _tell_deeds(desk: "Desk", telling: Telling, ticket: Ticket | None) -> None:
+    while ticket is not None and telling.waiting and telling.waiting[0].is_due(telling.journey):
+        _tell_deed(desk, telling, telling.waiting.popleft(), ticket)
+
+
+def _tell_deed(desk: "Desk", telling: Telling, deed: Deed, ticket: Ticket) -> None:
+    journey = telling.journey
+    if deed.takes_the_rest:
+        rest_kg = Kilograms(max(0, journey.on_board_kg))
+        assert journey.out_at is not None, "what had left was weighed"
+        lost = AccountKey(AccountKind.LOST, owner_id=ticket.seller_id, year=shanghai_year(journey.out_at))
+        stream = (deed.act.id, ticket.account, lost)
+        telling.wanted[stream] = Leg(ticket.account, lost, rest_kg)
+        if deed.act.kind is ActKind.WRITTEN_OFF:
+            telling.written_off.append(stream)
+    elif deed.act.kind is ActKind.REFUSED:
+        _take_out_of_the_lot(telling, deed, ticket)
+    _go_on(desk, telling, ticket, deed.done(journey))
+
+
+def _take_out_of_the_lot(telling: Telling, deed: Deed, ticket: Ticket) -> None:
+    """What was refused is taken off the arrival; what had left the lot, or never came, is an ordinary movement (W10)."""
+    assert telling.journey.out_at is not None, "what was refused has left"
+    lot = lot_of(ticket, telling.journey.out_at)
+    arrived_kg = sum(leg.kg - telling.cut[stream] for stream, leg in _arrival(telling.wanted, lot))
+    cut_kg = left_kg = min(deed.kg - deed.came_anew_kg, arrived_kg)
+    for stream, leg in list(_arrival(telling.wanted, lot)):
+        taken = min(left_kg, leg.kg - telling.cut[stream])
+        left_kg -= taken
+        through = (stream[0], ticket.account, leg.source)
+        telling.cut[stream] += taken
+        if through in telling.wanted and leg.source != ticket.account:
+            telling.cut[through] += taken
+    rest_kg = Kilograms(deed.kg - cut_kg)
+    telling.came_anew_kg += rest_kg
+    if rest_kg:
+        telling.wanted[deed.act.id, lot, ticket.account] = Leg(lot, ticket.account, rest_kg)
+        telling.open.add(Flag.WEIGHT_GAP)
+
+
+def _arrival(wanted: Mapping[Stream, Leg], lot: AccountKey) -> Iterator[tuple[Stream, Leg]]:
+    return ((stream, leg) for stream, leg in wanted.items() if leg.target == lot)
+
+
+def _flags(outcome: Outcome, line: Line, said: Said, *, is_new: bool, is_corrected: bool) -> tuple[Flag, ...]:
+    if is_new:
+        return outcome.flags
+    old = [Flag(flag) for flag in said.flags]
+    was_load = line.record.direction is Direction.OUT and _NO_LOAD.isdisjoint(old) and said.movement_ids
+    is_load = line.record.direction is Direction.OUT and _NO_LOAD.isdisjoint(outcome.flags)
+    kept = _OF_THE_RECORD | _OF_THE_DAY if was_load and is_load else _OF_THE_RECORD
+    if is_corrected:
+        kept -= {Flag.OVERWEIGHT, Flag.ORIGIN_UNPROVEN}
+    found = [flag for flag in outcome.flags if flag not in kept]
+    return (*(flag for flag in old if flag in kept), *found)
+
+
+def _want(telling: Telling, line: Line, outcome: Outcome, ticket: Ticket | None) -> None:
+    """Add the legs of an outcome to the streams; what came back is taken off those that filled the load, last first."""
+    wanted = telling.wanted
+    left_kg = int(outcome.give_back_kg)
+    if left_kg and ticket is not None:
+        for stream, leg in reversed(list(wanted.items())):
+            if leg.target == ticket.account and stream[0] not in telling.deeds and left_kg:
+                taken = min(left_kg, leg.kg - telling.cut[stream])
+                telling.cut[stream] += taken
+                left_kg -= taken
+    if outcome.recovers:
+        for stream in telling.written_off:  # it has turned up (E39)
+            wanted.pop(stream, None)
+    for leg in outcome.legs:
+        stream = (line.told.id, leg.source, leg.target)
+        known = wanted.get(stream)
+        wanted[stream] = replace(leg, kg=Kilograms(leg.kg + known.kg)) if known else leg
+
+
+def _keep(wanted: dict[Stream, Leg], line: Line, flows: Iterable[Flow]) -> None:
+    """What an officer has settled stays settled; other weights change it where it is (W06)."""
+    for flow in flows:
+        wanted[line.told.id, flow.source, flow.target] = Leg(flow.source, flow.target, Kilograms(line.record.net_kg))

@@ -1,0 +1,236 @@
+"""Loads on which people have acted by hand, told in any order in which they could have done so (W04, W10, W11)."""
+
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from service.actions.tickets import Truck, close_ticket, lose_ticket, redirect_ticket, refuse_part, split_ticket
+from service.actions.tickets.diverting import Diversion
+from service.actions.weighings import Sent, weigh_all
+from service.db import Connection
+from service.domain.policies import DEFAULTS
+from service.domain.units import Kilograms
+from service.domain.weighings import Direction, Record
+from service.keys import KeyRing, Purpose
+from service.verify import verify
+from tests import cast
+from tests.ledger.arrivals import seen_of
+
+SCALES = [
+    (person.station_id, person.id) for person in (cast.BRIDGE_7_DEVICE, cast.PLANT_TWO_DEVICE) if person.station_id
+]
+WHY = "途中处置"
+
+
+@dataclass(slots=True)
+class World:
+    """Where a history is played: the tickets so far, by the names that the stories give them."""
+
+    connection: Connection
+    keys: KeyRing
+    at: datetime
+    tickets: dict[str, tuple[UUID, str, str]]  # id, number, plate
+    other_contract_id: UUID
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """What happens once: a record that a scale tells, or a deed; after one of some steps, and before all of others."""
+
+    ticket: str
+    do: Callable[[World], Sent | Awaitable[None]]
+    after: list[list["Step"]] = field(default_factory=list)  # one of each
+    before: list["Step"] = field(default_factory=list)
+
+
+class Teller:
+    """Makes stories: each station counts its own records, each record has its name for ever."""
+
+    def __init__(self, rng: random.Random, at: datetime) -> None:
+        self.rng, self.at = rng, at
+        self._numbers = dict.fromkeys((station for station, _ in SCALES), 0)
+        self.steps: list[Step] = []
+
+    def tell(self, ticket: str, scale: int, direction: Direction, net_kg: int, minutes: int) -> Step:
+        """A record, so many minutes ago."""
+        station, person = SCALES[scale]
+        self._numbers[station] += 1
+        number, id_ = self._numbers[station], UUID(int=self.rng.getrandbits(128))
+        when = self.at - timedelta(minutes=minutes)
+
+        def sent(world: World) -> Sent:
+            _, named, plate = world.tickets[ticket]
+            record = Record(
+                id_, number, named, direction, plate, 15_000 + net_kg, 15_000, None, when, False, None, None, "fresh",
+            )  # fmt: skip
+            return Sent(station, person, timedelta(), record)
+
+        return self._keep(Step(ticket, sent))
+
+    def deed(
+        self, ticket: str, do: Callable[[World], Awaitable[None]], after: list[list[Step]], before: list[Step]
+    ) -> Step:
+        """What somebody does to a ticket, when it is lawful."""
+        return self._keep(Step(ticket, do, after, before))
+
+    def _keep(self, step: Step) -> Step:
+        self.steps.append(step)
+        return step
+
+    def story(self, name: str) -> None:
+        """One load: weighed out by one scale or by two, then something is done to it, then it goes on."""
+        rng = self.rng
+        out_kg = rng.randrange(28_000, 33_000)
+        outs = [self.tell(name, 0, Direction.OUT, out_kg, rng.randrange(300, 310))]
+        if rng.random() < 0.8:
+            outs.append(self.tell(name, 1, Direction.OUT, out_kg + rng.randrange(-900, 900), rng.randrange(299, 312)))
+        kind = rng.choice(["split", "split", "close", "split-all", "lost", "refused", "refused", "refused-all"])
+        ins = []
+        if kind not in ("split-all",) and (kind.startswith("refused") or rng.random() < 0.7):
+            ins = [
+                self.tell(name, 1, Direction.IN, out_kg - rng.randrange(0, 300), rng.randrange(200, 240))
+                for _ in range(rng.choice([1, 1, 2]))
+            ]
+        # What comes back out of a lot without having been refused takes the oldest kilograms there: a later refusal of another
+        # load finds a different lot, and that is another history.
+        may_come_back = kind.startswith("refused") or not ins
+        backs = []
+        if may_come_back and rng.random() < 0.4:
+            backs = [self.tell(name, 0, Direction.BACK, 5_000, rng.randrange(100, 120))]
+        if kind.startswith("refused"):
+            self._refuse(name, outs, ins, backs, 27_000 if kind == "refused-all" else rng.randrange(3_000, 9_000))
+        elif kind == "lost":
+            self.deed(name, _lose(name), [outs], [*ins, *backs])
+        else:
+            self._split(name, kind, out_kg, outs, [*ins, *backs])
+
+    def _refuse(self, name: str, outs: list[Step], ins: list[Step], backs: list[Step], kg: int) -> None:
+        async def refuse(world: World) -> None:
+            sign, actor = world.keys.current(Purpose.LEDGER), cast.PLANT_CLERK.actor
+            ticket_id = world.tickets[name][0]
+            await refuse_part(world.connection, ticket_id, Kilograms(kg), WHY, at=world.at, sign=sign, actor=actor)
+
+        refused = self.deed(name, refuse, [outs, ins], backs)
+        then = self.rng.choice(["", "", "lost", "redirected"])
+        if then == "lost":
+            self.deed(name, _lose(name), [[refused]], backs)
+        elif then == "redirected":
+            self.deed(name, _redirect(name), [[refused]], backs)
+            self._child(f"{name}/other", [step for step in self.steps if step.ticket == name][-1])
+
+    def _split(self, name: str, kind: str, out_kg: int, outs: list[Step], later: list[Step]) -> None:
+        whole = out_kg - 900 if kind == "split-all" else self.rng.randrange(8_000, 20_000)
+        parts = [whole // 3, whole - whole // 3]
+        names = [f"{name}/{place}" for place in range(2)]
+
+        async def split(world: World) -> None:
+            trucks = [
+                Truck(f"辽D{world.tickets[name][2][-4:]}{place}", Kilograms(kg)) for place, kg in enumerate(parts)
+            ]
+            ids = await split_ticket(
+                world.connection, world.tickets[name][0], trucks, WHY, at=world.at, keys=world.keys, actor=cast.LI.actor
+            )
+            for child, id_, truck in zip(names, ids, trucks, strict=True):
+                number = await world.connection.fetchval("SELECT number FROM ticket WHERE id = $1", id_)
+                world.tickets[child] = (id_, number, truck.plate)
+
+        split_step = self.deed(name, split, [outs], later)
+        for child in names:
+            self._child(child, split_step)
+        if kind == "close":
+            self.deed(name, _close(name), [[split_step]], later)
+
+    def _child(self, child: str, after: Step) -> None:
+        rng = self.rng
+        ins = [
+            self.tell(child, 1, Direction.IN, rng.randrange(2_000, 9_000), rng.randrange(150, 190))
+            for _ in range(rng.choice([0, 1, 1, 2]))
+        ]
+        if not ins and rng.random() < 0.4:
+            self.tell(child, 0, Direction.BACK, 2_500, rng.randrange(90, 200))
+        for step in self.steps:
+            if step.ticket == child:
+                step.after = [[after]]
+        if not ins and rng.random() < 0.5:
+            self.deed(child, _lose(child), [[after]], [step for step in self.steps if step.ticket == child])
+
+
+def _lose(name: str) -> Callable[[World], Awaitable[None]]:
+    async def lose(world: World) -> None:
+        sign = world.keys.current(Purpose.LEDGER)
+        await lose_ticket(world.connection, world.tickets[name][0], WHY, at=world.at, sign=sign, actor=cast.LI.actor)
+
+    return lose
+
+
+def _close(name: str) -> Callable[[World], Awaitable[None]]:
+    async def close(world: World) -> None:
+        await close_ticket(
+            world.connection, world.tickets[name][0], WHY, at=world.at, policies=DEFAULTS, keys=world.keys,
+            actor=cast.LI.actor,
+        )  # fmt: skip
+
+    return close
+
+
+def _redirect(name: str) -> Callable[[World], Awaitable[None]]:
+    async def redirect(world: World) -> None:
+        going = Diversion(world.other_contract_id, cast.STRANGER_GATE, WHY)
+        child_id = await redirect_ticket(
+            world.connection, world.tickets[name][0], going, at=world.at, keys=world.keys, policies=DEFAULTS,
+            actor=cast.PAIZHAI_CLERK.actor,
+        )  # fmt: skip
+        number = await world.connection.fetchval("SELECT number FROM ticket WHERE id = $1", child_id)
+        world.tickets[f"{name}/other"] = (child_id, number, world.tickets[name][2])
+
+    return redirect
+
+
+def any_order(rng: random.Random, steps: Sequence[Step]) -> list[Step]:
+    """An order in which each deed is lawful when it is done."""
+    waiting, done = list(steps), []
+    rng.shuffle(waiting)
+    while waiting:
+        step = next(
+            one
+            for one in waiting
+            if all(any(first in done for first in firsts) for firsts in one.after)
+            and not any(one in later.before for later in waiting)
+        )
+        waiting.remove(step)
+        done.append(step)
+        if rng.random() < 0.5:
+            rng.shuffle(waiting)
+    return done
+
+
+async def end_of_stories(
+    world: World, order: Sequence[Step], rng: random.Random, *, is_audited: bool = False
+) -> dict[str, Any]:
+    """What there is to see when all has happened; nothing of it stays."""
+    transaction = world.connection.transaction(isolation="repeatable_read")  # as the audit asks
+    await transaction.start()
+    named = dict(world.tickets)
+    sign, batch = world.keys.current(Purpose.LEDGER), list[Sent]()
+    try:
+        for step in [*order, None]:
+            found = step.do(world) if step is not None else None
+            if isinstance(found, Sent):
+                batch.append(found)
+                if rng.random() < 0.6:
+                    continue
+            if batch:
+                await weigh_all(world.connection, batch, at=world.at, sign=sign)
+                batch = []
+            if found is not None and not isinstance(found, Sent):
+                await found
+        if is_audited:
+            found = await verify(world.connection, world.keys.public_keys(Purpose.LEDGER), lambda _: None)
+            assert found == [], found
+        return await seen_of(world.connection)
+    finally:
+        world.tickets = named
+        await transaction.rollback()
