@@ -34,9 +34,9 @@ async def read_in_pieces(
 
     def work(body: bytes) -> list[Made]:
         whole = orjson.loads(body) if len(body) >= LARGE_BYTES else None
-        items = whole.get(member) if isinstance(whole, dict) else None
-        if not isinstance(items, list) or len(items) > at_most:
+        if not isinstance(whole, dict) or not isinstance(whole.get(member), list) or len(whole[member]) > at_most:
             return make(adapter.validate_json(body))
+        items = whole[member]
         made: list[Made] = []
         try:
             for start in range(0, len(items), PIECE):
