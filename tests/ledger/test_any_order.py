@@ -14,7 +14,7 @@ from service.domain.weighings import Direction, Record
 from service.keys import Purpose
 from tests import cast, yard
 from tests.ledger.arrivals import day, end_of, told_anyhow
-from tests.ledger.stories import Teller, World, any_order, end_of_stories
+from tests.ledger.stories import Teller, World, any_order, end_of_stories, stock_a_trader
 from tests.ledger.test_hot_mine import prepare
 
 pytestmark = pytest.mark.anyio
@@ -114,6 +114,27 @@ async def test_w04_what_people_did_to_loads_stands_among_records_in_any_order(
             teller.story(number)
         first = await end_of_stories(world, any_order(rng, teller.steps), rng, is_audited=True)
         for _ in range(orders):
+            end = await end_of_stories(world, any_order(rng, teller.steps), rng)
+            for name, seen in end.items():
+                assert seen == first[name], name
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_w04_a_traders_loads_draw_the_same_lots_in_any_order(
+    app: FastAPI, pytestconfig: pytest.Config, seed: int
+) -> None:
+    """R23: under two pledges and beyond them; some come back, are refused, split or lost, or are told by a second scale."""
+    await prepare(app, 4_000_000, 1)
+    named = await stock_a_trader(app, 6)
+    at = app.state.clock.now()
+    async with app.state.database.pool.acquire() as connection:
+        world = World(connection, app.state.keys, at, named, uuid4())
+        rng = random.Random(seed)
+        teller = Teller(rng, at)
+        for number in named:
+            teller.story(number, source=2)
+        first = await end_of_stories(world, any_order(rng, teller.steps), rng, is_audited=True)
+        for _ in range(40 if pytestconfig.getoption("--soak") else 5):
             end = await end_of_stories(world, any_order(rng, teller.steps), rng)
             for name, seen in end.items():
                 assert seen == first[name], name

@@ -100,7 +100,9 @@ async def redirect_ticket(
     await _recount(connection, ticket, terms, diversion.contract_id, counted_kg, counted_kg, paper, at=at)
     if ticket.source_id is None and journey.out_kg is not None:
         sign = keys.current(Purpose.LEDGER)
-        await redraw_load(connection, diverted, diversion.reason, at=at, sign=sign, policies=policies, actor=actor)
+        await redraw_load(
+            connection, diverted, ticket.contract_id, diversion.reason, at=at, sign=sign, policies=policies, actor=actor
+        )
     return ticket_id
 
 

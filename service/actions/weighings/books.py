@@ -274,6 +274,10 @@ class Books:
         ticket = self.tickets.get(ticket_id) if ticket_id else None
         return ticket if ticket is not None and naming.fits(ticket) else None
 
+    def account_of(self, account: int | AccountKey) -> int | AccountKey:
+        """The account's number, where it is known."""
+        return self.account_ids.get(account, account) if isinstance(account, AccountKey) else account
+
     def remember(self, line: Line, *, is_first: bool | None = None) -> None:
         """Have a line among those that later records are held against, and in its ticket's story where it counts."""
         record, station_id = line.record, line.told.station_id

@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from service.actions.quotas import watch_commitments
 from service.actions.weighings.books import Books
+from service.actions.weighings.drawing import redraw
 from service.actions.weighings.posting import GiveBack, Move, Step, post_steps
 from service.actions.weighings.retelling import retell_event, retell_story
 from service.actions.weighings.sent import Answer, Sent, answer_again
@@ -20,6 +21,7 @@ from service.domain.tickets import Journey, Print, ReplacedBecause, Ticket
 from service.domain.units import Kilograms, shanghai_year
 from service.domain.weighings import (
     Circumstances,
+    Direction,
     IdReused,
     Line,
     Outcome,
@@ -52,6 +54,7 @@ class Desk(Books):
         self.lines: list[Line] = []
         self.fresh_ids: set[UUID] = set()
         self.versions: list[Version] = []
+        self.disturbed: dict[UUID, Line] = {}  # contracts whose loads may draw other lots, and by which record
         self.deed_versions: list[DeedVersion] = []
         self.moved: dict[UUID, Journey] = {}
         self.steps: list[Step] = []
@@ -66,6 +69,8 @@ class Desk(Books):
     async def write(self, connection: Connection, *, sign: Signer, memory: Memory | None = None) -> set[UUID]:
         """Write all that has changed, and post the steps; gives the movements that took kilograms beyond a quota."""
         at = self.at
+        if self.disturbed:
+            await redraw(connection, self)
         self._settle_contracts()
         await weighings.write(connection, self.lines, self.moved, self.shipped, self.books_used, at=at)
         for ticket_id in self.moved.keys() & self.deeds.keys():
@@ -149,6 +154,8 @@ class Desk(Books):
         outcome = weigh(line.record, seen, self.policies)
         told.flags = [flag.value for flag in outcome.flags]
         if ticket is not None:
+            if outcome.journey is not None and ticket.source_id is None:
+                self._note_draw(ticket, line)
             self._advance(ticket, outcome, line.occurred_at)
         self._plan(line, ticket, outcome)
         if outcome.flags:
@@ -159,6 +166,17 @@ class Desk(Books):
         if ticket is not None:
             for flag in outcome.settled:
                 self.watch.settle((flag, "ticket", str(ticket.id)))
+
+    def _note_draw(self, ticket: Ticket, line: Line) -> None:
+        """See whether a load out of stock left, or came back, before others of its contract did (R23)."""
+        terms = self.terms[ticket.contract_id] if ticket.contract_id else None
+        if terms is None or line.record.direction is Direction.IN:
+            return
+        last_at, is_out = terms.last_left_at, line.record.direction is Direction.OUT
+        if last_at is not None and (not is_out or line.occurred_at <= last_at):
+            self.disturbed[terms.id] = line
+        elif is_out:
+            self.terms[terms.id] = replace(terms, last_left_at=line.occurred_at)
 
     @property
     def shipped(self) -> list[Terms]:

@@ -128,20 +128,24 @@ def _strike(desk: "Desk", flows: list[Flow], kg: int, occurred_at: datetime, fac
 
 
 def _ids(desk: "Desk", flow: Flow | Leg) -> tuple[int | AccountKey, int | AccountKey]:
-    return _id(desk, flow.source), _id(desk, flow.target)
+    return desk.account_of(flow.source), desk.account_of(flow.target)
 
 
-def _id(desk: "Desk", account: int | AccountKey) -> int | AccountKey:
-    return desk.account_ids.get(account, account) if isinstance(account, AccountKey) else account
-
-
-def say(desk: "Desk", line: Line, said: Said, cause: Line, correction: Correction | None = None) -> None:
-    """Say more of a line; of one that was known before, as its next version."""
+def say(
+    desk: "Desk",
+    line: Line,
+    said: Said,
+    cause: Line,
+    correction: Correction | None = None,
+    *,
+    is_later: bool = False,
+) -> None:
+    """Say more of a line; of one that was known before, or of which something was said already, as its next version."""
     told = line.told
     is_corrected = correction is not None and line is cause
     if told.said == said and not is_corrected:
         return
-    if line is not cause or is_corrected:
+    if line is not cause or is_corrected or is_later:
         if told.id in desk.fresh_ids and line.first is None:
             line.first = told.said
         told.version += 1

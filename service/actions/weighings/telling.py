@@ -77,7 +77,7 @@ class Telling:
     """What a story says in the end: where the ticket stands, which kilograms flow, and what is wrong with whom."""
 
     journey: Journey
-    waiting: deque[Deed]
+    waiting: deque[Deed] = field(default_factory=deque)
     wanted: dict[Stream, Leg] = field(default_factory=dict)
     cut: Counter[Stream] = field(default_factory=Counter)  # of what a record tells, what came back or was refused
     flags: dict[UUID, tuple[Flag, ...]] = field(default_factory=dict)
