@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from service.actions.weighings.righting import put_right, say
-from service.actions.weighings.telling import Telling
+from service.actions.weighings.telling import NO_LOAD, Telling
 from service.actions.weighings.watching import alert_of
 from service.db import Connection
 from service.domain.alerts import Flag
@@ -67,8 +67,8 @@ async def _loads_of(connection: Connection, desk: "Desk", contract_id: UUID) -> 
 def _out_of(ticket: Ticket, journey: Journey, story: Iterable[Line]) -> Line | None:
     if ticket.parent_id is not None:
         return None
-    outs = (line for line in story if line.record.direction is Direction.OUT)
-    return next((line for line in outs if line.occurred_at == journey.out_at), None)
+    outs = (line for line in story if line.record.direction is Direction.OUT and line.occurred_at == journey.out_at)
+    return next((line for line in outs if NO_LOAD.isdisjoint(line.told.flags)), None)
 
 
 async def _put_right(connection: Connection, desk: "Desk", terms: Terms, loads: Iterable[_Load], cause: Line) -> None:
@@ -87,8 +87,11 @@ async def _put_right(connection: Connection, desk: "Desk", terms: Terms, loads: 
             continue
         flows = await _flows_of(connection, desk, out)
         filling = [flow for flow in flows if flow.target == ticket.account and _is_drawn(desk, flow, lots)]
-        wanted = _wanted(ticket, before, out, sum(flow.kg for flow in filling))
-        if _sums(desk, wanted) == _sums(desk, filling):
+        drawn = legs_of_the_load(ticket, before, Kilograms(out.record.net_kg), out.occurred_at)
+        wanted = _standing(drawn, sum(flow.kg for flow in filling))
+        is_unproven = any(is_suspense(leg.source) for leg in drawn)
+        is_as_it_was = _sums(desk, wanted) == _sums(desk, filling)
+        if is_as_it_was and is_unproven == (Flag.ORIGIN_UNPROVEN in out.told.flags):
             continue
         telling = Telling(load.journey)
         for leg in [*wanted, *(Leg(flow.source, flow.target, flow.kg) for flow in flows if flow not in filling)]:
@@ -97,13 +100,13 @@ async def _put_right(connection: Connection, desk: "Desk", terms: Terms, loads: 
             telling.wanted[stream] = replace(leg, kg=Kilograms(leg.kg + known.kg)) if known else leg
         if ticket.id not in desk.tickets:
             await tickets.lock_named(connection, [Naming(ticket_id=ticket.id)])
-        await _say_anew(connection, desk, ticket, out, telling, cause)
+        await _say_anew(connection, desk, ticket, out, telling, cause, is_unproven=is_unproven)
 
 
-def _wanted(ticket: Ticket, before: Terms, out: Line, standing_kg: int) -> list[Leg]:
+def _standing(drawn: Iterable[Leg], standing_kg: int) -> list[Leg]:
     """What a load draws, less what came back of it: the last first."""
     left_kg, wanted = standing_kg, list[Leg]()
-    for leg in legs_of_the_load(ticket, before, Kilograms(out.record.net_kg), out.occurred_at):
+    for leg in drawn:
         taken_kg = min(left_kg, int(leg.kg))
         left_kg -= taken_kg
         if taken_kg:
@@ -135,13 +138,19 @@ def _sums(desk: "Desk", legs: Iterable[Leg | Flow]) -> dict[int | AccountKey, in
 
 
 async def _say_anew(
-    connection: Connection, desk: "Desk", ticket: Ticket, out: Line, telling: Telling, cause: Line
+    connection: Connection,
+    desk: "Desk",
+    ticket: Ticket,
+    out: Line,
+    telling: Telling,
+    cause: Line,
+    *,
+    is_unproven: bool,
 ) -> None:
     movements = put_right(desk, [out], (), telling, cause, None)
     station_id = out.told.station_id
     if station_id not in desk.stations:
         desk.stations |= await tickets.find_stations(connection, [station_id])
-    is_unproven = any(is_suspense(leg.source) for leg in telling.wanted.values())
     others = tuple(flag for flag in out.told.said.flags if flag != Flag.ORIGIN_UNPROVEN)
     flags = (*others, Flag.ORIGIN_UNPROVEN.value) if is_unproven else others
     alert = alert_of(Flag.ORIGIN_UNPROVEN, out, desk.stations[station_id], ticket)
