@@ -49,7 +49,7 @@ async def test_what_waits_while_a_batch_runs_is_one_batch() -> None:
     assert [len(batch) for batch in book.batches] == [1, 64]
 
 
-async def test_a_large_request_does_not_hold_single_ones_up_and_keeps_its_order() -> None:
+async def test_single_jobs_have_batches_of_their_own_between_short_slices_of_a_large_request() -> None:
     book = Book()
     book.gate.clear()
     async with Batcher("fair", book, most_in_batch=100, slice_size=40).running() as batcher:
@@ -60,9 +60,46 @@ async def test_a_large_request_does_not_hold_single_ones_up_and_keeps_its_order(
         book.gate.set()
         await asyncio.gather(*singles)
         assert await large == [job * 10 for job in range(1_000)]
-    assert set(range(5_000, 5_010)) < set(book.batches[1]), "the next batch after the one that ran"
-    assert len(book.batches[1]) == 50, "and it is not filled up to its brim"
+    assert book.batches[1] == list(range(5_000, 5_010)), "the next batch after the one that ran, and nothing else in it"
+    assert max(map(len, book.batches[2:])) <= 40, "where somebody came lately, slices stay short"
     assert [job for batch in book.batches for job in batch if job < 5_000] == list(range(1_000))
+
+
+async def test_a_single_job_does_not_wait_for_the_slice_under_way_and_no_second_one_begins() -> None:
+    book = Book()
+    async with Batcher("beside", book, at_once=2, slice_size=40).running() as batcher:
+        await batcher.submit([5_000])
+        book.gate.clear()
+        large = [asyncio.create_task(batcher.submit(range(start, start + 100))) for start in (0, 100)]
+        await asyncio.sleep(0.01)
+        assert batcher.under_way == 1
+        single = asyncio.create_task(batcher.submit([5_001]))
+        await asyncio.sleep(0.01)
+        assert batcher.under_way == 2
+        book.gate.set()
+        assert await single == [50_010]
+        await asyncio.gather(*large)
+    assert [5_001] in book.batches[:4]
+
+
+async def test_however_many_single_jobs_come_a_large_request_goes_on() -> None:
+    done = 0
+
+    async def slow(jobs: list[int]) -> Sequence[int]:
+        nonlocal done
+        await asyncio.sleep(0.005)
+        done += sum(job < 5_000 for job in jobs)
+        return jobs
+
+    async with Batcher("goes on", slow).running() as batcher:
+
+        async def scale(number: int) -> None:
+            while not large.done():
+                await batcher.submit([5_000 + number])
+
+        large = asyncio.create_task(batcher.submit(range(200)))
+        await asyncio.gather(*(scale(number) for number in range(30)))
+        assert await large == list(range(200))
 
 
 async def test_several_large_requests_share_each_batch() -> None:
@@ -87,8 +124,7 @@ async def test_a_single_job_goes_before_however_many_large_requests() -> None:
         await asyncio.sleep(0.01)
         book.gate.set()
         await asyncio.gather(*requests)
-    assert book.batches[1][0] == 5_000, "first of the next batch after the one that ran"
-    assert len(book.batches[1]) == 1 + 40, "with one slice of another, not a whole batch of them"
+    assert book.batches[1] == [5_000], "the next batch after the one that ran"
 
 
 async def test_what_waits_is_shared_among_those_that_may_be_under_way_at_once() -> None:

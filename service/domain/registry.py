@@ -11,16 +11,16 @@ RUNNING = "running"
 
 
 class CreditCodeRegistered(Refusal):
-    """An enterprise with this credit code is registered already; look it up (GET /v1/enterprises) and edit that entry."""
+    """An enterprise with this credit code is registered already; look it up by its code and edit that entry."""
 
-    title = "该统一社会信用代码已登记；请在 GET /v1/enterprises 中查询并修改该条目"
+    title = "该统一社会信用代码已登记；请按代码查找该条目并修改"
     rule = "R04"
 
 
 class LicenceRegistered(Refusal):
-    """A mine with this licence number is registered already; look it up (GET /v1/mines) and edit that entry."""
+    """A mine with this licence number is registered already; look it up by its licence and edit that entry."""
 
-    title = "该采矿许可证号已登记；请在 GET /v1/mines 中查询并修改该条目"
+    title = "该采矿许可证号已登记；请按许可证号查找该条目并修改"
     rule = "R02"
 
 

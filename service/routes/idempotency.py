@@ -26,11 +26,12 @@ class Answer:
 
 
 class Once:
-    """The request's Idempotency-Key, if it has one."""
+    """The request's Idempotency-Key, if it has one; `said` stands for a body that was read as a form."""
 
-    def __init__(self, request: Request, key: str | None) -> None:
+    def __init__(self, request: Request, key: str | None, said: bytes | None = None) -> None:
         self.request = request
         self.key = key
+        self.said = said
 
     async def __call__(
         self,
@@ -50,6 +51,7 @@ class Once:
         if self.key is None:
             return _response(*_answer(await deed(), status))
         path = f"{self.request.method} {self.request.url.path}"
+        said = self.said if said is None else said
         body_hash = hashlib.sha256(await self.request.body() if said is None else said).digest()
         if not await idempotency.claim(door, actor.scope, path, self.key):
             raise IdempotencyKeyRunning

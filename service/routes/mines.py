@@ -145,7 +145,8 @@ async def list_mines(
     seen = registry.seen_by(MineRow, actor)
     condition = seen if enterprise_id is None else col(MineRow.enterprise_id) == enterprise_id
     rows = await registry.page(session, MineRow, condition, after=after, limit=limit)
-    known = {row.id for row in rows} if enterprise_id is None else await registry.known(session, MineRow, rows, seen)
+    ids = {row.id for row in rows}
+    known = ids if enterprise_id is None else await registry.known(session, MineRow, ids, seen)
     items = [MineOut.of(row) if row.id in known else MineBriefOut.model_validate(row) for row in rows]
     return MinesOut(items=items, next=items[-1].id if len(items) == limit else None)
 

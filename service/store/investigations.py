@@ -72,10 +72,13 @@ async def list_investigations(
     connection: Connection,
     *,
     investigation_id: UUID | None = None,
+    enterprise_id: UUID | None = None,
+    is_open: bool | None = None,
     after: UUID | None = None,
     limit: int = 50,
     actor: Actor,
 ) -> Sequence[Record]:
-    """The investigations of the office's area or of the enterprise's papers, newest first."""
+    """The investigations of the office's area or of the enterprise's papers, newest first; with a firm those of its papers."""
     area = None if actor.reads_all else actor.area
-    return await connection.fetch(SQL["list"], area, actor.enterprise_id, investigation_id, after, limit)
+    firms = [one for one in (actor.enterprise_id, enterprise_id) if one is not None]
+    return await connection.fetch(SQL["list"], area, firms, investigation_id, after, limit, is_open)

@@ -42,7 +42,7 @@ async def loads_beyond(connection: Connection, mine_id: UUID, year: int, limit: 
 
 
 async def names_of(connection: Connection, ids: Collection[UUID | None]) -> dict[UUID, str]:
-    """What enterprises and mines are called."""
+    """What enterprises, mines, stations and people are called."""
     rows = await connection.fetch(SQL["names"], [key for key in ids if key is not None])
     return {row["id"]: row["name"] for row in rows}
 

@@ -1,6 +1,6 @@
 """The registry's entries: who sees which, and the versions that they had."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
 from uuid import UUID
@@ -59,6 +59,16 @@ _BELONGS_TO = MappingProxyType[type[Entry], Mapped[Any]](
         StockRow: col(StockRow.enterprise_id),
     }
 )
+_CALLED = MappingProxyType[type[Entry], tuple[Mapped[Any], ...]](
+    {
+        EnterpriseRow: (col(EnterpriseRow.name), col(EnterpriseRow.credit_code)),
+        MineRow: (col(MineRow.name), col(MineRow.licence_number)),
+        StationRow: (col(StationRow.name),),
+        LineRow: (col(LineRow.name),),
+        ProjectRow: (col(ProjectRow.name), col(ProjectRow.document_no)),
+        StockRow: (col(StockRow.grade), col(StockRow.document_no)),
+    }
+)
 
 
 def in_area(kind: type[Entry], area: str) -> ColumnElement[bool]:
@@ -76,6 +86,11 @@ def of_enterprise(kind: type[Entry], enterprise_id: UUID) -> ColumnElement[bool]
         return own
     mines = select(MineRow.id).where(MineRow.enterprise_id == enterprise_id)
     return or_(own, col(StationRow.mine_id).in_(mines))
+
+
+def at_mine(mine_id: UUID) -> ColumnElement[bool]:
+    """Which stations stand at a mine."""
+    return col(StationRow.mine_id) == mine_id
 
 
 def of_station(kind: type[Entry], station_id: UUID) -> ColumnElement[bool]:
@@ -104,6 +119,20 @@ def seen_by(kind: type[Entry], actor: Actor) -> ColumnElement[bool]:
     return false()
 
 
+def called(kind: type[Entry], sought: str) -> ColumnElement[bool]:
+    """Which entries have some words in their names or numbers, or belong to a firm that has."""
+    own = or_(*(name.icontains(sought, autoescape=True) for name in _CALLED[kind]))
+    if kind is EnterpriseRow:
+        return own
+    firms = [name.icontains(sought, autoescape=True) for name in _CALLED[EnterpriseRow]]
+    return or_(own, _BELONGS_TO[kind].in_(select(EnterpriseRow.id).where(or_(*firms))))
+
+
+def does(enterprise_kind: str) -> ColumnElement[bool]:
+    """Which enterprises do one thing with ore."""
+    return col(EnterpriseRow.kinds).contains([enterprise_kind])
+
+
 async def find(session: AsyncSession, kind: type[Row], entry_id: UUID, *, actor: Actor, lock: bool = False) -> Row:
     """An entry that the actor may know of; locked until the transaction ends when it is about to be edited."""
     sought = select(kind).where(kind.id == entry_id, seen_by(kind, actor))
@@ -130,10 +159,9 @@ async def page(
 
 
 async def known(
-    session: AsyncSession, kind: type[Row], entries: Sequence[Row], condition: ColumnElement[bool]
+    session: AsyncSession, kind: type[Row], ids: Collection[UUID], condition: ColumnElement[bool]
 ) -> set[UUID]:
-    """Those of the entries that a condition lets through."""
-    ids = [entry.id for entry in entries]
+    """Those of some entries, by id, that a condition lets through."""
     return set((await session.exec(select(kind.id).where(col(kind.id).in_(ids), condition))).all())
 
 

@@ -9,7 +9,17 @@ from fastapi import FastAPI
 
 from service.keys import Purpose
 from tests import yard
-from tests.cast import ANSHAN, BRIDGE_7_DEVICE, DASHIQIAO, LI, PAIZHAI_CLERK, PLANT_CLERK, PLANT_TWO_DEVICE, PROVINCE
+from tests.cast import (
+    ANSHAN,
+    BRIDGE_7_DEVICE,
+    DASHIQIAO,
+    LI,
+    PAIZHAI_CLERK,
+    PAIZHAI_MINE,
+    PLANT_CLERK,
+    PLANT_TWO_DEVICE,
+    PROVINCE,
+)
 from tests.routes.by import By
 
 pytestmark = pytest.mark.anyio
@@ -79,3 +89,14 @@ async def test_only_offices_of_the_area_are_told(by: By) -> None:
         assert (await by(who).get(HAICHENG)).status_code == 404
     assert (await by(BRIDGE_7_DEVICE).get(HAICHENG)).status_code == 404
     assert (await by(LI).get("/v1/provenance/jurisdictions/210300")).status_code == 404
+
+
+async def test_an_office_reads_on_a_page_what_its_lots_are_made_of(by: By, now: datetime) -> None:
+    html = {"Accept": "text/html"}
+    shown = (await by(LI).get("/compositions", headers=html)).text
+
+    for words in ("海城市", "10,000", "50,000", "来源未证明", f'href="/mines/{PAIZHAI_MINE}'):
+        assert words in shown
+    assert (await by(LI).get("/compositions?place=210882", headers=html)).status_code == 404
+    assert (await by(PLANT_CLERK).get("/compositions", headers=html)).status_code == 404
+    assert "没有现存矿石" in (await by(DASHIQIAO).get("/compositions", headers=html)).text

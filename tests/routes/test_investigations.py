@@ -95,3 +95,34 @@ async def test_e57_an_investigation_ends(by: By) -> None:
         answer = await by(LI).post("/v1/investigations", json=hold("contract", filed["id"], ends_on))
         assert refused(answer, 409, "investigation-too-long")
         assert answer.json()["latest"] == "2026-09-02"
+
+
+async def test_e57_an_office_holds_a_paper_and_lets_it_go_on_pages(by: By) -> None:
+    filed = (await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract())).json()
+    html = {"Accept": "text/html"}
+    path = f"/investigations/new?firm={cast.PAIZHAI.id}"
+    said = {"subject_id": f"contract:{filed['id']}", "ends_on": "2026-12-31", **AUTHORITY}
+    assert filed["number"] in (await by(LI).get(path, headers=html)).text
+    late = await by(LI).post(path, data=said, headers=html)
+    assert late.status_code == 409
+    assert AUTHORITY["document_no"] in late.text
+    assert (await by(LI).post(path, data={**said, "reason": ""}, headers=html)).status_code == 422
+    assert (await by(LI).post(path, data={**said, "ends_on": "2026-03-20"}, headers=html)).status_code == 303
+
+    for person, where in [
+        (LI, "/investigations?state=open"),
+        (PLANT_CLERK, "/investigations"),
+        (LI, f"/registry/enterprises/{cast.PAIZHAI.id}"),
+    ]:
+        shown = await by(person).get(where, headers=html)
+        assert f'href="/contracts/{filed["id"]}">' in shown.text
+        assert ("/release" in shown.text) == (person is LI)
+    for stranger in (STRANGER_CLERK, DASHIQIAO):
+        assert filed["id"] not in (await by(stranger).get("/investigations", headers=html)).text
+    assert (await by(DASHIQIAO).get(f"/investigations/new?contract={filed['id']}", headers=html)).status_code == 404
+
+    (one,) = (await by(LI).get("/v1/investigations")).json()["items"]
+    release = f"/investigations/{one['id']}/release"
+    assert (await by(LI).post(release, data={"note": "查无问题"}, headers=html)).status_code == 303
+    assert (await by(LI).post(release, data={"note": "查无问题"}, headers=html)).status_code == 409
+    assert "查无问题" in (await by(LI).get("/investigations?state=ended", headers=html)).text

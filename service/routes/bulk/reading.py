@@ -131,7 +131,8 @@ def modelled(sent: Sent, model: type[Model]) -> list[tuple[Entry, Model]]:
         except ValidationError as error:
             for item in error.errors(include_url=False, include_context=False, include_input=False):
                 told = fault(item["loc"], item["type"], item["msg"])
-                name = str(item["loc"][0]) if item["loc"] else ""
+                whole = "_".join(map(str, item["loc"]))  # a form has one field for each part of what is nested
+                name = whole if whole in sent.columns else str(item["loc"][0]) if item["loc"] else ""
                 entry.faults.append(CellFault(sent.columns.get(name, name), told["code"], told["detail"]))
     return good
 

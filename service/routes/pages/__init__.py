@@ -1,9 +1,9 @@
 """What people see in a browser: routes like any other, answered with pages.
 
 An address names its file: `/runs` is `runs.py` with `templates/runs.html` (the list), `run.html` (one) and `run_form.html`;
-what firms file under a contract or slip is in `filing/`. `menu.py` has the menu, `words.py` the words for codes,
-`translations/zh.po` the Chinese. All pages are shown by `pages.py` in the frame `templates/base.html`; forms that say
-beside each field what is wrong with it are read by `typed.py`.
+what firms file under a contract or slip is in `filing/`, who there is in `registry/`. `menu.py` has the menu, `words.py`
+the words for codes, `translations/zh.po` the Chinese. All pages are shown by `pages.py` in the frame
+`templates/base.html`; forms that say beside each field what is wrong with it are read by `typed.py`.
 """
 
 from fastapi import APIRouter, FastAPI
@@ -15,17 +15,20 @@ from service.routes.pages import (
     allotments,
     assessments,
     codes,
+    compositions,
     contracts,
     deadlines,
     devices,
     filing,
     forms,
+    investigations,
     ledgers,
     lots,
     mines,
     overview,
     plates,
     policies,
+    registry,
     runs,
     samples,
     sessions,
@@ -42,7 +45,8 @@ from service.routes.pages.rendering import STATIC
 
 YEAR_SECONDS = 365 * 24 * 3600
 SLICES = (
-    sessions, overview, mines, allotments, filing, contracts, ticket_deeds, tickets, lots, runs, stocktakes, deadlines, policies,
+    sessions, overview, registry, investigations, compositions,
+    mines, allotments, filing, contracts, ticket_deeds, tickets, lots, runs, stocktakes, deadlines, policies,
     forms, statistics, ledgers, assessments, samples, submissions, alerts, stations, devices,
     plates, codes,
     station,

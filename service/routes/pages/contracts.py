@@ -32,11 +32,16 @@ ReadsContracts = Annotated[Actor, Depends(may("contracts.read"))]
 
 @router.get("/contracts")
 async def list_contracts(
-    request: Request, connection: ReaderDep, actor: ReadsContracts, state: str = "", after: UUID | None = None
+    request: Request,
+    connection: ReaderDep,
+    actor: ReadsContracts,
+    state: str = "",
+    party: UUID | None = None,
+    after: UUID | None = None,
 ) -> Response:
-    """Contracts, newest first."""
+    """Contracts, newest first; all of them, or those of one party."""
     chosen = ContractState(state) if state in set(ContractState) else None
-    page = await filed.list_contracts(request, connection, actor, state=chosen, after=after, limit=PAGE)
+    page = await filed.list_contracts(request, connection, actor, state=chosen, party=party, after=after, limit=PAGE)
     names = await reads.names_of(
         connection, {key for contract in page.items for key in (contract.seller_id, contract.buyer_id)}
     )
@@ -48,6 +53,7 @@ async def list_contracts(
         rows=page.items,
         names=names,
         state=chosen,
+        party=party,
         states=list(ContractState),
         following=page.next,
     )

@@ -23,11 +23,12 @@ async def list_lots(
     request: Request,
     connection: ReaderDep,
     actor: Annotated[Actor, Depends(may("lots.read"))],
+    holder: UUID | None = None,
     after: UUID | None = None,
 ) -> Response:
-    """Lots, newest first."""
-    page = await lots.list_lots(connection, actor, after=after, limit=PAGE)
-    return await show(request, connection, actor, "lots.html", rows=page.items, following=page.next)
+    """Lots, newest first; all of them, or those of one holder."""
+    page = await lots.list_lots(connection, actor, holder=holder, after=after, limit=PAGE)
+    return await show(request, connection, actor, "lots.html", rows=page.items, holder=holder, following=page.next)
 
 
 @router.get("/lots/{lot_id}")

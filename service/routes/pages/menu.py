@@ -48,6 +48,7 @@ MINING: Final = frozenset({"mine"})
 PLANTS: Final = frozenset({"processor"})
 MENU: Final = (
     Section(_("Overview"), (Place("/", _("Overview"), "quotas.read", also=("/mines",)),)),
+    Section(_("Registry"), (Place("/registry", _("Registry"), "registry.read"),)),
     Section(
         _("Quota"),
         (
@@ -77,6 +78,7 @@ MENU: Final = (
         _("Ore and processing"),
         (
             Place("/lots", _("Lots"), "lots.read"),
+            Place("/compositions", _("Where an area's ore comes from"), "statistics.read"),
             Place("/runs", _("Production runs"), "runs.read", PLANTS),
             Place("/stocktakes", _("Stocktakes"), "stocktakes.read"),
         ),
@@ -93,7 +95,13 @@ MENU: Final = (
         ),
     ),
     Section(_("Deadlines"), (Place("/deadlines", _("Deadlines"), "deadlines.read"),)),
-    Section(_("Alerts"), (Place("/alerts", _("Alerts"), "alerts.read"),)),
+    Section(
+        _("Alerts"),
+        (
+            Place("/alerts", _("Alerts"), "alerts.read"),
+            Place("/investigations", _("Investigations"), "investigations.read"),
+        ),
+    ),
 )
 
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 from fastapi.responses import Response
 from pydantic import BaseModel
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.db import Connection
 from service.domain.grades import GRADES
@@ -47,13 +48,13 @@ def model_of(sent: Sent, model: type[Model]) -> Model | None:
     return good[0][1] if good else None
 
 
-async def tried(connection: Connection, deed: Callable[[], Awaitable[Done]]) -> Done | Refusal:
+async def tried(door: Connection | AsyncSession, deed: Callable[[], Awaitable[Done]]) -> Done | Refusal:
     """Do a deed so that nothing of it stays when it is refused, although the page is answered.
 
     Raises what has no page to be shown on: NotFound for what is not the actor's to know of, NotAllowed.
     """
     try:
-        async with connection.transaction():
+        async with door.begin_nested() if isinstance(door, AsyncSession) else door.transaction():
             return await deed()
     except Refusal as refusal:
         if type(refusal) in (NotFound, NotAllowed):

@@ -260,6 +260,26 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "by_product": _("By-product"),
             "tailings": _("Tailings"),
         },
+        "enterprise_kind": {
+            "mine": _("Mining"),
+            "dresser": _("Dressing"),
+            "processor": _("Processing ore"),
+            "trader": _("Trading"),
+            "carrier": _("Haulage"),
+        },
+        "kiln": {
+            "reverberatory": _("Reverberatory kiln"),
+            "shaft": _("Shaft kiln"),
+            "rotary": _("Rotary kiln"),
+            "electric": _("Electric furnace"),
+            "other": _("Another kiln"),
+        },
+        "bridge_class": {
+            "I": _("Class I, special"),
+            "II": _("Class II, high"),
+            "III": _("Class III, medium"),
+            "IIII": _("Class IIII, ordinary"),
+        },
         "line_kind": {
             "flotation": _("Flotation"),
             "light_burnt": _("Light-burnt magnesia"),

@@ -23,12 +23,14 @@ RETURNING subject_kind, subject_id
 UPDATE investigation SET released_at = $2 WHERE released_at IS NULL AND ends_on < $1 RETURNING subject_kind, subject_id
 
 -- name: list
--- Locks nothing; leans on the primary key (ids are in order of opening). $1 is the area of an office, $2 an enterprise.
+-- Locks nothing; leans on the primary key (ids are in order of opening). $1 is the area of an office, $2 the
+-- enterprises whose papers they are of, $6 whether they stand.
 SELECT
     id, subject_kind, subject_id, authority, reason, document_no, ends_on, opened_at, released_at, note,
     released_at IS NOT NULL AND released_by IS NULL AS ended_by_itself
 FROM investigation
-WHERE ($1::text IS NULL OR starts_with(jurisdiction, $1)) AND ($2::uuid IS NULL OR parties @> ARRAY[$2])
+WHERE ($1::text IS NULL OR starts_with(jurisdiction, $1)) AND parties @> $2::uuid[]
     AND ($3::uuid IS NULL OR id = $3) AND ($4::uuid IS NULL OR id < $4)
+    AND ($6::boolean IS NULL OR (released_at IS NULL) = $6)
 ORDER BY id DESC
 LIMIT $5

@@ -53,10 +53,14 @@ ORDER BY leg.seq DESC
 LIMIT $3
 
 -- name: names
--- Locks nothing; leans on the primary keys: of enterprises and mines by id.
+-- Locks nothing; leans on the primary keys: of enterprises, mines, stations and people by id.
 SELECT id, name FROM enterprise WHERE id = ANY($1::uuid[])
 UNION ALL
 SELECT id, name FROM mine WHERE id = ANY($1::uuid[])
+UNION ALL
+SELECT id, name FROM station WHERE id = ANY($1::uuid[])
+UNION ALL
+SELECT id, name FROM person WHERE id = ANY($1::uuid[])
 
 -- name: describe_subjects
 -- Locks nothing; leans on the primary keys: what alerts are about, in words, and the ticket where the subject has one.
