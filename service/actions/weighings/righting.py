@@ -13,7 +13,7 @@ from service.actions.weighings.telling import Stream, Telling
 from service.actions.weighings.watching import alert_of, subject_of
 from service.domain.alerts import Flag
 from service.domain.ledger import AccountKey
-from service.domain.tickets import Ticket
+from service.domain.tickets import Ticket, TicketState
 from service.domain.units import Kilograms
 from service.domain.weighings import Deed, Leg, Line, Said, Status, fact_of
 from service.store.ticket_acts import DeedVersion
@@ -175,6 +175,8 @@ def _open(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, old
         return
     station = desk.stations[line.told.station_id]
     for flag in telling.flags.get(line.told.id, ()):
+        if flag is Flag.TWO_OPEN_TICKETS and telling.journey.state is TicketState.LOST:
+            continue
         alert = alert_of(flag, line, station, ticket, beyond_kg=telling.beyond.get(line.told.id))
         of_ticket = alert.subject_kind == "ticket" and flag is not Flag.TWO_OPEN_TICKETS
         if flag in telling.open if of_ticket else flag not in old:

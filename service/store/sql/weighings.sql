@@ -302,7 +302,7 @@ INNER JOIN station AS s ON s.id = w.station_id
 LEFT JOIN mine AS m ON m.id = s.mine_id
 UNION ALL
 SELECT
-    TRUE, p.plate, t.id, t.source_station_id, t.buyer_id, t.out_at, coalesce(t.in_at, t.back_at, t.ended_at), t.number, NULL, NULL, NULL,
+    TRUE, p.plate, t.id, t.source_station_id, t.buyer_id, t.out_at, coalesce(t.in_at, t.back_at, t.ended_at), t.number, NULL, NULL, t.state = 'lost',
     s.jurisdiction, t.seller_id, NULL, NULL
 FROM unnest($1::text[], $2::text::timestamptz[]) AS p (plate, since)
 CROSS JOIN LATERAL (
