@@ -13,7 +13,8 @@ from locust.env import Environment
 from locust.stats import get_error_report_summary, get_percentile_stats_summary, get_stats_summary
 
 from load.province import PASSWORD, Province
-from load.scenarios import SCENARIOS, Scenario, Stage, Visitor, differences, replay_of
+from load.replay import BEFORE_S, AtWork
+from load.scenarios import SCENARIOS, Scenario, Stage, Visitor, differences
 from load.serving import ROOT, environment, meisu, serving
 
 ALL = "all"
@@ -57,10 +58,10 @@ def main() -> int:
     return 1 if errors or audit.returncode else 0
 
 
-def play(scenario: Scenario, province: Province, seconds: int, most: int) -> int:
+def play(scenario: Scenario, province: Province, seconds: float, most: int) -> int:
     """Let the scenario's visitors come for so long; prints what they saw, and gives the number of errors."""
     visitors = {kind: min(wanted, most) for kind, wanted in scenario.visitors.items()}
-    print(f"\n{scenario.words}: {sum(visitors.values())} visitors, {seconds} s", flush=True)
+    print(f"\n{scenario.words}: {sum(visitors.values())} visitors, {seconds:.0f} s", flush=True)
     stage = Stage(province, None, [], {}, Counter())
     scenario.prepare(stage)
     before_kg = province.shipped_kg()
@@ -72,6 +73,12 @@ def play(scenario: Scenario, province: Province, seconds: int, most: int) -> int
         host=str(province.http.base_url),
         stop_timeout=LAST_ANSWERS_WITHIN_S,  # what was sent is heard to its end, or the sums could not be compared
     )
+    at_work = None
+    if stage.at_work:
+        before = min(BEFORE_S, seconds / 4)
+        at_work = AtWork.begin(stage, str(province.http.base_url), seconds)
+        time.sleep(before)
+        seconds -= before
     runner = stand.create_local_runner()
     runner.start(sum(visitors.values()), spawn_rate=100)
     time.sleep(seconds)  # cooperative since Locust was imported
@@ -79,16 +86,15 @@ def play(scenario: Scenario, province: Province, seconds: int, most: int) -> int
 
     for line in (*get_stats_summary(stand.stats, current=False), *get_percentile_stats_summary(stand.stats)):
         print(line)
-    if said := replay_of(stage):
-        print(said)
+    errors = at_work.end() if at_work else 0
     wrong = [f"{told['count']} × {told['msg']}" for told in runner.exceptions.values()]
-    if stand.stats.errors:
+    if errors or stand.stats.errors:
         print(*get_error_report_summary(stand.stats), sep="\n")
     else:
         # Of a request without an answer nobody knows whether it was done.
         wrong += differences(stage, before_kg)
     print(*wrong, sep="\n")
-    return int(stand.stats.total.num_failures) + len(wrong)
+    return errors + int(stand.stats.total.num_failures) + len(wrong)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ class Province:
         self.trades: list[Trade] = []
         self._plates = count(1)
         self._contracts = count(1)
+        self._scales = count(1)
 
     def close(self) -> None:
         """End the connections."""
@@ -186,17 +187,27 @@ class Province:
             good = {"consolidated": True, "environment_ok": True, "safety_ok": True}
             mine = {**said, "name": firm.mine, "enterprise_id": firm_id, "method": firm.method, "licence": licence}
             mine_id = self.post("/v1/mines", self.office, {**mine, **good})["id"]
-        place = {"mine_id": mine_id} if mine_id else {"enterprise_id": firm_id}
-        station_id = self.post("/v1/stations", self.office, {**said, **place})["id"]
-        party = Party(firm, firm_id, station_id, mine_id)
-        for username, role, place in (
-            (_clerk(party), "enterprise", {"enterprise_id": firm_id}),
-            (_scale(party), "station", {"station_id": station_id}),
-        ):
-            person = {"username": username, "password": PASSWORD, "name": username, "role": role, **place}
-            self.post("/v1/people", self.office, person)
+        party = Party(firm, firm_id, self._open_station(firm, firm_id, mine_id), mine_id)
+        self._employ(_clerk(party), "enterprise", {"enterprise_id": firm_id})
+        self._employ(_scale(party), "station", {"station_id": party.station_id})
         self._let_in(party)
         return party
+
+    def second_scale(self, party: Party) -> Party:
+        """The same firm at another station of its own."""
+        station_id = self._open_station(party.firm, party.id, party.mine_id)
+        username = f"second-{next(self._scales)}"
+        self._employ(username, "station", {"station_id": station_id})
+        return Party(party.firm, party.id, station_id, party.mine_id, party.clerk, self.sign_in(username))
+
+    def _open_station(self, firm: Firm, firm_id: str, mine_id: str | None) -> str:
+        place = {"mine_id": mine_id} if mine_id else {"enterprise_id": firm_id}
+        station = {"name": firm.name, "jurisdiction": firm.jurisdiction, **place}
+        return str(self.post("/v1/stations", self.office, station)["id"])
+
+    def _employ(self, username: str, role: str, place: Json) -> None:
+        person = {"username": username, "password": PASSWORD, "name": username, "role": role, **place}
+        self.post("/v1/people", self.office, person)
 
     def _let_in(self, party: Party) -> None:
         party.clerk, party.device = self.sign_in(_clerk(party)), self.sign_in(_scale(party))

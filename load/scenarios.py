@@ -2,8 +2,8 @@
 
 import random
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -18,6 +18,9 @@ from load.province import Json, Party, Province, Trade, chain, record
 TICKETS_AT_ONCE = 20
 OFFLINE_RECORDS = 244  # of each station, on the average: 10 000 of 41
 RECORDS_AT_ONCE = 500
+PAIRS_AT_WORK = 12
+MOST_LOADS_AT_WORK = 240  # of each pair, in the two minutes that a scenario may last
+LOADS_ON_THE_ROAD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,15 @@ class Sent:
     records: int
     began: float
     ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A record that a scale will tell while others come back: by whose token, and which mine's ore leaves by it."""
+
+    token: str
+    record: Json
+    mine_id: str | None
 
 
 @dataclass
@@ -40,7 +52,7 @@ class Stage:
     shipped_kg: "Counter[str]"
     offline: list[tuple[Party, list[Json]]] = field(default_factory=list)
     replayed: list[Sent] = field(default_factory=list)
-    singles: list[Sent] = field(default_factory=list)
+    at_work: list[list[Send]] = field(default_factory=list)
 
 
 class Visitor(FastHttpUser):
@@ -78,10 +90,7 @@ class Visitor(FastHttpUser):
     def weigh(self, party: Party, records: list[Json], name: str) -> None:
         """Tell what a scale said, and hold the service to what it has answered before."""
         body = records[0] if len(records) == 1 else {"sent_at": datetime.now(UTC).isoformat(), "records": records}
-        began = time.perf_counter()
         said = self.tell("/v1/weighings", party.device, name, body)
-        if len(records) == 1:
-            self.stage.singles.append(Sent(1, began, time.perf_counter()))
         for sent, result in zip(records, said["results"] if said else (), strict=bool(said)):
             first = self.stage.told.setdefault(sent["id"], result)
             if result["status"] == "accepted" and sent["direction"] == "out" and party.mine_id:
@@ -300,6 +309,19 @@ def _weigh_offline(stage: Stage) -> None:
                 for place, ticket in enumerate(tickets)
             ]
     stage.offline = random.sample(list(books.values()), len(books))
+    stage.at_work = [list(_second_scales(province, trade)) for trade in province.trades[:PAIRS_AT_WORK]]
+
+
+def _second_scales(province: Province, trade: Trade) -> Iterator[Send]:
+    """What the second scales of both sides weigh, which were never offline: a load out, and some loads later in."""
+    at_work = Trade(trade.id, province.second_scale(trade.seller), province.second_scale(trade.buyer))
+    on_the_road: deque[Json] = deque()
+    for ticket in province.issue(at_work, MOST_LOADS_AT_WORK):
+        yield Send(at_work.seller.device, record(ticket, at_work.seller, "out", 31_200), at_work.seller.mine_id)
+        on_the_road.append(ticket)
+        if len(on_the_road) > LOADS_ON_THE_ROAD:
+            arrived = on_the_road.popleft()
+            yield Send(at_work.buyer.device, record(arrived, at_work.buyer, "in", 31_140), None)
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -307,7 +329,7 @@ SCENARIOS: dict[str, Scenario] = {
     "hot-mine": Scenario("one mine whose quota runs out", {HotMine: 32}),
     "reconnect": Scenario(
         "41 stations come back after a day offline, while others work",
-        {Returning: 41, Weighbridge: 4},
+        {Returning: 41},
         23,
         12,
         6,
@@ -327,19 +349,3 @@ def differences(stage: Stage, before_kg: Mapping[str, int]) -> list[str]:
         for mine_id, kg in now_kg.items()
         if kg - before_kg.get(mine_id, 0) != stage.shipped_kg[mine_id]
     ]
-
-
-def replay_of(stage: Stage) -> str | None:
-    """How long the records of a day offline took, and how long single ones waited meanwhile; None where none came."""
-    if not stage.replayed:
-        return None
-    began, ended = min(sent.began for sent in stage.replayed), max(sent.ended for sent in stage.replayed)
-    records, took = sum(sent.records for sent in stage.replayed), ended - began
-    waits = sorted(
-        1e3 * (sent.ended - sent.began) for sent in stage.singles if sent.ended > began and sent.began < ended
-    )
-    said = f"{records:,} records of a day offline in {took:.1f} s ({records / took:,.0f} a second)"
-    if not waits:
-        return said
-    middle, slow = waits[len(waits) // 2], waits[-1 - len(waits) // 100]
-    return f"{said}; {len(waits):,} single records meanwhile: p50 {middle:.0f} ms, p99 {slow:.0f} ms"

@@ -4,10 +4,19 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Generic, TypeVar
 
 from service import metrics
 from service.domain.refusals import Busy
+
+# Beside people who wait at a scale, a request of many gives so much to a batch that it takes about as long as two of theirs. Less
+# than twenty of it cost nearly the same, and more than forty are sometimes slow, however quick the slice before them was.
+LEAST_SLICE, MOST_SLICE = 20, 40
+BATCHES_OF_FEW = 2
+FEW_SEEN_SECONDS = 5.0  # who came so lately will come again
+MANY_WAIT_SECONDS = 0.02  # for their next slice at most, however many of few there are
+USUAL_SECONDS = 0.005  # of a batch of few, before one was seen
 
 Job = TypeVar("Job")
 Answer = TypeVar("Answer")
@@ -25,11 +34,12 @@ class _Failed:
 class _Request(Generic[Job, Answer]):
     """The jobs of one caller, and the answers so far, in order."""
 
-    __slots__ = ("answers", "done", "jobs", "left")
+    __slots__ = ("answers", "done", "jobs", "left", "slice_size")
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self.jobs = jobs
         self.left = len(jobs)
+        self.slice_size = LEAST_SLICE
         self.answers: list[Answer | _Failed] = []
         self.done: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
 
@@ -61,11 +71,13 @@ class Batcher(Generic[Job, Answer]):
     """Hands waiting jobs to an action in batches: there is no timer, so an idle service answers at once.
 
     Where much waits, as many batches as may be under way at once share it: one is reckoned while the database writes
-    another. Where little does it waits for the one under way, since a batch costs nearly the same whatever its size. A
-    request of many jobs gives a slice of them to each batch, one after the other, after those of few, and a batch with any of
-    few takes no more than one slice: a single job is not held up by however many stations that come back at once, and the
-    jobs of a request keep their order. A job that was
-    taken is done once, also when its caller has gone away meanwhile.
+    another. Where little does it waits for the one under way, since a batch costs nearly the same whatever its size.
+
+    A request of many jobs gives a slice of them to each batch, in turn with others of its kind. While nobody asks for few
+    these slices are large, and follow each other as fast as they can. Once somebody has, they are as short as two batches of
+    few, only one is under way at a time, and those of few neither join it nor wait for it: they have batches of their own
+    beside it. The jobs of a request keep their order. A job that was taken is done once, also when its caller has gone away
+    meanwhile.
     """
 
     def __init__(
@@ -92,6 +104,10 @@ class Batcher(Generic[Job, Answer]):
         self._of_many: deque[_Request[Job, Answer]] = deque()
         self._unanswered = 0
         self._waiting = 0
+        self._few_waiting = 0
+        self._few_seen_at = self._many_ended_at = float("-inf")
+        self._few_seconds = USUAL_SECONDS
+        self._many_under_way = 0
         self._arrived = asyncio.Event()
         self._closing = False
         self._records = metrics.BATCH_RECORDS.labels(name)
@@ -122,9 +138,17 @@ class Batcher(Generic[Job, Answer]):
         return await request.done
 
     def _put(self, request: _Request[Job, Answer]) -> None:
-        (self._of_few if len(request.jobs) <= self._least_beside else self._of_many).append(request)
+        if self._is_of_few(request):
+            self._of_few.append(request)
+            self._few_waiting += request.left
+            self._few_seen_at = monotonic()
+        else:
+            self._of_many.append(request)
         self._waiting += request.left
         self._arrived.set()
+
+    def _is_of_few(self, request: _Request[Job, Answer]) -> bool:
+        return len(request.jobs) <= self._least_beside
 
     async def _work(self) -> None:
         while True:
@@ -134,22 +158,61 @@ class Batcher(Generic[Job, Answer]):
                     return
                 self._arrived.clear()
                 await self._arrived.wait()
-            batch = self._next_batch()
+            is_shared = self._is_shared()
+            batch = self._next_shared_batch() if is_shared else self._next_batch()
+            has_many = not self._is_of_few(batch[-1][0])
+            self._many_under_way += has_many
             self._idle -= 1
             jobs: list[Job] = []
             for request, share in batch:
                 jobs += request.next_jobs(share)
+            began = monotonic()
             answers = await self._run(jobs)
+            ended = monotonic()
             self._idle += 1
             self._unanswered -= len(jobs)
+            if not has_many:
+                self._few_seconds += (ended - began - self._few_seconds) / 10
+            else:
+                self._many_under_way -= 1
+                self._many_ended_at = ended
+                if is_shared:
+                    batch[-1][0].slice_size = self._fitting_slice(batch[-1][1], ended - began)
             self._deal_out(batch, answers)
 
+    def _is_shared(self) -> bool:
+        """Whether there are many jobs of some, while others have asked for few."""
+        some_have_many = bool(self._of_many or self._many_under_way)
+        return some_have_many and monotonic() - self._few_seen_at < FEW_SEEN_SECONDS
+
     def _is_worth_a_batch(self) -> bool:
-        least = 1 if self._idle == self._at_once else self._least_beside
-        return self._waiting >= least
+        if self._idle == self._at_once:
+            return self._waiting > 0
+        if self._is_shared():
+            return self._few_waiting >= (1 if self._many_under_way else self._least_beside)
+        return self._waiting >= self._least_beside
+
+    def _next_shared_batch(self) -> list[tuple[_Request[Job, Answer], int]]:
+        """All jobs of few; the next slice of many where there are none, or where the last slice was long ago."""
+        batch = []
+        room = self._most_in_batch
+        while self._of_few and room > 0:
+            request = self._take(self._of_few)
+            batch.append((request, min(request.left, room)))
+            room -= request.left
+        is_their_turn = not batch or monotonic() - self._many_ended_at > MANY_WAIT_SECONDS
+        if self._of_many and not self._many_under_way and is_their_turn:
+            request = self._take(self._of_many)
+            batch.append((request, min(request.left, request.slice_size, self._slice_size)))
+        return batch
+
+    def _fitting_slice(self, size: int, seconds: float) -> int:
+        """How large the next slice of a request should be, when this one took so long; it grows slowly and shrinks fast."""
+        fitting = size * min(max(BATCHES_OF_FEW * self._few_seconds / seconds, 0.4), 1.3)
+        return round(min(max(fitting, LEAST_SLICE), MOST_SLICE))
 
     def _next_batch(self) -> list[tuple[_Request[Job, Answer], int]]:
-        """How many jobs of which request: those of few, then a slice of each of many in turn; of one that is alone, as many as
+        """How many jobs of which request: those of few, or a slice of each of many in turn; of one that is alone, as many as
         there is room for."""
         if len(self._of_few) + len(self._of_many) == 1:
             room = slice_size = self._most_in_batch
@@ -158,15 +221,19 @@ class Batcher(Generic[Job, Answer]):
             room = min(self._most_in_batch, -(-self._waiting // sharing))
             slice_size = self._slice_size
         batch = []
-        if self._of_few and self._of_many:
-            room = min(room, len(self._of_few) + slice_size)  # who waits at a scale is not kept by a large batch
         while room > 0 and (waiting := self._of_few or self._of_many):
-            request = waiting.popleft()
-            self._waiting -= request.left
+            request = self._take(waiting)
             share = min(request.left, slice_size, room)
             batch.append((request, share))
             room -= share
         return batch
+
+    def _take(self, waiting: deque[_Request[Job, Answer]]) -> _Request[Job, Answer]:
+        request = waiting.popleft()
+        self._waiting -= request.left
+        if waiting is self._of_few:
+            self._few_waiting -= request.left
+        return request
 
     async def _run(self, jobs: list[Job]) -> Sequence[Answer | _Failed]:
         self._records.observe(len(jobs))

@@ -17,6 +17,8 @@ LONGEST_STREAM = 10_000
 MOST_AT_ONCE = 500
 IDLE_SECONDS = 1.0  # how long a message of another process may wait; our own wake us at once
 RETRY_SECONDS = 5.0
+# Every commit wakes us, and to look costs as much as half a weighing: who watches can wait so long, who weighs need not.
+REST_SECONDS = 0.1
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +34,7 @@ async def tell(database: Database, redis: Redis) -> None:
             await asyncio.sleep(RETRY_SECONDS)
             continue
         if told < MOST_AT_ONCE:
+            await asyncio.sleep(REST_SECONDS)
             # Not wait_for: that of Python 3.11 forgets a cancellation that comes together with the event.
             with suppress(TimeoutError):
                 async with asyncio.timeout(IDLE_SECONDS):

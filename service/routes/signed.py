@@ -1,6 +1,5 @@
 """Bodies with records that devices have signed, each beside plain ones: taken apart, then held against the devices' keys."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
@@ -11,10 +10,10 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from service.beside import LARGE_BYTES, beside
 from service.db import database
 from service.domain.devices import Device, Signed, take_apart
 from service.domain.refusals import Refusal
-from service.routes.bodies import LARGE_BYTES
 from service.store.devices import find_devices
 
 MARK = b'"jws"'
@@ -57,15 +56,15 @@ async def read_lines(
     Raises RequestValidationError where one is no record, with pointers.
     """
     is_large = len(await request.body()) >= LARGE_BYTES
-    lines = await _beside(is_large, lambda: _read(items, one, within))
+    lines = await _done(is_large, lambda: _read(items, one, within))
     async with database(request).transaction(readonly=True) as connection:
         devices = await find_devices(connection, {line.device_id for line in lines if line.device_id})
-    return await _beside(is_large, lambda: _checked(lines, devices, station_id))
+    return await _done(is_large, lambda: _checked(lines, devices, station_id))
 
 
-async def _beside(is_large: bool, work: Callable[[], Given]) -> Given:
+async def _done(is_large: bool, work: Callable[[], Given]) -> Given:
     """A day's book of signatures takes half a second, and those who only ask something short must not wait for it."""
-    return await asyncio.to_thread(work) if is_large else work()
+    return await beside(work) if is_large else work()
 
 
 def _read(items: Sequence[Any], one: TypeAdapter[Record], within: tuple[str, ...]) -> list[Line[Record]]:

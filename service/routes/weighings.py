@@ -18,6 +18,7 @@ from service import problems
 from service.actions.weighings import Sent, Weighed, weigh_all
 from service.auth import may
 from service.batcher import Batcher
+from service.beside import PIECE, beside, rest
 from service.db import database
 from service.domain.codes.plates import plate_as_seen
 from service.domain.codes.texts import Malformed, clean_text
@@ -25,7 +26,7 @@ from service.domain.permissions import Actor
 from service.domain.refusals import NotAllowed
 from service.domain.weighings import Direction, Record
 from service.keys import Purpose
-from service.routes.bodies import described, read_body
+from service.routes.bodies import described, read_body, read_body_as, read_in_pieces
 from service.routes.fields import FIRST_YEAR, LAST_YEAR, refused
 from service.routes.idempotency import OnceDep
 from service.routes.signed import MARK, SignedIn, read_lines
@@ -34,7 +35,6 @@ from service.store.ledger import Memory
 router = APIRouter(prefix="/v1/weighings", tags=["weighings"])
 
 MOST_RECORDS = 5_000
-# A truck that comes while a day's book is replayed waits for one batch of it, and then has its own turn.
 MOST_IN_BATCH = 400
 AT_ONCE = 2
 SLICE = 100
@@ -207,7 +207,7 @@ async def record_weighings(
     sent = await read_sent(request, actor)
     if once.key is None:
         weighed = await state.weighings.submit(sent)
-        answer = orjson.dumps({"results": [_result(one) for one in weighed]}, default=str)
+        answer = _answer(weighed) if len(weighed) <= PIECE else await beside(lambda: _answer(weighed))
         return Response(answer, media_type="application/json")
 
     async with database(request).steady_transaction() as connection:
@@ -232,19 +232,25 @@ async def read_sent(request: Request, actor: Actor) -> list[Sent]:
     raw = await request.body()
     if MARK in raw:
         return await _read_signed(request, actor.station_id, actor.person_id, has_many=b'"records"' in raw)
+    at: datetime = request.app.state.clock.now()
+    station_id, person_id = actor.station_id, actor.person_id
+
+    def of_many(sending: SendingIn) -> list[Sent]:
+        offset = _offset(at, sending.sent_at)
+        return [Sent(station_id, person_id, offset, record.record()) for record in sending.records]
+
+    def of_one(record: RecordIn) -> list[Sent]:
+        return [Sent(station_id, person_id, timedelta(), record.record())]
+
     if b'"records"' in raw:
-        sending = await read_body(request, _MANY)
-        records = sending.records
-        offset = _offset(request, sending.sent_at)
-    else:
-        records, offset = [await read_body(request, _ONE)], timedelta()
-    return [Sent(actor.station_id, actor.person_id, offset, record.record()) for record in records]
+        return await read_in_pieces(request, _MANY, "records", of_many, at_most=MOST_RECORDS)
+    return await read_body_as(request, _ONE, of_one)
 
 
 async def _read_signed(request: Request, station_id: UUID, person_id: UUID, *, has_many: bool) -> list[Sent]:
     if has_many:
         sending = await read_body(request, _MIXED)
-        offset = _offset(request, sending.sent_at)
+        offset = _offset(request.app.state.clock.now(), sending.sent_at)
         lines = await read_lines(request, sending.records, _ONE, station_id, within=("records",))
     else:
         bare = await read_body(request, _BARE)
@@ -256,9 +262,18 @@ async def _read_signed(request: Request, station_id: UUID, person_id: UUID, *, h
     ]
 
 
-def _offset(request: Request, sent_at: datetime | None) -> timedelta:
-    at: datetime = request.app.state.clock.now()
+def _offset(at: datetime, sent_at: datetime | None) -> timedelta:
     return at - sent_at if sent_at else timedelta()
+
+
+def _answer(weighed: Sequence[Weighed]) -> bytes:
+    """The results as JSON, with a rest after each piece of many."""
+    pieces = []
+    for start in range(0, len(weighed), PIECE):
+        if start:
+            rest()
+        pieces.append(orjson.dumps([_result(one) for one in weighed[start : start + PIECE]], default=str)[1:-1])
+    return b'{"results":[' + b",".join(pieces) + b"]}"
 
 
 def _result(weighed: Weighed) -> dict[str, Any]:

@@ -116,7 +116,7 @@ async def test_of_two_who_revise_the_second_sees_what_the_first_has_entered(by: 
     late = await by(LI).post(f"{path}/revise", data={**mine, "name": "二号竖窑"}, headers=HTML)
     assert late.status_code == 412
     assert "其间他人已变更该条目" in late.text
-    assert "运行状态：<strong>停用</strong>" in late.text
+    assert "运行状态: <strong>停用</strong>" in late.text
     again = typed(late.text)
     assert (again["name"], again["status"], again["version"]) == ("二号竖窑", "running", "2")
     assert (await by(LI).post(f"{path}/revise", data=again, headers=HTML)).status_code == 303
@@ -133,6 +133,9 @@ async def test_everybody_sees_what_is_theirs_in_the_registry(by: By) -> None:
     assert f"/registry/mines/{cast.PAIZHAI_MINE}" in shown
     assert "/revise" not in shown
     assert "/revise" not in await page(by, firm, AUDITOR)
+    for path in (f"/contracts?party={cast.PAIZHAI.id}", f"/lots?holder={cast.PAIZHAI.id}"):
+        assert path in shown
+        await page(by, path, PAIZHAI_CLERK)
     assert "七号磅" in await page(by, "/registry/stations", BRIDGE_7_DEVICE)
     for path, person, status in [
         (firm, PLANT_CLERK, 404),
@@ -145,3 +148,12 @@ async def test_everybody_sees_what_is_theirs_in_the_registry(by: By) -> None:
         await page(by, path, person, status)
     assert cast.PAIZHAI.name in await page(by, "/registry/enterprises?does=mine")
     assert cast.PAIZHAI.name not in await page(by, "/registry/enterprises?does=carrier")
+
+
+async def test_a_station_s_mine_in_another_county_stays_when_the_station_is_revised(by: By) -> None:
+    body = {"name": "界磅", "jurisdiction": "210381", "mine_id": str(cast.STRANGER_MINE)}
+    path = f"/registry/stations/{(await by(LI).post('/v1/stations', json=body)).json()['id']}"
+    form = typed(await page(by, f"{path}/revise"))
+    assert (await by(LI).post(f"{path}/revise", data={**form, "name": "界磅二"}, headers=HTML)).status_code == 303
+    kept = (await by(LI).get(f"/v1{path.removeprefix('/registry')}")).json()
+    assert (kept["name"], kept["mine_id"]) == ("界磅二", str(cast.STRANGER_MINE))

@@ -362,6 +362,20 @@ async def test_a_book_has_a_first_and_a_last_page(by: By, now: datetime) -> None
     assert (await device.post("/v1/weighings", json={"records": records})).status_code == 422
 
 
+async def test_a_large_book_is_read_in_pieces_as_if_it_were_read_at_once(by: By, now: datetime) -> None:
+    device = by(cast.BRIDGE_7_DEVICE)
+    records = [yard.record(None, "out", 31_200, now, sequence=place) for place in range(1, 101)]
+    faulty = [*records[:70], {**records[70], "gross_kg": "46200"}, *records[71:]]
+
+    refused = await device.post("/v1/weighings", json={"sent_at": now.isoformat(), "records": faulty})
+    answer = await device.post("/v1/weighings", json={"sent_at": now.isoformat(), "records": records})
+
+    assert refused.status_code == 422
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["/records/70/gross_kg"]
+    assert [result["id"] for result in answer.json()["results"]] == [record["id"] for record in records]
+    assert answer.json()["results"][0]["status"] == "accepted"
+
+
 async def test_only_a_station_weighs(client: httpx.AsyncClient, by: By, now: datetime) -> None:
     record = yard.record(None, "out", 31_200, now)
     assert (await client.post("/v1/weighings", json=record)).status_code == 401

@@ -35,5 +35,12 @@ async def show_composition(
         row["code"]: row for row in await reads.list_places(connection) if actor.reads_all or actor.covers(row["code"])
     }
     return await show(
-        request, connection, actor, "composition.html", found=found, places=places, chosen=chosen, named=NAMED
+        request,
+        connection,
+        actor,
+        "composition.html",
+        found=found,
+        places=places,
+        chosen=chosen,
+        mines={mine["id"] for mine in await reads.list_mines(connection, actor=actor)},
     )

@@ -157,7 +157,7 @@ async def _form(
         seen = registry.seen_by(EnterpriseRow, actor)
         firms = await registry.page(session, EnterpriseRow, seen, after=None, limit=CHOICES_SHOWN)
     named = {
-        field: await registry.page(session, row, registry.seen_by(row, actor), after=None, limit=CHOICES_SHOWN)
+        field: await _choices(session, connection, row, getattr(entry, field) if entry else None, actor)
         for field, row in NAMED.items()
         if field in fields - FIRMS
     }
@@ -177,8 +177,17 @@ async def _form(
         coded=CODED,
         places=[(place["code"], place[spoken]) for place in places if actor.covers(place["code"])],
         firms=[(firm.credit_code, firm.name) for firm in firms],
-        named={field: [(str(row.id), getattr(row, "name", "")) for row in rows] for field, rows in named.items()},
+        named=named,
     )
+
+
+async def _choices(
+    session: AsyncSession, connection: Connection, row: type[Entry], stands: UUID | None, actor: Actor
+) -> Sequence[tuple[str, str]]:
+    """The mines or stations that may be chosen, by id; what stands there already stays, wherever it lies."""
+    rows = await registry.page(session, row, registry.seen_by(row, actor), after=None, limit=CHOICES_SHOWN)
+    names = await reads.names_of(connection, {*(one.id for one in rows), stands})
+    return [(str(key), name) for key, name in sorted(names.items(), key=lambda each: each[1])]
 
 
 async def _read(session: AsyncSession, kind: Kind, typed: Mapping[str, str], actor: Actor) -> Sent:
