@@ -88,6 +88,11 @@ async def lock_children(connection: Connection, ticket_ids: Collection[UUID]) ->
     return [ticket_and_journey(row) for row in await connection.fetch(SQL["lock_children"], list(ticket_ids))]
 
 
+async def find_loads(connection: Connection, contract_id: UUID) -> list[tuple[Ticket, Journey]]:
+    """What left under a contract, or is passed on under it; the contract is locked."""
+    return [ticket_and_journey(row) for row in await connection.fetch(SQL["find_loads"], contract_id)]
+
+
 def ids_and_numbers(namings: Collection[Naming]) -> tuple[str, str]:
     """What the sentences that lock tickets are told."""
     return (

@@ -79,6 +79,17 @@ CROSS JOIN LATERAL (
 ) AS posted
 WHERE act.movement_ids <> '{}'
 """
+# What deeds move since the scales have told otherwise.
+MOVED_SINCE = """
+SELECT act.id, act.ticket_id, act.kind, act.kg, act.reason, said.version, cardinality(said.movement_ids) AS named, posted.*
+FROM ticket_act_version AS said
+INNER JOIN ticket_act AS act ON act.id = said.act_id
+CROSS JOIN LATERAL (
+    SELECT count(DISTINCT leg.movement) AS movements, array_agg(DISTINCT leg.fact) AS facts
+    FROM leg WHERE leg.movement = ANY(said.movement_ids)
+) AS posted
+WHERE said.movement_ids <> '{}'
+"""
 
 RUN_OTHERWISE = """
 SELECT
@@ -160,6 +171,10 @@ async def acts_stand_behind_their_entries(connection: asyncpg.Connection, books:
         if not fits or (not moved_a_part and row["posted_kg"] != row["kg"]):
             message = f"act {row['id']} ({row['kind']}) says {row['kg']} kg; its entries say {row['posted_kg']} kg"
             findings.add("act", None, f"{message} in {row['movements']} of {row['named']} movements")
+    async for row in connection.cursor(MOVED_SINCE):
+        if row["movements"] != row["named"] or row["facts"] != [act_fact(row)]:
+            message = f"version {row['version']} of act {row['id']} ({row['kind']})"
+            findings.add("act", None, f"{message} names movements that are not its own")
 
 
 def act_fact(row: asyncpg.Record) -> bytes:

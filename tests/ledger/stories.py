@@ -5,22 +5,38 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from service.actions.tickets import Truck, close_ticket, lose_ticket, redirect_ticket, refuse_part, split_ticket
+from fastapi import FastAPI
+
+from service.actions.tickets import (
+    Order,
+    Truck,
+    close_ticket,
+    issue_tickets,
+    lose_ticket,
+    redirect_ticket,
+    refuse_part,
+    split_ticket,
+)
 from service.actions.tickets.diverting import Diversion
 from service.actions.weighings import Sent, weigh_all
 from service.db import Connection
 from service.domain.policies import DEFAULTS
+from service.domain.proofs import Named
+from service.domain.tickets import Wish
 from service.domain.units import Kilograms
 from service.domain.weighings import Direction, Record
 from service.keys import KeyRing, Purpose
+from service.routes.tickets import TicketIn
 from service.verify import verify
-from tests import cast
+from tests import cast, yard
 from tests.ledger.arrivals import seen_of
 
+YARD = UUID(int=77)  # the trader's
 SCALES = [
-    (person.station_id, person.id) for person in (cast.BRIDGE_7_DEVICE, cast.PLANT_TWO_DEVICE) if person.station_id
+    *((person.station_id, person.id) for person in (cast.BRIDGE_7_DEVICE, cast.PLANT_TWO_DEVICE) if person.station_id),
+    (YARD, UUID(int=78)),
 ]
 WHY = "途中处置"
 
@@ -53,6 +69,7 @@ class Teller:
         self.rng, self.at = rng, at
         self._numbers = dict.fromkeys((station for station, _ in SCALES), 0)
         self.steps: list[Step] = []
+        self.of_a_mine: set[str] = set()  # what comes out of stock is redirected whole only
 
     def tell(self, ticket: str, scale: int, direction: Direction, net_kg: int, minutes: int) -> Step:
         """A record, so many minutes ago."""
@@ -80,14 +97,16 @@ class Teller:
         self.steps.append(step)
         return step
 
-    def story(self, name: str) -> None:
+    def story(self, name: str, source: int = 0) -> None:
         """One load: weighed out by one scale or by two, then something is done to it, then it goes on."""
         rng = self.rng
         out_kg = rng.randrange(28_000, 33_000)
-        outs = [self.tell(name, 0, Direction.OUT, out_kg, rng.randrange(300, 310))]
+        if not source:
+            self.of_a_mine.add(name)
+        outs = [self.tell(name, source, Direction.OUT, out_kg, rng.randrange(300, 310))]
         if rng.random() < 0.8:
             outs.append(self.tell(name, 1, Direction.OUT, out_kg + rng.randrange(-900, 900), rng.randrange(299, 312)))
-        kind = rng.choice(["split", "split", "close", "split-all", "lost", "refused", "refused", "refused-all"])
+        kind = rng.choice(["split", "split", "close", "split-all", "lost", "refused", "refused", "refused-all", ""])
         ins = []
         if kind not in ("split-all",) and (kind.startswith("refused") or rng.random() < 0.7):
             ins = [
@@ -99,12 +118,12 @@ class Teller:
         may_come_back = kind.startswith("refused") or not ins
         backs = []
         if may_come_back and rng.random() < 0.4:
-            backs = [self.tell(name, 0, Direction.BACK, 5_000, rng.randrange(100, 120))]
+            backs = [self.tell(name, source, Direction.BACK, 5_000, rng.randrange(100, 120))]
         if kind.startswith("refused"):
             self._refuse(name, outs, ins, backs, 27_000 if kind == "refused-all" else rng.randrange(3_000, 9_000))
         elif kind == "lost":
             self.deed(name, _lose(name), [outs], [*ins, *backs])
-        else:
+        elif kind:
             self._split(name, kind, out_kg, outs, [*ins, *backs])
 
     def _refuse(self, name: str, outs: list[Step], ins: list[Step], backs: list[Step], kg: int) -> None:
@@ -114,7 +133,7 @@ class Teller:
             await refuse_part(world.connection, ticket_id, Kilograms(kg), WHY, at=world.at, sign=sign, actor=actor)
 
         refused = self.deed(name, refuse, [outs, ins], backs)
-        then = self.rng.choice(["", "", "lost", "redirected"])
+        then = self.rng.choice(["", "", "lost", "redirected" if name in self.of_a_mine else ""])
         if then == "lost":
             self.deed(name, _lose(name), [[refused]], backs)
         elif then == "redirected":
@@ -234,3 +253,45 @@ async def end_of_stories(
     finally:
         world.tickets = named
         await transaction.rollback()
+
+
+async def stock_a_trader(app: FastAPI, count: int) -> dict[str, tuple[UUID, str, str]]:
+    """A trader with 30 t of each of two grades, pledged in turn under one contract; its tickets by their numbers."""
+    at, keys = app.state.clock.now(), app.state.keys
+    sign = keys.current(Purpose.LEDGER)
+    async with app.state.database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO station (id, name, jurisdiction, enterprise_id, created_at) VALUES ($1, '贸易场磅', '210381', $2, $3)",
+            YARD,
+            cast.TRADER.id,
+            at,
+        )
+        for number, grade in enumerate(("LM46", "LM45")):
+            bought = await yard.contract(
+                connection, at=at, buyer_id=cast.TRADER.id, grade=grade, mine_id=cast.PAIZHAI_MINE
+            )
+            wish = yard.ticket_in(bought, at, grade=grade, plate=f"辽E0000{number}", destination_station_id=str(YARD))
+            await issue_tickets(connection, [Order(cast.PAIZHAI_CLERK.actor, _wish(wish))], at=at, keys=keys)
+            named = await connection.fetchval("SELECT number FROM ticket ORDER BY id DESC LIMIT 1")
+            for (station, person), direction in ((SCALES[0], Direction.OUT), (SCALES[2], Direction.IN)):
+                record = Record(
+                    uuid4(), 1_000_000 + number, named, direction, wish["plate"], 45_000, 15_000, None, at, False, None, None,
+                    "fresh",
+                )  # fmt: skip
+                await weigh_all(connection, [Sent(station, person, timedelta(), record)], at=at, sign=sign)
+        lots = [
+            row["id"]
+            for row in await connection.fetch("SELECT id FROM lot WHERE holder_id = $1 ORDER BY id", cast.TRADER.id)
+        ]
+        proof = tuple(Named(lot, Kilograms(30_000)) for lot in lots)
+        sold = await yard.contract(connection, at=at, seller_id=cast.TRADER.id, mine_id=None, proof=proof)
+        wishes = [
+            _wish(yard.ticket_in(sold, at, plate=f"辽F{n:05}", source_station_id=str(YARD))) for n in range(count)
+        ]
+        await issue_tickets(connection, [Order(cast.TRADER_CLERK.actor, wish) for wish in wishes], at=at, keys=keys)
+        rows = await connection.fetch("SELECT id, number, plate FROM ticket WHERE contract_id = $1 ORDER BY id", sold)
+        return {row["number"]: (row["id"], row["number"], row["plate"]) for row in rows}
+
+
+def _wish(body: dict[str, Any]) -> Wish:
+    return TicketIn.model_validate(body).wish()

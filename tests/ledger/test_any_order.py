@@ -2,19 +2,20 @@
 
 import random
 from datetime import timedelta
-from itertools import permutations
+from itertools import count, permutations
 from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
 
-from service.actions.weighings import Sent
+from service.actions.tickets import lose_ticket
+from service.actions.weighings import Sent, weigh_all
 from service.domain.units import Kilograms
 from service.domain.weighings import Direction, Record
 from service.keys import Purpose
 from tests import cast, yard
-from tests.ledger.arrivals import day, end_of, told_anyhow
-from tests.ledger.stories import Teller, World, any_order, end_of_stories
+from tests.ledger.arrivals import day, end_of, seen_of, told_anyhow
+from tests.ledger.stories import Teller, World, any_order, end_of_stories, stock_a_trader
 from tests.ledger.test_hot_mine import prepare
 
 pytestmark = pytest.mark.anyio
@@ -119,12 +120,74 @@ async def test_w04_what_people_did_to_loads_stands_among_records_in_any_order(
                 assert seen == first[name], name
 
 
+@pytest.mark.parametrize("seed", range(2))
+async def test_w04_a_traders_loads_draw_the_same_lots_in_any_order(
+    app: FastAPI, pytestconfig: pytest.Config, seed: int
+) -> None:
+    """R23: under two pledges and beyond them; some come back, are refused, split or lost, or are told by a second scale."""
+    await prepare(app, 4_000_000, 1)
+    named = await stock_a_trader(app, 6)
+    at = app.state.clock.now()
+    async with app.state.database.pool.acquire() as connection:
+        world = World(connection, app.state.keys, at, named, uuid4())
+        rng = random.Random(seed)
+        teller = Teller(rng, at)
+        for number in named:
+            teller.story(number, source=2)
+        first = await end_of_stories(world, any_order(rng, teller.steps), rng, is_audited=True)
+        for _ in range(40 if pytestconfig.getoption("--soak") else 5):
+            end = await end_of_stories(world, any_order(rng, teller.steps), rng)
+            for name, seen in end.items():
+                assert seen == first[name], name
+
+
+async def test_w05_a_lost_load_that_turns_up_was_on_the_road_all_the_time(app: FastAPI) -> None:
+    """E39: those that left with its plate meanwhile are flagged, in whatever order the scales tell of it."""
+    tickets = await prepare(app, 10_000_000, 3)
+    at, sign = app.state.clock.now(), app.state.keys.current(Purpose.LEDGER)
+    plate, sequences = tickets[0][1], {station: count(1) for station, _ in SCALES}
+    async with app.state.database.transaction() as connection:
+        await connection.execute("UPDATE ticket SET plate = $1", plate)
+        lost_id = await connection.fetchval("SELECT id FROM ticket WHERE number = $1", tickets[0][0])
+
+    def told(place: int, scale: int, direction: Direction, hours: float) -> Sent:
+        station_id, person_id = SCALES[scale]
+        when = at + timedelta(hours=hours)
+        record = Record(
+            uuid4(), next(sequences[station_id]), tickets[place][0], direction, plate, 45_000 + place, 15_000, None, when,
+            False, None, None, "fresh",
+        )  # fmt: skip
+        return Sent(station_id, person_id, timedelta(), record)
+
+    left = told(0, 0, Direction.OUT, -1)
+    story = [
+        told(1, 0, Direction.OUT, 1),
+        told(1, 1, Direction.IN, 1.5),
+        told(2, 0, Direction.OUT, 2),
+        told(0, 1, Direction.IN, 3),
+    ]
+    ends = []
+    async with app.state.database.pool.acquire() as connection:
+        for order in permutations(story):
+            transaction = connection.transaction()
+            await transaction.start()
+            await weigh_all(connection, [left], at=at, sign=sign)
+            await lose_ticket(connection, lost_id, "途中倾覆", at=at, sign=sign, actor=cast.LI.actor)
+            for one in order:
+                await weigh_all(connection, [one], at=at + timedelta(hours=4), sign=sign)
+            ends.append(await seen_of(connection))
+            await transaction.rollback()
+    assert [end for end in ends if end != ends[0]] == []
+    flagged = [subject for code, _, subject in ends[0]["flags"] if code == "two-open-tickets"]
+    assert flagged == sorted(number for number, _ in tickets[1:])
+
+
 async def test_w04_forty_one_stations_tell_two_thousand_records_in_any_order(
     app: FastAPI, pytestconfig: pytest.Config
 ) -> None:
     """The whole day of a province, with clocks up to an hour wrong; a fifth of it without --soak."""
-    count = 2_000 if pytestconfig.getoption("--soak") else 400
-    tickets = await prepare(app, 20_000_000, count // 4)
+    size = 2_000 if pytestconfig.getoption("--soak") else 400
+    tickets = await prepare(app, 20_000_000, size // 4)
     await lay_out(app)
     at, sign = app.state.clock.now(), app.state.keys.current(Purpose.LEDGER)
     scales = [*SCALES, *[(uuid4(), uuid4()) for _ in range(41 - len(SCALES))]]
@@ -134,10 +197,10 @@ async def test_w04_forty_one_stations_tell_two_thousand_records_in_any_order(
             [(station_id, f"磅{n}", cast.PLANT_TWO.id, at) for n, (station_id, _) in enumerate(scales[len(SCALES) :])],
         )
     rng = random.Random(41)
-    told = day(rng, tickets, scales, count, at=at)
+    told = day(rng, tickets, scales, size, at=at)
     async with app.state.database.pool.acquire() as connection:
-        first = await end_of(connection, told_anyhow(rng, told, repeats=count // 4), at=at, sign=sign)
-        other = await end_of(connection, told_anyhow(rng, told, repeats=count // 4), at=at, sign=sign)
+        first = await end_of(connection, told_anyhow(rng, told, repeats=size // 4), at=at, sign=sign)
+        other = await end_of(connection, told_anyhow(rng, told, repeats=size // 4), at=at, sign=sign)
     for name, seen in other.items():
         assert seen == first[name], name
     assert {row[1] for row in first["tickets"]} >= {"delivered", "returned", "out"}

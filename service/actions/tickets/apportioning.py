@@ -79,9 +79,12 @@ async def apportion_weighing(
         legs += legs_of_the_gap(ticket, Kilograms(after.out_kg or 0), after.in_kg, after.out_at)
         legs += legs_of_the_arrival(ticket, after.in_kg, after.out_at)
     movements = await _movements(connection, legs, act, at=at)
-    await ticket_acts.keep(
-        connection, [replace(act, movement_ids=tuple(movement.id for movement in movements))], at=at, actor=actor
-    )
+    moved = replace(act, movement_ids=tuple(movement.id for movement in movements))
+    of_others = [
+        Act(uuid7(), ticket.id, ActKind.APPORTIONED, reason, share, {"of": ticket_id})
+        for (ticket, _), share in zip(together[1:], shares[1:], strict=True)
+    ]
+    await ticket_acts.keep(connection, [moved, *of_others], at=at, actor=actor)
     await report_overdraws(connection, await append(connection, movements, at=at, sign=sign), at=at)
 
 

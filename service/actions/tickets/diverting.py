@@ -100,7 +100,9 @@ async def redirect_ticket(
     await _recount(connection, ticket, terms, diversion.contract_id, counted_kg, counted_kg, paper, at=at)
     if ticket.source_id is None and journey.out_kg is not None:
         sign = keys.current(Purpose.LEDGER)
-        await redraw_load(connection, diverted, diversion.reason, at=at, sign=sign, policies=policies, actor=actor)
+        await redraw_load(
+            connection, diverted, ticket.contract_id, diversion.reason, at=at, sign=sign, policies=policies, actor=actor
+        )
     return ticket_id
 
 
@@ -115,11 +117,15 @@ async def _recount(
     *,
     at: datetime,
 ) -> None:
-    """Count a load that has left with its new contract, and flag that one when it ships too much (W08)."""
+    """Count a load that has left with its new contract: which of the two ships too much is flagged (W08)."""
     if not off_kg and not on_kg:
         return
     assert ticket.contract_id is not None, "what goes by a slip is not redirected"
     await ticket_acts.recount(connection, {ticket.contract_id: (-off_kg, 0), to_id: (on_kg, 0)})
+    left = terms[ticket.contract_id]
+    if left.shipped_kg - off_kg <= left.kg:
+        subject = (Flag.CONTRACT_OVERSHIPPED, "contract", str(left.id))
+        await alerts.settle_alerts(connection, [subject], at=at)
     over_kg = min(on_kg, max(0, terms[to_id].shipped_kg + on_kg - terms[to_id].kg))
     if over_kg:
         facts = {"ticket": ticket.number, "plate": ticket.plate, "kg": on_kg, "over_kg": over_kg}

@@ -88,8 +88,10 @@ class Books:
         since: dict[str, datetime] = {}
         for one, at, ticket in new:
             since[one.record.plate] = min(at, since.get(one.record.plate, at))
-            if ticket is not None and ticket.plate != one.record.plate:
-                since[ticket.plate] = min(at, since.get(ticket.plate, at))
+            if ticket is not None:
+                # Where somebody has ended a journey that goes on now, others may have left meanwhile.
+                begin = min(at, self.journeys[ticket.id].ended_at or at) if ticket.acted_at else at
+                since[ticket.plate] = min(begin, since.get(ticket.plate, begin))
         lines = [(one.station_id, one.record, ticket.id if ticket else None, at) for one, at, ticket in new]
         left = [(ticket, at) for one, at, ticket in new if one.record.direction is Direction.OUT]
         readings = {(one.station_id, one.record.reading) for one, _, _ in new if one.record.reading is not None}
@@ -273,6 +275,10 @@ class Books:
         ticket_id = naming.ticket_id or self._ids_by_number.get(naming.number or "")
         ticket = self.tickets.get(ticket_id) if ticket_id else None
         return ticket if ticket is not None and naming.fits(ticket) else None
+
+    def account_of(self, account: int | AccountKey) -> int | AccountKey:
+        """The account's number, where it is known."""
+        return self.account_ids.get(account, account) if isinstance(account, AccountKey) else account
 
     def remember(self, line: Line, *, is_first: bool | None = None) -> None:
         """Have a line among those that later records are held against, and in its ticket's story where it counts."""

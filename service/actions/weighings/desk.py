@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from service.actions.quotas import watch_commitments
 from service.actions.weighings.books import Books
+from service.actions.weighings.drawing import redraw
 from service.actions.weighings.posting import GiveBack, Move, Step, post_steps
 from service.actions.weighings.retelling import retell_event, retell_story
 from service.actions.weighings.sent import Answer, Sent, answer_again
@@ -16,10 +17,12 @@ from service.actions.weighings.watching import Watch, alert_of
 from service.db import Connection
 from service.domain.alerts import Flag
 from service.domain.policies import Policies
+from service.domain.ticket_acts import ActKind
 from service.domain.tickets import Journey, Print, ReplacedBecause, Ticket
 from service.domain.units import Kilograms, shanghai_year
 from service.domain.weighings import (
     Circumstances,
+    Direction,
     IdReused,
     Line,
     Outcome,
@@ -52,6 +55,7 @@ class Desk(Books):
         self.lines: list[Line] = []
         self.fresh_ids: set[UUID] = set()
         self.versions: list[Version] = []
+        self.disturbed: dict[UUID, Line] = {}  # contracts whose loads may draw other lots, and by which record
         self.deed_versions: list[DeedVersion] = []
         self.moved: dict[UUID, Journey] = {}
         self.steps: list[Step] = []
@@ -66,6 +70,8 @@ class Desk(Books):
     async def write(self, connection: Connection, *, sign: Signer, memory: Memory | None = None) -> set[UUID]:
         """Write all that has changed, and post the steps; gives the movements that took kilograms beyond a quota."""
         at = self.at
+        if self.disturbed:
+            await redraw(connection, self)
         self._settle_contracts()
         await weighings.write(connection, self.lines, self.moved, self.shipped, self.books_used, at=at)
         for ticket_id in self.moved.keys() & self.deeds.keys():
@@ -131,13 +137,19 @@ class Desk(Books):
             retell_event(self, line, seen, changed, firsts)
         elif first is None:
             story = self.stories[line.ticket_id] if line.ticket_id else []
-            if story and (story[-1] is not line or line.ticket_id in self.deeds):
+            is_last = not story or (story[-1] is line and line.ticket_id not in self.deeds)
+            if not is_last and not self._is_shared(line.ticket_id):
                 retell_story(self, line.ticket_id, line, seen)
             else:
                 self._weigh(line, seen)
         if first is None:
             return Answer(told.record_id, told.said)
         return Answer(told.record_id, replace(first.told.said, status=told.status, duplicate_of=told.duplicate_of))
+
+    def _is_shared(self, ticket_id: UUID | None) -> bool:
+        """Whether an office has shared a weighing out over this ticket and others: it stays as it was reckoned then (E36)."""
+        deeds = self.deeds.get(ticket_id, ()) if ticket_id else ()
+        return any(deed.act.kind is ActKind.APPORTIONED for deed in deeds)
 
     def _is_said_otherwise(self, line: Line, firsts: dict[UUID, Line | None]) -> bool:
         first = firsts[line.told.id]
@@ -149,6 +161,8 @@ class Desk(Books):
         outcome = weigh(line.record, seen, self.policies)
         told.flags = [flag.value for flag in outcome.flags]
         if ticket is not None:
+            if outcome.journey is not None and ticket.source_id is None:
+                self._note_draw(ticket, line)
             self._advance(ticket, outcome, line.occurred_at)
         self._plan(line, ticket, outcome)
         if outcome.flags:
@@ -159,6 +173,17 @@ class Desk(Books):
         if ticket is not None:
             for flag in outcome.settled:
                 self.watch.settle((flag, "ticket", str(ticket.id)))
+
+    def _note_draw(self, ticket: Ticket, line: Line) -> None:
+        """See whether a load out of stock left, or came back, before others of its contract did (R23)."""
+        terms = self.terms[ticket.contract_id] if ticket.contract_id else None
+        if terms is None or line.record.direction is Direction.IN:
+            return
+        last_at, is_out = terms.last_left_at, line.record.direction is Direction.OUT
+        if last_at is not None and (not is_out or line.occurred_at <= last_at):
+            self.disturbed[terms.id] = line
+        elif is_out:
+            self.terms[terms.id] = replace(terms, last_left_at=line.occurred_at)
 
     @property
     def shipped(self) -> list[Terms]:
@@ -192,6 +217,8 @@ class Desk(Books):
                 self.watch.open([alert_of(Flag.READING_REPEATED, line, plain.station, ticket)])
             self.readings.add(reading)
         plain.another_is_on_the_road = ticket is not None and self.plates.is_another_open(ticket, occurred_at)
+        if ticket is not None and ticket.id in self.deeds:
+            plain.came_anew_kg = Kilograms(sum(deed.came_anew_kg for deed in self.deeds[ticket.id]))
         if (scanned := self._replaced_print(record, ticket)) is not None:
             by_key = scanned.because is ReplacedBecause.KEY_RETIRED
             plain.revoked_at = None if by_key else scanned.revoked_at

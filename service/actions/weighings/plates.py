@@ -13,7 +13,7 @@ from uuid import UUID
 from service.actions.weighings.watching import Watch
 from service.domain.alerts import Alert, Flag
 from service.domain.policies import Policies
-from service.domain.tickets import OPEN_STATES, Journey, Ticket
+from service.domain.tickets import OPEN_STATES, Journey, Ticket, TicketState
 from service.domain.weighings import Circumstances, Line, Station
 from service.store.weighings import Road, Tare
 
@@ -167,6 +167,7 @@ def _road_of(ticket: Ticket, journey: Journey, jurisdiction: str | None) -> Road
         jurisdiction,
         journey.out_at,
         ended_at,
+        journey.state is TicketState.LOST,
     )
 
 
@@ -177,7 +178,7 @@ def _together(roads: Mapping[UUID, Road], missed_after: timedelta) -> set[UUID]:
     together = set()
     last_end = datetime.min.replace(tzinfo=UTC)
     for road in sorted(roads.values(), key=lambda one: (one.out_at, one.ticket_id)):
-        if road.out_at < last_end:
+        if road.out_at < last_end and not road.is_lost:
             together.add(road.ticket_id)
         last_end = max(last_end, road.until(missed_after))
     return together

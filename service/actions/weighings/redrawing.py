@@ -1,6 +1,7 @@
 """A load out of stock that goes to another buyer: the lots of that buyer's proof bear it, not those of the first (R23)."""
 
 from datetime import datetime
+from uuid import UUID
 
 from service.actions.weighings.desk import Desk
 from service.actions.weighings.retelling import retell_corrected
@@ -17,6 +18,7 @@ from service.store.ledger import Signer
 async def redraw_load(
     connection: Connection,
     ticket: Ticket,
+    left_contract_id: UUID,
     reason: str,
     *,
     at: datetime,
@@ -26,7 +28,8 @@ async def redraw_load(
 ) -> None:
     """Tell the scale's record of a load anew under the contract by which its ticket goes now; both are locked.
 
-    What the first contract's lots gave they have again; the record keeps a version with the reason.
+    What the first contract's lots gave they have again, for the loads that left after it; the record keeps a version with
+    the reason.
     """
     lines = await weighings.find_lines_of(connection, [ticket.id])
     out = min(
@@ -38,4 +41,6 @@ async def redraw_load(
     line = await desk.take_out(connection, out, stations[out.told.station_id])
     fact = correction_fact(line.told.id, line.told.version + 1, line.record.gross_kg, line.record.tare_kg)
     retell_corrected(desk, line, Correction(reason, actor.person_id, line.occurred_at, fact))
+    desk.terms |= await weighings.lock_terms(connection, [left_contract_id])
+    desk.disturbed[left_contract_id] = line
     await desk.write(connection, sign=sign)

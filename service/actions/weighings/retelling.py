@@ -89,6 +89,8 @@ def _retell(
     telling = tell(desk, ticket, story, cause, seen)
     if ticket is not None and telling.journey != desk.journeys[ticket.id]:
         desk.move(ticket, telling.journey)
+    if ticket is not None and ticket.source_id is None and ticket.contract_id is not None:
+        desk.disturbed[ticket.contract_id] = cause
     deeds = [deed for deed in desk.deeds.get(ticket.id, ()) if deed.follows_the_scales] if ticket else []
     movements = put_right(desk, involved, deeds, telling, cause, correction)
     for line in involved:

@@ -13,7 +13,7 @@ from service.actions.weighings.telling import Stream, Telling
 from service.actions.weighings.watching import alert_of, subject_of
 from service.domain.alerts import Flag
 from service.domain.ledger import AccountKey
-from service.domain.tickets import Ticket
+from service.domain.tickets import Ticket, TicketState
 from service.domain.units import Kilograms
 from service.domain.weighings import Deed, Leg, Line, Said, Status, fact_of
 from service.store.ticket_acts import DeedVersion
@@ -128,20 +128,24 @@ def _strike(desk: "Desk", flows: list[Flow], kg: int, occurred_at: datetime, fac
 
 
 def _ids(desk: "Desk", flow: Flow | Leg) -> tuple[int | AccountKey, int | AccountKey]:
-    return _id(desk, flow.source), _id(desk, flow.target)
+    return desk.account_of(flow.source), desk.account_of(flow.target)
 
 
-def _id(desk: "Desk", account: int | AccountKey) -> int | AccountKey:
-    return desk.account_ids.get(account, account) if isinstance(account, AccountKey) else account
-
-
-def say(desk: "Desk", line: Line, said: Said, cause: Line, correction: Correction | None = None) -> None:
-    """Say more of a line; of one that was known before, as its next version."""
+def say(
+    desk: "Desk",
+    line: Line,
+    said: Said,
+    cause: Line,
+    correction: Correction | None = None,
+    *,
+    is_later: bool = False,
+) -> None:
+    """Say more of a line; of one that was known before, or of which something was said already, as its next version."""
     told = line.told
     is_corrected = correction is not None and line is cause
     if told.said == said and not is_corrected:
         return
-    if line is not cause or is_corrected:
+    if line is not cause or is_corrected or is_later:
         if told.id in desk.fresh_ids and line.first is None:
             line.first = told.said
         told.version += 1
@@ -171,6 +175,8 @@ def _open(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, old
         return
     station = desk.stations[line.told.station_id]
     for flag in telling.flags.get(line.told.id, ()):
+        if flag is Flag.TWO_OPEN_TICKETS and telling.journey.state is TicketState.LOST:
+            continue
         alert = alert_of(flag, line, station, ticket, beyond_kg=telling.beyond.get(line.told.id))
         of_ticket = alert.subject_kind == "ticket" and flag is not Flag.TWO_OPEN_TICKETS
         if flag in telling.open if of_ticket else flag not in old:

@@ -69,7 +69,8 @@ _OF_THE_DAY = frozenset(
     }
 )
 """What was true when a load's record came: it stays said of the record for as long as that is the ticket's load."""
-_NO_LOAD = frozenset({Flag.TICKET_REUSED, Flag.NO_TICKET, Flag.TICKET_REVOKED})
+NO_LOAD = frozenset({Flag.TICKET_REUSED, Flag.NO_TICKET, Flag.TICKET_REVOKED})
+"""What is said of a record by which no load of its ticket left."""
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ class Telling:
     """What a story says in the end: where the ticket stands, which kilograms flow, and what is wrong with whom."""
 
     journey: Journey
-    waiting: deque[Deed]
+    waiting: deque[Deed] = field(default_factory=deque)
     wanted: dict[Stream, Leg] = field(default_factory=dict)
     cut: Counter[Stream] = field(default_factory=Counter)  # of what a record tells, what came back or was refused
     flags: dict[UUID, tuple[Flag, ...]] = field(default_factory=dict)
@@ -203,8 +204,8 @@ def _flags(outcome: Outcome, line: Line, said: Said, *, is_new: bool, is_correct
     if is_new:
         return outcome.flags
     old = [Flag(flag) for flag in said.flags]
-    was_load = line.record.direction is Direction.OUT and _NO_LOAD.isdisjoint(old) and said.movement_ids
-    is_load = line.record.direction is Direction.OUT and _NO_LOAD.isdisjoint(outcome.flags)
+    was_load = line.record.direction is Direction.OUT and NO_LOAD.isdisjoint(old) and said.movement_ids
+    is_load = line.record.direction is Direction.OUT and NO_LOAD.isdisjoint(outcome.flags)
     kept = _OF_THE_RECORD | _OF_THE_DAY if was_load and is_load else _OF_THE_RECORD
     if is_corrected:
         kept -= {Flag.OVERWEIGHT, Flag.ORIGIN_UNPROVEN}

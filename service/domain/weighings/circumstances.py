@@ -49,6 +49,8 @@ class Terms:
     is_filed: bool
     is_closed: bool
     pledges: tuple[Pledge, ...] | None  # None: the ore comes from the seller's own mine
+    proof_id: UUID | None = None  # the filing that put the pledges into force
+    last_left_at: datetime | None = None  # when the last of its loads left, where they draw pledged lots
 
     def after(self, shipped_kg: Kilograms, received_kg: Kilograms) -> "Terms":
         """The contract with so much more shipped and received."""
@@ -62,6 +64,8 @@ class Terms:
             self.is_filed,
             self.is_closed,
             self.pledges,
+            self.proof_id,
+            self.last_left_at,
         )
 
 

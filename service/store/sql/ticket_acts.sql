@@ -6,7 +6,9 @@ WITH touched AS (
     WHERE
         ticket.id = a.id
         AND (
-            a.kind IN ('released', 'turned-down', 'cancelled', 'lost', 'written-off', 'split', 'closed', 'refused')
+            a.kind IN (
+                'released', 'turned-down', 'cancelled', 'lost', 'written-off', 'split', 'closed', 'refused', 'apportioned'
+            )
             OR (a.kind = 'redirected' AND a.kg IS NOT NULL)
         )
 )
@@ -80,7 +82,9 @@ LEFT JOIN LATERAL (
 WHERE
     a.ticket_id = ANY($1)
     AND (
-        a.kind IN ('released', 'turned-down', 'cancelled', 'lost', 'written-off', 'split', 'closed', 'refused')
+        a.kind IN (
+            'released', 'turned-down', 'cancelled', 'lost', 'written-off', 'split', 'closed', 'refused', 'apportioned'
+        )
         OR (a.kind = 'redirected' AND a.kg IS NOT NULL)
     )
 ORDER BY a.id

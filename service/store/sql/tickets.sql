@@ -12,6 +12,13 @@ FOR UPDATE
 -- Locks the tickets in the order of their ids, after those of their parents, which are older; leans on ticket_by_parent.
 SELECT t.* FROM ticket AS t WHERE t.parent_id = ANY($1::uuid[]) ORDER BY t.id FOR UPDATE
 
+-- name: find_loads
+-- Locks nothing: under the contract's lock; leans on ticket_by_contract and ticket_by_onward_contract. What left under a contract, or is
+-- passed on under it.
+SELECT t.* FROM ticket AS t WHERE t.contract_id = $1::uuid AND t.out_at IS NOT NULL
+UNION ALL
+SELECT t.* FROM ticket AS t WHERE t.onward_contract_id = $1 AND t.out_at IS NOT NULL
+
 -- name: find_named
 -- Locks nothing; leans on the primary key and a_ticket_number_is_given_once.
 SELECT t.* FROM ticket AS t WHERE t.id = $1 OR t.number = $2

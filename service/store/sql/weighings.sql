@@ -240,6 +240,15 @@ WHERE id = ANY($1)
 ORDER BY id
 FOR UPDATE
 
+-- name: find_draws
+-- Locks nothing: under the contracts' locks; leans on pledge_by_contract and ticket_by_contract. Of contracts out of stock, the filing
+-- whose proof is in force, and when the last of their loads left.
+SELECT
+    c.id,
+    (SELECT p.filing_id FROM pledge AS p WHERE p.contract_id = c.id AND p.released_at IS NULL LIMIT 1) AS proof_id,
+    (SELECT max(t.out_at) FROM ticket AS t WHERE t.contract_id = c.id) AS last_left_at
+FROM unnest($1::uuid[]) AS c (id)
+
 -- name: find_sources
 -- Locks nothing; leans on allotment_by_mine, allotment_by_project and allotment_by_stock. Each mine, project or declared stock with
 -- each year that a load is charged to (R01, R07, R22d).
@@ -293,7 +302,7 @@ INNER JOIN station AS s ON s.id = w.station_id
 LEFT JOIN mine AS m ON m.id = s.mine_id
 UNION ALL
 SELECT
-    TRUE, p.plate, t.id, t.source_station_id, t.buyer_id, t.out_at, coalesce(t.in_at, t.back_at, t.ended_at), t.number, NULL, NULL, NULL,
+    TRUE, p.plate, t.id, t.source_station_id, t.buyer_id, t.out_at, coalesce(t.in_at, t.back_at, t.ended_at), t.number, NULL, NULL, t.state = 'lost',
     s.jurisdiction, t.seller_id, NULL, NULL
 FROM unnest($1::text[], $2::text::timestamptz[]) AS p (plate, since)
 CROSS JOIN LATERAL (

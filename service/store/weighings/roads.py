@@ -36,6 +36,7 @@ class Road:
     jurisdiction: str | None
     out_at: datetime
     ended_at: datetime | None
+    is_lost: bool = False  # written off: nobody looks for its paper any more, until it turns up (E39)
 
     def is_on_the_road(self, at: datetime, missed_after: timedelta) -> bool:
         """Whether it was neither over nor missed at a moment."""
@@ -55,7 +56,7 @@ def tares_and_roads(rows: Iterable[Iterable[Any]]) -> tuple[list[Tare], list[Roa
         owner_id, latitude, longitude,
     ) in rows:  # fmt: skip
         if is_road:
-            roads.append(Road(plate, id_, number, owner_id, other_id, jurisdiction, begun_at, ended_at))
+            roads.append(Road(plate, id_, number, owner_id, other_id, jurisdiction, begun_at, ended_at, is_fresh))
         else:
             where = None if latitude is None else (latitude, longitude)
             tares.append(

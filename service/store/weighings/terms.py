@@ -25,6 +25,9 @@ async def terms_of(connection: Connection, rows: Iterable[Iterable[Any]]) -> dic
     contracts = [tuple(row) for row in rows]
     from_stock = [id_ for id_, *_, mine_id in contracts if mine_id is None]
     in_force = await pledges.pledges_of(connection, from_stock) if from_stock else {}
+    drawn = {}
+    if from_stock:
+        drawn = {id_: (proof, last) for id_, proof, last in await connection.fetch(SQL["find_draws"], from_stock)}
     return {
         id_: Terms(
             id=id_,
@@ -36,6 +39,8 @@ async def terms_of(connection: Connection, rows: Iterable[Iterable[Any]]) -> dic
             is_filed=state in ("filed", "closed"),
             is_closed=state == "closed",
             pledges=tuple(in_force[id_]) if id_ in in_force else None,
+            proof_id=drawn.get(id_, (None, None))[0],
+            last_left_at=drawn.get(id_, (None, None))[1],
         )
         for id_, kg, shipped_kg, received_kg, valid_until, due_on, state, _ in contracts
     }
