@@ -59,8 +59,8 @@ async def rows(house: House) -> list[asyncpg.Record]:
     connection = await asyncpg.connect(house.endpoints.owner_database_url)
     try:
         return await connection.fetch(
-            "SELECT gross_kg, tare_kg, tare_source, manual, manual_reason, second_person, plate, axles, grade, mgo_per_mille"
-            " FROM weighing"
+            "SELECT gross_kg, tare_kg, tare_source, manual, manual_reason, second_person, plate, axles, grade, mgo_per_mille,"
+            " moisture_per_mille FROM weighing"
             " WHERE station_id = $1 ORDER BY sequence",
             cast.STRANGER_GATE,
         )
@@ -122,8 +122,9 @@ async def test_a_weighman_s_morning(house: House, contract: str, computer: Compu
     await page.select_option("#axles", "6")
     await page.fill("#grade", "LM47")
     await page.fill("#mgo", "４７．２")
-    await page.press("#mgo", "Tab")
-    await until(page, "document.getElementById('extras-said').textContent === '6 轴 · LM47 · MgO 47.2 %'")
+    await page.fill("#moisture", "３．５")
+    await page.press("#moisture", "Tab")
+    await until(page, "document.getElementById('extras-said').textContent === '6 轴 · LM47 · MgO 47.2 % · 水分 3.5 %'")
     await look(page, "extras", screenshots)
     await record(page)
     assert "品级不符" in await last(page)
@@ -159,9 +160,9 @@ async def test_a_weighman_s_morning(house: House, contract: str, computer: Compu
 
     stored = [tuple(row) for row in await rows(house)]
     assert stored[:3] == [
-        (45_020, 15_020, "fresh", True, "仪表故障", "李师傅", tickets[1]["plate"], None, None, None),
-        (45_000, 15_040, "fresh", False, None, None, tickets[0]["plate"], 6, "LM47", 472),
-        (46_000, 15_040, "stored", False, None, None, tickets[0]["plate"], 6, None, None),
+        (45_020, 15_020, "fresh", True, "仪表故障", "李师傅", tickets[1]["plate"], None, None, None, None),
+        (45_000, 15_040, "fresh", False, None, None, tickets[0]["plate"], 6, "LM47", 472, 35),
+        (46_000, 15_040, "stored", False, None, None, tickets[0]["plate"], 6, None, None, None),
     ]
 
 

@@ -301,17 +301,17 @@ async def test_revocations_are_believed_for_their_signature_and_never_forgotten(
 async def test_what_need_not_be_said_never_spoils_a_record(page: Page) -> None:
     """E46: axles, grade and analysis are taken as they can be meant, or left out."""
     typed = [
-        {"axles": "6", "grade": " 一级 ", "mgo": "４６．２"},
-        {"axles": "1", "grade": "x" * 21, "mgo": "4625"},
-        {"axles": "", "grade": "", "mgo": "46,25"},
-        {"axles": "66", "grade": "LM46", "mgo": "-3"},
+        {"axles": "6", "grade": " 一级 ", "mgo": "４６．２", "moisture": "３．５"},
+        {"axles": "1", "grade": "x" * 21, "mgo": "4625", "moisture": "99.96"},
+        {"axles": "", "grade": "", "mgo": "46,25", "moisture": ""},
+        {"axles": "66", "grade": "LM46", "mgo": "-3", "moisture": "wet"},
     ]
     found = await reading(page, "const { extrasOf } = await load('visits'); return given.map(extrasOf);", typed)
     assert [tuple(one.values()) for one in found] == [
-        (6, "一级", 462),
-        (None, None, None),
-        (None, None, 463),
-        (None, "LM46", None),
+        (6, "一级", 462, 35),
+        (None, None, None, None),
+        (None, None, 463, None),
+        (None, "LM46", None, None),
     ]
 
 

@@ -115,7 +115,7 @@ export function showVisit(desk) {
 
 /** The fields of what need not be said, folded away. */
 export function extraFields() {
-  return ["axles", "grade", "mgo"].map((name) => element(name));
+  return ["axles", "grade", "mgo", "moisture"].map((name) => element(name));
 }
 
 export function typedExtras() {
@@ -124,13 +124,14 @@ export function typedExtras() {
 
 /** What was understood of it stands in the fold's own line, so that it is seen when it is shut. */
 function showExtras(extras, verdict) {
-  const { axles, grade, mgoPerMille } = extras ?? NO_EXTRAS;
-  const mgo = mgoPerMille === null ? "" : (mgoPerMille / 10).toFixed(1);
-  const wanted = { axles: axles ? String(axles) : "", grade: grade ?? "", mgo };
+  const { axles, grade, mgoPerMille, moisturePerMille } = { ...NO_EXTRAS, ...extras };
+  const [mgo, moisture] = [mgoPerMille, moisturePerMille].map((tenths) => (tenths === null ? "" : (tenths / 10).toFixed(1)));
+  const wanted = { axles: axles ? String(axles) : "", grade: grade ?? "", mgo, moisture };
   for (const field of extraFields()) if (document.activeElement !== field) field.value = wanted[field.id];
   const onPaper = verdict && (verdict.online?.grade ?? verdict.code?.gradeMark);
   element("grade").placeholder = onPaper ?? "";
-  element("extras-said").textContent = [axles && `${axles} 轴`, grade, mgo && `MgO ${mgo} %`].filter(Boolean).join(" · ");
+  const said = [axles && `${axles} 轴`, grade, mgo && `MgO ${mgo} %`, moisture && `水分 ${moisture} %`];
+  element("extras-said").textContent = said.filter(Boolean).join(" · ");
 }
 
 function howWords(weight) {

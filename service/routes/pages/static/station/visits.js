@@ -12,19 +12,26 @@ export function newVisit() {
   return { id: crypto.randomUUID(), verdict: null, plate: "", direction: "out", gross: null, tare: null, extras: NO_EXTRAS };
 }
 
-/** What may be said of a load beside its weights, and need not be: axles, the grade as seen, MgO in tenths of a percent. */
-export const NO_EXTRAS = Object.freeze({ axles: null, grade: null, mgoPerMille: null });
+/** What may be said of a load beside its weights, and need not be: axles, the grade as seen, MgO and moisture in tenths of a percent. */
+export const NO_EXTRAS = Object.freeze({ axles: null, grade: null, mgoPerMille: null, moisturePerMille: null });
 const MOST_GRADE = 20;
 
 /** The extras that a person typed, in whatever width; what cannot be meant is left out, so that no load ever waits for it. */
-export function extrasOf({ axles, grade, mgo }) {
-  const [typed, percent] = [grade, mgo].map((text) => text.normalize("NFKC").trim());
-  const perMille = /^[0-9]{1,2}([.,][0-9]+)?$/.test(percent) ? Math.round(10 * Number(percent.replace(",", "."))) : null;
+export function extrasOf({ axles, grade, mgo, moisture }) {
+  const typed = grade.normalize("NFKC").trim();
   return {
     axles: /^([2-9]|1[0-9])$/.test(axles) ? Number(axles) : null,
     grade: typed.length > 0 && typed.length <= MOST_GRADE ? typed : null,
-    mgoPerMille: perMille,
+    mgoPerMille: perMilleOf(mgo),
+    moisturePerMille: perMilleOf(moisture),
   };
+}
+
+/** A percentage as typed, in tenths; null for what is none below a hundred. */
+function perMilleOf(text) {
+  const percent = text.normalize("NFKC").trim();
+  const perMille = /^[0-9]{1,2}([.,][0-9]+)?$/.test(percent) ? Math.round(10 * Number(percent.replace(",", "."))) : null;
+  return perMille !== null && perMille < 1000 ? perMille : null;
 }
 
 export function park(visit) {
@@ -68,7 +75,7 @@ export function lacks(visit) {
 export function recordOf(visit) {
   const byHand = [visit.gross, visit.tare].find((weight) => weight.manual);
   const isFresh = !visit.tare.stored && visit.gross.atMs - visit.tare.atMs < FRESH_MS;
-  const { axles, grade, mgoPerMille } = visit.extras ?? NO_EXTRAS;
+  const { axles, grade, mgoPerMille, moisturePerMille } = { ...NO_EXTRAS, ...visit.extras };
   const weighedAtMs = Math.max(visit.gross.atMs, isFresh ? visit.tare.atMs : 0);
   return {
     weighedAtMs,
@@ -85,6 +92,7 @@ export function recordOf(visit) {
       tare_source: isFresh ? "fresh" : "stored",
       axles,
       mgo_per_mille: mgoPerMille,
+      moisture_per_mille: moisturePerMille,
       reading: visit.gross.reading ?? null,
       stable: visit.gross.manual ? null : true,
     },
