@@ -153,7 +153,8 @@ class Plates:
 
 
 def _road_of(ticket: Ticket, journey: Journey, jurisdiction: str | None) -> Road | None:
-    if journey.out_at is None:
+    # A part of another's load has left by no scale of its own; a plate with one is looked at when a ticket is issued.
+    if journey.out_at is None or ticket.parent_id is not None:
         return None
     ended_at = journey.in_at or journey.back_at
     if ended_at is None and journey.state not in OPEN_STATES:

@@ -308,10 +308,10 @@ FROM unnest($1::text[], $2::text::timestamptz[]) AS p (plate, since)
 CROSS JOIN LATERAL (
     SELECT * FROM ticket
     WHERE
-        plate = p.plate AND out_at >= p.since - interval '7 days'
+        plate = p.plate AND out_at >= p.since - interval '7 days' AND parent_id IS NULL
         AND coalesce(in_at, back_at, ended_at, 'infinity') > p.since
     UNION ALL
-    SELECT * FROM ticket WHERE plate = p.plate AND state = 'out' AND out_at < p.since - interval '7 days'
+    SELECT * FROM ticket WHERE plate = p.plate AND state = 'out' AND out_at < p.since - interval '7 days' AND parent_id IS NULL
 ) AS t
 INNER JOIN station AS s ON s.id = t.source_station_id
 
