@@ -9,7 +9,7 @@ from typing import TypeVar
 Done = TypeVar("Done")
 
 LARGE_BYTES = 8 * 1024  # a smaller body is read sooner than a thread has been woken
-PIECE = 32  # records: some tenths of a millisecond
+PIECE = 8  # records: a tenth or two of a millisecond
 REST_SECONDS = 0.001
 SHORT_SEEN_SECONDS = 1.0  # who asked something short so lately is still being answered, or the next one is
 # A thread that reckons gives the interpreter up when it must, and each of the loop's many steps would wait for that.

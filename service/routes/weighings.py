@@ -38,6 +38,7 @@ MOST_RECORDS = 5_000
 MOST_IN_BATCH = 400
 AT_ONCE = 2
 SLICE = 100
+SHORT = 32  # results: such an answer is written sooner than a thread has been woken
 Weighings = Batcher[Sent, Weighed]
 
 
@@ -207,7 +208,7 @@ async def record_weighings(
     sent = await read_sent(request, actor)
     if once.key is None:
         weighed = await state.weighings.submit(sent)
-        answer = _answer(weighed) if len(weighed) <= PIECE else await beside(lambda: _answer(weighed))
+        answer = _answer(weighed) if len(weighed) <= SHORT else await beside(lambda: _answer(weighed))
         return Response(answer, media_type="application/json")
 
     async with database(request).steady_transaction() as connection:
