@@ -1,6 +1,9 @@
-"""By how much caps were broken, each time that this was told, against what the entries had come to by then (R06)."""
+"""By how much caps were broken, each time that somebody had to look, against what the entries had come to by then (R06)."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate, groupby, pairwise
 
 import asyncpg
@@ -11,101 +14,162 @@ from service.verify.findings import Findings
 PROVINCE = "210000"
 
 TOLD = "SELECT jurisdiction, year, seq, over_kg, movement FROM pool_excess ORDER BY jurisdiction, year, seq"
-BELOW = """
-SELECT account.id
-FROM account
-LEFT JOIN mine ON mine.id = account.owner_id
-LEFT JOIN project ON project.id = account.owner_id
-LEFT JOIN stock ON stock.id = account.owner_id
-LEFT JOIN enterprise ON enterprise.id = stock.enterprise_id
-WHERE
-    account.kind = 'quota' AND account.year = $1
-    AND starts_with(coalesce(mine.jurisdiction, project.jurisdiction, enterprise.jurisdiction), $2)
+MOVED = "SELECT DISTINCT movement FROM leg WHERE movement = ANY($1)"
+QUOTAS = """
+SELECT account.id, account.year, holder.jurisdiction
+FROM (
+    SELECT id, jurisdiction FROM mine
+    UNION ALL
+    SELECT id, jurisdiction FROM project
+    UNION ALL
+    SELECT stock.id, enterprise.jurisdiction FROM stock INNER JOIN enterprise ON enterprise.id = stock.enterprise_id
+) AS holder
+INNER JOIN account ON account.owner_id = holder.id AND account.kind = 'quota'
 """
-# What a place got: what came into its pool; of the province, where it has issued any, what its act gave out.
+# What came to each pool, or was taken back from it; and what the province's own act gave out, or took back.
 GOT = """
-SELECT id, kind = 'issue' AS is_issue FROM account
-WHERE kind IN ('pool', 'issue') AND jurisdiction = $1 AND year = $2
-ORDER BY kind = 'issue' DESC
+SELECT leg.seq, account.jurisdiction, account.year, account.kind = 'issue' AS is_issue, leg.source_kg AS kg
+FROM account
+INNER JOIN leg ON leg.source = account.id
+WHERE account.kind = 'issue' AND account.jurisdiction IS NOT NULL
+UNION ALL
+SELECT leg.seq, account.jurisdiction, account.year, FALSE, leg.target_kg
+FROM account
+INNER JOIN leg ON leg.target = account.id
+WHERE account.kind = 'pool' AND account.jurisdiction IS NOT NULL
+UNION ALL
+SELECT hole.seq, account.jurisdiction, account.year, account.kind = 'issue', hole.lo - hole.hi
+FROM account
+INNER JOIN hole ON hole.account = account.id AND hole.side = CASE account.kind WHEN 'issue' THEN 'out' ELSE 'in' END
+WHERE account.kind IN ('issue', 'pool') AND account.jurisdiction IS NOT NULL AND hole.kind = 'cut'
+ORDER BY seq
 """
-# What went out of quotas ($1) less what came to a pool ($2) or went out of the province's act ($3), between moments ($4).
-CHANGES = """
-SELECT width_bucket(seq, $4::bigint[]) AS place, sum(kg)::bigint AS kg
+# What went out of quotas ($1) between moments ($2).
+GONE = """
+SELECT width_bucket(seq, $2::bigint[]) AS place, sum(kg)::bigint AS kg
 FROM (
     SELECT seq, source_kg AS kg FROM leg WHERE source = ANY($1::bigint[])
     UNION ALL
     SELECT seq, lo - hi FROM hole WHERE account = ANY($1) AND side = 'out' AND kind = 'cut'
-    UNION ALL
-    SELECT seq, -target_kg FROM leg WHERE target = ANY($2::bigint[])
-    UNION ALL
-    SELECT seq, hi - lo FROM hole WHERE account = ANY($2) AND side = 'in' AND kind = 'cut'
-    UNION ALL
-    SELECT seq, -source_kg FROM leg WHERE source = ANY($3::bigint[])
-    UNION ALL
-    SELECT seq, hi - lo FROM hole WHERE account = ANY($3) AND side = 'out' AND kind = 'cut'
 ) AS change
 GROUP BY place
 """
-# The ends of the transactions in which a quota's debt or the pool itself changed, after an entry ($3): there the cap was looked at.
-LOOKED_AT = """
-SELECT DISTINCT (
-    SELECT max(size) FROM checkpoint WHERE recorded_at = (
-        SELECT recorded_at FROM checkpoint WHERE size >= seq ORDER BY size LIMIT 1
-    )
-) AS size
-FROM (
-    SELECT seq FROM leg WHERE source = ANY($1::bigint[]) AND over_kg > 0
-    UNION ALL
-    SELECT seq FROM leg WHERE target = ANY($1) AND cover_kg > 0
-    UNION ALL
-    SELECT seq FROM hole WHERE account = ANY($1) AND debt_kg > 0
-    UNION ALL
-    SELECT seq FROM leg WHERE target = ANY($2::bigint[])
-) AS word
-WHERE seq > $3
+# The checkpoints with which the transaction of an entry ($1) may have ended: those of its time from the entry on.
+ENDS = """
+SELECT word.seq, array_agg(checkpoint.size ORDER BY checkpoint.size) AS sizes
+FROM unnest($1::bigint[]) AS word (seq)
+CROSS JOIN LATERAL (
+    SELECT recorded_at FROM checkpoint WHERE size >= word.seq ORDER BY size LIMIT 1
+) AS sealed
+INNER JOIN checkpoint ON checkpoint.recorded_at = sealed.recorded_at AND checkpoint.size >= word.seq
+GROUP BY word.seq
 """
-MOVED = "SELECT DISTINCT movement FROM leg WHERE movement = ANY($1)"
+
+
+@dataclass(slots=True)
+class _Cap:
+    """A place's cap of a year: what lies below it, what it got, when somebody had to look, and what was told."""
+
+    quotas: list[int] = field(default_factory=list)
+    got: list[tuple[int, int]] = field(default_factory=list)  # seq, kilograms
+    issued: list[tuple[int, int]] = field(default_factory=list)  # by the province's act, which counts in place of the pool
+    looks: set[int] = field(default_factory=set)
+    told: list[tuple[int, int]] = field(default_factory=list)  # seq, kilograms over
 
 
 async def excesses_are_what_went_beyond(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
-    """Each time that a cap is told to be broken it was, by so much; and once told of, it is told of at every debt."""
+    """Whenever a quota's debt or a pool had changed, the cap of each place above it was told of as it then was.
+
+    From the book's first entry on, so that an episode of which nothing is told is missed, too.
+    """
+    caps = await _caps(connection, books)
+    for (code, year), told in groupby(await _told(connection, findings), key=lambda row: row[0]):
+        caps[code, year].told = [(seq, kg) for _, seq, kg in told]
+        for (_, before), (seq, after) in pairwise(caps[code, year].told):
+            if before == after:
+                findings.add("excess", seq, f"the excess of {code} in {year} is told twice")
+    watched = {place: cap for place, cap in sorted(caps.items()) if cap.told or _may_be_broken(cap, books)}
+    looks = sorted({seq for cap in watched.values() for seq in cap.looks})
+    ends = {row["seq"]: row["sizes"] for row in await connection.fetch(ENDS, looks)}
+    for (code, year), cap in watched.items():
+        for seq, says, kg in await _differences(connection, cap, [ends[seq] for seq in cap.looks if seq in ends]):
+            findings.add("excess", seq, f"{code} is told to be {says} kg over in {year}, and was {kg} kg over")
+
+
+async def _told(connection: asyncpg.Connection, findings: Findings) -> list[tuple[tuple[str, int], int, int]]:
     rows = await connection.fetch(TOLD)
     moved = {row["movement"] for row in await connection.fetch(MOVED, list({row["movement"] for row in rows}))}
-    for (code, year), of_place in groupby(rows, key=lambda row: (row["jurisdiction"], row["year"])):
-        told = list(of_place)
-        for before, after in pairwise(told):
-            if before["over_kg"] == after["over_kg"]:
-                findings.add("excess", after["seq"], f"the excess of {code} in {year} is told twice")
-        for row in told:
-            if row["movement"] not in moved:
-                findings.add(
-                    "excess", row["seq"], f"the excess of {code} in {year} came of a movement that there is not"
-                )
-        await _as_told(connection, findings, code, year, told)
+    for row in rows:
+        if row["movement"] not in moved:
+            place = f"{row['jurisdiction']} in {row['year']}"
+            findings.add("excess", row["seq"], f"the excess of {place} came of a movement that there is not")
+    return [((row["jurisdiction"], row["year"]), row["seq"], row["over_kg"]) for row in rows]
 
 
-async def _as_told(
-    connection: asyncpg.Connection, findings: Findings, code: str, year: int, told: Sequence[asyncpg.Record]
-) -> None:
-    quotas = [row["id"] for row in await connection.fetch(BELOW, year, _area(code))]
-    got = await connection.fetch(GOT, code, year)
-    pools = [row["id"] for row in got if not row["is_issue"]]
-    issues = [row["id"] for row in got if row["is_issue"]] if code == PROVINCE else []
-    looked_at = await connection.fetch(LOOKED_AT, quotas, pools, told[0]["seq"])
-    moments = sorted({row["seq"] for row in told} | {row["size"] for row in looked_at})
-    counted = [] if issues else pools
-    changes = await connection.fetch(CHANGES, quotas, counted, issues, [seq + 1 for seq in moments])
-    by_place = {row["place"]: row["kg"] for row in changes}
-    known = {row["seq"]: row["over_kg"] for row in told}
-    says = 0
-    for seq, kg in zip(moments, accumulate(by_place.get(place, 0) for place in range(len(moments))), strict=True):
-        says = known.get(seq, says)
-        if says != max(0, kg):
-            findings.add("excess", seq, f"{code} is told to be {says} kg over in {year}, and was {max(0, kg)} kg over")
+async def _caps(connection: asyncpg.Connection, books: Books) -> defaultdict[tuple[str, int], _Cap]:
+    caps: defaultdict[tuple[str, int], _Cap] = defaultdict(_Cap)
+    for row in await connection.fetch(QUOTAS):
+        for code in _chain(row["jurisdiction"]):
+            cap = caps[code, row["year"]]
+            cap.quotas.append(row["id"])
+            cap.looks.update(books.owing.get(row["id"], ()))
+    for row in await connection.fetch(GOT):
+        own = caps[row["jurisdiction"], row["year"]]
+        (own.issued if row["is_issue"] else own.got).append((row["seq"], row["kg"]))
+        for code in _chain(row["jurisdiction"]):
+            caps[code, row["year"]].looks.add(row["seq"])
+    return caps
 
 
-def _area(code: str) -> str:
-    """The digits that all places of an area share (GB/T 2260)."""
-    while code.endswith("00"):
-        code = code[:-2]
-    return code
+def _may_be_broken(cap: _Cap, books: Books) -> bool:
+    """Whether all that ever went out is more than what there was to give when somebody looked: nearly never."""
+    gone_kg = sum(books.columns.outs[quota] for quota in cap.quotas)
+    got = _Sums(cap.issued or cap.got)
+    return any(gone_kg > got.at(seq) for seq in cap.looks)
+
+
+async def _differences(
+    connection: asyncpg.Connection, cap: _Cap, looks: Iterable[Sequence[int]]
+) -> list[tuple[int, int, int]]:
+    """Where what is told in force is not what it comes to: the entry, what is told, and what it comes to.
+
+    A row is told of one moment. A look was at one of the moments with which its transaction may have ended: several
+    transactions have one time where a clock stood still.
+    """
+    looks = list(looks)
+    moments = sorted({seq for seq, _ in cap.told} | {size for sizes in looks for size in sizes})
+    rows = await connection.fetch(GONE, cap.quotas, [moment + 1 for moment in moments])
+    by_place = {row["place"]: row["kg"] for row in rows}
+    gone = accumulate(by_place.get(place, 0) for place in range(len(moments)))
+    got, told = _Sums(cap.issued or cap.got), _Lasts(cap.told)
+    is_ = {moment: max(0, gone_kg - got.at(moment)) for moment, gone_kg in zip(moments, gone, strict=True)}
+    found = {(seq, says, is_[seq]) for seq, says in cap.told if says != is_[seq]}
+    for sizes in looks:
+        if all(told.at(size) != is_[size] for size in sizes):
+            found.add((sizes[-1], told.at(sizes[-1]), is_[sizes[-1]]))
+    return sorted(found)
+
+
+class _Lasts:
+    """What the last word was at each entry; 0 before the first."""
+
+    def __init__(self, words: Sequence[tuple[int, int]]) -> None:
+        self._seqs = [seq for seq, _ in words]
+        self._kg = [0, *(kg for _, kg in words)]
+
+    def at(self, seq: int) -> int:
+        """In kilograms, up to and with an entry."""
+        return self._kg[bisect_right(self._seqs, seq)]
+
+
+class _Sums(_Lasts):
+    """What words in order of seq come to at each entry."""
+
+    def __init__(self, words: Sequence[tuple[int, int]]) -> None:
+        sums = accumulate(kg for _, kg in words)
+        super().__init__([(seq, kg) for (seq, _), kg in zip(words, sums, strict=True)])
+
+
+def _chain(code: str) -> set[str]:
+    """A place and those above it (GB/T 2260)."""
+    return {PROVINCE, f"{code[:4]}00", code}
