@@ -93,7 +93,7 @@ class Places:
             episode.debt_kg = debt_kg
             episode.peak_kg = max(episode.peak_kg, debt_kg)
             if paid and debt_kg == 0:
-                _, movement, _ = paid[-1]
+                episode.closed_seq, movement, _ = paid[-1]
                 episode.closed_act, episode.covered_by = self.act, UUID(bytes=movement)
                 del self._open[account]
         self._books.owing[account].append(causes[-1][0])

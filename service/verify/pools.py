@@ -13,8 +13,14 @@ from service.verify.findings import Findings
 
 PROVINCE = "210000"
 
-TOLD = "SELECT jurisdiction, year, seq, over_kg, movement FROM pool_excess ORDER BY jurisdiction, year, seq"
-MOVED = "SELECT DISTINCT movement FROM leg WHERE movement = ANY($1)"
+TOLD = (
+    "SELECT jurisdiction, year, seq, over_kg, movement, occurred_at FROM pool_excess ORDER BY jurisdiction, year, seq"
+)
+MOVED = """
+SELECT movement, occurred_at FROM leg WHERE movement = ANY($1)
+UNION
+SELECT movement, occurred_at FROM hole WHERE movement = ANY($1)
+"""
 QUOTAS = """
 SELECT account.id, account.year, holder.jurisdiction
 FROM (
@@ -72,7 +78,9 @@ class _Cap:
 
     quotas: list[int] = field(default_factory=list)
     got: list[tuple[int, int]] = field(default_factory=list)  # seq, kilograms
-    issued: list[tuple[int, int]] = field(default_factory=list)  # by the province's act, which counts in place of the pool
+    issued: list[tuple[int, int]] = field(
+        default_factory=list
+    )  # by the province's act, which counts in place of the pool
     looks: set[int] = field(default_factory=set)
     told: list[tuple[int, int]] = field(default_factory=list)  # seq, kilograms over
 
@@ -98,9 +106,10 @@ async def excesses_are_what_went_beyond(connection: asyncpg.Connection, books: B
 
 async def _told(connection: asyncpg.Connection, findings: Findings) -> list[tuple[tuple[str, int], int, int]]:
     rows = await connection.fetch(TOLD)
-    moved = {row["movement"] for row in await connection.fetch(MOVED, list({row["movement"] for row in rows}))}
+    movements = list({row["movement"] for row in rows})
+    moved = {(row["movement"], row["occurred_at"]) for row in await connection.fetch(MOVED, movements)}
     for row in rows:
-        if row["movement"] not in moved:
+        if (row["movement"], row["occurred_at"]) not in moved:
             place = f"{row['jurisdiction']} in {row['year']}"
             findings.add("excess", row["seq"], f"the excess of {place} came of a movement that there is not")
     return [((row["jurisdiction"], row["year"]), row["seq"], row["over_kg"]) for row in rows]
