@@ -13,9 +13,10 @@ from service.verify.findings import Findings
 
 PROVINCE = "210000"
 
-TOLD = (
-    "SELECT jurisdiction, year, seq, over_kg, movement, occurred_at FROM pool_excess ORDER BY jurisdiction, year, seq"
-)
+TOLD = """
+SELECT jurisdiction, year, seq, over_kg, movement, occurred_at, less_returns
+FROM pool_excess ORDER BY jurisdiction, year, seq
+"""
 MOVED = """
 SELECT movement, occurred_at FROM leg WHERE movement = ANY($1)
 UNION
@@ -50,13 +51,25 @@ INNER JOIN hole ON hole.account = account.id AND hole.side = CASE account.kind W
 WHERE account.kind IN ('issue', 'pool') AND account.jurisdiction IS NOT NULL AND hole.kind = 'cut'
 ORDER BY seq
 """
-# What went out of quotas ($1) between moments ($2).
+# What went out of quotas ($1) between moments ($2), less what was taken back; and what of it came back by the road.
 GONE = """
-SELECT width_bucket(seq, $2::bigint[]) AS place, sum(kg)::bigint AS kg
+WITH back AS (
+    SELECT leg.seq, leg.movement, leg.target_kg
+    FROM leg
+    INNER JOIN account ON account.id = leg.source AND account.kind IN ('load', 'lot')
+    WHERE leg.target = ANY($1::bigint[])
+)
+
+SELECT width_bucket(seq, $2::bigint[]) AS place, sum(gone_kg)::bigint AS gone_kg, sum(back_kg)::bigint AS back_kg
 FROM (
-    SELECT seq, source_kg AS kg FROM leg WHERE source = ANY($1::bigint[])
+    SELECT seq, source_kg AS gone_kg, 0 AS back_kg FROM leg WHERE source = ANY($1::bigint[])
     UNION ALL
-    SELECT seq, lo - hi FROM hole WHERE account = ANY($1) AND side = 'out' AND kind = 'cut'
+    SELECT seq, lo - hi, 0 FROM hole WHERE account = ANY($1) AND side = 'out' AND kind = 'cut'
+    UNION ALL
+    SELECT seq, 0, target_kg FROM back
+    UNION ALL
+    SELECT seq, 0, lo - hi FROM hole
+    WHERE account = ANY($1) AND side = 'in' AND kind = 'cut' AND movement IN (SELECT back.movement FROM back)
 ) AS change
 GROUP BY place
 """
@@ -83,6 +96,7 @@ class _Cap:
     )  # by the province's act, which counts in place of the pool
     looks: set[int] = field(default_factory=set)
     told: list[tuple[int, int]] = field(default_factory=list)  # seq, kilograms over
+    older: set[int] = field(default_factory=set)  # of these the entries of which was told by what had ever gone
 
 
 async def excesses_are_what_went_beyond(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
@@ -91,8 +105,10 @@ async def excesses_are_what_went_beyond(connection: asyncpg.Connection, books: B
     From the book's first entry on, so that an episode of which nothing is told is missed, too.
     """
     caps = await _caps(connection, books)
-    for (code, year), told in groupby(await _told(connection, findings), key=lambda row: row[0]):
-        caps[code, year].told = [(seq, kg) for _, seq, kg in told]
+    for (code, year), rows in groupby(await _told(connection, findings), key=_place):
+        told = list(rows)
+        caps[code, year].told = [(row["seq"], row["over_kg"]) for row in told]
+        caps[code, year].older = {row["seq"] for row in told if not row["less_returns"]}
         for (_, before), (seq, after) in pairwise(caps[code, year].told):
             if before == after:
                 findings.add("excess", seq, f"the excess of {code} in {year} is told twice")
@@ -104,7 +120,7 @@ async def excesses_are_what_went_beyond(connection: asyncpg.Connection, books: B
             findings.add("excess", seq, f"{code} is told to be {says} kg over in {year}, and was {kg} kg over")
 
 
-async def _told(connection: asyncpg.Connection, findings: Findings) -> list[tuple[tuple[str, int], int, int]]:
+async def _told(connection: asyncpg.Connection, findings: Findings) -> list[asyncpg.Record]:
     rows = await connection.fetch(TOLD)
     movements = list({row["movement"] for row in rows})
     moved = {(row["movement"], row["occurred_at"]) for row in await connection.fetch(MOVED, movements)}
@@ -112,7 +128,11 @@ async def _told(connection: asyncpg.Connection, findings: Findings) -> list[tupl
         if (row["movement"], row["occurred_at"]) not in moved:
             place = f"{row['jurisdiction']} in {row['year']}"
             findings.add("excess", row["seq"], f"the excess of {place} came of a movement that there is not")
-    return [((row["jurisdiction"], row["year"]), row["seq"], row["over_kg"]) for row in rows]
+    return rows
+
+
+def _place(row: asyncpg.Record) -> tuple[str, int]:
+    return row["jurisdiction"], row["year"]
 
 
 async def _caps(connection: asyncpg.Connection, books: Books) -> defaultdict[tuple[str, int], _Cap]:
@@ -143,19 +163,27 @@ async def _differences(
     """Where what is told in force is not what it comes to: the entry, what is told, and what it comes to.
 
     A row is told of one moment. A look was at one of the moments with which its transaction may have ended: several
-    transactions have one time where a clock stood still.
+    transactions have one time where a clock stood still. Older rows count what came back by the road as gone; a look
+    behind one of them may be of either kind.
     """
     looks = list(looks)
     moments = sorted({seq for seq, _ in cap.told} | {size for sizes in looks for size in sizes})
     rows = await connection.fetch(GONE, cap.quotas, [moment + 1 for moment in moments])
-    by_place = {row["place"]: row["kg"] for row in rows}
-    gone = accumulate(by_place.get(place, 0) for place in range(len(moments)))
+    by_place = {row["place"]: row for row in rows}
     got, told = _Sums(cap.issued or cap.got), _Lasts(cap.told)
-    is_ = {moment: max(0, gone_kg - got.at(moment)) for moment, gone_kg in zip(moments, gone, strict=True)}
-    found = {(seq, says, is_[seq]) for seq, says in cap.told if says != is_[seq]}
+    counted = _Lasts([(seq, seq in cap.older) for seq, _ in cap.told])
+    ever, less = {}, {}
+    gone_kg = back_kg = 0
+    for place, moment in enumerate(moments):
+        if row := by_place.get(place):
+            gone_kg, back_kg = gone_kg + row["gone_kg"], back_kg + row["back_kg"]
+        ever[moment] = max(0, gone_kg - got.at(moment))
+        less[moment] = max(0, gone_kg - back_kg - got.at(moment))
+    meant = {seq: ever[seq] if seq in cap.older else less[seq] for seq, _ in cap.told}
+    found = {(seq, says, meant[seq]) for seq, says in cap.told if says != meant[seq]}
     for sizes in looks:
-        if all(told.at(size) != is_[size] for size in sizes):
-            found.add((sizes[-1], told.at(sizes[-1]), is_[sizes[-1]]))
+        if not any(told.at(at) in ((ever[at], less[at]) if counted.at(at) else (less[at],)) for at in sizes):
+            found.add((sizes[-1], told.at(sizes[-1]), less[sizes[-1]]))
     return sorted(found)
 
 
