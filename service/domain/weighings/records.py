@@ -31,7 +31,7 @@ class Status(StrEnum):
 
 
 class ImpossibleWeight(Refusal):
-    """No truck weighs that: the net must be above zero and the gross within any truck's reach; look at the indicator and weigh again."""
+    """No truck weighs that: net must be above zero, gross within a truck's reach; look at the indicator, weigh again."""
 
     title: ClassVar[str] = "重量不可能：净重须大于零，毛重不得超过任何车辆的极限；请检查仪表后重新过磅"
     rule: ClassVar[str | None] = "W05"
