@@ -120,7 +120,7 @@ async def test_a_weighman_s_morning(house: House, contract: str, computer: Compu
     await page.locator("#inside .truck", has_text=tickets[1]["plate"]).click()
     await until(page, "document.getElementById('gross-kg').textContent.includes('45')")
     await page.click("#clear")  # a glove that slips
-    assert "再按一次" in await page.locator("#said").inner_text()
+    assert "再按一次" in await page.locator("#lacks").inner_text()
     assert "45" in await page.locator("#gross-kg").inner_text()
     await take(page, "tare", 15_020)
     await record(page)

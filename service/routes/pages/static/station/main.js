@@ -223,7 +223,8 @@ async function onClear() {
   const { id, gross, tare } = desk.visit;
   if ((gross || tare) && clearing !== id) {
     clearing = id;
-    say("warn", SAID["clear-again"]);
+    screen.showLack(SAID["clear-again"]); // beside the button: on a phone the top of the page is out of sight
+    play("warn");
     return;
   }
   screen.hideSaid();

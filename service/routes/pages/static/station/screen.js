@@ -113,9 +113,14 @@ export function showVisit(desk) {
   const record = element("record");
   record.disabled = Boolean(lack);
   record.replaceChildren(both(lack ? SAID.record : [`车牌 ${visit.plate} 无误，记录`, "Plate is right: record"]));
-  element("lacks").replaceChildren(lack && !desk.isEmpty ? both(SAID[lack]) : "");
+  showLack(lack && !desk.isEmpty ? SAID[lack] : null);
   element("park").disabled = desk.isEmpty;
   element("clear").disabled = desk.isEmpty;
+}
+
+/** What keeps somebody from going on, beside the buttons. */
+export function showLack(words) {
+  element("lacks").replaceChildren(words ? both(words) : "");
 }
 
 /** The fields of what need not be said, folded away. */
