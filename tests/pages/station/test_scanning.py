@@ -50,14 +50,14 @@ async def page(gate: Page) -> AsyncIterator[Page]:
         await clear(gate)
 
 
-def photographed(code: str, path: Path, size: tuple[int, int] | None = None) -> Path:
-    """A ticket as somebody photographs it: askew, soft, grey, on a table."""
+def photographed(code: str, path: Path, size: tuple[int, int] | None = None, blur: float = 1) -> Path:
+    """A ticket as somebody photographs it: askew, soft by so many pixels (a module has five), grey, on a table."""
     label = Image.open(io.BytesIO(qr_png(code, 5))).convert("L")
     width, height = size or (label.width + 240, label.height + 160)
     picture = Image.new("L", (width, height), 150)
     turned = label.rotate(7, expand=True, fillcolor=150, resample=Image.Resampling.BICUBIC)
     picture.paste(turned, ((width - turned.width) // 2, (height - turned.height) // 2))
-    picture.filter(ImageFilter.GaussianBlur(1)).point(lambda tone: 30 + tone * 190 // 255).save(path)
+    picture.filter(ImageFilter.GaussianBlur(blur)).point(lambda tone: 30 + tone * 190 // 255).save(path)
     return path
 
 
@@ -123,8 +123,9 @@ async def test_a_print_that_is_damaged_in_all_ways_is_read_by_the_page(page: Pag
 async def test_a_camera_reads_a_ticket(
     house: House, computer: Computers, tickets: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    """W03: from a stream, in a worker, with the reader that the page brought along."""
-    film = filmed(photographed(tickets[1]["code"], tmp_path / "frame.png", (640, 480)), tmp_path / "film.y4m")
+    """W03: from a stream, in a worker, with the reader that the page brought along; out of focus by half a module."""
+    soft = photographed(tickets[1]["code"], tmp_path / "frame.png", (640, 480), blur=2.5)
+    film = filmed(soft, tmp_path / "film.y4m")
     pc = await computer(
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",

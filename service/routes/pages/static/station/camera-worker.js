@@ -12,7 +12,7 @@ const OPTIONS = { formats: ["QRCode"], maxNumberOfSymbols: 4, tryHarder: true, t
 
 // A picture is worth some patience; of a camera the next frame comes at once, and each is tried at another size.
 const PICTURE = { longest: 1000, mostMs: 4000, tries: [{ smoothing: 1.3, after: [10, 14] }, { smoothing: 1.5, after: [14, 18, 20] }] };
-const FRAME = { longest: 420, mostMs: 250, tries: [{ smoothing: 1.3, after: [10] }] };
+const FRAME = { longest: 640, mostMs: 700, tries: [{ smoothing: 1.3, after: [10, 14] }] };
 const SHORTEST = 140; // no code fits in less at three pixels a module
 const BLUR = 1.5; // pixels: what a module of three pixels has when it is out of focus by its half
 const MOST_SHRUNK = 8;
