@@ -1,7 +1,6 @@
 """One line of a station's book: what it says, and whether any truck can weigh that."""
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
@@ -11,6 +10,7 @@ import orjson
 
 from service.domain.policies import DEFAULTS, Policies
 from service.domain.refusals import Refusal
+from service.domain.values import dataclass
 
 
 class Direction(StrEnum):
