@@ -227,9 +227,8 @@ async def show_tree(
     found = await quotas.tree(
         connection, year, window, area=actor.area, enterprise_id=actor.enterprise_id, past=past, at=at
     )
-    return TreeOut(
-        year=year, as_of=as_of, province=NodeOut.of(found, window), policies=stated(policies, *TREE_POLICIES)
-    )
+    then = policies.on(shanghai_day(as_of or at))
+    return TreeOut(year=year, as_of=as_of, province=NodeOut.of(found, window), policies=stated(then, *TREE_POLICIES))
 
 
 @router.get("/v1/quotas/published")
@@ -277,6 +276,6 @@ async def show_mine_quota(
             for tranche in found.tranches
         ],
         overdraws=[OverdrawOut(**dict(row)) for row in found.overdraws],
-        policies=stated(policies.within(found.jurisdiction), *MINE_POLICIES),
+        policies=stated(policies.on(shanghai_day(as_of or at)).within(found.jurisdiction), *MINE_POLICIES),
         **FiguresOut.figures(found.figures, found.overdrawn_kg, window),
     )

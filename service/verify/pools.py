@@ -22,6 +22,7 @@ SELECT movement, occurred_at FROM leg WHERE movement = ANY($1)
 UNION
 SELECT movement, occurred_at FROM hole WHERE movement = ANY($1)
 """
+# One look into the accounts for each holder: nearly all accounts are loads.
 QUOTAS = """
 SELECT account.id, account.year, holder.jurisdiction
 FROM (
@@ -31,38 +32,47 @@ FROM (
     UNION ALL
     SELECT stock.id, enterprise.jurisdiction FROM stock INNER JOIN enterprise ON enterprise.id = stock.enterprise_id
 ) AS holder
-INNER JOIN account ON account.owner_id = holder.id AND account.kind = 'quota'
+CROSS JOIN LATERAL (
+    SELECT id, year FROM account WHERE account.owner_id = holder.id AND account.kind = 'quota' OFFSET 0
+) AS account
 """
-# What came to each pool, or was taken back from it; and what the province's own act gave out, or took back.
+POOLS = """
+SELECT id, jurisdiction, year, kind = 'issue' AS is_issue FROM account
+WHERE jurisdiction IS NOT NULL AND kind IN ('issue', 'pool')
+"""
+# What came to each pool ($1), or was taken back from it; and what the province's own acts ($2) gave out, or took back. The indexes
+# of legs are in two parts, by whether a leg stands behind.
 GOT = """
-SELECT leg.seq, account.jurisdiction, account.year, account.kind = 'issue' AS is_issue, leg.source_kg AS kg
-FROM account
-INNER JOIN leg ON leg.source = account.id
-WHERE account.kind = 'issue' AND account.jurisdiction IS NOT NULL
+SELECT seq, source AS account, source_kg AS kg FROM leg WHERE source = ANY($2::bigint[]) AND NOT source_behind
 UNION ALL
-SELECT leg.seq, account.jurisdiction, account.year, FALSE, leg.target_kg
-FROM account
-INNER JOIN leg ON leg.target = account.id
-WHERE account.kind = 'pool' AND account.jurisdiction IS NOT NULL
+SELECT seq, source, source_kg FROM leg WHERE source = ANY($2) AND source_behind
 UNION ALL
-SELECT hole.seq, account.jurisdiction, account.year, account.kind = 'issue', hole.lo - hole.hi
-FROM account
-INNER JOIN hole ON hole.account = account.id AND hole.side = CASE account.kind WHEN 'issue' THEN 'out' ELSE 'in' END
-WHERE account.kind IN ('issue', 'pool') AND account.jurisdiction IS NOT NULL AND hole.kind = 'cut'
+SELECT seq, target, target_kg FROM leg WHERE target = ANY($1::bigint[]) AND NOT target_behind
+UNION ALL
+SELECT seq, target, target_kg FROM leg WHERE target = ANY($1) AND target_behind
+UNION ALL
+SELECT seq, account, lo - hi FROM hole WHERE account = ANY($1) AND side = 'in' AND kind = 'cut'
+UNION ALL
+SELECT seq, account, lo - hi FROM hole WHERE account = ANY($2) AND side = 'out' AND kind = 'cut'
 ORDER BY seq
 """
 # What went out of quotas ($1) between moments ($2), less what was taken back; and what of it came back by the road.
 GONE = """
 WITH back AS (
-    SELECT leg.seq, leg.movement, leg.target_kg
-    FROM leg
-    INNER JOIN account ON account.id = leg.source AND account.kind IN ('load', 'lot')
-    WHERE leg.target = ANY($1::bigint[])
+    SELECT came.seq, came.movement, came.target_kg
+    FROM (
+        SELECT seq, movement, source, target_kg FROM leg WHERE target = ANY($1::bigint[]) AND NOT target_behind
+        UNION ALL
+        SELECT seq, movement, source, target_kg FROM leg WHERE target = ANY($1::bigint[]) AND target_behind
+    ) AS came
+    INNER JOIN account ON account.id = came.source AND account.kind IN ('load', 'lot')
 )
 
 SELECT width_bucket(seq, $2::bigint[]) AS place, sum(gone_kg)::bigint AS gone_kg, sum(back_kg)::bigint AS back_kg
 FROM (
-    SELECT seq, source_kg AS gone_kg, 0 AS back_kg FROM leg WHERE source = ANY($1::bigint[])
+    SELECT seq, source_kg AS gone_kg, 0 AS back_kg FROM leg WHERE source = ANY($1::bigint[]) AND NOT source_behind
+    UNION ALL
+    SELECT seq, source_kg, 0 FROM leg WHERE source = ANY($1) AND source_behind
     UNION ALL
     SELECT seq, lo - hi, 0 FROM hole WHERE account = ANY($1) AND side = 'out' AND kind = 'cut'
     UNION ALL
@@ -142,11 +152,14 @@ async def _caps(connection: asyncpg.Connection, books: Books) -> defaultdict[tup
             cap = caps[code, row["year"]]
             cap.quotas.append(row["id"])
             cap.looks.update(books.owing.get(row["id"], ()))
-    for row in await connection.fetch(GOT):
-        own = caps[row["jurisdiction"], row["year"]]
-        (own.issued if row["is_issue"] else own.got).append((row["seq"], row["kg"]))
-        for code in _chain(row["jurisdiction"]):
-            caps[code, row["year"]].looks.add(row["seq"])
+    pools = {row["id"]: row for row in await connection.fetch(POOLS)}
+    issues = [id_ for id_, row in pools.items() if row["is_issue"]]
+    for seq, account, kg in await connection.fetch(GOT, list(pools.keys() - set(issues)), issues):
+        pool = pools[account]
+        own = caps[pool["jurisdiction"], pool["year"]]
+        (own.issued if pool["is_issue"] else own.got).append((seq, kg))
+        for code in _chain(pool["jurisdiction"]):
+            caps[code, pool["year"]].looks.add(seq)
     return caps
 
 
