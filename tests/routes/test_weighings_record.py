@@ -449,7 +449,8 @@ async def test_the_connections_of_batches_are_ready_before_the_first_truck(app: 
             plans = await connection.fetch(
                 "SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE '%station_book%'"
             )
-            assert plans and all(plan["generic_plans"] == 1 for plan in plans)
+            assert plans
+            assert all(plan["generic_plans"] == 1 for plan in plans)
     async with app.state.database.transaction(readonly=True) as connection:
         assert await connection.fetchval("SELECT seq FROM head") == 0
 
