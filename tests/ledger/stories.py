@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from fastapi import FastAPI
 
+from service.actions.lots import watch_refused_lots
 from service.actions.tickets import (
     Order,
     Truck,
@@ -114,12 +115,7 @@ class Teller:
                 self.tell(name, 1, Direction.IN, out_kg - rng.randrange(0, 300), rng.randrange(200, 240))
                 for _ in range(rng.choice([1, 1, 2]))
             ]
-        # What comes back out of a lot without having been refused takes the oldest kilograms there: a later refusal of another
-        # load finds a different lot, and that is another history.
-        may_come_back = kind.startswith("refused") or not ins
-        backs = []
-        if may_come_back and rng.random() < 0.4:
-            backs = [self.tell(name, source, Direction.BACK, 5_000, rng.randrange(100, 120))]
+        backs = self._back(name, source) if rng.random() < 0.4 else []
         if kind.startswith("refused"):
             self._refuse(name, outs, ins, backs, 27_000 if kind == "refused-all" else rng.randrange(3_000, 9_000))
         elif kind == "lost":
@@ -320,6 +316,7 @@ async def end_of_stories(
                 batch = []
             if found is not None and not isinstance(found, Sent):
                 await found
+        await watch_refused_lots(world.connection, at=world.at)  # as the sweeper does
         if is_audited:
             found = await verify(world.connection, world.keys.public_keys(Purpose.LEDGER), lambda _: None)
             assert found == [], found

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from service.actions.lots import watch_refused_lots
 from service.actions.quotas import watch_commitments
 from service.actions.tickets.issuing import papers_of
 from service.actions.tickets.locking import lock_own
@@ -171,3 +172,4 @@ async def refuse_part(
     await audits.note(connection, "tickets.refuse_part", ticket_id, facts, at=at, actor=actor)
     deed = Deed(Act(uuid7(), ticket_id, ActKind.REFUSED, reason, refused_kg), at, is_new=True)
     await tell_deeds(connection, [deed], at=at, sign=sign, policies=policies, actor=actor)
+    await watch_refused_lots(connection, at=at)

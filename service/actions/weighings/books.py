@@ -90,8 +90,9 @@ class Books:
         for one, at, ticket in new:
             since[one.record.plate] = min(at, since.get(one.record.plate, at))
             if ticket is not None:
-                # Where somebody has ended a journey that goes on now, others may have left meanwhile.
-                begin = min(at, self.journeys[ticket.id].ended_at or at) if ticket.acted_at else at
+                # Where somebody has ended a journey that goes on now, it was on the road all the time since it left.
+                journey = self.journeys[ticket.id]
+                begin = min(at, journey.ended_at or at, journey.out_at or at) if ticket.acted_at else at
                 since[ticket.plate] = min(begin, since.get(ticket.plate, begin))
         lines = [(one.station_id, one.record, ticket.id if ticket else None, at) for one, at, ticket in new]
         left = [(ticket, at) for one, at, ticket in new if one.record.direction is Direction.OUT]
