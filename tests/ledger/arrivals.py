@@ -41,7 +41,9 @@ SEEN = {
     "flags": """
         SELECT
             a.code, a.subject_kind,
-            coalesce(w.station_id || '/' || w.record_id, p.number || '/' || t.plate, t.number, l.contract_id::text, a.subject_id) AS subject
+            coalesce(
+                w.station_id || '/' || w.record_id, p.number || '/' || t.plate, t.number, l.contract_id::text, a.subject_id
+            ) AS subject
         FROM alert AS a
         LEFT JOIN weighing AS w ON a.subject_kind = 'weighing' AND w.id = a.subject_id::uuid
         LEFT JOIN ticket AS t ON a.subject_kind = 'ticket' AND t.id = a.subject_id::uuid

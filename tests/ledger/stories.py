@@ -135,7 +135,9 @@ class Teller:
                 outs[name].append(self.tell(name, 1, Direction.OUT, out_kg - 500, rng.randrange(299, 312)))
         whole_kg = 10_000 * len(names) + rng.randrange(-3_000, 3_000)
         ins = [
-            self.tell(named, 1, Direction.IN, whole_kg - 400 * n, rng.randrange(200, 240) if rng.random() < 0.8 else 330)
+            self.tell(
+                named, 1, Direction.IN, whole_kg - 400 * n, rng.randrange(200, 240) if rng.random() < 0.8 else 330
+            )
             for n in range(rng.choice([1, 2, 3]))
         ]
         backs = {name: self._back(name, 0) if rng.random() < 0.4 else [] for name in names}

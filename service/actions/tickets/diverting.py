@@ -21,7 +21,7 @@ from service.domain.permissions import Actor
 from service.domain.policies import Policies
 from service.domain.refusals import NotAllowed, NotFound
 from service.domain.ticket_acts import Act, ActKind
-from service.domain.tickets import Journey, Paper, ReplacedBecause, Ticket, TicketState, reprinted
+from service.domain.tickets import Paper, ReplacedBecause, Ticket, TicketState, reprinted
 from service.domain.transfers import check_redirect, check_refusal
 from service.domain.units import Kilograms, shanghai_year
 from service.domain.weighings import Deed, Terms

@@ -193,7 +193,9 @@ class Books:
             for ticket, _ in found:
                 assert ticket.parent_id is not None, "it is a part of a load"
                 self.children.setdefault(ticket.parent_id, []).append(ticket)
-            on_the_truck = {id_ for ticket_id in ids for deed in self.deeds.get(ticket_id, ()) for id_ in deed.rides_with}
+            on_the_truck = {
+                id_ for ticket_id in ids for deed in self.deeds.get(ticket_id, ()) for id_ in deed.rides_with
+            }
             found += await tickets.lock_named(
                 connection, [Naming(ticket_id=id_) for id_ in on_the_truck - self.tickets.keys()]
             )
@@ -245,7 +247,9 @@ class Books:
         since: dict[str, datetime] = {}
         for ticket, line in of_tickets:
             since[ticket.plate] = min(line.occurred_at, since.get(ticket.plate, line.occurred_at))
-        self._know(await weighings.read(connection, self._asked(self.tickets.values(), left, since, None), self.policies))
+        self._know(
+            await weighings.read(connection, self._asked(self.tickets.values(), left, since, None), self.policies)
+        )
         missing = {line.told.station_id for line in known} - self.stations.keys()
         self.stations |= await tickets.find_stations(connection, missing)
         for line in known:

@@ -120,9 +120,7 @@ def _retell(
     return telling
 
 
-def _retell_others(
-    desk: "Desk", ticket: Ticket, cause: Line, correction: Correction | None, retold: set[UUID]
-) -> None:
+def _retell_others(desk: "Desk", ticket: Ticket, cause: Line, correction: Correction | None, retold: set[UUID]) -> None:
     """What hangs on a load's story: what went on by other trucks left when it did (W11); others share its weighing (E36)."""
     retold.add(ticket.id)
     left_at = desk.journeys[ticket.id].out_at

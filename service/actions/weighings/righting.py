@@ -158,7 +158,7 @@ def say(
 
 
 def say_of_deed(desk: "Desk", deed: Deed, movement_ids: Iterable[UUID], cause: Line) -> None:
-    """Say what a deed moves now, or what is reckoned of it, where that is something else; what is new is kept as it is said first."""
+    """Say what a deed moves now, or what is reckoned of it, where that is something else; of a new one nothing was said."""
     if deed.sharing is not None:
         kg = deed.sharing.reckoned_kg(deed.act.ticket_id)
     else:

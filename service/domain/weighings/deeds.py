@@ -36,7 +36,9 @@ class Deed:
     movement_ids: tuple[UUID, ...] = ()
     version: int = 1
     reckoned_kg: Kilograms = Kilograms(0)
-    shares_with: tuple[UUID, ...] = ()  # the other tickets whose loads were on this one's truck: they share its weighing
+    shares_with: tuple[
+        UUID, ...
+    ] = ()  # the other tickets whose loads were on this one's truck: they share its weighing
     shares_of: UUID | None = None  # the ticket under which the truck was weighed
     sharing: Sharing | None = None
     is_new: bool = False  # done just now: the book does not know it yet
@@ -81,9 +83,8 @@ class Deed:
         match self.act.kind:
             case ActKind.SPLIT:
                 gone = replace(journey, split_kg=Kilograms(journey.split_kg + self.kg))
-                if gone.state is not TicketState.OUT or gone.on_board_kg > 0:
-                    return gone
-                return replace(gone, state=TicketState.DELIVERED, ended_at=self.done_at)
+                is_over = gone.state is TicketState.OUT and gone.on_board_kg <= 0
+                return replace(gone, state=TicketState.DELIVERED, ended_at=self.done_at) if is_over else gone
             case ActKind.CLOSED:
                 closed_kg = Kilograms(journey.closed_kg + max(0, journey.on_board_kg))
                 return replace(journey, state=TicketState.DELIVERED, closed_kg=closed_kg, ended_at=self.done_at)
