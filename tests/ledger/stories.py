@@ -142,8 +142,10 @@ class Teller:
         ]
         backs = {name: self._back(name, 0) if rng.random() < 0.4 else [] for name in names}
         late = {
-            name: [self.tell(name, 1, Direction.IN, 9_000, rng.randrange(200, 330))] if rng.random() < 0.4 else []
-            for name in others
+            name: [self.tell(name, 1, Direction.IN, 9_000 + 100 * n, rng.randrange(200, 330))]
+            if rng.random() < 0.4
+            else []
+            for n, name in enumerate(others)
         }
 
         async def share(world: World) -> None:
@@ -159,7 +161,7 @@ class Teller:
             if rng.random() < 0.4:
                 self._refuse(name, [shared], [shared], backs[name], rng.randrange(2_000, 5_000))
         self._correct(outs[rng.choice(names)][0], rng.randrange(7_000, 13_000))
-        self._correct(ins[0], whole_kg + rng.randrange(-2_000, 2_000))
+        self._correct(ins[0], whole_kg + 200 + 400 * rng.randrange(-4, 4))  # like no other record's
         for told in [*outs.values(), ins]:
             if len(told) > 1 and rng.random() < 0.4:
                 self._void(told[1], told)
