@@ -35,6 +35,7 @@ STATUSES: Mapping[type[refusals.Refusal], int] = {
     refusals.Busy: 503,
 }
 UNREADABLE = {"pointer": "", "code": "not-readable", "detail": "请求内容无法读取 / the body cannot be read"}
+_TIME = "须为带时区的时间，例如 2026-03-02T08:00:00+08:00"
 # The faults that pydantic finds by itself, and tells in English only.
 CHINESE = {
     "missing": "缺少此项",
@@ -67,6 +68,10 @@ CHINESE = {
     "model_type": "须为 JSON 对象",
     "dict_type": "须为 JSON 对象",
     "json_invalid": "不是 JSON",
+    "datetime_type": _TIME,
+    "datetime_parsing": _TIME,
+    "datetime_from_date_parsing": _TIME,
+    "timezone_aware": _TIME,
 }
 RETRY_AFTER_SECONDS = {refusals.Busy: 1, refusals.IdempotencyKeyRunning: 1, refusals.TooManyAttempts: 300}
 

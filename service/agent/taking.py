@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from service.agent.queue import IdReused, Queue, Queued
+from service.problems import fault
 from service.routes.weighings import RecordIn
 
 SUFFIXES = (".json", ".jsonl", ".ndjson")
@@ -36,8 +37,8 @@ def read_record(line: str) -> dict[str, Any]:
     try:
         RecordIn.model_validate_json(json.dumps({"id": NOBODY, **record, "sequence": 0}))
     except ValidationError as error:
-        faults = (f"/{'/'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_url=False))
-        raise Malformed("; ".join(faults)) from error
+        faults = [fault(one["loc"], one["type"], one["msg"]) for one in error.errors(include_url=False)]
+        raise Malformed("; ".join(f"{one['pointer']}: {one['detail']}" for one in faults)) from error
     return record
 
 
@@ -59,8 +60,8 @@ def take_files(queue: Queue, watched: Path) -> list[tuple[Path, str | None]]:
         body = path.read_bytes()
         try:
             queue.keep(_records(body), (path.name, body))
-        except (Malformed, IdReused) as fault:
-            told = str(fault) if isinstance(fault, Malformed) else f"id 已用于另一条记录 / id reused: {fault}"
+        except (Malformed, IdReused) as error:
+            told = str(error) if isinstance(error, Malformed) else f"id 已用于另一条记录 / id reused: {error}"
             _aside(path, WRONG).with_suffix(".txt").write_text(told + "\n", encoding="utf-8")
             seen.append((path, told))
         else:
@@ -82,8 +83,8 @@ def _numbered(lines: Iterable[str]) -> Iterable[Mapping[str, Any]]:
         if line.strip():
             try:
                 yield read_record(line)
-            except Malformed as fault:
-                raise Malformed(f"第 {number} 行 / line {number}: {fault}") from fault
+            except Malformed as error:
+                raise Malformed(f"第 {number} 行 / line {number}: {error}") from error
 
 
 def _aside(path: Path, where: str) -> Path:

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import cycle
 
 import asyncpg
-from uuid_utils.compat import uuid7
 
 from service.actions.weighings import Sent, Weighed, weigh_all
 from service.batcher import Batcher
@@ -24,6 +23,7 @@ from service.db import Database
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.units import Kilograms
 from service.domain.weighings import Record
+from service.ids import new_id
 from service.keys import Purpose
 from service.routes.weighings import AT_ONCE
 from service.store.accounts import open_accounts
@@ -160,15 +160,15 @@ class Engine:
         """Accounts to post between."""
         async with self.database.transaction() as connection:
             sign = self.grounds.keys.current(Purpose.LEDGER)
-            self.quotas = await province.grant(connection, [uuid7() for _ in range(LOTS)], 2000, sign=sign)
-            keys = [AccountKey(AccountKind.LOT, owner_id=uuid7(), year=2000) for _ in range(LOTS)]
+            self.quotas = await province.grant(connection, [new_id() for _ in range(LOTS)], 2000, sign=sign)
+            keys = [AccountKey(AccountKind.LOT, owner_id=new_id(), year=2000) for _ in range(LOTS)]
             self.lots = list((await open_accounts(connection, keys)).values())
 
     def movements(self, count: int, *, hot: bool = False) -> list[Movement]:
         at = datetime.now(UTC)
         return [
             Movement(
-                id_ := uuid7(),
+                id_ := new_id(),
                 id_,
                 self.quotas[0] if hot else random.choice(self.quotas),
                 random.choice(self.lots),

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from uuid_utils.compat import uuid4, uuid7
+from uuid_utils.compat import uuid4
 
 from service.db import Connection
 from service.domain.codes.numbers import NUMBER_SPACE, make_number
@@ -19,6 +19,7 @@ from service.domain.permissions import Actor, Role
 from service.domain.tickets import Ticket
 from service.domain.units import Kilograms, shanghai_year
 from service.domain.weighings import Direction, Record
+from service.ids import new_id, quick
 from service.store.accounts import open_accounts
 from service.store.ledger import Signer, append
 from service.store.tickets import Issue, issue
@@ -80,7 +81,7 @@ class Province:
         self.planned += count
         scales = [self.scales[place % len(self.scales)] for place in places]
         times = [self.opened_at + place // len(self.scales) * BETWEEN_TRUCKS for place in places]
-        ids = [uuid7() for _ in places]
+        ids = [new_id() for _ in places]
         loads = [
             AccountKey(AccountKind.LOAD, owner_id=s.seller_id, document_id=i) for s, i in zip(scales, ids, strict=True)
         ]
@@ -122,7 +123,7 @@ class Province:
             (
                 scale,
                 Record(
-                    id=uuid4(),
+                    id=quick(uuid4()),
                     sequence=1 + place // len(self.scales),
                     ticket=one.ticket.number,
                     direction=Direction.OUT,
@@ -172,10 +173,10 @@ async def found(
     """A province with so many mines, between which the scales are shared."""
     now = datetime.now(UTC)
     opened_at = now - SINCE
-    plant, gate_id = uuid7(), uuid7()
-    firms = [uuid7() for _ in range(mines)]
-    mine_ids = [uuid7() for _ in range(mines)]
-    contracts = [uuid7() for _ in range(mines)]
+    plant, gate_id = new_id(), new_id()
+    firms = [new_id() for _ in range(mines)]
+    mine_ids = [new_id() for _ in range(mines)]
+    contracts = [new_id() for _ in range(mines)]
     since, until = date(2020, 1, 1), date(2099, 12, 31)
     codes = _codes()
     await _fill(
@@ -197,7 +198,7 @@ async def found(
         owner,
         "allotment (id, year, quarter, kind, from_jurisdiction, mine_id, kg, document_no, state, issued_on, created_at)",
         [
-            (uuid7(), year, 1, "base", COUNTY, mine, 10**12, "1", "issued", since, now)
+            (new_id(), year, 1, "base", COUNTY, mine, 10**12, "1", "issued", since, now)
             for mine in mine_ids
             for year in years
         ],
@@ -212,7 +213,7 @@ async def found(
         ],
     )
     bridges = [
-        Scale(uuid7(), uuid7(), mine_ids[n % mines], firms[n % mines], contracts[n % mines]) for n in range(scales)
+        Scale(new_id(), new_id(), mine_ids[n % mines], firms[n % mines], contracts[n % mines]) for n in range(scales)
     ]
     stations = [(scale.station_id, f"scale {n}", COUNTY, scale.mine_id, None, now) for n, scale in enumerate(bridges)]
     await _fill(
@@ -246,7 +247,7 @@ async def grant(connection: Connection, mine_ids: list[UUID], year: int, *, sign
     steps = [(source, target, whole) for source, target in pairwise(path)]
     steps += [(path[-1], quota, share) for quota in quotas]
     movements = [
-        Movement(uuid7(), uuid7(), accounts[source], accounts[target], kg, at, bytes(32))
+        Movement(new_id(), new_id(), accounts[source], accounts[target], kg, at, bytes(32))
         for source, target, kg in steps
     ]
     await append(connection, movements, at=at, sign=sign)

@@ -1,13 +1,13 @@
 """The ledger's words: accounts, and the movements of kilograms between them."""
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from service.domain.refusals import Refusal
 from service.domain.units import Kilograms
+from service.domain.values import dataclass
 
 
 class AccountKind(StrEnum):

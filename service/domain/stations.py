@@ -102,6 +102,9 @@ def blind_spans(events: Iterable[CameraEvent]) -> list[tuple[CameraEvent, Span]]
     return spans
 
 
+WAYS = ("out", "in", "back")
+
+
 @dataclass(frozen=True, slots=True)
 class DayLine:
     """One record of a station's day."""
@@ -126,6 +129,7 @@ class DaySheet:
     gross_kg: int
     tare_kg: int
     net_kg: int
+    nets_kg: dict[str, int]  # by direction: what came back is no more of what went out
     manual: int
     signed: int
     unsigned: int
@@ -150,10 +154,11 @@ def day_sheet(
     numbers = [line.sequence for line in lines]
     statuses = Counter(line.status for line in lines)
     return DaySheet(
-        loads={way: sum(line.direction == way for line in accepted) for way in ("out", "in", "back")},
+        loads={way: sum(line.direction == way for line in accepted) for way in WAYS},
         gross_kg=sum(line.gross_kg for line in accepted),
         tare_kg=sum(line.tare_kg for line in accepted),
         net_kg=sum(line.net_kg for line in accepted),
+        nets_kg={way: sum(line.net_kg for line in accepted if line.direction == way) for way in WAYS},
         manual=sum(line.is_manual for line in accepted),
         signed=sum(line.is_signed for line in lines),
         unsigned=sum(not line.is_signed for line in lines),
@@ -166,7 +171,7 @@ def day_sheet(
         missing=[
             (until, since - 1)
             for (_, until), (since, _) in pairwise(sorted(seen))
-            if numbers and until <= max(numbers) and since > min(numbers)
+            if numbers and min(numbers) <= since <= max(numbers)
         ],
         backwards=[
             later.sequence

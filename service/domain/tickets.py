@@ -1,6 +1,6 @@
 """Tickets: one load, one vehicle, one journey (W01)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
@@ -12,6 +12,7 @@ from service.domain.codes.tickets import MOST_REISSUES
 from service.domain.grades import is_same_grade
 from service.domain.refusals import Refusal
 from service.domain.units import Kilograms, shanghai_day, shanghai_year
+from service.domain.values import dataclass
 
 
 class TicketState(StrEnum):

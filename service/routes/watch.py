@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import Response
 from pydantic import BaseModel
 
 from service.actions.stations import pause_station, resume_station
@@ -14,11 +13,9 @@ from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
-from service.domain.sheets import Cell
 from service.domain.stations import DayLine, Pulse, StationState, blind_spans, day_sheet, state_of
 from service.domain.units import SHANGHAI
 from service.routes.fields import Body, Day, Instant, Reason
-from service.sheets import MEDIA_TYPES, write_sheet
 from service.store import stations
 
 router = APIRouter(prefix="/v1/stations", tags=["stations"])
@@ -86,6 +83,7 @@ class DayOut(BaseModel):
     gross_kg: int
     tare_kg: int
     net_kg: int
+    nets_kg: dict[str, int]
     manual: int
     signed: int
     unsigned: int
@@ -164,48 +162,6 @@ async def resume(
 async def show_day(station_id: UUID, on: Day, request: Request, connection: ReaderDep, actor: Reader) -> DayOut:
     """A station's day in Asia/Shanghai: loads, weights, hands, signatures, refusals, flags, numbers, silences, cameras."""
     return await day_out(station_id, on, request, connection, actor)
-
-
-@router.get("/{station_id}/day.{form}", include_in_schema=False)
-async def export_day(
-    station_id: UUID, form: str, on: Day, request: Request, connection: ReaderDep, actor: Reader
-) -> Response:
-    """The day's records as a table."""
-    if form not in MEDIA_TYPES:
-        raise NotFound
-    sheet = await day_out(station_id, on, request, connection, actor)
-    rows = [[_cell(record[name]) for name in HEADS] for record in sheet.records]
-    content = await write_sheet(form, list(HEADS.values()), rows)
-    name = f"station-day-{on.isoformat()}.{form}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type=MEDIA_TYPES[form], headers=headers)
-
-
-HEADS = {
-    "sequence": "序号",
-    "occurred_at": "称重时间",
-    "direction": "方向",
-    "ticket": "运单号",
-    "plate": "车牌号",
-    "gross_kg": "毛重（千克）",
-    "tare_kg": "皮重（千克）",
-    "net_kg": "净重（千克）",
-    "manual": "手工录入",
-    "is_signed": "已签名",
-    "status": "状态",
-    "flags": "预警",
-    "recorded_at": "上报时间",
-}
-
-
-def _cell(value: object) -> Cell:
-    if isinstance(value, datetime):
-        return value.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
-    if isinstance(value, bool):
-        return "是" if value else "否"
-    if isinstance(value, list):
-        return ", ".join(value)
-    return value if isinstance(value, int) or value is None else str(value)
 
 
 async def day_out(station_id: UUID, on: date, request: Request, connection: Connection, actor: Actor) -> DayOut:

@@ -25,6 +25,7 @@ from service.domain.codes.texts import Malformed, clean_text
 from service.domain.permissions import Actor
 from service.domain.refusals import NotAllowed
 from service.domain.weighings import Direction, Record
+from service.ids import quick
 from service.keys import Purpose
 from service.routes.bodies import described, read_body, read_body_as, read_in_pieces
 from service.routes.fields import FIRST_YEAR, LAST_YEAR, refused
@@ -97,7 +98,7 @@ class RecordIn(BaseModel):
     def record(self) -> Record:
         """The record as the rules take it."""
         return Record(
-            self.id,
+            quick(self.id),
             self.sequence,
             self.ticket,
             self.direction,
@@ -234,7 +235,7 @@ async def read_sent(request: Request, actor: Actor) -> list[Sent]:
     if MARK in raw:
         return await _read_signed(request, actor.station_id, actor.person_id, has_many=b'"records"' in raw)
     at: datetime = request.app.state.clock.now()
-    station_id, person_id = actor.station_id, actor.person_id
+    station_id, person_id = quick(actor.station_id), quick(actor.person_id)
 
     def of_many(sending: SendingIn) -> list[Sent]:
         offset = _offset(at, sending.sent_at)

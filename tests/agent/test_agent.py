@@ -284,8 +284,9 @@ def test_a_file_is_taken_whole_once_or_set_aside(queue: Queue, tmp_path: Path) -
         ("{", "JSON"),
         ("[]", "JSON 对象"),
         (json.dumps(weighed(None, 1, sequence=4)), "sequence"),
-        (json.dumps(weighed(None, 1, gross_kg="45000")), "/gross_kg"),
-        (json.dumps(weighed(None, 1, weighed_at="yesterday")), "/weighed_at"),
+        (json.dumps(weighed(None, 1, gross_kg="45000")), "/gross_kg: 须为整数"),
+        (json.dumps(weighed(None, 1, weighed_at="yesterday")), "/weighed_at: 须为带时区的时间"),
+        (json.dumps(weighed(None, 1, weighed_at="2026-03-02T08:00:00")), "/weighed_at: 须为带时区的时间"),
         (json.dumps(weighed(None, 1, colour="red")), "/colour"),
     ],
 )

@@ -14,7 +14,7 @@ from python_calamine import CalamineWorkbook
 
 from service.actions.stations import beat
 from service.actions.sweeps import sweep
-from service.domain.stations import CameraEvent, CameraEventKind, Span, blind_spans
+from service.domain.stations import CameraEvent, CameraEventKind, DayLine, Span, blind_spans, day_sheet
 from service.domain.units import shanghai_day
 from tests import cast, yard
 from tests.cast import Person
@@ -124,6 +124,7 @@ async def test_a_stations_day_in_figures(app: FastAPI, by: By, now: datetime) ->
     says = (await by(cast.LI).get(path, params={"on": on})).json()
     assert says["loads"] == {"out": 2, "in": 1, "back": 0}
     assert (says["gross_kg"], says["tare_kg"], says["net_kg"]) == (126_000, 45_000, 81_000)
+    assert says["nets_kg"] == {"out": 61_000, "in": 20_000, "back": 0}
     assert (says["manual"], says["signed"], says["unsigned"]) == (1, 1, 4)
     assert (says["duplicates"], says["refused"], says["void"]) == (1, 1, 0)
     assert (says["first_sequence"], says["last_sequence"], says["missing"]) == (1, 8, [[4, 6]])
@@ -136,8 +137,16 @@ async def test_a_stations_day_in_figures(app: FastAPI, by: By, now: datetime) ->
     text = (await by(cast.LI).get(f"{path}.csv", params={"on": on})).content.decode("utf-8-sig")
     assert text.splitlines()[0].startswith("序号,称重时间,方向")
     assert len(text.splitlines()) == 6
+    assert "出矿（源头）" in text.splitlines()[1]
+    assert text.splitlines()[1].split(",")[10:12] == ["已接收", "无运单出矿"]
     book = (await by(cast.LI).get(f"{path}.xlsx", params={"on": on})).content
     assert len(CalamineWorkbook.from_filelike(BytesIO(book)).get_sheet_by_index(0).to_python()) == 6
+
+
+def test_e11_numbers_that_are_missing_over_midnight_stand_on_the_next_days_sheet() -> None:
+    at = datetime.fromisoformat("2026-03-02T04:00:00+00:00")
+    line = DayLine(13, "out", 45_000, 15_000, 30_000, False, True, "accepted", (), at)
+    assert day_sheet([line], [(1, 10), (13, 14), (20, 21)], 0).missing == [(10, 12)]
 
 
 def test_a_camera_is_blind_from_its_trouble_until_it_is_up() -> None:

@@ -5,8 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
 from service.actions.quotas import watch_commitments
 from service.actions.weighings.books import Books
 from service.actions.weighings.drawing import redraw
@@ -37,6 +35,7 @@ from service.domain.weighings import (
     told_together,
     weigh,
 )
+from service.ids import new_id
 from service.store import ticket_acts, weighings
 from service.store.ledger import Memory, Signer
 from service.store.ticket_acts import DeedVersion
@@ -96,7 +95,7 @@ class Desk(Books):
         if known is not None:
             self._sign(sent, known)
             return answer_again(known, self._given.get(sent.key))
-        told = Told(uuid7(), sent.station_id, record.id, body_hash, Status.ACCEPTED)
+        told = Told(new_id(), sent.station_id, record.id, body_hash, Status.ACCEPTED)
         self.told[sent.key] = told
         self.fresh_ids.add(told.id)
         book = self.books_used[sent.station_id] = self.sequences[sent.station_id]
@@ -274,7 +273,7 @@ class Desk(Books):
         if ticket is not None and outcome.give_back_kg:
             self._give_back(line, ticket, outcome.give_back_kg, fact)
         for leg in outcome.legs:
-            move = Move(uuid7(), told.id, leg, occurred_at, fact)
+            move = Move(new_id(), told.id, leg, occurred_at, fact)
             told.movement_ids.append(move.movement_id)
             self.post(told.id, move)
 

@@ -3,7 +3,6 @@
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from math import asin, cos, radians, sin, sqrt
@@ -14,6 +13,7 @@ from service.actions.weighings.watching import Watch
 from service.domain.alerts import Alert, Flag
 from service.domain.policies import Policies
 from service.domain.tickets import OPEN_STATES, Journey, Ticket, TicketState
+from service.domain.values import dataclass
 from service.domain.weighings import Circumstances, Line, Station
 from service.store.weighings import Road, Tare
 

@@ -1,7 +1,6 @@
 """What the ledger does for a batch of weighings, step by step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from service.actions.overdraws import report_overdraws
 from service.db import Connection
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.units import Kilograms
+from service.domain.values import dataclass
 from service.domain.weighings import Leg
 from service.store.accounts import open_accounts
 from service.store.ledger import Memory, Posted, Signer, append, claw_back, give_back, replace_movement, void

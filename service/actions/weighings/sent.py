@@ -1,7 +1,7 @@
 """What stations send, and what they hear about it."""
 
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,6 +9,7 @@ import orjson
 
 from service.domain.alerts import Flag
 from service.domain.refusals import Refusal
+from service.domain.values import dataclass
 from service.domain.weighings import ImpossibleWeight, Record, Said, Status, Told
 from service.store.weighings import Refused
 
@@ -32,7 +33,7 @@ class Sent:
 
     def refused_for(self, refusal: Refusal) -> Refused:
         """What is kept of it for the auditor: who sent what, and why it is no weighing (W05)."""
-        sent = self.jws or orjson.dumps(self.record).decode()
+        sent = self.jws or orjson.dumps(self.record, default=str).decode()
         problem = {"code": refusal.code, "facts": refusal.facts}
         return Refused(self.station_id, self.record.id, sent, problem, self.person_id)
 

@@ -24,7 +24,6 @@ import math
 import re
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Self
@@ -37,6 +36,7 @@ from service.domain.codes.numbers import draw_of, is_number, make_number
 from service.domain.codes.plates import normalise_plate, pack_plate, plate_as_seen, unpack_plate
 from service.domain.codes.texts import Malformed, folded
 from service.domain.units import Kilograms
+from service.domain.values import dataclass
 
 VERSION = 1
 SIGNED_CONTEXT = b"meisu ticket code\n"

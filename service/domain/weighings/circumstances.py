@@ -1,6 +1,5 @@
 """What the rules ask about a weighing beside the record itself."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
@@ -8,6 +7,7 @@ from service.domain.policies import DEFAULTS, ExpiredLicencePolicy, Policies
 from service.domain.proofs import Pledge
 from service.domain.tickets import Journey, Ticket
 from service.domain.units import Kilograms
+from service.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """Which ticket a scanned or typed text names."""
 
 import re
-from dataclasses import dataclass
 from uuid import UUID
 
 from service.domain.codes.numbers import typed_number
 from service.domain.codes.tickets import CODE_DIGITS, ScannedCode, parse
 from service.domain.tickets import Ticket
+from service.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,10 @@
 """What follows from one weighing, as values: legs of kilograms, flags, and where the ticket stands."""
 
-from dataclasses import dataclass
-
 from service.domain.alerts import Flag
 from service.domain.ledger import AccountKey
 from service.domain.tickets import Journey
 from service.domain.units import Kilograms
+from service.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """One line of a station's book: what it says, and whether any truck can weigh that."""
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
@@ -11,6 +10,7 @@ import orjson
 
 from service.domain.policies import DEFAULTS, Policies
 from service.domain.refusals import Refusal
+from service.domain.values import dataclass
 
 
 class Direction(StrEnum):
@@ -31,9 +31,9 @@ class Status(StrEnum):
 
 
 class ImpossibleWeight(Refusal):
-    """No truck weighs that: the net must be above zero, the tare not below it, and the gross within any truck's reach."""
+    """No truck weighs that: net must be above zero, gross within a truck's reach; look at the indicator, weigh again."""
 
-    title: ClassVar[str] = "重量不可能：净重须大于零，皮重不得为负，毛重不得超过任何车辆的极限"
+    title: ClassVar[str] = "重量不可能：净重须大于零，毛重不得超过任何车辆的极限；请检查仪表后重新过磅"
     rule: ClassVar[str | None] = "W05"
 
 

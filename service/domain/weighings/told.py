@@ -1,12 +1,13 @@
 """A record as the book keeps it, with what was said of it; and which of several records of one event is the first."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from service.domain.policies import DEFAULTS, Policies
+from service.domain.values import dataclass
 from service.domain.weighings.events import Event, is_one_event
 from service.domain.weighings.records import Direction, Record, Status
 

@@ -1,12 +1,12 @@
 """The head, which orders all acts, and the signed checkpoint that ends every batch of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from service.db import Connection
 from service.domain import evidence
+from service.domain.values import dataclass
 from service.store.sentences import sentences
 
 SQL = sentences("ledger")

@@ -1,7 +1,7 @@
 """Posting: movements from the ends of plain books, in one sentence; where holes are open, by places from the domain."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from service.domain.evidence import Node
 from service.domain.ledger import Hole, Leg, Movement, Side
 from service.domain.overdraws import Cause, Overdraw
 from service.domain.units import Kilograms
+from service.domain.values import dataclass
 from service.store.copying import array_of
 from service.store.ledger.balances import read_books
 from service.store.ledger.episodes import DebtChange, keep_episodes

@@ -1,12 +1,12 @@
 """What still stands in the ledger of what was posted for weighings."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from service.db import Connection
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.units import Kilograms
+from service.domain.values import dataclass
 from service.store.sentences import sentences
 
 SQL = sentences("weighings")

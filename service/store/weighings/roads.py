@@ -1,10 +1,11 @@
 """What is known of a plate: its empty weights, and when its loads were on the road."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+from service.domain.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

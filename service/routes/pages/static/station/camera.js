@@ -18,8 +18,8 @@ function reader() {
   return worker;
 }
 
-/** The texts of the QR codes in a picture. */
-function readPicture(picture, width, height) {
+/** The texts of the QR codes in a picture, or in one frame of a camera, which may be less patient. */
+function readPicture(picture, width, height, { isFrame }) {
   const shrink = Math.min(1, WIDEST / Math.max(width, height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(width * shrink);
@@ -31,7 +31,7 @@ function readPicture(picture, width, height) {
   const number = asked;
   return new Promise((resolve) => {
     waiting.set(number, resolve);
-    reader().postMessage({ number, pixels }, [pixels.data.buffer]);
+    reader().postMessage({ number, pixels, isFrame }, [pixels.data.buffer]);
   });
 }
 
@@ -39,7 +39,7 @@ function readPicture(picture, width, height) {
 export async function readFile(file) {
   const picture = await createImageBitmap(file);
   try {
-    return await readPicture(picture, picture.width, picture.height);
+    return await readPicture(picture, picture.width, picture.height, { isFrame: false });
   } finally {
     picture.close();
   }
@@ -74,7 +74,7 @@ export class Camera {
     await this.#video.play();
     while (this.#stream === stream) {
       const { videoWidth, videoHeight } = this.#video;
-      const texts = videoWidth ? await readPicture(this.#video, videoWidth, videoHeight) : [];
+      const texts = videoWidth ? await readPicture(this.#video, videoWidth, videoHeight, { isFrame: true }) : [];
       if (this.#stream === stream && texts.length && (await seen(texts))) break;
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }

@@ -1,5 +1,5 @@
 /** What a scanned code or a typed number is worth in front of this scale, with no network (W03, E4, E10). */
-import { faultsOf, read, stationMark, typedNumber } from "./codes.js";
+import { faultsOf, folded, read, stationMark, typedNumber } from "./codes.js";
 
 /**
  * The verdict on a text: `{level, reasons, code, number, text}`.
@@ -16,6 +16,7 @@ export async function judge(text, { knowledge, stationId, atMs, plate, seen }) {
   }
 
   const code = await read(text, knowledge.keys);
+  if (code.fault && isTyped(text)) return verdict(["wrong-number"], {});
   if (code.fault === "unknown-key" && knowledge.isEmpty) return verdict(["no-keys"], {});
   if (code.fault) return verdict([code.fault], {});
   const mark = stationMark(stationId);
@@ -29,15 +30,26 @@ export async function judge(text, { knowledge, stationId, atMs, plate, seen }) {
   return verdict(reasons, { code, number: code.number, text: code.digits });
 }
 
-/** Which way a load goes here, as far as its code and our own records tell. */
-export function likelyDirection(code, stationId, seen) {
+/** What a proven code says of a ticket's way. */
+export function ticketOf({ number, sourceMark, destinationMark }) {
+  return { number, sourceMark, destinationMark, isOut: false };
+}
+
+/** What the service knows of a ticket's way. */
+export function ticketKnown({ number, source_station_id: source, destination_station_id: destination, state }) {
+  return { number, sourceMark: stationMark(source), destinationMark: stationMark(destination), isOut: state === "out" };
+}
+
+/** Which way a load goes here, as far as its ticket and our own records tell; null for one that does not name us. */
+export function likelyDirection({ number, sourceMark, destinationMark, isOut }, stationId, seen) {
   const mark = stationMark(stationId);
-  if (code.destinationMark === mark && code.sourceMark !== mark) return "in";
-  return (seen.get(code.number) ?? []).includes("out") ? "back" : "out";
+  if (sourceMark !== mark) return destinationMark === mark ? "in" : null;
+  return isOut || (seen.get(number) ?? []).includes("out") ? "back" : "out";
 }
 
 const BAD = new Set([
   "malformed",
+  "wrong-number",
   "wrong-length",
   "two-codes",
   "unknown-version",
@@ -59,6 +71,11 @@ export function levelOf(reasons) {
 
 function verdict(reasons, { code = null, number = null, text = null }) {
   return { level: levelOf(reasons), reasons, code, number, text };
+}
+
+/** Whether a person typed this, and meant a ticket's number. */
+function isTyped(text) {
+  return /^[0-9-]{1,30}$/.test(folded(text));
 }
 
 function usedBefore(seen, number) {

@@ -1,6 +1,6 @@
 /** One truck at a time: what is known of it, what is missing, and how it becomes a record. */
 import { Problem, Unreachable } from "./api.js";
-import { judge, levelOf, likelyDirection } from "./check.js";
+import { judge, levelOf, likelyDirection, ticketKnown, ticketOf } from "./check.js";
 import { stamp } from "./clock.js";
 import { plateAsSeen } from "./codes.js";
 import { allRecords, keepRecord } from "./queue.js";
@@ -24,7 +24,7 @@ export class Desk {
     this.#knowledge = knowledge;
     this.#clock = clock;
     this.#told = told;
-    this.visit = newVisit();
+    this.visit = this.#newVisit();
     this.storedTare = null;
   }
 
@@ -68,7 +68,7 @@ export class Desk {
       verdict = await this.#judge(verdict.text, visit.plate);
     }
     if (this.visit !== visit) return false;
-    if (verdict.code) visit.direction = likelyDirection(verdict.code, this.#device.station.id, this.#seen);
+    if (verdict.code) this.#turn(visit, ticketOf(verdict.code));
     visit.verdict = verdict;
     await this.#changed();
     this.#told({ kind: "verdict", level: verdict.level });
@@ -95,6 +95,7 @@ export class Desk {
 
   setDirection(direction) {
     this.visit.direction = direction;
+    this.visit.isDirectionChosen = true;
     return this.#changed();
   }
 
@@ -123,7 +124,7 @@ export class Desk {
         { number, visitId: visit.id, tare: tareToStore(visit) },
       );
       this.#saw(number, record.direction);
-      this.visit = newVisit();
+      this.visit = this.#newVisit();
       await this.#changed();
       this.#told({ kind: "recorded", entry, visit });
     } catch (error) {
@@ -138,7 +139,7 @@ export class Desk {
   async park() {
     if (this.isEmpty) return;
     await park(this.visit);
-    this.visit = newVisit();
+    this.visit = this.#newVisit();
     await this.#changed();
     this.#told({ kind: "said", level: "good", code: "parked" });
   }
@@ -152,9 +153,19 @@ export class Desk {
   /** Forget this truck: it was a mistake. */
   async clear() {
     const { visit } = this;
-    this.visit = newVisit();
+    this.visit = this.#newVisit();
     await forget(visit);
     await this.#changed();
+  }
+
+  #newVisit() {
+    return newVisit(this.#device.usualDirection);
+  }
+
+  /** The way that a ticket's load goes here, unless a person has said another. */
+  #turn(visit, ticket) {
+    if (visit.isDirectionChosen) return;
+    visit.direction = likelyDirection(ticket, this.#device.station.id, this.#seen) ?? this.#device.usualDirection;
   }
 
   #judge(text, plate) {
@@ -196,7 +207,8 @@ export class Desk {
     const own = verdict.reasons.filter((reason) => reason === "wrong-station" || reason === "used-here");
     const reasons = [...new Set([...answer.reasons, ...own])];
     const level = levelOf(reasons);
-    visit.verdict = { ...verdict, level, reasons, online: answer.ticket };
+    visit.verdict = { ...verdict, level, reasons, online: answer.ticket, isAsked: true };
+    if (answer.ticket) this.#turn(visit, ticketKnown(answer.ticket));
     if (!visit.plate && answer.ticket) visit.plate = answer.ticket.plate;
     await this.#changed();
     if (level !== verdict.level) this.#told({ kind: "verdict", level });

@@ -19,7 +19,7 @@ export async function enrolled(api, clock) {
  * The key is kept before it is registered: when anything fails in between, the next try is the same device.
  */
 export async function enrol(api, clock, { username, password, name }) {
-  const { access_token: token } = await api.form("/v1/token", { grant_type: "password", username, password });
+  const { access_token: token } = await signedIn(api, { username, password });
   const me = await api.get("/v1/me", token);
   if (me.role !== "station") throw new Problem(403, WRONG_ROLE);
   const [before, known] = await Promise.all([recall("station"), recall("device")]);
@@ -37,12 +37,26 @@ export async function enrol(api, clock, { username, password, name }) {
       own.delete("nextSequence");
     }
     own.put(facts, "device");
-    own.put({ id: station.id, name: station.name }, "station");
+    own.put({ id: station.id, name: station.name, isMines: Boolean(station.mine_id) }, "station");
     const counted = (await result(own.get("nextSequence"))) ?? 0;
     own.put(Math.max(counted, facts.next_sequence), "nextSequence");
   });
-  return { device: new Device(api, clock, key, facts, station), token };
+  return { device: new Device(api, clock, key, facts, await recall("station")), token };
 }
+
+async function signedIn(api, { username, password }) {
+  try {
+    return await api.form("/v1/token", { grant_type: "password", username, password });
+  } catch (error) {
+    throw error instanceof Problem && error.status === 400 ? new Problem(400, WRONG_PASSWORD) : error;
+  }
+}
+
+const WRONG_PASSWORD = {
+  code: "wrong-password",
+  title: "用户名或密码不对，或账号已停用。请再试；忘了密码请找县里重设",
+  title_en: "The user name or the password is wrong, or the account is disabled. Try again, or ask the county for a new password",
+};
 
 const WRONG_ROLE = {
   code: "wrong-role",
@@ -76,6 +90,11 @@ export class Device {
     this.#key = key;
     this.facts = facts;
     this.station = station;
+  }
+
+  /** Which way loads go here when nothing else says it: out of a mine, into everybody else's yard. */
+  get usualDirection() {
+    return this.station.isMines === false ? "in" : "out";
   }
 
   get isApproved() {

@@ -39,6 +39,7 @@ let scale = null;
 let camera;
 let waitingVersion = null;
 let lastKeptAtMs = 0;
+let clearing = null; // the visit whose weights are thrown away by the next press
 
 await begin();
 
@@ -145,7 +146,7 @@ function listenToPeople() {
   }
   on("record", "click", () => desk.record());
   on("park", "click", () => desk.park());
-  on("clear", "click", () => desk.clear());
+  on("clear", "click", onClear);
   on("send", "click", () => {
     sender.kick();
     beat();
@@ -183,6 +184,7 @@ async function onPicture(event) {
   const [file] = event.target.files;
   event.target.value = "";
   if (!file) return;
+  screen.showSaid("warn", SAID["reading-picture"]);
   let texts = [];
   try {
     texts = await readFile(file);
@@ -216,6 +218,19 @@ function take(side) {
   if (weight) desk.setWeight(side, weight);
 }
 
+/** A weight is not thrown away by one wrong press. */
+async function onClear() {
+  const { id, gross, tare } = desk.visit;
+  if ((gross || tare) && clearing !== id) {
+    clearing = id;
+    screen.showLack(SAID["clear-again"]); // beside the button: on a phone the top of the page is out of sight
+    play("warn");
+    return;
+  }
+  screen.hideSaid();
+  await desk.clear();
+}
+
 function askHand(side) {
   const form = element("hand-form");
   form.elements.kg.value = "";
@@ -229,10 +244,13 @@ function askHand(side) {
 async function onHand(event) {
   event.preventDefault();
   const { kg, side, reason, second } = Object.fromEntries(new FormData(event.target));
-  const whole = kg.normalize("NFKC").trim();
-  if (!/^[1-9][0-9]{0,5}$/.test(whole) || !reason.trim() || !second.trim()) {
-    element("hand-problem").replaceChildren(both(SAID["by-hand-incomplete"]));
+  const whole = kg.normalize("NFKC").trim().replace(/^([0-9]{1,3})[ ,]([0-9]{3})$/, "$1$2");
+  const lacking = [["kg", "weight", /^[1-9][0-9]{0,5}$/.test(whole)], ["reason", "reason", reason.trim()], ["second", "second", second.trim()]];
+  const [missing] = lacking.filter(([, , isThere]) => !isThere);
+  if (missing) {
+    element("hand-problem").replaceChildren(both(SAID[`by-hand-${missing[1]}`]));
     element("hand-problem").hidden = false;
+    event.target.elements[missing[0]].focus();
     return;
   }
   element("hand").close();

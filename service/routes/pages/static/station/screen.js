@@ -66,23 +66,28 @@ export function showVerdict(verdict, dictionary, stationId) {
     box.hidden = true;
     return;
   }
-  const { level, reasons, code, number, online } = verdict;
+  const { level, reasons, code, number, online, isAsked } = verdict;
   const head = made("p", "head", made("span", "sign", SIGNS[level]), both(SAID[`level-${level}`]));
   const list = made("ul", "reasons", ...reasons.map((reason) => made("li", "", both(dictionary.word(reason, "check")))));
   const facts = made("dl", "facts");
   const tell = (label, value) => value && facts.append(made("div", "", made("dt", "", both(label)), made("dd", "", value)));
   tell(["车牌", "Plate"], code ? code.plate : online && online.plate);
   tell(["计划", "Planned"], code ? tonnes(code.plannedKg) : online && tonnes(online.planned_kg));
-  tell(["号码", "Number"], number && number.replace(/(.{4})(?=.)/g, "$1 "));
+  tell(["号码", "Number"], number && grouped(number));
   tell(["品级", "Grade"], online ? online.grade : code && code.gradeMark);
   tell(["至", "Until"], code && stamp(code.validUntilMs).slice(5, 16).replace("T", " "));
   tell(["货主", "Seller"], online && online.seller);
   tell(["收货", "Buyer"], online && online.buyer);
-  const how = number ? made("p", "how", both(SAID[online ? "checked-online" : "checked-offline"])) : "";
+  const how = number ? made("p", "how", both(SAID[isAsked ? "checked-online" : code ? "checked-offline" : "checked-number"])) : "";
   box.className = `verdict ${level}`;
   box.replaceChildren(head, list, facts, how);
   box.hidden = false;
   box.dataset.station = stationId;
+}
+
+/** A ticket's number as it stands on paper. */
+function grouped(number) {
+  return number.replace(/^(.{4})(.{4})/, "$1 $2 ");
 }
 
 /** The weights of the present truck. */
@@ -108,9 +113,14 @@ export function showVisit(desk) {
   const record = element("record");
   record.disabled = Boolean(lack);
   record.replaceChildren(both(lack ? SAID.record : [`车牌 ${visit.plate} 无误，记录`, "Plate is right: record"]));
-  element("lacks").replaceChildren(lack && !desk.isEmpty ? both(SAID[lack]) : "");
+  showLack(lack && !desk.isEmpty ? SAID[lack] : null);
   element("park").disabled = desk.isEmpty;
   element("clear").disabled = desk.isEmpty;
+}
+
+/** What keeps somebody from going on, beside the buttons. */
+export function showLack(words) {
+  element("lacks").replaceChildren(words ? both(words) : "");
 }
 
 /** The fields of what need not be said, folded away. */

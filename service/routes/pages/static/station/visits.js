@@ -8,8 +8,9 @@ import { result, transact } from "./store.js";
 
 const FRESH_MS = 12 * 3600 * 1000;
 
-export function newVisit() {
-  return { id: crypto.randomUUID(), verdict: null, plate: "", direction: "out", gross: null, tare: null, extras: NO_EXTRAS };
+/** A truck that comes; `direction` is the way that loads usually go here, until its ticket or a person says another. */
+export function newVisit(direction) {
+  return { id: crypto.randomUUID(), verdict: null, plate: "", direction, isDirectionChosen: false, gross: null, tare: null, extras: NO_EXTRAS };
 }
 
 /** What may be said of a load beside its weights, and need not be: axles, the grade as seen, MgO and moisture in tenths of a percent. */

@@ -12,6 +12,8 @@ export const SAID = {
   "key-in-doubt": ["签发密钥已停用：请联网核对，离线时请核对票面", "Its key was retired: check online, or look at the paper"],
   "no-keys": ["本机还没有验签公钥，请联网一次", "No keys on this device yet: connect it once"],
   "checked-online": ["已联网核对", "Checked online"],
+  "checked-number": ["离线核对：只查了作废名单", "Checked offline: the list of revoked tickets alone"],
+  "wrong-number": ["号码不对：应为 13 位数字，请对照票面重新输入", "Not a ticket's number: 13 digits as printed, please type it again"],
   "checked-offline": ["离线核对：签名、有效期、车牌、作废名单", "Checked offline: signature, validity, plate, revocations"],
   "one-at-a-time": ["本车尚未记录：请先记录、暂存或清空，再扫下一张", "Record, park or clear this truck before the next scan"],
   "plate-missing": ["请填车牌", "The plate is missing"],
@@ -66,7 +68,11 @@ export const SAID = {
   "not-ready-offline": ["正在准备离线使用…", "Preparing for offline use…"],
   "no-camera": ["打不开摄像头，请改用扫码枪、图片或手工输入。", "The camera does not open: use a scanner, a picture or type the number."],
   "no-code-seen": ["图片里没有读到运单码", "No ticket code was read in the picture"],
-  "by-hand-incomplete": ["重量（正整数千克）、原因、第二人都要填", "Weight (whole kilograms), reason and second person are all needed"],
+  "by-hand-weight": ["重量要填整千克，例如 46020（不是吨）", "The weight in whole kilograms, such as 46020, not in tonnes"],
+  "by-hand-reason": ["请填原因：为什么不用仪表取数", "Say why the indicator was not used"],
+  "by-hand-second": ["请填在场核对的第二人姓名", "Name the second person who looked at the display"],
+  "reading-picture": ["正在识别图片…", "Reading the picture…"],
+  "clear-again": ["本车已有重量：再按一次“清空”才会丢弃；下一辆请按“暂存”", "This truck has a weight: press Clear again to throw it away, or Park"],
 };
 
 /** Words in both languages, as nodes: Chinese, and English in a smaller hand. */
@@ -110,6 +116,7 @@ export function kilograms(kg) {
 /** An age in words. */
 export function age(ms) {
   const minutes = Math.max(0, Math.round(ms / 60_000));
+  if (minutes < 1) return ["刚刚", "just now"];
   if (minutes < 60) return [`${minutes} 分钟前`, `${minutes} min ago`];
   const hours = Math.round(minutes / 60);
   return hours < 48 ? [`${hours} 小时前`, `${hours} h ago`] : [`${Math.round(hours / 24)} 天前`, `${Math.round(hours / 24)} days ago`];
