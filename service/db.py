@@ -17,14 +17,14 @@ from service.domain.refusals import Busy
 
 log = structlog.get_logger(__name__)
 # Sentences of a steady transaction are planned once per connection and always by index: planning them anew for each batch takes
-# longer than running them, and a plan made while the tables were empty would stay. One message, so one way there and back.
-BEGIN_STEADILY = """
-BEGIN;
-SET LOCAL plan_cache_mode = force_generic_plan;
-SET LOCAL enable_seqscan = off;
-SET LOCAL enable_hashjoin = off;
-SET LOCAL enable_mergejoin = off;
-"""
+# longer than running them, and a plan made while the tables were empty would stay.
+STEADY = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+STEADY_CONNECTIONS = 4
 MOST_QUERIES = 10**9  # of one connection: a new one would have to plan every sentence anew
 SECONDS_TO_WAIT = 5.0  # for a connection, before the caller is asked to come again
 
@@ -75,11 +75,20 @@ async def _left_clean(_: Connection) -> None:
     """Nothing is set, locked or listened to beyond a transaction, so a connection that comes back has nothing to undo."""
 
 
-class Database:
-    """The asyncpg pool and the SQLAlchemy engine over one database."""
+def _pool(url: str, **settings: Any) -> asyncpg.Pool:
+    return asyncpg.create_pool(url, init=prepare_connection, reset=_left_clean, max_queries=MOST_QUERIES, **settings)
 
-    def __init__(self, pool: asyncpg.Pool, engine: AsyncEngine) -> None:
+
+class Database:
+    """Two asyncpg pools and the SQLAlchemy engine over one database.
+
+    The connections of steady transactions are few and stay open: to open one, and to plan their sentences on it, takes five
+    times as long as a batch, and a truck would wait for it.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, steady: asyncpg.Pool, engine: AsyncEngine) -> None:
         self.pool = pool
+        self.steady = steady
         self.engine = engine
         self.sessions = async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
         self.committed = asyncio.Event()
@@ -88,24 +97,30 @@ class Database:
     @asynccontextmanager
     async def connect(cls, url: str, size: int) -> AsyncIterator["Database"]:
         """Both doors, closed at the end."""
-        pool = await asyncpg.create_pool(
-            url, min_size=1, max_size=size, init=prepare_connection, reset=_left_clean, max_queries=MOST_QUERIES
-        )
         engine = create_async_engine(
             url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=size, pool_timeout=SECONDS_TO_WAIT
         )
         try:
-            yield cls(pool, engine)
+            async with (
+                _pool(url, min_size=1, max_size=size) as pool,
+                _pool(
+                    url,
+                    min_size=0,
+                    max_size=STEADY_CONNECTIONS,
+                    max_inactive_connection_lifetime=0,
+                    server_settings=STEADY,
+                ) as steady,
+            ):
+                yield cls(pool, steady, engine)
         finally:
             await engine.dispose()
-            await pool.close()
 
     @asynccontextmanager
     async def transaction(self, *, readonly: bool = False) -> AsyncIterator[Connection]:
         """A connection in a transaction that commits at the end; readers see one snapshot."""
         isolation: Isolation = "repeatable_read" if readonly else "read_committed"
         async with (
-            self._acquire() as connection,
+            _connection_of(self.pool) as connection,
             connection.transaction(isolation=isolation, readonly=readonly),
         ):
             yield connection
@@ -115,8 +130,8 @@ class Database:
     @asynccontextmanager
     async def steady_transaction(self) -> AsyncIterator[Connection]:
         """As `transaction`, for batches, whose sentences are always the same."""
-        async with self._acquire() as connection:
-            await connection.execute(BEGIN_STEADILY)
+        async with _connection_of(self.steady) as connection:
+            await connection.execute("BEGIN")
             try:
                 yield connection
             except BaseException:
@@ -137,30 +152,31 @@ class Database:
             yield session
         self.committed.set()
 
-    @asynccontextmanager
-    async def _acquire(self) -> AsyncIterator[Connection]:
-        # Only the way in is translated: an OSError inside the block may be anybody's.
+
+@asynccontextmanager
+async def _connection_of(pool: asyncpg.Pool) -> AsyncIterator[Connection]:
+    # Only the way in is translated: an OSError inside the block may be anybody's.
+    try:
+        # Waiting with a limit takes a task of its own, which is only worth it where there is something to wait for.
+        limit = None if pool.get_idle_size() else SECONDS_TO_WAIT
+        connection = await pool.acquire(timeout=limit)
+    except (OSError, asyncpg.InterfaceError) as error:
+        log.warning(f"No connection to the database: {type(error).__name__}: {error}")
+        raise Busy from error
+    try:
+        yield connection
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        # Of a connection that is lost on the way the driver speaks like this, as of a mistake of ours.
+        if not _is_lost(connection):
+            raise
+        log.warning(f"The connection to the database was lost: {type(error).__name__}: {error}")
+        raise Busy from error
+    finally:
         try:
-            # Waiting with a limit takes a task of its own, which is only worth it where there is something to wait for.
-            limit = None if self.pool.get_idle_size() else SECONDS_TO_WAIT
-            connection = await self.pool.acquire(timeout=limit)
-        except (OSError, asyncpg.InterfaceError) as error:
-            log.warning(f"No connection to the database: {type(error).__name__}: {error}")
-            raise Busy from error
-        try:
-            yield connection
-        except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-            # Of a connection that is lost on the way the driver speaks like this, as of a mistake of ours.
-            if not _is_lost(connection):
-                raise
-            log.warning(f"The connection to the database was lost: {type(error).__name__}: {error}")
-            raise Busy from error
-        finally:
-            try:
-                await self.pool.release(connection)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-                # What was committed is committed; the pool has thrown the connection away.
-                log.warning(f"A connection could not be given back: {type(error).__name__}: {error}")
+            await pool.release(connection)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            # What was committed is committed; the pool has thrown the connection away.
+            log.warning(f"A connection could not be given back: {type(error).__name__}: {error}")
 
 
 def _is_lost(connection: Connection) -> bool:

@@ -17,5 +17,5 @@ BATCH_RECORDS = Histogram(
 )
 BATCH_SECONDS = Histogram("meisu_batch_seconds", "Time that one batch took, its commit included.", ("batcher",))
 BATCH_RERUNS = Counter("meisu_batch_reruns", "Batches that failed and were done record by record.", ("batcher",))
-CONNECTIONS = Gauge("meisu_database_connections", "Connections of the asyncpg pool.", ("state",))
+CONNECTIONS = Gauge("meisu_database_connections", "Connections of the asyncpg pools.", ("state",))
 LEDGER_ROWS = Gauge("meisu_ledger_rows", "Legs and holes in the ledger: the head's seq.")

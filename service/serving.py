@@ -22,6 +22,7 @@ from service.embedded import CannotRun, Endpoints, services
 from service.embedded.outside import check_book_is_closed
 from service.keys import KeyRing, Purpose
 from service.logs import log_to
+from service.routes.weighings import rehearse
 from service.settings import Settings
 from service.store.evidence import find_checkpoint
 
@@ -95,7 +96,7 @@ def answer(app: FastAPI, taken: socket.socket, announce: Callable[[], None]) -> 
         server_header=False,
         timeout_graceful_shutdown=LAST_ANSWERS_WITHIN_S,
     )
-    server = _Server(config, announce)
+    server = _Server(app, config, announce)
     quiet_collector()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
@@ -123,13 +124,15 @@ def quiet_collector() -> None:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(self, app: FastAPI, config: uvicorn.Config, announce: Callable[[], None]) -> None:
         super().__init__(config)
+        self._app = app
         self._announce = announce
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            await rehearse(self._app.state)
             self._announce()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

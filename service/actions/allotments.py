@@ -1,11 +1,9 @@
 """Allotting quota: a draft is written, consulted on, approved, issued onto the ledger, published, withdrawn."""
 
-import hashlib
 from datetime import date, datetime
 from fractions import Fraction
 from uuid import UUID
 
-import orjson
 from uuid_utils.compat import uuid7
 
 from service.actions.overdraws import report_overdraws
@@ -149,9 +147,11 @@ async def _issue(
     rules.check_issue(allotment, standing, policies)
 
     if allotment.kg > 0:
-        posted = [await _post(connection, allotment, fact=_fact(allotment_id, draft), at=at, sign=sign)]
+        posted = [await _post(connection, allotment, fact=rules.fact_of(allotment_id, draft), at=at, sign=sign)]
     else:
-        posted = await _take_back(connection, allotment, earlier, fact=_fact(allotment_id, draft), at=at, sign=sign)
+        posted = await _take_back(
+            connection, allotment, earlier, fact=rules.fact_of(allotment_id, draft), at=at, sign=sign
+        )
     if standing.needs_approval:
         await _tell_if_late(connection, allotment_id, draft, Step.ISSUE, found.enterprise_id, policies, at=at)
     await allotments.move_allotment(connection, allotment_id, State.ISSUED, draft.issued_on)
@@ -231,7 +231,7 @@ async def _take_back_whole(
     await _check_holder_has(connection, allotment.holder, allotment.year, standing_kg)
 
     if standing_kg:
-        fact = hashlib.sha256(b"meisu withdrawal 1\n" + _terms(allotment.id, draft) + str(on).encode()).digest()
+        fact = rules.withdrawal_of(allotment.id, draft, on)
         posted = await ledger.void(connection, [allotment.id], occurred_at=start_of(on), fact=fact, at=at, sign=sign)
         await _watch(connection, allotment, [posted], policies, at=at)
 
@@ -342,13 +342,3 @@ def _holder(row: Record) -> Holder:
     }
     kind = next((kind for kind, found in ids.items() if found is not None), HolderKind.JURISDICTION)
     return Holder(kind, row["jurisdiction"], ids.get(kind))
-
-
-def _terms(allotment_id: UUID, draft: Draft) -> bytes:
-    # The driver's own UUIDs are not Python's: both are written as their text.
-    return orjson.dumps([allotment_id, draft], default=str, option=orjson.OPT_SORT_KEYS)
-
-
-def _fact(allotment_id: UUID, draft: Draft) -> bytes:
-    """The hash that stands for what was issued; the movement that it posts is bound to it."""
-    return hashlib.sha256(b"meisu allotment 1\n" + _terms(allotment_id, draft)).digest()

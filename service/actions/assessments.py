@@ -16,7 +16,7 @@ from service.domain.deadlines import sheets_deadline
 from service.domain.permissions import Actor
 from service.domain.policies import Policies, stated
 from service.domain.units import start_of
-from service.store import assessments, audits, quotas
+from service.store import assessments, audits, provenance, quotas
 
 POLICIES = ("score_formula", "veto_years", "merit_table", "sheet_gate")
 
@@ -33,7 +33,7 @@ async def draw(
     cut_off = rules.cut_off(year, quarter, at)
     began = start_of(rules.starts_on(year, quarter))
     since = await assessments.since(connection, mine_id, year, quarter) or began
-    past = await quotas.moment(connection, cut_off)
+    past = await provenance.moment(connection, cut_off)
     assert past is not None, "a sheet has a cut-off"
     quota = await quotas.mine_quota(connection, mine_id, year, None, area=None, enterprise_id=None, past=past, at=at)
 

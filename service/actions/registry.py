@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -10,13 +11,23 @@ from service.db import SessionDoor
 from service.domain.permissions import Actor
 from service.domain.policies import Policies
 from service.domain.refusals import NotAllowed, VersionOutdated
-from service.domain.registry import MineHasQuota, check_declaration
+from service.domain.registry import HolderHasQuota, MineHasQuota, check_declaration
 from service.domain.units import shanghai_day
 from service.store import audits, registry
 from service.store import policies as rules
-from service.store.tables import Entry, MineRow, RevisionRow, StationRow, StockRow
+from service.store.tables import EnterpriseRow, Entry, MineRow, ProjectRow, RevisionRow, StationRow, StockRow
 
 Row = TypeVar("Row", bound=Entry)
+
+_LIES_BY = MappingProxyType[type[Entry], str](
+    {
+        EnterpriseRow: "jurisdiction",
+        MineRow: "jurisdiction",
+        ProjectRow: "jurisdiction",
+        StockRow: "enterprise_id",
+    }
+)
+"""The fact that says under whose pools an entry's quota counts; a declared stock lies where its firm does."""
 
 
 async def register(session: AsyncSession, entry: Row, *, place: str, at: datetime, actor: Actor) -> Row:
@@ -46,16 +57,6 @@ async def revise_station(
     if (entry.bridge_class, entry.gross_limit_kg) != before:
         await rules.turn(SessionDoor(session))
     return entry
-
-
-async def revise_mine(
-    session: AsyncSession, mine: MineRow, changes: Mapping[str, Any], *, version: int, at: datetime, actor: Actor
-) -> MineRow:
-    """Edit a mine as `revise` does; one that was allotted quota stays where the pools above it are (R06)."""
-    place = changes["jurisdiction"]
-    if place != mine.jurisdiction and await registry.has_quota(session, mine.id):
-        raise MineHasQuota
-    return await revise(session, mine, changes, version=version, place=place, at=at, actor=actor)
 
 
 async def register_stock(
@@ -114,7 +115,8 @@ async def revise(
 ) -> Row:
     """Edit an entry that was locked for it; raises VersionOutdated when somebody else did so in the meantime.
 
-    An edit that changes nothing makes no new version.
+    What was allotted quota stays where the pools above it are: raises MineHasQuota, HolderHasQuota (R06). An edit that
+    changes nothing makes no new version.
     """
     if not actor.covers(place):
         raise NotAllowed
@@ -124,6 +126,8 @@ async def revise(
     changed = {name: value for name, value in changes.items() if getattr(entry, name) != value}
     if not changed:
         return entry
+    if _LIES_BY.get(type(entry)) in changed and await registry.has_quota(session, entry):
+        raise MineHasQuota if isinstance(entry, MineRow) else HolderHasQuota
     entry.sqlmodel_update({**changed, "version": version + 1})
     await registry.write(session, entry, _revision(entry, at=at, actor=actor))
     await _note(session, "revise", entry, at=at, actor=actor, changed=sorted(changed))

@@ -11,7 +11,7 @@ from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
 from service.domain.reports import FormIsSigned, Reserve, SampleIsClosed, Snapshot, check_form
 from service.domain.units import start_of
-from service.store import assessments, audits, quotas, reports
+from service.store import assessments, audits, provenance, quotas, reports
 
 
 async def draw_form(
@@ -38,7 +38,7 @@ async def known_of(
     connection: Connection, mine_id: UUID, year: int, quarter: int, past: Snapshot, *, at: datetime
 ) -> dict[str, int]:
     """What the ledger knows of a mine's quarter: what was issued and used by then, and what left in it, by use."""
-    moment = quotas.Moment(past.at, past.size)
+    moment = provenance.Moment(past.at, past.size)
     quota = await quotas.mine_quota(connection, mine_id, year, None, area=None, enterprise_id=None, past=moment, at=at)
     began, ended = start_of(quarters.starts_on(year, quarter)), quarters.ends_at(year, quarter)
     used = await reports.uses(connection, [mine_id], year, began, ended, past)

@@ -30,6 +30,13 @@ class JurisdictionUnknown(Refusal):
     title = "没有该行政区划代码；GET /v1/jurisdictions 列出全部代码"
 
 
+class HolderHasQuota(Refusal):
+    """Quota of its county's pool was allotted to this project or declared stock; it stays in that jurisdiction and firm."""
+
+    title = "该项目或存量矿石已由所在县（市）下达指标，不能改到其他行政区或企业"
+    rule = "R06"
+
+
 class MineHasQuota(Refusal):
     """This mine was allotted quota from its county's pool; it cannot be moved to another jurisdiction."""
 

@@ -11,7 +11,8 @@ from service.db import Connection, ReaderDep, Record
 from service.domain.permissions import area_of
 from service.domain.provenance import Ending, Fragment, Share, bounded, shares
 from service.domain.refusals import NotFound
-from service.routes.provenance import MOST_NAMED, AsOf, Limit, OriginOut, ReadsProvenance, RestOut, UnprovenOut
+from service.routes.fields import AsOf
+from service.routes.provenance import MOST_NAMED, Limit, OriginOut, ReadsProvenance, RestOut, UnprovenOut
 from service.store import documents, lots, provenance
 
 router = APIRouter(prefix="/v1/provenance", tags=["provenance"])

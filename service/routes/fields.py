@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, StrictBool, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -251,4 +252,5 @@ _AS_ISO = PlainSerializer(lambda value: value.isoformat(), return_type=str, when
 
 Day = Annotated[date, PlainValidator(_day), _AS_ISO, _schema("string", format="date")]
 Instant = Annotated[datetime, PlainValidator(_instant), _AS_ISO, _schema("string", format="date-time")]
+AsOf = Annotated[Instant | None, Query(description="what was known then")]
 UuidText = Annotated[UUID, PlainValidator(_uuid), _AS_TEXT, _schema("string", format="uuid")]

@@ -45,9 +45,10 @@ async def read_metrics(request: Request) -> Response:
     seq = await _head(database)
     if isinstance(seq, int):
         metrics.LEDGER_ROWS.set(seq)
-    idle = database.pool.get_idle_size()
+    pools = (database.pool, database.steady)
+    idle = sum(pool.get_idle_size() for pool in pools)
     metrics.CONNECTIONS.labels("idle").set(idle)
-    metrics.CONNECTIONS.labels("busy").set(database.pool.get_size() - idle)
+    metrics.CONNECTIONS.labels("busy").set(sum(pool.get_size() for pool in pools) - idle)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -12,7 +12,9 @@ from service.auth import may
 from service.db import Connection, ReaderDep, Record
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
-from service.store import ledger, lots, pledges
+from service.routes.fields import AsOf
+from service.store import ledger, lots, pledges, provenance
+from service.store.provenance import Moment
 
 router = APIRouter(prefix="/v1/lots", tags=["lots"])
 
@@ -55,26 +57,36 @@ async def list_lots(
     actor: Annotated[Actor, Depends(may("lots.read"))],
     holder: UUID | None = None,
     after: UUID | None = None,
+    as_of: AsOf = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> LotsOut:
     """The lots of the office's area or of the enterprise, newest first."""
-    rows = await lots.list_lots(connection, holder=holder, after=after, limit=limit, actor=actor)
-    items = await _shown(connection, rows)
+    past = await provenance.moment(connection, as_of)
+    rows = await lots.list_lots(connection, holder=holder, after=after, past=past, limit=limit, actor=actor)
+    items = await _shown(connection, rows, past)
     return LotsOut(items=items, next=items[-1].id if len(items) == limit else None)
 
 
 @router.get("/{lot_id}")
-async def get_lot(lot_id: UUID, connection: ReaderDep, actor: Annotated[Actor, Depends(may("lots.read"))]) -> LotOut:
+async def get_lot(
+    lot_id: UUID,
+    connection: ReaderDep,
+    actor: Annotated[Actor, Depends(may("lots.read"))],
+    as_of: AsOf = None,
+) -> LotOut:
     """One lot."""
-    rows = await lots.list_lots(connection, lot_id=lot_id, actor=actor)
+    past = await provenance.moment(connection, as_of)
+    rows = await lots.list_lots(connection, lot_id=lot_id, past=past, actor=actor)
     if not rows:
         raise NotFound
-    return (await _shown(connection, rows))[0]
+    return (await _shown(connection, rows, past))[0]
 
 
-async def _shown(connection: Connection, rows: Sequence[Record]) -> list[LotOut]:
-    balances = await ledger.balances(connection, [row["account"] for row in rows])
-    pledged = await pledges.pledged_of(connection, [row["id"] for row in rows])
+async def _shown(connection: Connection, rows: Sequence[Record], past: Moment | None) -> list[LotOut]:
+    balances = await ledger.balances(
+        connection, [row["account"] for row in rows], as_of=None if past is None else past.size
+    )
+    pledged = await pledges.pledged_of(connection, [row["id"] for row in rows], past)
     shown = []
     for row in rows:
         balance, pledged_kg = balances[row["account"]], pledged[row["id"]]

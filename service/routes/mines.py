@@ -173,7 +173,9 @@ async def revise_mine(
     entry = await registry.find(session, MineRow, mine_id, actor=actor, lock=True)
     body = patched(MineIn, MineOut.of(entry), patch)
     await _place(session, body)
-    entry = await deeds.revise_mine(session, entry, body.columns, version=version, at=at, actor=actor)
+    entry = await deeds.revise(
+        session, entry, body.columns, version=version, place=body.jurisdiction, at=at, actor=actor
+    )
     tag(response, entry)
     return MineOut.of(entry)
 

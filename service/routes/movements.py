@@ -12,7 +12,8 @@ from service.db import ReaderDep, Record
 from service.domain.ledger import AccountKind
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
-from service.store import documents, movements
+from service.routes.fields import AsOf
+from service.store import documents, movements, provenance
 
 router = APIRouter(prefix="/v1/movements", tags=["movements"])
 
@@ -60,12 +61,14 @@ async def list_movements(
     actor: Annotated[Actor, Depends(may("movements.read"))],
     account: Annotated[int, Query(ge=1, le=LARGEST)],
     after: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
+    as_of: AsOf = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> MovementsOut:
     """What came into an account and went out of it, newest first."""
     if not await movements.knows_account(connection, account, actor=actor):
         raise NotFound
-    legs = await movements.movements_of(connection, account, after=after, limit=limit)
+    size = None if as_of is None else await provenance.size_at(connection, as_of)
+    legs = await movements.movements_of(connection, account, after=after, limit=limit, as_of=size)
     words = await documents.describe_accounts(connection, {leg[end] for leg in legs for end in ("source", "target")})
     tranches = await documents.describe_tranches(connection, {leg["movement"] for leg in legs})
     items = [_of(leg, words, tranches, actor=actor) for leg in legs]

@@ -15,13 +15,12 @@ from service.domain.permissions import Actor
 from service.domain.provenance import Ending, Flow, Fragment, Step, bounded, flows, shares
 from service.domain.refusals import NotFound
 from service.domain.units import Kilograms
-from service.routes.fields import Instant
+from service.routes.fields import AsOf
 from service.store import documents, provenance, runs
 
 router = APIRouter(prefix="/v1/provenance", tags=["provenance"])
 
 ReadsProvenance = Annotated[Actor, Depends(may("provenance.read"))]
-AsOf = Annotated[Instant | None, Query(description="what was known then")]
 Limit = Annotated[int, Query(ge=1, le=5_000, description="how many origins and steps are named; the rest is summed")]
 MOST_NAMED = 500
 LEGACY = "LEGACY"

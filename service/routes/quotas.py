@@ -17,7 +17,7 @@ from service.domain.quotas import Figures, Holding, Node, PoolEpisode, Window
 from service.domain.units import shanghai_day, shanghai_year
 from service.routes.entries import After, Limit, Now, PoliciesNow
 from service.routes.fields import Instant
-from service.store import allotments, quotas
+from service.store import allotments, provenance, quotas
 
 router = APIRouter(tags=["quota"])
 
@@ -222,14 +222,13 @@ async def show_tree(
     as_of: Instant | None = None,
 ) -> TreeOut:
     """Province, cities, counties and holders: an office sees its area and the chain above it, an enterprise its own."""
-    past = await quotas.moment(connection, as_of)
+    past = await provenance.moment(connection, as_of)
     window = Window.of(year, shanghai_day(as_of or at))
     found = await quotas.tree(
         connection, year, window, area=actor.area, enterprise_id=actor.enterprise_id, past=past, at=at
     )
-    return TreeOut(
-        year=year, as_of=as_of, province=NodeOut.of(found, window), policies=stated(policies, *TREE_POLICIES)
-    )
+    then = policies.on(shanghai_day(as_of or at))
+    return TreeOut(year=year, as_of=as_of, province=NodeOut.of(found, window), policies=stated(then, *TREE_POLICIES))
 
 
 @router.get("/v1/quotas/published")
@@ -253,7 +252,7 @@ async def show_mine_quota(
     as_of: Instant | None = None,
 ) -> MineQuotaOut:
     """One mine's quota: what it got, what left, and by which tranches."""
-    past = await quotas.moment(connection, as_of)
+    past = await provenance.moment(connection, as_of)
     window = Window.of(year, shanghai_day(as_of or at))
     found = await quotas.mine_quota(
         connection, mine_id, year, window, area=actor.area, enterprise_id=actor.enterprise_id, past=past, at=at
@@ -277,6 +276,6 @@ async def show_mine_quota(
             for tranche in found.tranches
         ],
         overdraws=[OverdrawOut(**dict(row)) for row in found.overdraws],
-        policies=stated(policies.within(found.jurisdiction), *MINE_POLICIES),
+        policies=stated(policies.on(shanghai_day(as_of or at)).within(found.jurisdiction), *MINE_POLICIES),
         **FiguresOut.figures(found.figures, found.overdrawn_kg, window),
     )

@@ -201,7 +201,10 @@ async def day_out(station_id: UUID, on: date, request: Request, connection: Conn
         station=found[0]["name"],
         on=on,
         **asdict(sheet),
-        silences=[SpanOut(since=span.since, until=span.until, weighings=_weighed_in(span, rows)) for span in silences],
+        silences=[
+            SpanOut(since=span.since, until=span.until, note=reason, weighings=_weighed_in(span, rows))
+            for span, reason in silences
+        ],
         cameras=[
             SpanOut(
                 since=span.since,

@@ -1,5 +1,6 @@
 """What scales say: one record or a day's book of them."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
@@ -180,15 +181,7 @@ def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
     memory = Memory()
 
     async def run(batch: list[Sent]) -> Sequence[Weighed]:
-        async with state.database.steady_transaction() as connection:
-            return await weigh_all(
-                connection,
-                batch,
-                at=state.clock.now(),
-                sign=state.keys.current(Purpose.LEDGER),
-                policies=await state.rulebook.policies(state.clock.now()),
-                memory=memory,
-            )
+        return await _weigh(state, batch, memory)
 
     return Weighings(
         "weighings",
@@ -198,6 +191,23 @@ def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
         slice_size=SLICE,
         rerun_on=(asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.DeadlockDetectedError),
     ).running()
+
+
+async def rehearse(state: State) -> None:
+    """Open the connections of the batches, and have their sentences planned: the first trucks of a day need not wait for that."""
+    await asyncio.gather(*(_weigh(state, [], None) for _ in range(AT_ONCE)))
+
+
+async def _weigh(state: State, batch: list[Sent], memory: Memory | None) -> Sequence[Weighed]:
+    async with state.database.steady_transaction() as connection:
+        return await weigh_all(
+            connection,
+            batch,
+            at=state.clock.now(),
+            sign=state.keys.current(Purpose.LEDGER),
+            policies=await state.rulebook.policies(state.clock.now()),
+            memory=memory,
+        )
 
 
 @router.post("", response_model=ResultsOut, openapi_extra=described(_BODY))

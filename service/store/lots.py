@@ -10,6 +10,7 @@ from service.db import Connection, Record
 from service.domain.ledger import AccountKey
 from service.domain.permissions import Actor
 from service.store.accounts import open_accounts
+from service.store.provenance import Moment
 from service.store.sentences import sentences
 
 SQL = sentences("lots")
@@ -58,10 +59,13 @@ async def list_lots(
     lot_id: UUID | None = None,
     ids: Collection[UUID] | None = None,
     after: UUID | None = None,
+    past: Moment | None = None,
     limit: int = 50,
     actor: Actor,
 ) -> Sequence[Record]:
-    """The lots of the office's area or of the enterprise, newest first."""
+    """The lots of the office's area or of the enterprise, newest first; with a time those that there were then."""
     area = None if actor.reads_all else actor.area
     chosen = None if ids is None else list(ids)
-    return await connection.fetch(SQL["list"], area, actor.enterprise_id, holder, lot_id, after, limit, chosen)
+    return await connection.fetch(
+        SQL["list"], area, actor.enterprise_id, holder, lot_id, after, limit, chosen, past and past.at
+    )

@@ -1,6 +1,6 @@
 """Pledges: the lots that contracts' proofs have in force, and how much of them loads can still draw."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from uuid import UUID
@@ -10,7 +10,9 @@ from uuid_utils.compat import uuid7
 from service.db import Connection, Record
 from service.domain.proofs import Pledge, undrawn
 from service.domain.units import Kilograms
+from service.store.provenance import Moment
 from service.store.sentences import sentences
+from service.store.tickets import shipped_at
 
 SQL = sentences("pledges")
 
@@ -36,13 +38,19 @@ async def proofs_so_far(
     return proofs
 
 
-async def pledged_of(connection: Connection, lot_ids: Collection[UUID]) -> dict[UUID, Kilograms]:
-    """What loads can still draw of each lot under all the pledges in force; never more than was there to pledge."""
+async def pledged_of(
+    connection: Connection, lot_ids: Collection[UUID], past: Moment | None = None
+) -> dict[UUID, Kilograms]:
+    """What loads can still draw of each lot under all the pledges in force, now or then; never more than was there to pledge."""
     pledged = dict.fromkeys(lot_ids, Kilograms(0))
-    rows = await connection.fetch(SQL["on_lots"], list(lot_ids))
-    for _, group in groupby(rows, key=lambda row: row["contract_id"]):
-        of_contract = list(group)
-        for pledge, rest_kg in undrawn([_pledge(row) for row in of_contract], of_contract[0]["shipped_kg"]):
+    if past is None:
+        rows = await connection.fetch(SQL["on_lots"], list(lot_ids))
+        shipped: Mapping[UUID, Kilograms] = {row["contract_id"]: row["shipped_kg"] for row in rows}
+    else:
+        rows = await connection.fetch(SQL["on_lots_at"], list(lot_ids), past.at)
+        shipped = await shipped_at(connection, {row["contract_id"] for row in rows}, past)
+    for contract_id, group in groupby(rows, key=lambda row: row["contract_id"]):
+        for pledge, rest_kg in undrawn([_pledge(row) for row in group], shipped.get(contract_id, Kilograms(0))):
             if pledge.lot_id in pledged:
                 pledged[pledge.lot_id] = Kilograms(pledged[pledge.lot_id] + rest_kg)
     return pledged

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,14 @@ SQL = sentences("provenance")
 NOW = 2**63 - 1  # as of: every seq
 DEEPEST = 10_000  # no trade is so long: what keeps a broken book from walking for ever
 Walked = dict[int, list[Record]]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time in the past, and the last seq of what was recorded by then."""
+
+    at: datetime
+    size: int
 
 
 async def trace_back(
@@ -140,6 +149,11 @@ async def find_accounts(connection: Connection, ids: Collection[int]) -> dict[in
 async def size_at(connection: Connection, at: datetime) -> int:
     """The last seq of the acts that were recorded by a time: the `as_of` of what was known then."""
     return await connection.fetchval(SQL["size_at"], at) or 0
+
+
+async def moment(connection: Connection, at: datetime | None) -> Moment | None:
+    """What was known at a time; None is now."""
+    return None if at is None else Moment(at, await size_at(connection, at))
 
 
 async def _walk(

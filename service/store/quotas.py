@@ -29,19 +29,12 @@ from service.domain.quotas import (
 )
 from service.domain.refusals import NotFound
 from service.domain.units import Kilograms, shanghai_year, start_of
-from service.store import ledger, provenance
+from service.store import ledger, provenance, tickets
 from service.store.accounts import find_accounts
+from service.store.provenance import Moment
 from service.store.sentences import sentences
 
 SQL = sentences("quotas")
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A time in the past, and the last seq of what was recorded by then."""
-
-    at: datetime
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +68,6 @@ class MineQuota:
     tranches: Sequence[Tranche]
     overdraws: Sequence[Record]
     jurisdiction: str
-
-
-async def moment(connection: Connection, at: datetime | None) -> Moment | None:
-    """What was known at a time; None is now."""
-    return None if at is None else Moment(at, await provenance.size_at(connection, at))
 
 
 async def places_of(connection: Connection, holders: Collection[UUID]) -> dict[UUID, str]:
@@ -267,11 +255,14 @@ async def _balances(
     connection: Connection, owners: Collection[UUID], year: int, past: Moment | None
 ) -> dict[UUID, list[Account]]:
     rows = await connection.fetch(SQL["quota_accounts"], list(owners), year)
-    balances = await ledger.balances(connection, [row["id"] for row in rows], as_of=_size(past))
+    ids = [row["id"] for row in rows]
+    balances = await ledger.balances(connection, ids, as_of=_size(past))
+    # What its buyer had in stock comes back as a movement of its own (W10): it has not left, and nobody issued it.
+    back = {row["account"]: row["kg"] for row in await connection.fetch(SQL["came_back"], ids, _size(past))}
     accounts: dict[UUID, list[Account]] = {owner: [] for owner in owners}
     for row in rows:
-        balance = balances[row["id"]]
-        figures = Figures(issued_kg=balance.in_kg, out_kg=balance.out_kg)
+        balance, back_kg = balances[row["id"]], back.get(row["id"], 0)
+        figures = Figures(issued_kg=balance.in_kg - back_kg, out_kg=balance.out_kg - back_kg)
         accounts[row["owner_id"]].append(Account(row["id"], row["earmark"], figures, balance.debt_kg))
     return accounts
 
@@ -326,12 +317,15 @@ async def _lately(
 async def _contracted(
     connection: Connection, holders: Collection[UUID], year: int, past: Moment | None
 ) -> Mapping[UUID, int]:
-    rows = await (
-        connection.fetch(SQL["contracted_at"], list(holders), year, past.at)
-        if past
-        else connection.fetch(SQL["contracted"], list(holders), year)
-    )
-    return {row["source_id"]: row["kg"] for row in rows}
+    if past is None:
+        rows = await connection.fetch(SQL["contracted"], list(holders), year)
+        return {row["source_id"]: row["kg"] for row in rows}
+    promises = await connection.fetch(SQL["contracted_at"], list(holders), year, past.at)
+    shipped = await tickets.shipped_at(connection, [promise["id"] for promise in promises], past)
+    kg: defaultdict[UUID, int] = defaultdict(int)
+    for promise in promises:
+        kg[promise["source_id"]] += max(0, promise["kg"] - shipped.get(promise["id"], 0))
+    return kg
 
 
 async def _suspense(connection: Connection, owner_id: UUID, year: int, past: Moment | None) -> int:

@@ -5,10 +5,10 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, column, exists, table
+from sqlalchemy import ColumnElement, Text, Uuid, cast, column, exists, table
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped
-from sqlmodel import col, false, or_, select, true
+from sqlmodel import and_, col, false, or_, select, true
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.domain.permissions import Actor
@@ -40,7 +40,8 @@ REFUSALS = MappingProxyType[str, type[Refusal]](
 )
 
 
-_ALLOTMENT = table("allotment", column("mine_id", Uuid()))
+_ALLOTMENT = table("allotment", *(column(name, Uuid()) for name in ("mine_id", "project_id", "stock_id")))
+_ACCOUNT = table("account", column("kind"), column("owner_id", Uuid()))
 _LIES_IN = MappingProxyType[type[Entry], Mapped[Any]](
     {
         EnterpriseRow: col(EnterpriseRow.jurisdiction),
@@ -184,9 +185,16 @@ async def history(session: AsyncSession, slice_name: str, entry_id: UUID) -> Seq
     return (await session.exec(sought.order_by(col(RevisionRow.version)))).all()
 
 
-async def has_quota(session: AsyncSession, mine_id: UUID) -> bool:
-    """Whether anything was ever allotted to a mine."""
-    return bool(await session.scalar(select(exists().where(_ALLOTMENT.c.mine_id == mine_id))))
+async def has_quota(session: AsyncSession, entry: Entry) -> bool:
+    """Whether anything was ever allotted to an entry, or to what a firm has declared, or left without being allotted."""
+    held = (
+        select(StockRow.id).where(StockRow.enterprise_id == entry.id)
+        if isinstance(entry, EnterpriseRow)
+        else [entry.id]
+    )
+    allotted = or_(*(column.in_(held) for column in _ALLOTMENT.c))
+    drawn = and_(cast(_ACCOUNT.c.kind, Text) == "quota", _ACCOUNT.c.owner_id.in_(held))
+    return bool(await session.scalar(select(or_(exists().where(allotted), exists().where(drawn)))))
 
 
 async def other_stocks(session: AsyncSession, enterprise_id: UUID, stock_id: UUID) -> Sequence[StockRow]:

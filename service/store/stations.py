@@ -96,10 +96,10 @@ async def count_refusals(connection: Connection, station_id: UUID, since: dateti
 
 async def silences_of(
     connection: Connection, station_id: UUID, since: datetime, until: datetime, *, late_minutes: int, at: datetime
-) -> list[Span]:
-    """When a station was not heard of in a time; the present silence has no end yet."""
+) -> list[tuple[Span, str | None]]:
+    """When a station was not heard of in a time, with the reason of a pause that was said; the present silence has no end yet."""
     rows = await connection.fetch(SQL["silences"], station_id, since, until, at, late_minutes)
-    return [Span(row["since"], row["until"]) for row in rows]
+    return [(Span(row["since"], row["until"]), row["reason"]) for row in rows]
 
 
 async def camera_events(connection: Connection, station_id: UUID, until: datetime) -> list[CameraEvent]:

@@ -13,6 +13,7 @@ from service.domain.tickets import Journey, Print, ReplacedBecause, Ticket, Tick
 from service.domain.units import Kilograms, shanghai_year
 from service.domain.weighings import Naming, Station
 from service.store.copying import array_of
+from service.store.provenance import Moment
 from service.store.sentences import sentences
 
 SQL = sentences("tickets")
@@ -159,6 +160,12 @@ class Issue:
     flags: Sequence[Flag]
     key_id: int | None
     journey: Journey = NOT_BEGUN
+
+
+async def shipped_at(connection: Connection, paper_ids: Collection[UUID], past: Moment) -> Mapping[UUID, Kilograms]:
+    """What contracts and slips had shipped by a time; nothing of those that had not (E53)."""
+    rows = await connection.fetch(SQL["shipped_at"], list(paper_ids), past.at, past.size)
+    return {row["paper_id"]: Kilograms(row["kg"] or 0) for row in rows}
 
 
 async def issue(connection: Connection, issues: Sequence[Issue], *, at: datetime) -> None:

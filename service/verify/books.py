@@ -68,6 +68,7 @@ class Episode:
     debt_kg: int
     peak_kg: int
     closed_act: int | None = None
+    closed_seq: int = 0  # 0: it is open
     covered_by: UUID | None = None
 
 
@@ -90,6 +91,9 @@ class Books:
     loose: set[int] = field(default_factory=set)
     debts: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     episodes: list[Episode] = field(default_factory=list)
+    owing: dict[int, list[int]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # quotas: entries of acts that moved a debt
 
     @classmethod
     def of(cls, last: int) -> "Books":

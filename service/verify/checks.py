@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 
+from service.verify.accounts import lots_and_loads_are_of_their_papers
+from service.verify.allotments import allotments_stand_behind_their_entries
 from service.verify.books import Books
 from service.verify.filings import (
     amendments_are_what_their_hashes_say,
@@ -23,12 +25,28 @@ from service.verify.pools import excesses_are_what_went_beyond
 from service.verify.signatures import devices_have_signed_what_is_kept
 from service.verify.versions import weighings_have_every_version
 
+# When an entry happened, and when it was recorded.
+TIMES = """
+SELECT
+    word.seq,
+    (
+        SELECT occurred_at FROM leg WHERE leg.seq = word.seq
+        UNION ALL
+        SELECT occurred_at FROM hole WHERE hole.seq = word.seq
+    ) AS occurred_at,
+    (SELECT recorded_at FROM checkpoint WHERE size >= word.seq ORDER BY size LIMIT 1) AS recorded_at
+FROM unnest($1::bigint[]) AS word (seq)
+"""
+
 Check = Callable[[asyncpg.Connection, Books, Findings], Awaitable[None]]
 
 
 async def head_is_the_end(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
     """The head is the last entry, under the last checkpoint."""
-    (head,) = await connection.fetch("SELECT * FROM head")
+    head = await connection.fetchrow("SELECT * FROM head")
+    if head is None:
+        findings.add("head", None, "there is none")
+        return
     size = await connection.fetchval("SELECT coalesce(max(size), 0) FROM checkpoint")
     for name, kept, meant in (
         ("seq", head["seq"], books.seq),
@@ -67,16 +85,29 @@ async def loose_accounts_are_known(connection: asyncpg.Connection, books: Books,
 
 async def overdraws_are_what_was_owed(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
     """Each episode opened, peaked and closed as the entries say, and there is no other."""
-    names = ("opened_seq", "opened_by", "debt_kg", "peak_kg", "closed_act", "covered_by")
     rows = {(row["account"], row["opened_act"]): row for row in await connection.fetch("SELECT * FROM overdraw")}
+    seqs = {seq for episode in books.episodes for seq in (episode.opened_seq, episode.closed_seq) if seq}
+    times = {row["seq"]: row for row in await connection.fetch(TIMES, list(seqs))}
     for episode in books.episodes:
         row = rows.pop((episode.account, episode.opened_act), None)
         if row is None:
             findings.add("overdraw", episode.opened_seq, f"account {episode.account} owed, and no episode was opened")
             continue
-        for name in names:
-            if row[name] != getattr(episode, name):
-                message = f"{name} of account {episode.account} is {row[name]}, not {getattr(episode, name)}"
+        opened, closed = times[episode.opened_seq], times.get(episode.closed_seq)
+        meant = {
+            "opened_seq": episode.opened_seq,
+            "opened_by": episode.opened_by,
+            "debt_kg": episode.debt_kg,
+            "peak_kg": episode.peak_kg,
+            "closed_act": episode.closed_act,
+            "covered_by": episode.covered_by,
+            "occurred_at": opened["occurred_at"],
+            "discovered_at": opened["recorded_at"],
+            "closed_at": closed and closed["recorded_at"],
+        }
+        for name, value in meant.items():
+            if row[name] != value:
+                message = f"{name} of account {episode.account} is {row[name]}, not {value}"
                 findings.add("overdraw", episode.opened_seq, message)
     for row in rows.values():
         findings.add("overdraw", row["opened_seq"], f"account {row['account']} did not owe, and an episode was opened")
@@ -88,6 +119,8 @@ CHECKS: tuple[Check, ...] = (
     loose_accounts_are_known,
     overdraws_are_what_was_owed,
     excesses_are_what_went_beyond,
+    allotments_stand_behind_their_entries,
+    lots_and_loads_are_of_their_papers,
     weighings_stand_behind_their_entries,
     weighings_have_every_version,
     tickets_are_what_their_loads_hold,

@@ -27,7 +27,7 @@ COUNTS = ("buyer_id", "signed_on", "kg", "grade", "valid_until", "earmark")
 FILINGS = """
 SELECT
     contract.number, filing.id, filing.contract_id, filing.enterprise_id, filing.party, filing.version, filing.filed_at,
-    filing.fact, filing.terms::text AS terms
+    filing.first_filed_at, filing.fact, filing.terms::text AS terms
 FROM filing INNER JOIN contract ON contract.id = filing.contract_id
 ORDER BY filing.contract_id, filing.enterprise_id, filing.version
 """
@@ -79,6 +79,7 @@ FROM contract
 async def filings_are_what_their_hashes_say(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
     """Each version of a contract's filing, in turn and with its hash; and the contract says what the standing one says."""
     last: dict[tuple[UUID, UUID], int] = {}
+    first: dict[tuple[UUID, UUID], datetime] = {}
     async for row in connection.cursor(FILINGS, prefetch=1_000):
         side = row["contract_id"], row["enterprise_id"]
         if row["version"] != last.get(side, 0) + 1:
@@ -86,6 +87,10 @@ async def filings_are_what_their_hashes_say(connection: asyncpg.Connection, book
                 "filing", None, f"contract {row['number']}: version {last.get(side, 0) + 1} of a side is missing"
             )
         last[side] = row["version"]
+        if row["first_filed_at"] != first.setdefault(side, row["filed_at"]):
+            findings.add(
+                "filing", None, f"contract {row['number']}: filing {row['id']} says that its side filed earlier"
+            )
         said = row["number"], row["party"], row["version"], _terms(row["terms"]), row["filed_at"]
         if _hash("filing", said) != row["fact"]:
             findings.add("filing", None, f"contract {row['number']}: filing {row['id']} is not what its hash says")

@@ -87,13 +87,16 @@ class Places:
             episode = Episode(account, self.act, seq, UUID(bytes=movement), debt_kg, debt_kg)
             self._open[account] = episode
             self._books.episodes.append(episode)
-        elif episode is not None:
+        elif episode is None:
+            return
+        else:
             episode.debt_kg = debt_kg
             episode.peak_kg = max(episode.peak_kg, debt_kg)
             if paid and debt_kg == 0:
-                _, movement, _ = paid[-1]
+                episode.closed_seq, movement, _ = paid[-1]
                 episode.closed_act, episode.covered_by = self.act, UUID(bytes=movement)
                 del self._open[account]
+        self._books.owing[account].append(causes[-1][0])
 
     def leg(self, row: Row) -> None:
         """A leg that stands in places left free, or whose account has such, or that is none that the service writes."""

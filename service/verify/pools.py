@@ -1,6 +1,9 @@
-"""By how much caps were broken, each time that this was told, against what the entries had come to by then (R06)."""
+"""By how much caps were broken, each time that somebody had to look, against what the entries had come to by then (R06)."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate, groupby, pairwise
 
 import asyncpg
@@ -10,102 +13,213 @@ from service.verify.findings import Findings
 
 PROVINCE = "210000"
 
-TOLD = "SELECT jurisdiction, year, seq, over_kg, movement FROM pool_excess ORDER BY jurisdiction, year, seq"
-BELOW = """
-SELECT account.id
-FROM account
-LEFT JOIN mine ON mine.id = account.owner_id
-LEFT JOIN project ON project.id = account.owner_id
-LEFT JOIN stock ON stock.id = account.owner_id
-LEFT JOIN enterprise ON enterprise.id = stock.enterprise_id
-WHERE
-    account.kind = 'quota' AND account.year = $1
-    AND starts_with(coalesce(mine.jurisdiction, project.jurisdiction, enterprise.jurisdiction), $2)
+TOLD = """
+SELECT jurisdiction, year, seq, over_kg, movement, occurred_at, less_returns
+FROM pool_excess ORDER BY jurisdiction, year, seq
 """
-# What a place got: what came into its pool; of the province, where it has issued any, what its act gave out.
-GOT = """
-SELECT id, kind = 'issue' AS is_issue FROM account
-WHERE kind IN ('pool', 'issue') AND jurisdiction = $1 AND year = $2
-ORDER BY kind = 'issue' DESC
+MOVED = """
+SELECT movement, occurred_at FROM leg WHERE movement = ANY($1)
+UNION
+SELECT movement, occurred_at FROM hole WHERE movement = ANY($1)
 """
-# What went out of quotas ($1) less what came to a pool ($2) or went out of the province's act ($3), between moments ($4).
-CHANGES = """
-SELECT width_bucket(seq, $4::bigint[]) AS place, sum(kg)::bigint AS kg
+# One look into the accounts for each holder: nearly all accounts are loads.
+QUOTAS = """
+SELECT account.id, account.year, holder.jurisdiction
 FROM (
-    SELECT seq, source_kg AS kg FROM leg WHERE source = ANY($1::bigint[])
+    SELECT id, jurisdiction FROM mine
     UNION ALL
-    SELECT seq, lo - hi FROM hole WHERE account = ANY($1) AND side = 'out' AND kind = 'cut'
+    SELECT id, jurisdiction FROM project
     UNION ALL
-    SELECT seq, -target_kg FROM leg WHERE target = ANY($2::bigint[])
+    SELECT stock.id, enterprise.jurisdiction FROM stock INNER JOIN enterprise ON enterprise.id = stock.enterprise_id
+) AS holder
+CROSS JOIN LATERAL (
+    SELECT id, year FROM account WHERE account.owner_id = holder.id AND account.kind = 'quota' OFFSET 0
+) AS account
+"""
+POOLS = """
+SELECT id, jurisdiction, year, kind = 'issue' AS is_issue FROM account
+WHERE jurisdiction IS NOT NULL AND kind IN ('issue', 'pool')
+"""
+# What came to each pool ($1), or was taken back from it; and what the province's own acts ($2) gave out, or took back. The indexes
+# of legs are in two parts, by whether a leg stands behind.
+GOT = """
+SELECT seq, source AS account, source_kg AS kg FROM leg WHERE source = ANY($2::bigint[]) AND NOT source_behind
+UNION ALL
+SELECT seq, source, source_kg FROM leg WHERE source = ANY($2) AND source_behind
+UNION ALL
+SELECT seq, target, target_kg FROM leg WHERE target = ANY($1::bigint[]) AND NOT target_behind
+UNION ALL
+SELECT seq, target, target_kg FROM leg WHERE target = ANY($1) AND target_behind
+UNION ALL
+SELECT seq, account, lo - hi FROM hole WHERE account = ANY($1) AND side = 'in' AND kind = 'cut'
+UNION ALL
+SELECT seq, account, lo - hi FROM hole WHERE account = ANY($2) AND side = 'out' AND kind = 'cut'
+ORDER BY seq
+"""
+# What went out of quotas ($1) between moments ($2), less what was taken back; and what of it came back by the road.
+GONE = """
+WITH back AS (
+    SELECT came.seq, came.movement, came.target_kg
+    FROM (
+        SELECT seq, movement, source, target_kg FROM leg WHERE target = ANY($1::bigint[]) AND NOT target_behind
+        UNION ALL
+        SELECT seq, movement, source, target_kg FROM leg WHERE target = ANY($1::bigint[]) AND target_behind
+    ) AS came
+    INNER JOIN account ON account.id = came.source AND account.kind IN ('load', 'lot')
+)
+
+SELECT width_bucket(seq, $2::bigint[]) AS place, sum(gone_kg)::bigint AS gone_kg, sum(back_kg)::bigint AS back_kg
+FROM (
+    SELECT seq, source_kg AS gone_kg, 0 AS back_kg FROM leg WHERE source = ANY($1::bigint[]) AND NOT source_behind
     UNION ALL
-    SELECT seq, hi - lo FROM hole WHERE account = ANY($2) AND side = 'in' AND kind = 'cut'
+    SELECT seq, source_kg, 0 FROM leg WHERE source = ANY($1) AND source_behind
     UNION ALL
-    SELECT seq, -source_kg FROM leg WHERE source = ANY($3::bigint[])
+    SELECT seq, lo - hi, 0 FROM hole WHERE account = ANY($1) AND side = 'out' AND kind = 'cut'
     UNION ALL
-    SELECT seq, hi - lo FROM hole WHERE account = ANY($3) AND side = 'out' AND kind = 'cut'
+    SELECT seq, 0, target_kg FROM back
+    UNION ALL
+    SELECT seq, 0, lo - hi FROM hole
+    WHERE account = ANY($1) AND side = 'in' AND kind = 'cut' AND movement IN (SELECT back.movement FROM back)
 ) AS change
 GROUP BY place
 """
-# The ends of the transactions in which a quota's debt or the pool itself changed, after an entry ($3): there the cap was looked at.
-LOOKED_AT = """
-SELECT DISTINCT (
-    SELECT max(size) FROM checkpoint WHERE recorded_at = (
-        SELECT recorded_at FROM checkpoint WHERE size >= seq ORDER BY size LIMIT 1
-    )
-) AS size
-FROM (
-    SELECT seq FROM leg WHERE source = ANY($1::bigint[]) AND over_kg > 0
-    UNION ALL
-    SELECT seq FROM leg WHERE target = ANY($1) AND cover_kg > 0
-    UNION ALL
-    SELECT seq FROM hole WHERE account = ANY($1) AND debt_kg > 0
-    UNION ALL
-    SELECT seq FROM leg WHERE target = ANY($2::bigint[])
-) AS word
-WHERE seq > $3
+# The checkpoints with which the transaction of an entry ($1) may have ended: those of its time from the entry on.
+ENDS = """
+SELECT word.seq, array_agg(checkpoint.size ORDER BY checkpoint.size) AS sizes
+FROM unnest($1::bigint[]) AS word (seq)
+CROSS JOIN LATERAL (
+    SELECT recorded_at FROM checkpoint WHERE size >= word.seq ORDER BY size LIMIT 1
+) AS sealed
+INNER JOIN checkpoint ON checkpoint.recorded_at = sealed.recorded_at AND checkpoint.size >= word.seq
+GROUP BY word.seq
 """
-MOVED = "SELECT DISTINCT movement FROM leg WHERE movement = ANY($1)"
+
+
+@dataclass(slots=True)
+class _Cap:
+    """A place's cap of a year: what lies below it, what it got, when somebody had to look, and what was told."""
+
+    quotas: list[int] = field(default_factory=list)
+    got: list[tuple[int, int]] = field(default_factory=list)  # seq, kilograms
+    issued: list[tuple[int, int]] = field(
+        default_factory=list
+    )  # by the province's act, which counts in place of the pool
+    looks: set[int] = field(default_factory=set)
+    told: list[tuple[int, int]] = field(default_factory=list)  # seq, kilograms over
+    older: set[int] = field(default_factory=set)  # of these the entries of which was told by what had ever gone
 
 
 async def excesses_are_what_went_beyond(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
-    """Each time that a cap is told to be broken it was, by so much; and once told of, it is told of at every debt."""
+    """Whenever a quota's debt or a pool had changed, the cap of each place above it was told of as it then was.
+
+    From the book's first entry on, so that an episode of which nothing is told is missed, too.
+    """
+    caps = await _caps(connection, books)
+    for (code, year), rows in groupby(await _told(connection, findings), key=_place):
+        told = list(rows)
+        caps[code, year].told = [(row["seq"], row["over_kg"]) for row in told]
+        caps[code, year].older = {row["seq"] for row in told if not row["less_returns"]}
+        for (_, before), (seq, after) in pairwise(caps[code, year].told):
+            if before == after:
+                findings.add("excess", seq, f"the excess of {code} in {year} is told twice")
+    watched = {place: cap for place, cap in sorted(caps.items()) if cap.told or _may_be_broken(cap, books)}
+    looks = sorted({seq for cap in watched.values() for seq in cap.looks})
+    ends = {row["seq"]: row["sizes"] for row in await connection.fetch(ENDS, looks)}
+    for (code, year), cap in watched.items():
+        for seq, says, kg in await _differences(connection, cap, [ends[seq] for seq in cap.looks if seq in ends]):
+            findings.add("excess", seq, f"{code} is told to be {says} kg over in {year}, and was {kg} kg over")
+
+
+async def _told(connection: asyncpg.Connection, findings: Findings) -> list[asyncpg.Record]:
     rows = await connection.fetch(TOLD)
-    moved = {row["movement"] for row in await connection.fetch(MOVED, list({row["movement"] for row in rows}))}
-    for (code, year), of_place in groupby(rows, key=lambda row: (row["jurisdiction"], row["year"])):
-        told = list(of_place)
-        for before, after in pairwise(told):
-            if before["over_kg"] == after["over_kg"]:
-                findings.add("excess", after["seq"], f"the excess of {code} in {year} is told twice")
-        for row in told:
-            if row["movement"] not in moved:
-                findings.add(
-                    "excess", row["seq"], f"the excess of {code} in {year} came of a movement that there is not"
-                )
-        await _as_told(connection, findings, code, year, told)
+    movements = list({row["movement"] for row in rows})
+    moved = {(row["movement"], row["occurred_at"]) for row in await connection.fetch(MOVED, movements)}
+    for row in rows:
+        if (row["movement"], row["occurred_at"]) not in moved:
+            place = f"{row['jurisdiction']} in {row['year']}"
+            findings.add("excess", row["seq"], f"the excess of {place} came of a movement that there is not")
+    return rows
 
 
-async def _as_told(
-    connection: asyncpg.Connection, findings: Findings, code: str, year: int, told: Sequence[asyncpg.Record]
-) -> None:
-    quotas = [row["id"] for row in await connection.fetch(BELOW, year, _area(code))]
-    got = await connection.fetch(GOT, code, year)
-    pools = [row["id"] for row in got if not row["is_issue"]]
-    issues = [row["id"] for row in got if row["is_issue"]] if code == PROVINCE else []
-    looked_at = await connection.fetch(LOOKED_AT, quotas, pools, told[0]["seq"])
-    moments = sorted({row["seq"] for row in told} | {row["size"] for row in looked_at})
-    counted = [] if issues else pools
-    changes = await connection.fetch(CHANGES, quotas, counted, issues, [seq + 1 for seq in moments])
-    by_place = {row["place"]: row["kg"] for row in changes}
-    known = {row["seq"]: row["over_kg"] for row in told}
-    says = 0
-    for seq, kg in zip(moments, accumulate(by_place.get(place, 0) for place in range(len(moments))), strict=True):
-        says = known.get(seq, says)
-        if says != max(0, kg):
-            findings.add("excess", seq, f"{code} is told to be {says} kg over in {year}, and was {max(0, kg)} kg over")
+def _place(row: asyncpg.Record) -> tuple[str, int]:
+    return row["jurisdiction"], row["year"]
 
 
-def _area(code: str) -> str:
-    """The digits that all places of an area share (GB/T 2260)."""
-    while code.endswith("00"):
-        code = code[:-2]
-    return code
+async def _caps(connection: asyncpg.Connection, books: Books) -> defaultdict[tuple[str, int], _Cap]:
+    caps: defaultdict[tuple[str, int], _Cap] = defaultdict(_Cap)
+    for row in await connection.fetch(QUOTAS):
+        for code in _chain(row["jurisdiction"]):
+            cap = caps[code, row["year"]]
+            cap.quotas.append(row["id"])
+            cap.looks.update(books.owing.get(row["id"], ()))
+    pools = {row["id"]: row for row in await connection.fetch(POOLS)}
+    issues = [id_ for id_, row in pools.items() if row["is_issue"]]
+    for seq, account, kg in await connection.fetch(GOT, list(pools.keys() - set(issues)), issues):
+        pool = pools[account]
+        own = caps[pool["jurisdiction"], pool["year"]]
+        (own.issued if pool["is_issue"] else own.got).append((seq, kg))
+        for code in _chain(pool["jurisdiction"]):
+            caps[code, pool["year"]].looks.add(seq)
+    return caps
+
+
+def _may_be_broken(cap: _Cap, books: Books) -> bool:
+    """Whether all that ever went out is more than what there was to give when somebody looked: nearly never."""
+    gone_kg = sum(books.columns.outs[quota] for quota in cap.quotas)
+    got = _Sums(cap.issued or cap.got)
+    return any(gone_kg > got.at(seq) for seq in cap.looks)
+
+
+async def _differences(
+    connection: asyncpg.Connection, cap: _Cap, looks: Iterable[Sequence[int]]
+) -> list[tuple[int, int, int]]:
+    """Where what is told in force is not what it comes to: the entry, what is told, and what it comes to.
+
+    A row is told of one moment. A look was at one of the moments with which its transaction may have ended: several
+    transactions have one time where a clock stood still. Older rows count what came back by the road as gone; a look
+    behind one of them may be of either kind.
+    """
+    looks = list(looks)
+    moments = sorted({seq for seq, _ in cap.told} | {size for sizes in looks for size in sizes})
+    rows = await connection.fetch(GONE, cap.quotas, [moment + 1 for moment in moments])
+    by_place = {row["place"]: row for row in rows}
+    got, told = _Sums(cap.issued or cap.got), _Lasts(cap.told)
+    counted = _Lasts([(seq, seq in cap.older) for seq, _ in cap.told])
+    ever, less = {}, {}
+    gone_kg = back_kg = 0
+    for place, moment in enumerate(moments):
+        if row := by_place.get(place):
+            gone_kg, back_kg = gone_kg + row["gone_kg"], back_kg + row["back_kg"]
+        ever[moment] = max(0, gone_kg - got.at(moment))
+        less[moment] = max(0, gone_kg - back_kg - got.at(moment))
+    meant = {seq: ever[seq] if seq in cap.older else less[seq] for seq, _ in cap.told}
+    found = {(seq, says, meant[seq]) for seq, says in cap.told if says != meant[seq]}
+    for sizes in looks:
+        if not any(told.at(at) in ((ever[at], less[at]) if counted.at(at) else (less[at],)) for at in sizes):
+            found.add((sizes[-1], told.at(sizes[-1]), less[sizes[-1]]))
+    return sorted(found)
+
+
+class _Lasts:
+    """What the last word was at each entry; 0 before the first."""
+
+    def __init__(self, words: Sequence[tuple[int, int]]) -> None:
+        self._seqs = [seq for seq, _ in words]
+        self._kg = [0, *(kg for _, kg in words)]
+
+    def at(self, seq: int) -> int:
+        """In kilograms, up to and with an entry."""
+        return self._kg[bisect_right(self._seqs, seq)]
+
+
+class _Sums(_Lasts):
+    """What words in order of seq come to at each entry."""
+
+    def __init__(self, words: Sequence[tuple[int, int]]) -> None:
+        sums = accumulate(kg for _, kg in words)
+        super().__init__([(seq, kg) for (seq, _), kg in zip(words, sums, strict=True)])
+
+
+def _chain(code: str) -> set[str]:
+    """A place and those above it (GB/T 2260)."""
+    return {PROVINCE, f"{code[:4]}00", code}

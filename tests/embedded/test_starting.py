@@ -57,6 +57,7 @@ def facts(durable):
             "kept": [*asyncio.run(ask(endpoints.owner_database_url, "SELECT kg FROM kept")), cache.get("kept")],
             "service": asyncio.run(ask(endpoints.database_url, "SELECT current_user", power)),
             "owner": asyncio.run(ask(endpoints.owner_database_url, "SELECT current_user", power)),
+            "journal": len(list(data.rglob("pg_wal/0*"))),
             "making a table": asyncio.run(ask(endpoints.database_url, "CREATE TABLE mine (kg bigint)"))[0],
             "superuser": superuser,
             "settings": asyncio.run(ask(endpoints.database_url, *(f"SHOW {name}" for name in names))),
@@ -121,6 +122,11 @@ def test_the_cache_password_is_new_each_time_and_nowhere_to_be_read(started: Sta
 def test_what_is_served_is_durable_and_tests_are_fast(started: Started) -> None:
     assert started.first["settings"] == ["on", "on", "on", "pglz", "off", "force_custom_plan", "UTC"]
     assert started.fast["settings"] == ["off", "off", "off", "off", "off", "force_custom_plan", "UTC"]
+
+
+def test_files_of_the_journal_are_made_before_a_weighing_waits_for_them(started: Started) -> None:
+    assert started.first["journal"] > 4
+    assert started.fast["journal"] == started.again["journal"]  # the same cluster
 
 
 def test_chinese_is_found_by_its_trigrams(started: Started) -> None:

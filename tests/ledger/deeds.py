@@ -1,28 +1,17 @@
-"""Random histories of the ledger: drawn, told to the oracle, then posted, and the rows read kilogram by kilogram."""
+"""Random histories of the ledger: drawn, and told to the oracle."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import groupby
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from hypothesis import strategies as st
 
-from service.db import Connection
 from service.domain.ledger import (
     AccountKey,
     AccountKind,
-    ConversionIsWhole,
-    Movement,
-    NothingToVoid,
-    NotReplaceable,
-    TooMuchTakenBack,
 )
-from service.domain.units import Kilograms
-from service.store import ledger
-from service.store.accounts import open_accounts
-from tests.ledger.books import KEY, MORNING, account, movement
+from tests.ledger.books import account
 from tests.ledger.oracle import Answer, Drawn, Episode, Line, Link, Oracle
 
 CAST: dict[str, AccountKey] = {
@@ -282,176 +271,3 @@ def _tell(oracle: Oracle, deed: Deed) -> list[Answer] | Answer | bool | None:
             return oracle.claw_back(number, kg)
         case Replace(old, new):
             return oracle.replace(old, new)
-
-
-@dataclass
-class Rows:
-    """All that the ledger keeps, apart from what depends on where one batch ends."""
-
-    legs: list[dict[str, Any]]
-    holes: list[dict[str, Any]]
-    overdraws: list[dict[str, Any]]
-    loose: set[int]
-
-
-async def cast(connection: Connection) -> dict[str, int]:
-    """The accounts of every history."""
-    opened = await open_accounts(connection, list(CAST.values()))
-    return {name: opened[key] for name, key in CAST.items()}
-
-
-def batches(deeds: Sequence[Deed], cuts: Sequence[bool]) -> Iterator[list[Deed]]:
-    """Moves in a row as batches that end where the cuts say; every other deed by itself."""
-    batch: list[Deed] = []
-    for deed, is_cut in zip(deeds, cuts, strict=True):
-        if not isinstance(deed, Move):
-            if batch:
-                yield batch
-            yield [deed]
-            batch = []
-            continue
-        batch.append(deed)
-        if is_cut:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-async def play(
-    connection: Connection, accounts: dict[str, int], deeds: Sequence[Deed], cuts: Sequence[bool], *, all_loose: bool
-) -> list[Any]:
-    """Post a history; the answers, in the oracle's words. With `all_loose` no batch takes the plain sentence."""
-    answers: list[Any] = []
-    for batch in batches(deeds, cuts):
-        if all_loose:
-            loose = [accounts[name] for name in ORDINARY]
-            await connection.execute("INSERT INTO loose SELECT unnest($1::bigint[]) ON CONFLICT DO NOTHING", loose)
-        if isinstance(batch[0], Move):
-            answers += await _move(connection, accounts, [deed for deed in batch if isinstance(deed, Move)])
-        else:
-            answers.append(await _take_back(connection, accounts, batch[0]))
-    return answers
-
-
-async def _move(connection: Connection, accounts: dict[str, int], acts: list[Move]) -> list[list[Answer]]:
-    movements = [_movement(accounts, drawn, act.movements[0][0]) for act in acts for drawn in act.movements]
-    posted = await ledger.append(connection, movements, at=MORNING, sign=KEY)
-    return [
-        [Answer(posted.over_kg[UUID(int=number)], posted.cover_kg[UUID(int=number)]) for number, *_ in act.movements]
-        for act in acts
-    ]
-
-
-def _movement(accounts: dict[str, int], drawn: Drawn, act: int) -> Movement:
-    number, source, target, kg, made = drawn
-    plain = movement(number, accounts[source], accounts[target], kg, act=act)
-    return plain if made is None else replace(plain, made_kg=Kilograms(made))
-
-
-async def _take_back(connection: Connection, accounts: dict[str, int], deed: Deed) -> Answer | bool | None:
-    words: dict[str, Any] = {"at": MORNING, "sign": KEY}
-    why: dict[str, Any] = words | {"occurred_at": MORNING, "fact": bytes(32)}
-    try:
-        match deed:
-            case Void(movements):
-                await ledger.void(connection, [UUID(int=number) for number in movements], **why)
-            case GiveBack(number, kg):
-                await ledger.give_back(connection, UUID(int=number), kg, **why)
-            case ClawBack(number, kg):
-                await ledger.claw_back(connection, UUID(int=number), kg, **why)
-            case Replace(old, (number, source, target, *_) as drawn):
-                if source == target:
-                    return None
-                new = _movement(accounts, drawn, number)
-                posted = await ledger.replace_movement(connection, UUID(int=old), new, **words)
-                return Answer(posted.over_kg[new.id], posted.cover_kg[new.id])
-    except (NothingToVoid, TooMuchTakenBack, NotReplaceable, ConversionIsWhole):
-        return None if isinstance(deed, Replace) else False
-    return True
-
-
-async def read(connection: Connection) -> Rows:
-    """Every row."""
-    legs = await connection.fetch("SELECT * FROM leg ORDER BY seq")
-    holes = await connection.fetch("SELECT * FROM hole ORDER BY seq")
-    overdraws = await connection.fetch("SELECT * FROM overdraw ORDER BY account, opened_act")
-    loose = await connection.fetch("SELECT account FROM loose")
-    return Rows(
-        [dict(row) for row in legs],
-        [dict(row) for row in holes],
-        [{name: value for name, value in row.items() if name != "id"} for row in overdraws],
-        {row["account"] for row in loose},
-    )
-
-
-@dataclass
-class Painted:
-    """The rows read kilogram by kilogram: the last word on each place of each column."""
-
-    out: dict[Line, Link | None] = field(default_factory=dict)
-    come: dict[Line, list[Link] | None] = field(default_factory=dict)
-    ends: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
-    debts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-
-    covered: bool = False
-
-    @property
-    def links(self) -> dict[Line, Link]:
-        return {line: link for line, link in self.out.items() if link}
-
-
-def paint(rows: Rows, names: dict[int, str]) -> Iterator[Painted]:
-    """The picture after each act, and whether one of its legs paid a debt; asserts what must hold of each row as it comes."""
-    painted = Painted()
-    ordered = sorted([*rows.legs, *rows.holes], key=lambda row: row["seq"])
-    assert [row["seq"] for row in ordered] == list(range(1, len(ordered) + 1)), "no gap in seq"
-    for number, (act, of_act) in enumerate(groupby(ordered, key=lambda row: row["act"]), 1):
-        assert act == number, "no gap in act"
-        painted.covered = False
-        for row in of_act:
-            if "source" in row:
-                _paint_leg(painted, row, names)
-            else:
-                _paint_hole(painted, row, names)
-        yield painted
-
-
-def _paint_leg(painted: Painted, row: dict[str, Any], names: dict[int, str]) -> None:
-    source, target = names[row["source"]], names[row["target"]]
-    ore_kg, product_kg, movement = row["source_kg"], row["target_kg"], row["movement"].int
-    for name, side, lo, kg, behind in (
-        (source, "out", row["source_lo"], ore_kg, row["source_behind"]),
-        (target, "in", row["target_lo"], product_kg, row["target_behind"]),
-    ):
-        end = painted.ends[name, side]
-        assert lo + kg <= end if behind else lo == end, "a leg stands behind the end, or exactly at it"
-        painted.ends[name, side] = max(end, lo + kg)
-    for number in range(product_kg):
-        reached = (target, row["target_lo"] + number)
-        assert not painted.come.get(reached), "a kilogram comes once"
-        painted.come[reached] = []
-    for number in range(ore_kg):
-        left = (source, row["source_lo"] + number)
-        made = ((number + 1) * product_kg + ore_kg - 1) // ore_kg - 1
-        reached = (target, row["target_lo"] + made)
-        assert not painted.out.get(left), "a kilogram leaves once"
-        painted.out[left] = (movement, reached)
-        painted.come[reached] = [*(painted.come[reached] or []), (movement, left)]
-    painted.debts[source] += row["over_kg"]
-    painted.debts[target] -= row["cover_kg"]
-    painted.covered |= row["cover_kg"] > 0
-
-
-def _paint_hole(painted: Painted, row: dict[str, Any], names: dict[int, str]) -> None:
-    name, side = names[row["account"]], row["side"]
-    column = painted.come if side == "in" else painted.out
-    for number in range(row["lo"], row["hi"]):
-        assert bool(column.get((name, number))) == (row["kind"] == "cut"), (
-            "a cut strikes what stands, a jump what never did"
-        )
-        column[name, number] = None
-    if row["kind"] == "jump":
-        assert row["lo"] == painted.ends[name, side], "a jump starts at the end"
-        painted.ends[name, side] = row["hi"]
-    painted.debts[name] += row["debt_kg"] if side == "in" else -row["debt_kg"]

@@ -12,22 +12,9 @@ from service.domain import evidence
 from service.domain.provenance import Fragment, Interval
 from service.store import ledger, provenance
 from tests.ledger.books import KEY
-from tests.ledger.deeds import (
-    BOUNDARIES,
-    ORDINARY,
-    QUOTAS,
-    Deed,
-    History,
-    Painted,
-    Rows,
-    Told,
-    cast,
-    paint,
-    play,
-    read,
-    tell,
-)
+from tests.ledger.deeds import BOUNDARIES, ORDINARY, QUOTAS, Deed, History, Told, tell
 from tests.ledger.oracle import Line, Walks
+from tests.ledger.rows import Painted, Rows, cast, paint, play, read
 
 SEEN: Counter[str] = Counter()
 """How much of everything the histories of this run had."""

@@ -11,7 +11,7 @@ from service.domain.ledger import AccountKind, Movement
 from service.store import ledger
 from service.store.accounts import open_accounts
 from tests.ledger.books import KEY, MORNING, account, movement
-from tests.ledger.deeds import paint, read
+from tests.ledger.rows import paint, read
 
 pytestmark = pytest.mark.anyio
 

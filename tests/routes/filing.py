@@ -6,14 +6,16 @@ from uuid import UUID, uuid4
 
 from fastapi import FastAPI
 from httpx import Response
+from uuid_utils.compat import uuid7
 
 from service.clock import Clock
+from service.domain.allotments import Draft, Kind, fact_of
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.units import Kilograms
 from service.keys import Purpose
 from service.store import ledger, lots
 from service.store.accounts import open_accounts
-from tests import cast
+from tests import cast, yard
 
 SIGNED = "2026-03-02"
 ON_DAY_1 = "2026-03-03T09:00:00+08:00"
@@ -76,17 +78,19 @@ async def issue(app: FastAPI, kg: int, *, year: int = 2026) -> None:
         source = AccountKey(AccountKind.ISSUE, jurisdiction="210000", year=year)
         quota = AccountKey(AccountKind.QUOTA, owner_id=cast.PAIZHAI_MINE, year=year)
         accounts = await open_accounts(connection, [source, quota])
-        tranche = uuid4()
-        await connection.execute(
-            "INSERT INTO allotment (id, year, kind, mine_id, kg, document_no, state, issued_on, created_at)"
-            " VALUES ($1, $2, 'base', $3, $4, '海镁指〔2026〕1号', 'issued', $5, now())",
-            tranche,
+        tranche = Draft(
             year,
-            cast.PAIZHAI_MINE,
-            kg,
-            date(year, 1, 1),
+            None,
+            Kind.BASE,
+            None,
+            Kilograms(kg),
+            "海镁指〔2026〕1号",
+            issued_on=date(year, 1, 1),
+            mine_id=cast.PAIZHAI_MINE,
         )
-        await _move(app, connection, tranche, accounts[source], accounts[quota], kg)
+        id_ = uuid7()
+        await yard.keep(connection, id_, tranche, at=app.state.clock.now())
+        await _move(app, connection, id_, accounts[source], accounts[quota], kg, fact_of(id_, tranche))
 
 
 async def receive(app: FastAPI, contract_id: str, holder: UUID, kg: int) -> UUID:
@@ -105,11 +109,13 @@ async def receive(app: FastAPI, contract_id: str, holder: UUID, kg: int) -> UUID
         return lot_id
 
 
-async def _move(app: FastAPI, connection: Any, movement: UUID, source: int, target: int, kg: int) -> None:
+async def _move(
+    app: FastAPI, connection: Any, movement: UUID, source: int, target: int, kg: int, fact: bytes = bytes(32)
+) -> None:
     now = app.state.clock.now()
     await ledger.append(
         connection,
-        [Movement(movement, movement, source, target, Kilograms(kg), now, bytes(32))],
+        [Movement(movement, movement, source, target, Kilograms(kg), now, fact)],
         at=now,
         sign=app.state.keys.current(Purpose.LEDGER),
     )

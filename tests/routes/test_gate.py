@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from service.db import Database
 from service.embedded import Endpoints
 from service.settings import Settings
+from tests import yard
 from tests.cast import BRIDGE_7_DEVICE, LI, Person
 
 By = Callable[[Person], httpx.AsyncClient]
@@ -142,6 +143,20 @@ async def test_a_database_that_cannot_take_more_asks_to_come_again(
     assert (answer.status_code, answer.json()["code"]) == (503, "busy")
     assert int(answer.headers["Retry-After"]) > 0
     assert (await by(LI).get("/v1/me")).status_code == 200
+
+
+async def test_a_scale_that_finds_the_queue_full_is_told_when_to_come_again(
+    app: FastAPI, by: By, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = yard.record(None, "out", 31_000, app.state.clock.now())
+    with monkeypatch.context() as crowded:
+        crowded.setattr(app.state.weighings, "_most_waiting", 0)
+        answer = await by(BRIDGE_7_DEVICE).post("/v1/weighings", json=record)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+    assert int(answer.headers["Retry-After"]) > 0
+    again = await by(BRIDGE_7_DEVICE).post("/v1/weighings", json=record)
+    assert [result["status"] for result in again.json()["results"]] == ["accepted"], "nothing of it was kept"
 
 
 async def test_a_database_that_was_away_is_used_again(app: FastAPI, by: By, stage_endpoints: Endpoints) -> None:

@@ -16,6 +16,7 @@ from tests.cast import (
     BRIDGE_7_DEVICE,
     LI,
     PAIZHAI_CLERK,
+    PAIZHAI_MINE,
     PLANT_CLERK,
     PLANT_TWO_GATE,
     PROVINCE,
@@ -53,6 +54,18 @@ async def test_everybody_reads_them_and_the_province_decides(by: By) -> None:
         assert (await by(person).post("/v1/policies/filing_days", json=decision(30))).status_code == 403
     before = (await by(LI).get("/v1/policies?on=2026-02-28")).json()
     assert next(item["value"] for item in before["items"] if item["name"] == "filing_days") == 15
+
+
+async def test_e53_figures_of_a_past_day_stand_beside_the_policies_of_that_day(app: FastAPI, by: By) -> None:
+    await decide(by, "carry_years", True, "2026-03-05")
+    at(app, "2026-03-06T09:00:00+08:00")
+    await app.state.rulebook.look()
+    for path, name in (("/v1/quotas", "carry_years"), (f"/v1/mines/{PAIZHAI_MINE}/quota", "carry_years")):
+        told = []
+        for as_of in (None, "2026-03-04T12:00:00+08:00"):
+            asked = {"year": 2026} | ({"as_of": as_of} if as_of else {})
+            told.append((await by(LI).get(path, params=asked)).json()["policies"][name])
+        assert told == [True, False], path
 
 
 async def test_the_history_says_who_decided_what_and_why(by: By) -> None:

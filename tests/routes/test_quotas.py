@@ -1,6 +1,7 @@
 """What quota there is: the tree, one mine, the public table; now and as it was known."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -11,14 +12,18 @@ from fastapi import FastAPI
 from service.actions.sweeps import sweep
 from service.keys import Purpose
 from service.store.ledger import void
+from service.verify import verify
 from tests import yard
 from tests.cast import (
     ANSHAN,
     AUDITOR,
+    BRIDGE_7_DEVICE,
     DASHIQIAO,
     LI,
     PAIZHAI_CLERK,
+    PAIZHAI_MINE,
     PLANT_CLERK,
+    PLANT_TWO_DEVICE,
     PROVINCE,
     STRANGER_CLERK,
     YINGKOU,
@@ -291,6 +296,41 @@ async def test_a_cap_is_broken_by_a_load_within_its_own_quota(by: By, app: FastA
     [episode] = (await province(by, LI))["children"][0]["children"][0]["overdraws"]
     assert (episode["opened_by"], episode["over_kg"], episode["cause"]) == (own["movement_id"], 10, "slip")
     assert {alert["subject_id"] for alert in await open_alerts(by, PROVINCE, "pool-overdrawn")} >= {"210381"}
+
+
+async def test_w10_what_came_back_by_the_road_was_not_issued_again(by: By, app: FastAPI) -> None:
+    """A load that its buyer had in stock comes back as a movement of its own: it has not left, and is no tranche (R06, O01)."""
+    now = at(app, "2026-03-03T09:00:00+08:00")
+    await fill_pools(by, 70_000)
+    await allot(by(ANSHAN), base(60_000))
+    async with app.state.database.transaction() as connection:
+        contract_id = await yard.contract(connection, at=now, mine_id=PAIZHAI_MINE)
+
+    async def send(number: int, *directions: str) -> None:
+        asked = yard.ticket_in(contract_id, now, plate=f"辽C4000{number}")
+        ticket = await file(by(PAIZHAI_CLERK), "/v1/tickets", asked)
+        for minutes, direction in enumerate(directions):
+            scale = PLANT_TWO_DEVICE if direction == "in" else BRIDGE_7_DEVICE
+            record = yard.record(ticket, direction, 30_000, now + timedelta(minutes=minutes))
+            assert (await by(scale).post("/v1/weighings", json=record)).json()["results"][0]["status"] == "accepted"
+
+    await send(0, "out", "in", "back")
+    for number in (1, 2):
+        await send(number, "out", "in")
+    quota, top = (await by(LI).get(PATH)).json(), await province(by, PROVINCE)
+
+    assert [quota[name] for name in ("issued_kg", "out_kg", "available_kg")] == [60_000, 60_000, 0]
+    assert (quota["overdrawn_kg"], top["overdrawn_kg"], top["overdraws"]) == (0, 0, [])
+    assert await open_alerts(by, LI, "pool-overdrawn") == []
+    await send(3, "out", "in")
+    top = await province(by, PROVINCE)
+    assert (top["out_kg"], top["overdrawn_kg"], [one["peak_kg"] for one in top["overdraws"]]) == (
+        90_000,
+        20_000,
+        [20_000],
+    )
+    async with app.state.database.pool.acquire() as connection:
+        assert await verify(connection, app.state.keys.public_keys(Purpose.LEDGER), lambda _: None) == []
 
 
 async def test_a_mine_that_promises_more_than_it_can_get_is_told(by: By) -> None:

@@ -4,8 +4,8 @@ import asyncio
 
 from tests.cast import ANSHAN, DASHIQIAO, LI, PAIZHAI_CLERK, PAIZHAI_MINE, PLANT_CLERK, STRANGER_CLERK
 from tests.routes.by import By
-from tests.routes.quota import allot, base, fill_pools
-from tests.routes.registry_entries import ENTERPRISES, MINES, SLICES, STATIONS
+from tests.routes.quota import allot, allotment, base, fill_pools
+from tests.routes.registry_entries import ENTERPRISES, MINES, PROJECTS, SLICES, STATIONS, STOCKS
 
 
 async def test_an_edit_makes_a_version_and_keeps_the_one_before(by: By) -> None:
@@ -109,6 +109,26 @@ async def test_a_mine_with_quota_stays_in_its_county(by: By) -> None:
     assert (refusal.status_code, refusal.json()["code"]) == (409, "mine-has-quota")
     other = (await by(LI).post("/v1/mines", json=MINES.body)).json()
     assert (await by(ANSHAN).patch(f"/v1/mines/{other['id']}", json=moved, headers=tag)).status_code == 200
+
+
+async def test_a_project_and_a_declared_stock_with_quota_stay_in_their_county(by: By) -> None:
+    """R06: also a stock stays that lies where its firm does, whose seat cannot be moved either."""
+    await fill_pools(by)
+    project = (await by(LI).post("/v1/projects", json=PROJECTS.body)).json()
+    stock = (await by(LI).post("/v1/stocks", json=STOCKS.body)).json()
+    firm = (await by(LI).get(f"/v1/enterprises/{stock['enterprise_id']}")).json()
+    other = (await by(LI).post("/v1/enterprises", json=ENTERPRISES.body)).json()
+    moves = [
+        (f"/v1/projects/{project['id']}", {"jurisdiction": "210323"}, project),
+        (f"/v1/stocks/{stock['id']}", {"enterprise_id": other["id"]}, stock),
+        (f"/v1/enterprises/{firm['id']}", {"jurisdiction": "210323"}, firm),
+    ]
+    for holder in ({"project_id": project["id"]}, {"stock_id": stock["id"]}):
+        await allot(by(ANSHAN), allotment("approved", "210381", holder, 1))
+
+    for path, moved, entry in moves:
+        answer = await by(ANSHAN).patch(path, json=moved, headers={"If-Match": f'"{entry["version"]}"'})
+        assert (answer.status_code, answer.json()["code"]) == (409, "holder-has-quota"), path
 
 
 async def test_strangers_find_nothing_to_edit(by: By) -> None:

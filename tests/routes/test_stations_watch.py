@@ -90,6 +90,9 @@ async def test_a_pause_that_was_said_before_is_no_silence(app: FastAPI, by: By, 
     assert (await states(by))["七号磅"] == "paused"
     await swept(app, now)
     assert await silent(by) == []
+    params = {"on": shanghai_day(now).isoformat()}
+    (silence,) = (await by(cast.LI).get(f"/v1/stations/{cast.BRIDGE_7}/day", params=params)).json()["silences"]
+    assert (silence["until"], silence["note"]) == (None, "停电"), "what was said of it stands beside it"
     ahead = {**pause, "since": (now + timedelta(days=1)).isoformat(), "until": (now + timedelta(days=2)).isoformat()}
     assert (await by(cast.BRIDGE_7_DEVICE).post(path, json=ahead)).status_code == 204
 

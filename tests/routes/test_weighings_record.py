@@ -16,7 +16,7 @@ from service.domain.permissions import Role
 from service.domain.proofs import Named
 from service.domain.units import Kilograms
 from service.keys import Purpose
-from service.routes.weighings import RecordIn
+from service.routes.weighings import AT_ONCE, RecordIn, rehearse
 from tests import cast, yard
 
 pytestmark = pytest.mark.anyio
@@ -437,6 +437,22 @@ async def test_a_traders_load_draws_the_lots_of_its_proof_in_order(
     [lot] = (await by(cast.PLANT_CLERK).get("/v1/lots")).json()["items"]
     origin = (await by(cast.PLANT_CLERK).get(f"/v1/provenance/lots/{lot['id']}")).json()
     assert (origin["kg"], origin["proven_kg"], origin["unproven_kg"]) == (33_000, 30_000, 3_000)
+
+
+async def test_the_connections_of_batches_are_ready_before_the_first_truck(app: FastAPI) -> None:
+    await rehearse(app.state)
+
+    steady = app.state.database.steady
+    assert steady.get_size() == steady.get_idle_size() == AT_ONCE
+    async with steady.acquire() as one, steady.acquire() as other:
+        for connection in (one, other):
+            plans = await connection.fetch(
+                "SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE '%station_book%'"
+            )
+            assert plans
+            assert all(plan["generic_plans"] == 1 for plan in plans)
+    async with app.state.database.transaction(readonly=True) as connection:
+        assert await connection.fetchval("SELECT seq FROM head") == 0
 
 
 async def weigh_as(app: FastAPI, scale: cast.Person, record: dict[str, Any]) -> dict[str, Any]:

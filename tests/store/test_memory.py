@@ -13,7 +13,7 @@ from service.store import ledger
 from service.store.accounts import open_accounts
 from service.store.ledger import Memory, Posted
 from tests.ledger.books import KEY, MORNING, account, movement
-from tests.ledger.deeds import read
+from tests.ledger.rows import read
 
 pytestmark = pytest.mark.anyio
 

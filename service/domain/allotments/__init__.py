@@ -1,6 +1,6 @@
 """What may be allotted to whom: holders, the caps and shares of their tranches, approvals, and the steps of R14."""
 
-from service.domain.allotments.drafts import Allotment, Cause, Draft
+from service.domain.allotments.drafts import Allotment, Cause, Draft, fact_of, withdrawal_of
 from service.domain.allotments.holders import (
     PROVINCE,
     TRANCHES,
@@ -79,9 +79,11 @@ __all__ = [
     "check_pool",
     "check_proposal",
     "check_share",
+    "fact_of",
     "givers",
     "may_approve",
     "may_draft",
     "may_issue",
     "room_under_ceiling",
+    "withdrawal_of",
 ]

@@ -1,9 +1,12 @@
 """An allotment as an office writes it, and as the rules see it (R05, R08–R13, R25)."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from uuid import UUID
+
+import orjson
 
 from service.domain.allotments.holders import Holder, Kind
 from service.domain.units import Kilograms
@@ -91,3 +94,18 @@ class Allotment:
     def half(self) -> int:
         """The half of the year that it is for: its quarter's, or else that of the day of issue (R12)."""
         return (self.period[1] + 1) // 2
+
+
+def fact_of(allotment_id: UUID, draft: Draft) -> bytes:
+    """What the ledger's leaves bind of what was issued."""
+    return hashlib.sha256(b"meisu allotment 1\n" + _terms(allotment_id, draft)).digest()
+
+
+def withdrawal_of(allotment_id: UUID, draft: Draft, on: date) -> bytes:
+    """What the ledger's leaves bind of an allotment that is withdrawn."""
+    return hashlib.sha256(b"meisu withdrawal 1\n" + _terms(allotment_id, draft) + str(on).encode()).digest()
+
+
+def _terms(allotment_id: UUID, draft: Draft) -> bytes:
+    # The driver's own UUIDs are not Python's: both are written as their text.
+    return orjson.dumps([allotment_id, draft], default=str)

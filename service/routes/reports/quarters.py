@@ -14,7 +14,7 @@ from service.routes.entries import Now
 from service.routes.quotas import QuotaYear
 from service.routes.reports.bodies import MineQuarterOut, QuarterOut
 from service.routes.reports.standing import Form, Ground, GroundDep, answer
-from service.store import quotas, reports
+from service.store import provenance, quotas, reports
 
 router = APIRouter()
 
@@ -42,7 +42,7 @@ async def quarter_of(stands: Ground, code: str, year: int, quarter: int, *, at: 
     county = await reports.find_county(connection, code, actor=actor)
     mines = await reports.mines_of(connection, code, past)
     ids = [mine["id"] for mine in mines]
-    moment = quotas.Moment(past.at, past.size)
+    moment = provenance.Moment(past.at, past.size)
     tree = await quotas.tree(connection, year, None, area=area_of(code), enterprise_id=None, past=moment, at=at)
     holdings = {holding.id: holding for holding in _holdings(tree)}
     forms = await reports.signed_forms(connection, ids, year, quarter, past)

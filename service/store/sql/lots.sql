@@ -37,6 +37,7 @@ WHERE
     AND ($4::uuid IS NULL OR l.id = $4)
     AND ($5::uuid IS NULL OR l.id < $5)
     AND ($7::uuid[] IS NULL OR l.id = ANY($7))
+    AND ($8::timestamptz IS NULL OR l.created_at <= $8)
 ORDER BY l.id DESC
 LIMIT $6
 

@@ -25,6 +25,17 @@ WHERE
     AND p.contract_id IN (SELECT o.contract_id FROM pledge AS o WHERE o.lot_id = ANY($1) AND o.released_at IS NULL)
 ORDER BY p.contract_id, p.position
 
+-- name: on_lots_at
+-- Locks nothing; reads all pledges of the contracts that have ever pledged one of the lots: those that were in force at $2.
+SELECT p.contract_id, p.lot_id, l.account, p.kg, p.excess_kg, p.drawn_kg, p.since_kg
+FROM pledge AS p
+INNER JOIN lot AS l ON l.id = p.lot_id
+INNER JOIN filing AS f ON f.id = p.filing_id
+WHERE
+    f.filed_at <= $2 AND (p.released_at IS NULL OR p.released_at > $2)
+    AND p.contract_id IN (SELECT o.contract_id FROM pledge AS o WHERE o.lot_id = ANY($1))
+ORDER BY p.contract_id, p.position
+
 -- name: release
 -- Under the contract's lock.
 UPDATE pledge SET released_at = $3, until_kg = $2 WHERE contract_id = $1 AND released_at IS NULL

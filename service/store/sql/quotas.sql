@@ -23,6 +23,28 @@ SELECT code, name, name_en, level FROM jurisdiction
 -- Locks nothing; leans on account_by_owner.
 SELECT id, owner_id, earmark FROM account WHERE owner_id = ANY($1::uuid[]) AND kind = 'quota' AND year = $2
 
+-- name: came_back
+-- Locks nothing; leans on a_target_line_comes_once and leg_behind_its_target, whose entries into a quota are its tranches and a few
+-- loads: what came back into quotas ($1) by the road, after it had gone on, and was not taken back since; as of seq $2 (null: now).
+SELECT load.account, sum(upper(live) - lower(live))::bigint AS kg
+FROM (
+    SELECT source, seq, target AS account, target_lo AS lo, target_lo + target_kg AS hi FROM leg
+    WHERE target = ANY($1::bigint[]) AND NOT target_behind
+    UNION ALL
+    SELECT source, seq, target, target_lo, target_lo + target_kg FROM leg WHERE target = ANY($1::bigint[]) AND target_behind
+) AS load
+INNER JOIN account ON account.id = load.source AND account.kind IN ('load', 'lot')
+CROSS JOIN LATERAL unnest(
+    int8multirange(int8range(load.lo, load.hi)) - coalesce((
+        SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
+        WHERE
+            hole.account = load.account AND hole.side = 'in' AND hole.seq > load.seq AND ($2::bigint IS NULL OR hole.seq <= $2)
+            AND hole.lo < load.hi AND hole.hi > load.lo
+    ), '{}')
+) AS live
+WHERE $2::bigint IS NULL OR load.seq <= $2
+GROUP BY load.account
+
 -- name: lately
 -- Locks nothing; leans on a_source_line_leaves_once from where the columns of accounts ($1) ended at seq $3, when the window began:
 -- what left since the time $2, as of seq $4, less what of it was taken back.
@@ -85,7 +107,13 @@ WHERE wanted.id = ANY($1::bigint[]) AND ticket.issued_at <= $2 AND (ticket.ended
     )
     AND NOT EXISTS (
         SELECT FROM weighing
-        WHERE weighing.ticket_id = ticket.id AND direction = 'out' AND status = 'accepted' AND recorded_at <= $2
+        WHERE
+            weighing.ticket_id = ticket.id AND direction = 'out' AND recorded_at <= $2
+            AND 'accepted' = coalesce((
+                SELECT said.status FROM weighing_version AS said
+                WHERE said.weighing_id = weighing.id AND said.recorded_at <= $2
+                ORDER BY said.version DESC LIMIT 1
+            ), weighing.status)
     )
 GROUP BY wanted.id
 
@@ -102,7 +130,7 @@ FROM (
     UNION ALL
     SELECT
         coalesce(mine_id, project_id, stock_id),
-        greatest(kg - coalesce((SELECT sum(out_kg) FROM ticket WHERE ticket.slip_id = slip.id AND ticket.state <> 'returned'), 0), 0)
+        greatest(kg - coalesce((SELECT sum(out_kg - split_kg) FROM ticket WHERE ticket.slip_id = slip.id AND ticket.state <> 'returned'), 0), 0)
     FROM slip
     WHERE (mine_id = ANY($1::uuid[]) OR project_id = ANY($1::uuid[]) OR stock_id = ANY($1::uuid[]))
         AND by_tickets AND extract(YEAR FROM handed_on) = $2
@@ -110,51 +138,36 @@ FROM (
 GROUP BY source_id
 
 -- name: contracted_at
--- Locks nothing; leans on contract_by_seller and a_side_files_a_version_once. As contracted, by what was filed and weighed by $3: the
--- seller's newest version then, or the buyer's until the seller files, tells a contract's mine, kilograms and years.
-SELECT source_id, sum(greatest(kg - shipped_kg, 0))::bigint AS kg
-FROM (
-    SELECT
-        coalesce(said.terms ->> 'mine_id', said.terms ->> 'project_id', said.terms ->> 'stock_id')::uuid AS source_id,
-        (said.terms ->> 'kg')::bigint AS kg,
-        coalesce((
-            SELECT sum(weighing.net_kg) FROM ticket JOIN weighing ON weighing.ticket_id = ticket.id
-            WHERE ticket.contract_id = contract.id AND weighing.direction = 'out' AND weighing.status = 'accepted'
-                AND weighing.recorded_at <= $3
-        ), 0) AS shipped_kg
-    FROM contract
-    CROSS JOIN LATERAL (
-        SELECT terms FROM filing
-        WHERE filing.contract_id = contract.id AND filed_at <= $3
-        ORDER BY (filing.enterprise_id = contract.seller_id) DESC, first_filed_at, version DESC LIMIT 1
-    ) AS said
-    WHERE contract.seller_id IN (
-        SELECT mine.enterprise_id FROM mine WHERE mine.id = ANY($1::uuid[])
-        UNION ALL
-        SELECT project.operator_id FROM project WHERE project.id = ANY($1::uuid[])
-        UNION ALL
-        SELECT stock.enterprise_id FROM stock WHERE stock.id = ANY($1::uuid[])
-    )
-        AND contract.created_at <= $3 AND (contract.closed_at IS NULL OR contract.closed_at > $3)
-        AND coalesce(said.terms ->> 'mine_id', said.terms ->> 'project_id', said.terms ->> 'stock_id')::uuid = ANY($1::uuid[])
-        AND NOT coalesce((said.terms ->> 'is_framework')::boolean, FALSE)
-        AND $2::integer BETWEEN
-        extract(YEAR FROM (said.terms ->> 'signed_on')::date) AND extract(YEAR FROM (said.terms ->> 'valid_until')::date)
+-- Locks nothing; leans on contract_by_seller and a_side_files_a_version_once. What was contracted, by what was filed by $3: the seller's
+-- newest version then, or the buyer's until the seller files, tells a contract's mine, kilograms and years.
+SELECT
+    contract.id,
+    coalesce(said.terms ->> 'mine_id', said.terms ->> 'project_id', said.terms ->> 'stock_id')::uuid AS source_id,
+    (said.terms ->> 'kg')::bigint AS kg
+FROM contract
+CROSS JOIN LATERAL (
+    SELECT terms FROM filing
+    WHERE filing.contract_id = contract.id AND filed_at <= $3
+    ORDER BY (filing.enterprise_id = contract.seller_id) DESC, first_filed_at, version DESC LIMIT 1
+) AS said
+WHERE contract.seller_id IN (
+    SELECT mine.enterprise_id FROM mine WHERE mine.id = ANY($1::uuid[])
     UNION ALL
-    SELECT
-        coalesce(slip.mine_id, slip.project_id, slip.stock_id),
-        slip.kg,
-        coalesce((
-            SELECT sum(weighing.net_kg) FROM ticket JOIN weighing ON weighing.ticket_id = ticket.id
-            WHERE ticket.slip_id = slip.id AND weighing.direction = 'out' AND weighing.status = 'accepted'
-                AND weighing.recorded_at <= $3
-        ), 0)
-    FROM slip
-    WHERE (slip.mine_id = ANY($1::uuid[]) OR slip.project_id = ANY($1::uuid[]) OR slip.stock_id = ANY($1::uuid[]))
-        AND slip.by_tickets AND slip.filed_at <= $3
-        AND extract(YEAR FROM slip.handed_on) = $2
-) AS promise
-GROUP BY source_id
+    SELECT project.operator_id FROM project WHERE project.id = ANY($1::uuid[])
+    UNION ALL
+    SELECT stock.enterprise_id FROM stock WHERE stock.id = ANY($1::uuid[])
+)
+    AND contract.created_at <= $3 AND (contract.closed_at IS NULL OR contract.closed_at > $3)
+    AND coalesce(said.terms ->> 'mine_id', said.terms ->> 'project_id', said.terms ->> 'stock_id')::uuid = ANY($1::uuid[])
+    AND NOT coalesce((said.terms ->> 'is_framework')::boolean, FALSE)
+    AND $2::integer BETWEEN
+    extract(YEAR FROM (said.terms ->> 'signed_on')::date) AND extract(YEAR FROM (said.terms ->> 'valid_until')::date)
+UNION ALL
+SELECT slip.id, coalesce(slip.mine_id, slip.project_id, slip.stock_id), slip.kg
+FROM slip
+WHERE (slip.mine_id = ANY($1::uuid[]) OR slip.project_id = ANY($1::uuid[]) OR slip.stock_id = ANY($1::uuid[]))
+    AND slip.by_tickets AND slip.filed_at <= $3
+    AND extract(YEAR FROM slip.handed_on) = $2
 
 -- name: tranches
 -- Locks nothing; leans on allotment_by_mine: what was issued to a mine for a year and, by $3 where it is given, not withdrawn.

@@ -92,11 +92,21 @@ WHERE w.station_id = $1 AND w.occurred_at >= $2 AND w.occurred_at < $3
 ORDER BY w.occurred_at, w.id
 
 -- name: silences
--- Locks nothing; leans on a_silence_begins_once. The silences of a station that reach into a time; the present one, too.
-SELECT since, until FROM silence WHERE station_id = $1 AND until > $2 AND since < $3
-UNION ALL
-SELECT seen_at, NULL FROM pulse WHERE station_id = $1 AND seen_at < least($3, $4::timestamptz - make_interval(mins => $5))
-ORDER BY since
+-- Locks nothing; leans on a_silence_begins_once. The silences of a station that reach into a time; the present one, too; each with the
+-- reasons of the pauses that were said of it.
+SELECT
+    s.since, s.until,
+    (
+        SELECT string_agg(p.reason, '；' ORDER BY p.since, p.id)
+        FROM pause AS p
+        WHERE p.station_id = $1 AND p.since < coalesce(s.until, $4) AND coalesce(p.ended_at, p.until) > s.since
+    ) AS reason
+FROM (
+    SELECT since, until FROM silence WHERE station_id = $1 AND until > $2 AND since < $3
+    UNION ALL
+    SELECT seen_at, NULL FROM pulse WHERE station_id = $1 AND seen_at < least($3, $4::timestamptz - make_interval(mins => $5))
+) AS s (since, until)
+ORDER BY s.since
 
 -- name: camera_events
 -- Locks nothing; leans on a_camera_event_is_told_once. What became of a station's cameras up to a moment.

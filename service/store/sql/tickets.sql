@@ -159,3 +159,110 @@ WHERE
 ORDER BY t.id
 LIMIT $4
 FOR UPDATE
+
+-- name: shipped_at
+-- Locks nothing; leans on ticket_by_contract, ticket_by_slip, weighing_by_ticket, act_by_ticket and the indexes of legs by account:
+-- what contracts and slips ($1) had shipped by $2, which is seq $3. A ticket to which nothing has happened since says it itself; of
+-- any other the book does: what had come into its load, less what had gone on to other trucks, and less what was refused once that
+-- has come back.
+WITH load AS (
+    SELECT paper.id AS paper_id, FALSE AS is_onward, ticket.*
+    FROM unnest($1::uuid[]) AS paper (id)
+    INNER JOIN ticket ON ticket.contract_id = paper.id
+    UNION ALL
+    SELECT paper.id, FALSE, ticket.*
+    FROM unnest($1::uuid[]) AS paper (id)
+    INNER JOIN ticket ON ticket.slip_id = paper.id
+    UNION ALL
+    SELECT ticket.onward_contract_id, TRUE, ticket.* FROM ticket WHERE ticket.onward_contract_id = ANY($1)
+),
+
+known AS (
+    SELECT
+        load.*,
+        EXISTS (
+            SELECT FROM weighing
+            LEFT JOIN weighing_version AS said ON said.weighing_id = weighing.id
+            WHERE weighing.ticket_id = load.id AND greatest(weighing.recorded_at, said.recorded_at) > $2
+            UNION ALL
+            SELECT FROM ticket_act WHERE ticket_act.ticket_id = load.id AND ticket_act.done_at > $2
+        ) AS has_changed
+    FROM load
+    WHERE load.issued_at <= $2
+),
+
+standing AS (
+    SELECT
+        known.paper_id, known.account, refused.kg AS refused_kg,
+        CASE WHEN back.at IS NULL THEN $3 ELSE coalesce((
+            SELECT size FROM checkpoint WHERE recorded_at < back.at ORDER BY recorded_at DESC, size DESC LIMIT 1
+        ), 0) END AS seq
+    FROM known
+    CROSS JOIN LATERAL (
+        SELECT max(weighing.recorded_at) AS at FROM weighing
+        WHERE
+            weighing.ticket_id = known.id AND direction = 'back' AND recorded_at <= $2
+            AND 'accepted' = coalesce((
+                SELECT said.status FROM weighing_version AS said
+                WHERE said.weighing_id = weighing.id AND said.recorded_at <= $2
+                ORDER BY said.version DESC LIMIT 1
+            ), weighing.status)
+    ) AS back
+    CROSS JOIN LATERAL (
+        SELECT sum(ticket_act.kg) AS kg FROM ticket_act
+        WHERE ticket_act.ticket_id = known.id AND kind = 'refused' AND done_at <= $2 AND back.at IS NOT NULL
+    ) AS refused
+    WHERE
+        known.has_changed AND (back.at IS NULL OR refused.kg IS NOT NULL)
+        AND (
+            NOT known.is_onward
+            OR EXISTS (
+                SELECT FROM ticket_act WHERE ticket_act.ticket_id = known.id AND kind = 'redirected' AND done_at <= $2
+            )
+        )
+),
+
+word AS (
+    SELECT
+        standing.*, leg.seq AS said, leg.source AS other, 'in' AS side, leg.target_lo AS lo,
+        leg.target_lo + leg.target_kg AS hi
+    FROM standing
+    INNER JOIN leg ON leg.target = standing.account AND NOT leg.target_behind
+    UNION ALL
+    SELECT standing.*, leg.seq, leg.source, 'in', leg.target_lo, leg.target_lo + leg.target_kg
+    FROM standing
+    INNER JOIN leg ON leg.target = standing.account AND leg.target_behind
+    UNION ALL
+    SELECT standing.*, leg.seq, leg.target, 'out', leg.source_lo, leg.source_lo + leg.source_kg
+    FROM standing
+    INNER JOIN leg ON leg.source = standing.account AND NOT leg.source_behind
+    UNION ALL
+    SELECT standing.*, leg.seq, leg.target, 'out', leg.source_lo, leg.source_lo + leg.source_kg
+    FROM standing
+    INNER JOIN leg ON leg.source = standing.account AND leg.source_behind
+)
+
+SELECT paper_id, sum(kg)::bigint AS kg
+FROM (
+    SELECT
+        paper_id,
+        out_kg - split_kg - CASE WHEN back_kg IS NULL THEN 0 ELSE least(refused_kg, out_kg - split_kg) END AS kg
+    FROM known
+    WHERE NOT has_changed AND state <> 'returned'
+    UNION ALL
+    SELECT paper_id, -refused_kg FROM standing
+    UNION ALL
+    SELECT word.paper_id, CASE word.side WHEN 'in' THEN upper(live) - lower(live) ELSE lower(live) - upper(live) END
+    FROM word
+    INNER JOIN account AS other ON other.id = word.other
+    CROSS JOIN LATERAL unnest(
+        int8multirange(int8range(word.lo, word.hi)) - coalesce((
+            SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
+            WHERE
+                hole.account = word.account AND hole.side = word.side AND hole.seq > word.said AND hole.seq <= word.seq
+                AND hole.lo < word.hi AND hole.hi > word.lo
+        ), '{}')
+    ) AS live
+    WHERE word.said <= word.seq AND CASE word.side WHEN 'in' THEN other.kind <> 'gained' ELSE other.kind = 'load' END
+) AS shipped
+GROUP BY paper_id

@@ -11,6 +11,7 @@ from service.domain.policies import BridgeClass
 from service.domain.refusals import Refusal
 from service.domain.registry import (
     CreditCodeRegistered,
+    HolderHasQuota,
     JurisdictionUnknown,
     LicenceRegistered,
     MineHasQuota,
@@ -222,6 +223,7 @@ BESIDE: Final[Mapping[type[Refusal], str]] = MappingProxyType(
         CreditCodeRegistered: "credit_code",
         LicenceRegistered: "licence_number",
         JurisdictionUnknown: "jurisdiction",
+        HolderHasQuota: "jurisdiction",
         MineHasQuota: "jurisdiction",
         StockDeclarationClosed: "kg",
         StockDeclaredAlready: "grade",

@@ -401,6 +401,7 @@ async function lookAtDevice() {
     if (device.isApproved) {
       sender.kick();
       learn();
+      beat(); // or it would be silent for a minute in which it already sends loads
     }
   }
 }

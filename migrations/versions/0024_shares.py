@@ -2,5 +2,5 @@
 
 from migrations import sentences_beside
 
-revision, down_revision = "0023", "0022"
+revision, down_revision = "0024", "0023"
 upgrade = sentences_beside(__file__)
