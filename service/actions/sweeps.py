@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from service.actions.contracts import flag_overdue
 from service.actions.deadlines import move_waiting_contracts, tell
 from service.actions.investigations import release_ended
+from service.actions.lots import watch_refused_lots
 from service.actions.quotas import watch_pools
 from service.actions.stations import flag_silent
 from service.db import Connection, Record
@@ -38,6 +39,7 @@ async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> 
     await move_waiting_contracts(connection, policies, at=at)
     await flag_overdue(connection, at=at)
     await _watch_owing_places(connection, at=at)
+    await watch_refused_lots(connection, at=at)
     await tell(connection, policies, at=at)
     await flag_silent(connection, policies, at=at)
     await release_ended(connection, at=at)

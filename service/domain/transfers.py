@@ -129,8 +129,8 @@ def closed(journey: Journey, policies: Policies, *, by_an_office: bool, at: date
     return replace(journey, state=TicketState.DELIVERED, closed_kg=Kilograms(journey.closed_kg + rest_kg), ended_at=at)
 
 
-def refused(journey: Journey, refused_kg: Kilograms) -> Journey:
-    """A load of which the buyer does not take a part: accepted + refused = received (E33); that part is on the road.
+def check_refusal(journey: Journey, refused_kg: Kilograms) -> None:
+    """Refuse what cannot be refused of a load: accepted + refused = received, once (E33).
 
     Raises NotReceived and RefusedMoreThanReceived.
     """
@@ -140,7 +140,6 @@ def refused(journey: Journey, refused_kg: Kilograms) -> Journey:
         raise NotReceived(state=journey.state, refused_kg=journey.refused_kg)
     if refused_kg > journey.in_kg:
         raise RefusedMoreThanReceived(received_kg=journey.in_kg, refused_kg=refused_kg)
-    return replace(journey, state=TicketState.OUT, refused_kg=refused_kg, ended_at=None)
 
 
 def check_one_truck(together: Sequence[tuple[Ticket, Journey]]) -> None:

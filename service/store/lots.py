@@ -41,6 +41,11 @@ async def lots_in(connection: Connection, jurisdiction: str, area: str) -> Seque
     return await connection.fetch(SQL["lots_in"], area)
 
 
+async def refused_lots(connection: Connection) -> Sequence[Record]:
+    """The lots that received loads of which something was refused, with their holders and accounts."""
+    return await connection.fetch(SQL["refused_lots"])
+
+
 async def held_by(connection: Connection, lot_ids: Collection[UUID], holder_id: UUID) -> dict[UUID, int]:
     """Those of the lots that a holder has, with their accounts."""
     rows = await connection.fetch(SQL["held_by"], list(lot_ids), holder_id)

@@ -45,8 +45,15 @@ async def find_deeds(connection: Connection, ticket_ids: Collection[UUID]) -> di
     found: dict[UUID, list[Deed]] = {}
     for row in await connection.fetch(SQL["find_deeds"], list(ticket_ids)):
         act = Act(row["id"], row["ticket_id"], ActKind(row["kind"]), row["reason"], row["kg"])
-        movement_ids = tuple(UUID(movement_id) for movement_id in row["movement_ids"])
-        deed = Deed(act, row["done_at"], movement_ids, row["version"], Kilograms(row["came_anew_kg"]))
+        deed = Deed(
+            act,
+            row["done_at"],
+            tuple(UUID(movement_id) for movement_id in row["movement_ids"]),
+            row["version"],
+            Kilograms(row["reckoned_kg"] or 0),
+            shares_with=tuple(UUID(ticket_id) for ticket_id in row["shares_with"]),
+            shares_of=row["shares_of"],
+        )
         found.setdefault(act.ticket_id, []).append(deed)
     return found
 
@@ -115,38 +122,6 @@ async def recount(connection: Connection, changes: Mapping[UUID, tuple[int, int]
     await connection.execute(
         SQL["recount"], list(changes), [out for out, _ in changes.values()], [into for _, into in changes.values()]
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What still stands of a movement by which a load arrived: into its lot, or before that into a trader's name (W12)."""
-
-    movement: UUID
-    target: int
-    is_into_the_lot: bool
-    kg: Kilograms
-
-
-async def arrive(connection: Connection, arrived: Sequence[tuple[Ticket, Journey]]) -> None:
-    """Write what tickets have received of a weighing that they share."""
-    await connection.execute(
-        SQL["arrive"],
-        [ticket.id for ticket, _ in arrived],
-        [journey.in_kg for _, journey in arrived],
-        [journey.in_at for _, journey in arrived],
-        [journey.ended_at for _, journey in arrived],
-    )
-
-
-async def find_gain(connection: Connection, ticket_id: UUID) -> UUID | None:
-    """The movement by which a ticket's load seemed to have gained kilograms on the way."""
-    found: UUID | None = await connection.fetchval(SQL["find_gain"], ticket_id)
-    return found
-
-
-async def find_arrival(connection: Connection, ticket_id: UUID) -> list[Step]:
-    """The movements that brought a ticket's load into its lot, the last first."""
-    return [Step(**row) for row in await connection.fetch(SQL["find_arrival"], ticket_id)]
 
 
 async def revoke(connection: Connection, revocations: Sequence[Revocation], *, at: datetime) -> None:

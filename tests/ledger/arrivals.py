@@ -41,11 +41,14 @@ SEEN = {
     "flags": """
         SELECT
             a.code, a.subject_kind,
-            coalesce(w.station_id || '/' || w.record_id, p.number || '/' || t.plate, t.number, a.subject_id) AS subject
+            coalesce(
+                w.station_id || '/' || w.record_id, p.number || '/' || t.plate, t.number, l.contract_id::text, a.subject_id
+            ) AS subject
         FROM alert AS a
         LEFT JOIN weighing AS w ON a.subject_kind = 'weighing' AND w.id = a.subject_id::uuid
         LEFT JOIN ticket AS t ON a.subject_kind = 'ticket' AND t.id = a.subject_id::uuid
         LEFT JOIN ticket AS p ON p.id = t.parent_id
+        LEFT JOIN lot AS l ON a.subject_kind = 'lot' AND l.id = a.subject_id::uuid
         WHERE a.settled_at IS NULL
         ORDER BY 1, 2, 3
     """,

@@ -9,9 +9,11 @@ from uuid import UUID, uuid4
 
 from fastapi import FastAPI
 
+from service.actions.lots import watch_refused_lots
 from service.actions.tickets import (
     Order,
     Truck,
+    apportion_weighing,
     close_ticket,
     issue_tickets,
     lose_ticket,
@@ -20,7 +22,7 @@ from service.actions.tickets import (
     split_ticket,
 )
 from service.actions.tickets.diverting import Diversion
-from service.actions.weighings import Sent, weigh_all
+from service.actions.weighings import Sent, correct_weighing, void_weighing, weigh_all
 from service.db import Connection
 from service.domain.policies import DEFAULTS
 from service.domain.proofs import Named
@@ -113,12 +115,7 @@ class Teller:
                 self.tell(name, 1, Direction.IN, out_kg - rng.randrange(0, 300), rng.randrange(200, 240))
                 for _ in range(rng.choice([1, 1, 2]))
             ]
-        # What comes back out of a lot without having been refused takes the oldest kilograms there: a later refusal of another
-        # load finds a different lot, and that is another history.
-        may_come_back = kind.startswith("refused") or not ins
-        backs = []
-        if may_come_back and rng.random() < 0.4:
-            backs = [self.tell(name, source, Direction.BACK, 5_000, rng.randrange(100, 120))]
+        backs = self._back(name, source) if rng.random() < 0.4 else []
         if kind.startswith("refused"):
             self._refuse(name, outs, ins, backs, 27_000 if kind == "refused-all" else rng.randrange(3_000, 9_000))
         elif kind == "lost":
@@ -126,11 +123,79 @@ class Teller:
         elif kind:
             self._split(name, kind, out_kg, outs, [*ins, *backs])
 
+    def sharing(self, names: Sequence[str]) -> None:
+        """Several loads on one truck, weighed in together under the first one's ticket, which is then shared (E36)."""
+        rng = self.rng
+        named, *others = names
+        outs = {}
+        for name in names:
+            out_kg = rng.randrange(8_000, 12_000)
+            outs[name] = [self.tell(name, 0, Direction.OUT, out_kg, rng.randrange(300, 310))]
+            if rng.random() < 0.5:
+                outs[name].append(self.tell(name, 1, Direction.OUT, out_kg - 500, rng.randrange(299, 312)))
+        whole_kg = 10_000 * len(names) + rng.randrange(-3_000, 3_000)
+        ins = [
+            self.tell(
+                named, 1, Direction.IN, whole_kg - 400 * n, rng.randrange(200, 240) if rng.random() < 0.8 else 330
+            )
+            for n in range(rng.choice([1, 2, 3]))
+        ]
+        backs = {name: self._back(name, 0) if rng.random() < 0.4 else [] for name in names}
+        late = {
+            name: [self.tell(name, 1, Direction.IN, 9_000 + 100 * n, rng.randrange(200, 330))]
+            if rng.random() < 0.4
+            else []
+            for n, name in enumerate(others)
+        }
+
+        async def share(world: World) -> None:
+            sign, ids = world.keys.current(Purpose.LEDGER), [world.tickets[name][0] for name in names]
+            await apportion_weighing(
+                world.connection, ids[0], ids[1:], WHY, at=world.at, sign=sign, policies=DEFAULTS,
+                actor=cast.PLANT_CLERK.actor,
+            )  # fmt: skip
+
+        later = [step for name in names for step in [*backs[name], *late.get(name, [])]]
+        shared = self.deed(named, share, [*outs.values(), ins], later)
+        for name in names:
+            if rng.random() < 0.4:
+                self._refuse(name, [shared], [shared], backs[name], rng.randrange(2_000, 5_000))
+        self._correct(outs[rng.choice(names)][0], rng.randrange(7_000, 13_000))
+        self._correct(ins[0], whole_kg + 200 + 400 * rng.randrange(-4, 4))  # like no other record's
+        for told in [*outs.values(), ins]:
+            if len(told) > 1 and rng.random() < 0.4:
+                self._void(told[1], told)
+
+    def _back(self, name: str, source: int) -> list[Step]:
+        return [self.tell(name, source, Direction.BACK, 5_000, self.rng.randrange(100, 120))]
+
+    def _correct(self, told: Step, net_kg: int) -> None:
+        """Somebody says later what a scale should have said."""
+
+        async def correct(world: World) -> None:
+            sign, id_ = world.keys.current(Purpose.LEDGER), await _weighing(world, told)
+            await correct_weighing(
+                world.connection, id_, 15_000 + net_kg, 15_000, WHY, at=world.at, sign=sign, actor=cast.LI.actor
+            )
+
+        self.deed(told.ticket, correct, [[told]], [])
+
+    def _void(self, wrong: Step, told: Sequence[Step]) -> None:
+        """Somebody takes a record back of which there is another."""
+
+        async def void(world: World) -> None:
+            sign, id_ = world.keys.current(Purpose.LEDGER), await _weighing(world, wrong)
+            await void_weighing(world.connection, id_, WHY, at=world.at, sign=sign, actor=cast.LI.actor)
+
+        self.deed(wrong.ticket, void, [[one] for one in told], [])
+
     def _refuse(self, name: str, outs: list[Step], ins: list[Step], backs: list[Step], kg: int) -> None:
         async def refuse(world: World) -> None:
             sign, actor = world.keys.current(Purpose.LEDGER), cast.PLANT_CLERK.actor
             ticket_id = world.tickets[name][0]
-            await refuse_part(world.connection, ticket_id, Kilograms(kg), WHY, at=world.at, sign=sign, actor=actor)
+            await refuse_part(
+                world.connection, ticket_id, Kilograms(kg), WHY, at=world.at, sign=sign, policies=DEFAULTS, actor=actor
+            )
 
         refused = self.deed(name, refuse, [outs, ins], backs)
         then = self.rng.choice(["", "", "lost", "redirected" if name in self.of_a_mine else ""])
@@ -175,6 +240,15 @@ class Teller:
                 step.after = [[after]]
         if not ins and rng.random() < 0.5:
             self.deed(child, _lose(child), [[after]], [step for step in self.steps if step.ticket == child])
+
+
+async def _weighing(world: World, told: Step) -> UUID:
+    sent = told.do(world)
+    assert isinstance(sent, Sent), "a scale told it"
+    id_: UUID = await world.connection.fetchval(
+        "SELECT id FROM weighing WHERE station_id = $1 AND record_id = $2", sent.station_id, sent.record.id
+    )
+    return id_
 
 
 def _lose(name: str) -> Callable[[World], Awaitable[None]]:
@@ -246,6 +320,7 @@ async def end_of_stories(
                 batch = []
             if found is not None and not isinstance(found, Sent):
                 await found
+        await watch_refused_lots(world.connection, at=world.at)  # as the sweeper does
         if is_audited:
             found = await verify(world.connection, world.keys.public_keys(Purpose.LEDGER), lambda _: None)
             assert found == [], found

@@ -120,6 +120,35 @@ async def test_w04_what_people_did_to_loads_stands_among_records_in_any_order(
                 assert seen == first[name], name
 
 
+@pytest.mark.parametrize("seed", range(3))
+async def test_w04_shared_weighings_and_corrections_stand_in_any_order(
+    app: FastAPI, pytestconfig: pytest.Config, seed: int
+) -> None:
+    """E1, E36, W09: loads of one truck that share a weighing, refused in part, corrected and taken back since."""
+    tickets = await prepare(app, 4_000_000, 9)
+    at = app.state.clock.now()
+    trucks = [[number for number, _ in tickets[start:end]] for start, end in ((0, 2), (2, 5), (5, 7), (7, 9))]
+    async with app.state.database.transaction() as connection:
+        for n, names in enumerate(trucks):
+            await connection.execute("UPDATE ticket SET plate = $1 WHERE number = ANY($2)", f"辽E{n:05}", names)
+        other = await yard.contract(
+            connection, at=at, buyer_id=cast.STRANGER.id, kg=Kilograms(9_000), mine_id=cast.PAIZHAI_MINE
+        )
+        rows = await connection.fetch("SELECT id, number, plate FROM ticket")
+    async with app.state.database.pool.acquire() as connection:
+        named = {row["number"]: (row["id"], row["number"], row["plate"]) for row in rows}
+        world = World(connection, app.state.keys, at, named, other)
+        rng = random.Random(seed)
+        teller = Teller(rng, at)
+        for names in trucks:
+            teller.sharing(names)
+        first = await end_of_stories(world, any_order(rng, teller.steps), rng, is_audited=True)
+        for n in range(40 if pytestconfig.getoption("--soak") else 4):
+            end = await end_of_stories(world, any_order(rng, teller.steps), rng, is_audited=n % 10 == 0)
+            for name, seen in end.items():
+                assert seen == first[name], name
+
+
 @pytest.mark.parametrize("seed", range(2))
 async def test_w04_a_traders_loads_draw_the_same_lots_in_any_order(
     app: FastAPI, pytestconfig: pytest.Config, seed: int

@@ -235,10 +235,10 @@ async def test_e33_what_can_be_refused(by: By, out: dict[str, Any], now: datetim
     assert (answer.status_code, answer.json()["code"]) == (409, "not-received")
 
 
-async def test_w10_what_is_no_longer_in_stock_comes_back_as_an_ordinary_movement(
+async def test_w10_what_was_sold_of_a_refused_load_is_owed_and_flagged(
     app: FastAPI, by: By, contract_id: UUID, out: dict[str, Any], now: datetime
 ) -> None:
-    """The trader has sold 25 t of the 31 t on; it refuses 10 t: 6 t are cut, 4 t leave its lot anew, flagged."""
+    """The trader has sold 25 t of the 31 t on; it refuses 10 t: its lot owes 4 t, flagged, whichever was told first (W04)."""
     bought = await contract(app, now, buyer_id=cast.TRADER.id)
     going = {"contract_id": str(bought), "destination_station_id": str(cast.STRANGER_GATE)}
     assert (await do(by, cast.PAIZHAI_CLERK, out, "redirect", **going)).status_code == 200
@@ -268,6 +268,7 @@ async def test_w10_what_is_no_longer_in_stock_comes_back_as_an_ordinary_movement
 
     assert (await do(by, cast.TRADER_CLERK, out, "refuse-part", refused_kg=10_000)).status_code == 200
     alerts = (await by(cast.PROVINCE).get("/v1/alerts", params={"code": "weight-gap"})).json()["items"]
-    assert [(alert["subject_id"], alert["facts"]["kg"]) for alert in alerts] == [(out["id"], 4_000)]
+    assert [(alert["subject_id"], alert["facts"]["kg"]) for alert in alerts] == [(lot["id"], 4_000)]
+    assert await lots(by, cast.TRADER.id) == [(21_000, 25_000)]
     await weigh(by, out, "back", 10_000, now + timedelta(minutes=40))
     assert (await look(by, out))["state"] == "delivered"

@@ -175,13 +175,24 @@ async def test_w05_what_was_refused_is_kept_for_the_auditor(by: By, contract_id:
     assert one.json()["status"] == "refused"
 
 
-async def test_a_load_in_hand_is_not_corrected(by: By, contract_id: UUID, now: datetime) -> None:
+async def test_w09_what_people_did_follows_a_correction_and_is_not_left_without_a_ground(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    """E1, E39: a load that was written off is corrected, and so is what was written off; the record itself stands."""
     ticket = await issue(by, contract_id, now)
     id_ = await weighed(by, yard.record(ticket, "out", 31_200, now))
     lost = await by(cast.LI).post(f"/v1/tickets/{ticket['id']}/lose", json={"reason": "翻车"})
     assert lost.status_code == 200, lost.text
-    answer = await correct(by, id_, 46_000)
+    assert (await correct(by, id_, 46_000)).status_code == 200
+    assert (await quota(by, now))["out_kg"] == 31_000
+    assert (await by(cast.LI).get(f"/v1/tickets/{ticket['id']}")).json()["state"] == "lost"
+    answer = await by(cast.LI).post(f"/v1/weighings/{id_}/void", json={"reason": "误录"})
     assert (answer.status_code, answer.json()["code"]) == (409, "ticket-is-in-hand")
+    # Another scale saw it leave, too: the wrong record is not needed any more.
+    await weighed(by, yard.record(ticket, "out", 30_500, now), cast.PLANT_TWO_DEVICE)
+    assert (await by(cast.LI).post(f"/v1/weighings/{id_}/void", json={"reason": "误录"})).status_code == 200
+    assert (await quota(by, now))["out_kg"] == 30_500
+    assert await findings(app) == []
 
 
 @pytest.mark.parametrize(("settlement", "out_kg"), [("quota", 61_200), ("written-off", 30_000)])

@@ -6,28 +6,28 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from service.actions.overdraws import report_overdraws
+from service.actions.lots import watch_refused_lots
 from service.actions.quotas import watch_commitments
 from service.actions.tickets.issuing import papers_of
 from service.actions.tickets.locking import lock_own
 from service.actions.tickets.printing import print_anew
 from service.actions.tickets.signing import hold_key
 from service.actions.tickets.transferring import Truck, child_of, hand_over
+from service.actions.weighings.doing import tell_deeds
 from service.actions.weighings.redrawing import redraw_load
 from service.db import Connection
 from service.domain.alerts import Alert, Flag
-from service.domain.ledger import Movement, TooMuchTakenBack
 from service.domain.permissions import Actor
 from service.domain.policies import Policies
 from service.domain.refusals import NotAllowed, NotFound
 from service.domain.ticket_acts import Act, ActKind
-from service.domain.tickets import Journey, Paper, ReplacedBecause, Ticket, TicketState, reprinted
-from service.domain.transfers import check_redirect, refused
+from service.domain.tickets import Paper, ReplacedBecause, Ticket, TicketState, reprinted
+from service.domain.transfers import check_redirect, check_refusal
 from service.domain.units import Kilograms, shanghai_year
-from service.domain.weighings import Terms
+from service.domain.weighings import Deed, Terms
 from service.keys import KeyRing, Purpose
 from service.store import alerts, audits, ticket_acts, tickets, weighings
-from service.store.ledger import Signer, append, give_back
+from service.store.ledger import Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +152,13 @@ async def refuse_part(
     *,
     at: datetime,
     sign: Signer,
+    policies: Policies,
     actor: Actor,
 ) -> None:
     """Record that the buyer does not take a part, or all, of what its scale has weighed in (W10, E33).
 
-    The last kilograms of the arrival that still lie in the lot are on the road again; what no longer lies there leaves
-    the lot as an ordinary movement, flagged. By the firm that received, or an office. Raises NotFound, NotAllowed,
-    NotReceived and RefusedMoreThanReceived.
+    The last kilograms of the arrival are on the road again; what the lot has passed on of them, it owes. By the firm that
+    received, or an office. Raises NotFound, NotAllowed, NotReceived and RefusedMoreThanReceived.
     """
     found = await tickets.lock_visible(connection, ticket_id, actor)
     if found is None:
@@ -166,70 +166,10 @@ async def refuse_part(
     ticket, journey = found
     if not actor.is_office and actor.enterprise_id != (ticket.onward_buyer_id or ticket.buyer_id):
         raise NotAllowed
-    on_the_road = refused(journey, refused_kg)
+    check_refusal(journey, refused_kg)
 
-    await weighings.lock_terms(connection, sorted(ticket.contract_ids))
-    act = Act(uuid7(), ticket_id, ActKind.REFUSED, reason, refused_kg)
-    await ticket_acts.advance(connection, ticket_id, on_the_road)
-    await ticket_acts.recount(connection, dict.fromkeys(ticket.contract_ids, (0, -refused_kg)))
     facts = {"refused_kg": refused_kg, "reason": reason}
     await audits.note(connection, "tickets.refuse_part", ticket_id, facts, at=at, actor=actor)
-    movement_ids = await _take_out_of_the_lot(connection, ticket, journey, act, refused_kg, at=at, sign=sign)
-    await ticket_acts.keep(connection, [replace(act, movement_ids=tuple(movement_ids))], at=at, actor=actor)
-
-
-async def _take_out_of_the_lot(
-    connection: Connection,
-    ticket: Ticket,
-    journey: Journey,
-    act: Act,
-    kg: Kilograms,
-    *,
-    at: datetime,
-    sign: Signer,
-) -> list[UUID]:
-    steps = await ticket_acts.find_arrival(connection, ticket.id)
-    arrival = [step for step in steps if step.is_into_the_lot]
-    lot, possible_kg = arrival[0].target, Kilograms(0)
-    for step in arrival:
-        asked_kg = Kilograms(min(kg - possible_kg, step.kg))
-        taken_kg = await _give_back(connection, step.movement, asked_kg, act, at=at, sign=sign)
-        possible_kg = Kilograms(possible_kg + taken_kg)
-    # Through a trader's name (W12) it came in two steps, and goes back by both.
-    left_kg = possible_kg
-    for step in steps:
-        if not step.is_into_the_lot:
-            asked_kg = Kilograms(min(left_kg, step.kg))
-            left_kg = Kilograms(left_kg - await _give_back(connection, step.movement, asked_kg, act, at=at, sign=sign))
-    if possible_kg == kg:
-        return []
-    rest_kg = Kilograms(kg - possible_kg)
-    movement = Movement(uuid7(), act.id, lot, ticket.account, rest_kg, at, act.fact)
-    await report_overdraws(connection, await append(connection, [movement], at=at, sign=sign), at=at)
-    stations = await tickets.find_stations(connection, [ticket.destination_station_id])
-    alert = Alert(
-        Flag.WEIGHT_GAP,
-        "ticket",
-        str(ticket.id),
-        stations[ticket.destination_station_id].jurisdiction,
-        (ticket.seller_id, ticket.buyer_id),
-        journey.in_at or at,
-        {"ticket": ticket.number, "plate": ticket.plate, "kg": rest_kg},
-    )
-    await alerts.open_alerts(connection, [alert], at=at)
-    return [movement.id]
-
-
-async def _give_back(
-    connection: Connection, movement: UUID, kg: Kilograms, act: Act, *, at: datetime, sign: Signer
-) -> Kilograms:
-    """Cut so much of a movement as still lies where it brought it; gives how much that is."""
-    if not kg:
-        return kg
-    try:
-        posted = await give_back(connection, movement, kg, occurred_at=at, fact=act.fact, at=at, sign=sign)
-    except TooMuchTakenBack as refusal:
-        possible_kg = Kilograms(int(str(refusal.facts["possible_kg"])))
-        return await _give_back(connection, movement, possible_kg, act, at=at, sign=sign)
-    await report_overdraws(connection, posted, at=at)
-    return kg
+    deed = Deed(Act(uuid7(), ticket_id, ActKind.REFUSED, reason, refused_kg), at, is_new=True)
+    await tell_deeds(connection, [deed], at=at, sign=sign, policies=policies, actor=actor)
+    await watch_refused_lots(connection, at=at)

@@ -28,6 +28,7 @@ from service.domain.weighings import (
     Told,
     impossible,
     named_ticket,
+    share,
 )
 from service.store import ticket_acts, tickets, weighings
 from service.store.ledger import Memory
@@ -89,8 +90,9 @@ class Books:
         for one, at, ticket in new:
             since[one.record.plate] = min(at, since.get(one.record.plate, at))
             if ticket is not None:
-                # Where somebody has ended a journey that goes on now, others may have left meanwhile.
-                begin = min(at, self.journeys[ticket.id].ended_at or at) if ticket.acted_at else at
+                # Where somebody has ended a journey that goes on now, it was on the road all the time since it left.
+                journey = self.journeys[ticket.id]
+                begin = min(at, journey.ended_at or at, journey.out_at or at) if ticket.acted_at else at
                 since[ticket.plate] = min(begin, since.get(ticket.plate, begin))
         lines = [(one.station_id, one.record, ticket.id if ticket else None, at) for one, at, ticket in new]
         left = [(ticket, at) for one, at, ticket in new if one.record.direction is Direction.OUT]
@@ -152,10 +154,10 @@ class Books:
             seen = {line.told.id for line in known}
             known += [line for line in await weighings.find_lines_of(connection, others) if line.told.id not in seen]
         of_others = [self.tickets[id_] for id_ in others if id_ in self.tickets]
-        parts = await self._read_deeds(connection)
-        if parts:
-            known += await weighings.find_lines_of(connection, {part.id for part in parts})
-            of_others += parts
+        hanging = await self._read_deeds(connection)
+        if hanging:
+            known += await weighings.find_lines_of(connection, {ticket.id for ticket in hanging})
+            of_others += hanging
         for line in known:
             self.remember(line)
         for story in self.stories.values():
@@ -177,24 +179,36 @@ class Books:
                 self.stations |= await tickets.find_stations(connection, missing)
 
     async def _read_deeds(self, connection: Connection) -> list[Ticket]:
-        """What people did to the tickets; gives those under which parts of their loads went on, now locked too (W11)."""
-        parts: list[Ticket] = []
+        """What people did to the tickets; gives those that hang on them, now locked too.
+
+        Under these parts of their loads went on (W11), or they share a weighing with them (E36).
+        """
+        others: list[Ticket] = []
         waiting = [ticket for ticket in self.tickets.values() if ticket.acted_at is not None]
         while waiting:
             ids = [ticket.id for ticket in waiting]
             self.deeds |= await ticket_acts.find_deeds(connection, ids)
             split = [id_ for id_ in ids if self.journeys[id_].split_kg]
-            waiting = []
-            for ticket, journey in await tickets.lock_children(connection, split) if split else ():
+            found = await tickets.lock_children(connection, split) if split else []
+            for ticket, _ in found:
                 assert ticket.parent_id is not None, "it is a part of a load"
                 self.children.setdefault(ticket.parent_id, []).append(ticket)
+            on_the_truck = {
+                id_ for ticket_id in ids for deed in self.deeds.get(ticket_id, ()) for id_ in deed.rides_with
+            }
+            found += await tickets.lock_named(
+                connection, [Naming(ticket_id=id_) for id_ in on_the_truck - self.tickets.keys()]
+            )
+            waiting = []
+            for ticket, journey in found:
                 if ticket.id in self.tickets:
                     continue
                 self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
-                parts.append(ticket)
+                others.append(ticket)
                 if ticket.acted_at is not None:
                     waiting.append(ticket)
-        return parts
+        share(self.deeds, self.journeys)
+        return others
 
     async def _read_flows(self, connection: Connection, lines: Iterable[Line]) -> None:
         """What still stands of what was posted for lines, and for what people did."""
@@ -215,27 +229,34 @@ class Books:
     async def take_out(self, connection: Connection, line: Line, station: Station) -> Line:
         """Open the books for one line that is known, with all that was told of its ticket; its ticket is locked."""
         self.stations[station.id] = station
-        known = [line]
-        if line.ticket_id is not None:
-            [(ticket, journey)] = await tickets.lock_named(connection, [Naming(ticket_id=line.ticket_id)])
+        if line.ticket_id is None:
+            self.remember(line)
+            await self._read_flows(connection, [line])
+            return line
+        await self.open(connection, [line.ticket_id])
+        return next((one for one in self.stories[line.ticket_id] if one.told.id == line.told.id), line)
+
+    async def open(self, connection: Connection, ticket_ids: Collection[UUID]) -> None:
+        """Open the books for tickets, with all that was told of them and of those that hang on them; all are locked."""
+        for ticket, journey in await tickets.lock_named(connection, [Naming(ticket_id=id_) for id_ in ticket_ids]):
             self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
-            known = await weighings.find_lines_of(connection, [line.ticket_id])
-            await self._read_deeds(connection)
-            asked = self._asked(
-                [ticket],
-                [(ticket, one.occurred_at) for one in known if one.record.direction is Direction.OUT],
-                {ticket.plate: line.occurred_at},
-                None,
-            )
-            self._know(await weighings.read(connection, asked, self.policies))
-            missing = {one.told.station_id for one in known} - self.stations.keys()
-            self.stations |= await tickets.find_stations(connection, missing)
-        for one in known:
-            self.remember(one)
+        await self._read_deeds(connection)
+        known = await weighings.find_lines_of(connection, self.tickets.keys())
+        of_tickets = [(self.tickets[line.ticket_id], line) for line in known if line.ticket_id is not None]
+        left = [(ticket, line.occurred_at) for ticket, line in of_tickets if line.record.direction is Direction.OUT]
+        since: dict[str, datetime] = {}
+        for ticket, line in of_tickets:
+            since[ticket.plate] = min(line.occurred_at, since.get(ticket.plate, line.occurred_at))
+        self._know(
+            await weighings.read(connection, self._asked(self.tickets.values(), left, since, None), self.policies)
+        )
+        missing = {line.told.station_id for line in known} - self.stations.keys()
+        self.stations |= await tickets.find_stations(connection, missing)
+        for line in known:
+            self.remember(line)
         for story in self.stories.values():
             story.sort(key=lambda one: one.place)
         await self._read_flows(connection, known)
-        return next((one for one in known if one.told.id == line.told.id), line)
 
     def _retold(self, asked: Sequence[tuple[UUID, Record, UUID | None, datetime]], known: Sequence[Line]) -> list[Line]:
         """Those of the known lines of which more may have to be said, or whose load comes back.

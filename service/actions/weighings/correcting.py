@@ -11,13 +11,11 @@ from service.db import Connection
 from service.domain.permissions import Actor
 from service.domain.policies import DEFAULTS, Policies
 from service.domain.refusals import NotFound
-from service.domain.tickets import TicketState
 from service.domain.weighings import (
     Line,
     NotCorrectable,
     NothingToCorrect,
     Status,
-    TicketIsInHand,
     WeighingIsVoid,
     correction_fact,
     impossible,
@@ -40,7 +38,8 @@ async def correct_weighing(
 ) -> None:
     """Say other weights of a weighing, by its own station or an office of the area: a reversing entry and a new one.
 
-    Raises NotFound, WeighingIsVoid, NotCorrectable, TicketIsInHand, NothingToCorrect, ImpossibleWeight.
+    What people did to its load since stands, and is reckoned anew. Raises NotFound, WeighingIsVoid, NotCorrectable,
+    NothingToCorrect, ImpossibleWeight.
     """
     desk, line = await take_out(connection, weighing_id, at=at, actor=actor, policies=policies)
     record = replace(line.record, gross_kg=gross_kg, tare_kg=tare_kg)
@@ -52,7 +51,7 @@ async def correct_weighing(
     before = {"gross_kg": line.record.gross_kg, "tare_kg": line.record.tare_kg}
     line.record = record
     fact = correction_fact(weighing_id, line.told.version + 1, gross_kg, tare_kg)
-    retell_corrected(desk, line, Correction(reason, actor.person_id, line.occurred_at, fact))
+    retell_corrected(desk, line, Correction(reason, actor.person_id, line.occurred_at, fact, weighing_id))
     await desk.write(connection, sign=sign)
     said = {"reason": reason, "gross_kg": gross_kg, "tare_kg": tare_kg, "before": before}
     await audits.note(connection, "weighings.correct", weighing_id, said, at=at, actor=actor)
@@ -70,13 +69,13 @@ async def void_weighing(
 ) -> None:
     """Take a weighing back, by its own station or an office of the area: what was posted for it is reversed.
 
-    Raises NotFound, WeighingIsVoid, NotCorrectable, TicketIsInHand.
+    Not where what people did to its load rests on it alone. Raises NotFound, WeighingIsVoid, NotCorrectable, TicketIsInHand.
     """
     desk, line = await take_out(connection, weighing_id, at=at, actor=actor, policies=policies)
 
     line.told.status = Status.VOID
     fact = correction_fact(weighing_id, line.told.version + 1, 0, 0)
-    retell_corrected(desk, line, Correction(reason, actor.person_id, line.occurred_at, fact))
+    retell_corrected(desk, line, Correction(reason, actor.person_id, line.occurred_at, fact, weighing_id))
     await desk.write(connection, sign=sign)
     await audits.note(connection, "weighings.void", weighing_id, {"reason": reason}, at=at, actor=actor)
 
@@ -86,7 +85,7 @@ async def take_out(
 ) -> tuple[Desk, Line]:
     """The books for one weighing that somebody may say more of, and its line.
 
-    Raises NotFound, WeighingIsVoid, NotCorrectable, TicketIsInHand.
+    Raises NotFound, WeighingIsVoid, NotCorrectable.
     """
     found = await weighings.lock_line(connection, weighing_id, actor=actor)
     if found is None:
@@ -98,12 +97,4 @@ async def take_out(
     line = await desk.take_out(connection, line, station)
     if line.told.status is not Status.ACCEPTED:
         raise NotCorrectable(status=line.told.status)
-    if line.ticket_id is not None and _is_in_hand(desk, line.ticket_id):
-        raise TicketIsInHand
     return desk, line
-
-
-def _is_in_hand(desk: Desk, ticket_id: UUID) -> bool:
-    journey = desk.journeys[ticket_id]
-    by_hand = journey.split_kg or journey.closed_kg or journey.refused_kg or journey.state is TicketState.LOST
-    return bool(by_hand) or desk.tickets[ticket_id].parent_id is not None

@@ -15,7 +15,6 @@ from service.actions.weighings.watching import Watch, alert_of
 from service.db import Connection
 from service.domain.alerts import Flag
 from service.domain.policies import Policies
-from service.domain.ticket_acts import ActKind
 from service.domain.tickets import Journey, Print, ReplacedBecause, Ticket
 from service.domain.units import Kilograms, shanghai_year
 from service.domain.weighings import (
@@ -137,18 +136,13 @@ class Desk(Books):
         elif first is None:
             story = self.stories[line.ticket_id] if line.ticket_id else []
             is_last = not story or (story[-1] is line and line.ticket_id not in self.deeds)
-            if not is_last and not self._is_shared(line.ticket_id):
-                retell_story(self, line.ticket_id, line, seen)
-            else:
+            if is_last:
                 self._weigh(line, seen)
+            else:
+                retell_story(self, line.ticket_id, line, seen)
         if first is None:
             return Answer(told.record_id, told.said)
         return Answer(told.record_id, replace(first.told.said, status=told.status, duplicate_of=told.duplicate_of))
-
-    def _is_shared(self, ticket_id: UUID | None) -> bool:
-        """Whether an office has shared a weighing out over this ticket and others: it stays as it was reckoned then (E36)."""
-        deeds = self.deeds.get(ticket_id, ()) if ticket_id else ()
-        return any(deed.act.kind is ActKind.APPORTIONED for deed in deeds)
 
     def _is_said_otherwise(self, line: Line, firsts: dict[UUID, Line | None]) -> bool:
         first = firsts[line.told.id]
@@ -216,8 +210,6 @@ class Desk(Books):
                 self.watch.open([alert_of(Flag.READING_REPEATED, line, plain.station, ticket)])
             self.readings.add(reading)
         plain.another_is_on_the_road = ticket is not None and self.plates.is_another_open(ticket, occurred_at)
-        if ticket is not None and ticket.id in self.deeds:
-            plain.came_anew_kg = Kilograms(sum(deed.came_anew_kg for deed in self.deeds[ticket.id]))
         if (scanned := self._replaced_print(record, ticket)) is not None:
             by_key = scanned.because is ReplacedBecause.KEY_RETIRED
             plain.revoked_at = None if by_key else scanned.revoked_at

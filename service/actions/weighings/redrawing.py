@@ -40,7 +40,7 @@ async def redraw_load(
     desk = Desk(at, policies)
     line = await desk.take_out(connection, out, stations[out.told.station_id])
     fact = correction_fact(line.told.id, line.told.version + 1, line.record.gross_kg, line.record.tare_kg)
-    retell_corrected(desk, line, Correction(reason, actor.person_id, line.occurred_at, fact))
+    retell_corrected(desk, line, Correction(reason, actor.person_id, line.occurred_at, fact, line.told.id))
     desk.terms |= await weighings.lock_terms(connection, [left_contract_id])
     desk.disturbed[left_contract_id] = line
     await desk.write(connection, sign=sign)

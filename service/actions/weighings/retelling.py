@@ -17,10 +17,10 @@ from service.actions.weighings.righting import (
     say_of_deed,
     settle_flags,
 )
-from service.actions.weighings.telling import tell
+from service.actions.weighings.telling import Telling, tell
 from service.domain.alerts import Flag
 from service.domain.tickets import Ticket
-from service.domain.weighings import Circumstances, Line, Said, Status
+from service.domain.weighings import Circumstances, Deed, Line, Said, Status, TicketIsInHand
 
 if TYPE_CHECKING:
     from service.actions.weighings.desk import Desk
@@ -67,13 +67,24 @@ def retell_story(desk: "Desk", ticket_id: UUID | None, line: Line, seen: Circums
 
 
 def retell_corrected(desk: "Desk", line: Line, correction: Correction) -> None:
-    """Put right what follows from a line whose weights were corrected, or that was taken back."""
+    """Put right what follows from a line whose weights were corrected, or that was taken back.
+
+    Raises TicketIsInHand where a deed would rest on nothing then.
+    """
     ticket = desk.tickets[line.ticket_id] if line.ticket_id else None
     if line.told.status is Status.VOID:
         _leave(desk, line)
     story = desk.stories[ticket.id] if ticket else [line] if line.told.status is Status.ACCEPTED else []
     involved = story if line in story else [*story, line]
-    _retell(desk, ticket, story, involved, line, None, correction)
+    telling = _retell(desk, ticket, story, involved, line, None, correction)
+    if line.told.status is Status.VOID and telling.groundless:
+        raise TicketIsInHand(deeds=[deed.act.kind for deed in telling.groundless])
+
+
+def retell_deed(desk: "Desk", deed: Deed, correction: Correction) -> None:
+    """Put right what follows from a deed that was done just now; what the scales have told of its ticket is known."""
+    story = desk.stories[deed.act.ticket_id]
+    _retell(desk, desk.tickets[deed.act.ticket_id], story, story, story[-1], None, correction)
 
 
 def _retell(
@@ -84,7 +95,8 @@ def _retell(
     cause: Line,
     seen: Circumstances | None,
     correction: Correction | None = None,
-) -> None:
+    retold: set[UUID] | None = None,
+) -> Telling:
     """Tell the records of a ticket anew; `involved` are also those that have left it."""
     telling = tell(desk, ticket, story, cause, seen)
     if ticket is not None and telling.journey != desk.journeys[ticket.id]:
@@ -104,18 +116,25 @@ def _retell(
         say_of_deed(desk, deed, movements[deed.act.id], cause)
     if ticket is not None and telling.deeds:
         alert_of_deeds(desk, telling, ticket, cause)
-        _retell_children(desk, ticket, cause)
+        _retell_others(desk, ticket, cause, correction, retold or set())
+    return telling
 
 
-def _retell_children(desk: "Desk", parent: Ticket, cause: Line) -> None:
-    """What went on by other trucks left when the load did (W11)."""
-    left_at = desk.journeys[parent.id].out_at
-    for child in desk.children.get(parent.id, ()):
+def _retell_others(desk: "Desk", ticket: Ticket, cause: Line, correction: Correction | None, retold: set[UUID]) -> None:
+    """What hangs on a load's story: what went on by other trucks left when it did (W11); others share its weighing (E36)."""
+    retold.add(ticket.id)
+    left_at = desk.journeys[ticket.id].out_at
+    others = []
+    for child in desk.children.get(ticket.id, ()):
         if left_at is not None and desk.journeys[child.id].out_at != left_at:
             desk.move(child, replace(desk.journeys[child.id], out_at=left_at))
-            story = desk.stories[child.id]
-            _retell(desk, child, story, story, cause, None)
-            _retell_children(desk, child, cause)
+            others.append(child.id)
+    for deed in desk.deeds[ticket.id]:
+        others += deed.sharing.out_kg if deed.sharing is not None else ()
+    for id_ in others:
+        if id_ not in retold:
+            story = desk.stories[id_]
+            _retell(desk, desk.tickets[id_], story, story, cause, None, correction, retold)
 
 
 def _leave(desk: "Desk", line: Line) -> None:

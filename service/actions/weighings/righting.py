@@ -41,12 +41,13 @@ _BY_THEMSELVES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """Why a known line says something else now: somebody has said so, not another record (W09)."""
+    """Why a story is another now: somebody has said so of one of its records, or done something to its load (W09, W10)."""
 
     reason: str
     person_id: UUID
     occurred_at: datetime
     fact: bytes
+    weighing_id: UUID | None  # of which it says more
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ def put_right(
         held_kg = sum(int(flow.kg) for flow in flows)
         asked_kg = leg.kg - cut.get(stream, 0) if leg is not None else 0
         taking = flows
-        if leg is not None and correction is not None and stream[0] == cause.told.id and asked_kg != held_kg:
+        is_corrected = correction is not None and stream[0] == correction.weighing_id
+        if leg is not None and is_corrected and asked_kg != held_kg:
             in_place_of[stream] = flows[0].movement_id
             taking = flows[1:]
             surplus = sum(int(flow.kg) for flow in taking)
@@ -142,10 +144,10 @@ def say(
 ) -> None:
     """Say more of a line; of one that was known before, or of which something was said already, as its next version."""
     told = line.told
-    is_corrected = correction is not None and line is cause
+    is_corrected = correction is not None and told.id == correction.weighing_id
     if told.said == said and not is_corrected:
         return
-    if line is not cause or is_corrected or is_later:
+    if line is not cause or correction is not None or is_later:
         if told.id in desk.fresh_ids and line.first is None:
             line.first = told.said
         told.version += 1
@@ -156,11 +158,18 @@ def say(
 
 
 def say_of_deed(desk: "Desk", deed: Deed, movement_ids: Iterable[UUID], cause: Line) -> None:
-    """Say what a deed moves now, where that is something else."""
-    if tuple(movement_ids) == deed.movement_ids:
+    """Say what a deed moves now, or what is reckoned of it, where that is something else; of a new one nothing was said."""
+    if deed.sharing is not None:
+        kg = deed.sharing.reckoned_kg(deed.act.ticket_id)
+    else:
+        kg = Kilograms(sum(flow.kg for flow in desk.flows[deed.act.id]))
+    moved = tuple(movement_ids)
+    if moved == deed.movement_ids and (deed.sharing is None or kg == deed.reckoned_kg):
         return
-    deed.movement_ids, deed.version = tuple(movement_ids), deed.version + 1
-    kg = Kilograms(sum(flow.kg for flow in desk.flows[deed.act.id]))
+    deed.movement_ids, deed.reckoned_kg = moved, kg
+    if deed.is_new:
+        return
+    deed.version += 1
     desk.deed_versions.append(DeedVersion(replace(deed), kg, cause.told.id))
 
 

@@ -41,7 +41,7 @@ async def settle_suspense(
     """Charge a weighing's kilograms in suspense to its mine's quota, or write them off; by an office of the area.
 
     They take the very places of those that came out of suspense, so that what was passed on has the new origin, too.
-    Raises NotFound, WeighingIsVoid, NotCorrectable, TicketIsInHand, NothingInSuspense, NotOfAMine.
+    Raises NotFound, WeighingIsVoid, NotCorrectable, NothingInSuspense, NotOfAMine.
     """
     desk, line = await take_out(connection, weighing_id, at=at, actor=actor, policies=policies)
     keys = {id_: key for key, id_ in desk.account_ids.items()}

@@ -10,7 +10,7 @@ from service.domain.alerts import Flag
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.ticket_acts import ActKind
 from service.domain.tickets import Journey, Ticket
-from service.domain.units import Kilograms, shanghai_year
+from service.domain.units import Kilograms, shanghai_day, shanghai_year
 from service.domain.weighings import (
     Circumstances,
     Deed,
@@ -19,9 +19,12 @@ from service.domain.weighings import (
     Line,
     Outcome,
     Said,
+    Sharing,
     beginning,
     held_until,
     is_impossible,
+    legs_of_the_arrival,
+    legs_of_the_gap,
     story_of,
     weigh,
 )
@@ -84,8 +87,8 @@ class Telling:
     flags: dict[UUID, tuple[Flag, ...]] = field(default_factory=dict)
     open: set[Flag] = field(default_factory=set)  # what is said of the ticket in the end
     beyond: dict[UUID, int] = field(default_factory=dict)
-    came_anew_kg: int = 0
     deeds: frozenset[UUID] = frozenset()
+    groundless: list[Deed] = field(default_factory=list)  # for which the scales have not told what they need
     written_off: list[Stream] = field(default_factory=list)
 
 
@@ -107,6 +110,9 @@ def tell(
     on_the_way = [deed for deed in deeds if deed.is_on_the_way]
     begun = beginning(ticket, was, deeds) if ticket else Journey()
     telling = Telling(begun, deque(on_the_way), deeds=frozenset(deed.act.id for deed in on_the_way))
+    for deed in on_the_way:
+        if deed.sharing is not None:
+            deed.sharing.forget(deed.act.ticket_id)
     if ticket is not None:
         desk.count(ticket, begun.shipped_kg - was.shipped_kg, begun.received_kg - was.received_kg)
     _tell_deeds(desk, telling, ticket)
@@ -115,8 +121,12 @@ def tell(
         _tell_deeds(desk, telling, ticket)
     while telling.waiting and ticket is not None:
         deed = telling.waiting.popleft()
-        if deed.act.kind is ActKind.SPLIT or deed.is_due(telling.journey):
+        if deed.is_due(telling.journey):
             _tell_deed(desk, telling, deed, ticket)
+        else:
+            telling.groundless.append(deed)
+            if deed.act.kind is ActKind.SPLIT:
+                _tell_deed(desk, telling, deed, ticket)
     if telling.deeds and is_impossible(telling.journey):
         telling.open.add(Flag.WEIGHT_GAP)
     return telling
@@ -131,7 +141,7 @@ def _tell_line(
         asked = replace(seen, terms=asked.terms, onward_terms=asked.onward_terms)
     elif Flag.TICKET_REVOKED in line.told.flags:
         asked.revoked_at = line.occurred_at
-    asked.journey, asked.came_anew_kg = telling.journey, Kilograms(telling.came_anew_kg)
+    asked.journey = telling.journey
     asked.held_until = held_until(desk.deeds.get(ticket.id, ())) if ticket else None
     outcome = weigh(line.record, asked, desk.policies)
     flags = telling.flags[line.told.id] = _flags(
@@ -172,28 +182,53 @@ def _tell_deed(desk: "Desk", telling: Telling, deed: Deed, ticket: Ticket) -> No
         if deed.act.kind is ActKind.WRITTEN_OFF:
             telling.written_off.append(stream)
     elif deed.act.kind is ActKind.REFUSED:
-        _take_out_of_the_lot(telling, deed, ticket)
+        _take_off_the_arrival(telling, ticket, deed.kg)
+    elif deed.sharing is not None:
+        _share(desk, telling, deed, deed.sharing, ticket)
     _go_on(desk, telling, ticket, deed.done(journey))
 
 
-def _take_out_of_the_lot(telling: Telling, deed: Deed, ticket: Ticket) -> None:
-    """What was refused is taken off the arrival; what had left the lot, or never came, is an ordinary movement (W10)."""
-    assert telling.journey.out_at is not None, "what was refused has left"
+def _take_off_the_arrival(telling: Telling, ticket: Ticket, kg: int) -> None:
+    """What was refused, or was another ticket's, never came into the lot; what the lot has passed on of it, it owes (W10)."""
+    assert telling.journey.out_at is not None, "what has arrived has left"
     lot = lot_of(ticket, telling.journey.out_at)
-    arrived_kg = sum(leg.kg - telling.cut[stream] for stream, leg in _arrival(telling.wanted, lot))
-    cut_kg = left_kg = min(deed.kg - deed.came_anew_kg, arrived_kg)
     for stream, leg in list(_arrival(telling.wanted, lot)):
-        taken = min(left_kg, leg.kg - telling.cut[stream])
-        left_kg -= taken
-        through = (stream[0], ticket.account, leg.source)
+        taken = min(kg, leg.kg - telling.cut[stream])
+        kg -= taken
         telling.cut[stream] += taken
+        through = (stream[0], ticket.account, leg.source)
         if through in telling.wanted and leg.source != ticket.account:
             telling.cut[through] += taken
-    rest_kg = Kilograms(deed.kg - cut_kg)
-    telling.came_anew_kg += rest_kg
-    if rest_kg:
-        telling.wanted[deed.act.id, lot, ticket.account] = Leg(lot, ticket.account, rest_kg)
+
+
+def _share(desk: "Desk", telling: Telling, deed: Deed, sharing: Sharing, ticket: Ticket) -> None:
+    """Let a load arrive with its share of a weighing, and have the gap be its own (E36)."""
+    journey = telling.journey
+    assert journey.out_kg is not None, "what has a share was weighed"
+    assert journey.out_at is not None, "at a time"
+    sharing.note(ticket.id, journey)
+    share_kg = sharing.share_of(ticket.id)
+    legs = legs_of_the_gap(ticket, journey.out_kg, share_kg, journey.out_at)
+    if journey.in_kg is None:
+        legs += legs_of_the_arrival(ticket, share_kg, journey.out_at)
+    else:
+        _take_off_the_arrival(telling, ticket, journey.in_kg - share_kg)
+        _take_off_the_gap(telling, ticket)
+    for leg in legs:
+        telling.wanted[deed.act.id, leg.source, leg.target] = leg
+    policies = desk.policies.on(shanghai_day(sharing.weighed_at or deed.done_at))
+    policies = policies.between(ticket.source_station_id, ticket.destination_station_id)
+    telling.open.discard(Flag.WEIGHT_GAP)
+    if abs(journey.out_kg - share_kg) > policies.transit_tolerance(journey.out_kg):
         telling.open.add(Flag.WEIGHT_GAP)
+
+
+def _take_off_the_gap(telling: Telling, ticket: Ticket) -> None:
+    """What the load seemed to have lost or gained, before its weighing was shared."""
+    for stream, leg in telling.wanted.items():
+        ends = {end.kind for end in (leg.source, leg.target) if isinstance(end, AccountKey)}
+        if ticket.account in (leg.source, leg.target) and ends & {AccountKind.LOST, AccountKind.GAINED}:
+            telling.cut[stream] = leg.kg
 
 
 def _arrival(wanted: Mapping[Stream, Leg], lot: AccountKey) -> Iterator[tuple[Stream, Leg]]:

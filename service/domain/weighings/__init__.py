@@ -7,7 +7,7 @@ kilograms, since the ore that left without a paper already stands on the road, o
 
 from service.domain.weighings.circumstances import Circumstances, Source, Station, Terms
 from service.domain.weighings.clocks import Tick, Ticks
-from service.domain.weighings.deeds import Deed, beginning, held_until, is_impossible, story_of
+from service.domain.weighings.deeds import Deed, beginning, held_until, is_impossible, share, story_of
 from service.domain.weighings.events import Event, is_one_event
 from service.domain.weighings.judging import weigh
 from service.domain.weighings.legs import legs_of_the_arrival, legs_of_the_gap
@@ -30,6 +30,7 @@ from service.domain.weighings.records import (
     impossible,
 )
 from service.domain.weighings.sequences import Sequences
+from service.domain.weighings.sharings import Sharing
 from service.domain.weighings.told import RANKS, Line, Said, Told, firsts_of, told_together
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Record",
     "Said",
     "Sequences",
+    "Sharing",
     "Source",
     "Station",
     "Status",
@@ -71,6 +73,7 @@ __all__ = [
     "legs_of_the_arrival",
     "legs_of_the_gap",
     "named_ticket",
+    "share",
     "story_of",
     "told_together",
     "weigh",

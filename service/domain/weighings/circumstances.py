@@ -97,5 +97,4 @@ class Circumstances:
         False  # of the print that was scanned: genuine by our book, though no station could know (W03)
     )
     held_until: datetime | None = None  # when an officer released the ticket: it was no paper before (O03)
-    came_anew_kg: Kilograms = Kilograms(0)  # of what was refused: it had left the lot, and came as a new movement
     onward_terms: Terms | None = None  # of the contract under which the buyer passes the load on (W12)

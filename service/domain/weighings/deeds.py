@@ -4,7 +4,7 @@ A deed stands as it was done. It was lawful then, so what it needs had been told
 have told that, whatever their clocks say, and what it was reckoned from is reckoned anew.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -13,6 +13,7 @@ from service.domain.ticket_acts import Act, ActKind
 from service.domain.tickets import Journey, Ticket, TicketState
 from service.domain.units import Kilograms
 from service.domain.weighings.records import Direction
+from service.domain.weighings.sharings import Sharing
 from service.domain.weighings.told import Line
 
 _ENDS = {
@@ -21,25 +22,36 @@ _ENDS = {
     ActKind.LOST: TicketState.LOST,
 }
 """Deeds to a ticket that no scale had seen; what was weighed before them travels lawfully."""
-_AFTER_IT_LEFT = frozenset({ActKind.SPLIT, ActKind.CLOSED, ActKind.WRITTEN_OFF})
-_AFTER_IT_ARRIVED = frozenset({ActKind.REFUSED})
+_AFTER_IT_LEFT = frozenset({ActKind.SPLIT, ActKind.CLOSED, ActKind.WRITTEN_OFF, ActKind.APPORTIONED})
+_AFTER_IT_ARRIVED = frozenset({ActKind.REFUSED, ActKind.APPORTIONED})
 _NEVER_WEIGHED = frozenset({TicketState.CANCELLED, TicketState.EXPIRED, TicketState.HELD})
 
 
 @dataclass(slots=True)
 class Deed:
-    """A deed to a ticket, with the movements that stand for it now."""
+    """A deed to a ticket, with what was reckoned of it last, and the movements that stand for it now."""
 
     act: Act
     done_at: datetime
-    movement_ids: tuple[UUID, ...]
+    movement_ids: tuple[UUID, ...] = ()
     version: int = 1
-    came_anew_kg: Kilograms = Kilograms(0)  # of what was refused: it had left the lot, and came as a new movement
+    reckoned_kg: Kilograms = Kilograms(0)
+    shares_with: tuple[
+        UUID, ...
+    ] = ()  # the other tickets whose loads were on this one's truck: they share its weighing
+    shares_of: UUID | None = None  # the ticket under which the truck was weighed
+    sharing: Sharing | None = None
+    is_new: bool = False  # done just now: the book does not know it yet
 
     @property
     def kg(self) -> Kilograms:
         """The kilograms that somebody named."""
         return self.act.kg or Kilograms(0)
+
+    @property
+    def rides_with(self) -> tuple[UUID, ...]:
+        """The tickets whose loads hang together with this one by it (E36)."""
+        return self.shares_with if self.shares_of is None else (self.shares_of,)
 
     @property
     def is_on_the_way(self) -> bool:
@@ -54,10 +66,12 @@ class Deed:
     @property
     def follows_the_scales(self) -> bool:
         """Whether more or less of its kilograms may move when the scales tell otherwise."""
-        return self.takes_the_rest or self.act.kind is ActKind.REFUSED
+        return self.takes_the_rest or self.act.kind in (ActKind.REFUSED, ActKind.APPORTIONED)
 
     def is_due(self, journey: Journey) -> bool:
         """Whether the scales have told what it needs."""
+        if self.sharing is not None:
+            return self.sharing.is_due(self.act.ticket_id, journey)
         if self.act.kind is ActKind.REFUSED:
             return journey.out_kg is not None and journey.in_kg is not None
         if self.act.kind is ActKind.REDIRECTED:
@@ -69,9 +83,8 @@ class Deed:
         match self.act.kind:
             case ActKind.SPLIT:
                 gone = replace(journey, split_kg=Kilograms(journey.split_kg + self.kg))
-                if gone.state is not TicketState.OUT or gone.on_board_kg > 0:
-                    return gone
-                return replace(gone, state=TicketState.DELIVERED, ended_at=self.done_at)
+                is_over = gone.state is TicketState.OUT and gone.on_board_kg <= 0
+                return replace(gone, state=TicketState.DELIVERED, ended_at=self.done_at) if is_over else gone
             case ActKind.CLOSED:
                 closed_kg = Kilograms(journey.closed_kg + max(0, journey.on_board_kg))
                 return replace(journey, state=TicketState.DELIVERED, closed_kg=closed_kg, ended_at=self.done_at)
@@ -79,6 +92,15 @@ class Deed:
                 return replace(journey, state=TicketState.LOST, ended_at=self.done_at)
             case ActKind.REFUSED:
                 return replace(journey, state=TicketState.OUT, refused_kg=self.kg, ended_at=None)
+            case ActKind.APPORTIONED:
+                assert self.sharing is not None, "a share is of something"
+                return replace(
+                    journey,
+                    state=TicketState.DELIVERED,
+                    in_kg=self.sharing.share_of(self.act.ticket_id),
+                    in_at=self.sharing.weighed_at,
+                    ended_at=self.done_at,
+                )
             case _:
                 kept_a_part = (journey.in_kg or 0) > journey.refused_kg
                 counted_kg = min(journey.refused_kg, journey.counted_kg) if kept_a_part else journey.counted_kg
@@ -88,6 +110,19 @@ class Deed:
                     split_kg=Kilograms(journey.split_kg + counted_kg),
                     ended_at=self.done_at,
                 )
+
+
+def share(deeds: Mapping[UUID, Collection[Deed]], journeys: Mapping[UUID, Journey]) -> None:
+    """Let the deeds by which tickets share a weighing know of each other, as the book says that they stand (E36)."""
+    shared = [deed for of_ticket in deeds.values() for deed in of_ticket if deed.act.kind is ActKind.APPORTIONED]
+    for named in shared:
+        if named.shares_with:
+            named_id = named.act.ticket_id
+            out_kg = {id_: journeys[id_].out_kg or Kilograms(0) for id_ in (named_id, *named.shares_with)}
+            named.sharing = Sharing(named_id, out_kg, named.reckoned_kg, journeys[named_id].in_at)
+            for deed in shared:
+                if deed.shares_of == named_id and deed.act.ticket_id in named.shares_with:
+                    deed.sharing = named.sharing
 
 
 def beginning(ticket: Ticket, was: Journey, deeds: Iterable[Deed]) -> Journey:

@@ -160,17 +160,16 @@ def _weigh_back(record: Record, ticket: Ticket, seen: Circumstances, flags: list
     # What the buyer kept makes it a delivery; only the refused part has come back (E33).
     kept_a_part = (journey.in_kg or 0) > journey.refused_kg
     legs = legs_of_the_gap(ticket, journey.on_board_kg, returned, journey.out_at)
-    # What came out of another truck's load, or had left the lot before it was refused, is of no movement that could be
-    # cut: an ordinary one credits the quota.
-    anew_kg = returned if ticket.parent_id is not None else Kilograms(min(returned, seen.came_anew_kg))
-    if anew_kg and ticket.source_id is not None:
-        legs = (*legs, Leg(ticket.account, quota_of(ticket, shanghai_year(journey.out_at)), anew_kg))
+    # What came out of another truck's load is of no movement that could be cut: an ordinary one credits the quota.
+    is_a_part = ticket.parent_id is not None
+    if is_a_part and ticket.source_id is not None:
+        legs = (*legs, Leg(ticket.account, quota_of(ticket, shanghai_year(journey.out_at)), returned))
     state = TicketState.DELIVERED if kept_a_part else TicketState.RETURNED
     return Outcome(
         tuple(flags),
         legs,
         replace(journey, state=state, back_kg=net_kg, back_at=seen.occurred_at, ended_at=seen.recorded_at),
-        give_back_kg=Kilograms(returned - anew_kg),
+        give_back_kg=Kilograms(0) if is_a_part else returned,
         shipped_kg=Kilograms(-min(journey.refused_kg, journey.counted_kg) if kept_a_part else -journey.counted_kg),
         recovers=_was_written_off(journey),
         settled=(Flag.NEVER_RECEIVED,),

@@ -80,9 +80,9 @@ class NotCorrectable(Refusal):
 
 
 class TicketIsInHand(Refusal):
-    """Somebody has split, refused or written off this ticket's load: put that right first, by the ticket's own doors."""
+    """What was done to this load (`deeds`) rests on this weighing alone: correct its weights, or send the right record first."""
 
-    title: ClassVar[str] = "该运单已分车、拒收或核销；请先按运单流程处理"
+    title: ClassVar[str] = "该货物的后续办理（deeds）仅以本次过磅为依据，不能作废；请更正重量，或先补传正确的过磅记录"
     rule: ClassVar[str | None] = "W09"
 
 

@@ -216,7 +216,14 @@ async def refuse_part(
     """Record that the buyer does not take a part of what was weighed in."""
     refused_kg = Kilograms(round(tonnes * 1000))
     await deeds.refuse_part(
-        doing.connection, doing.ticket_id, refused_kg, doing.reason, at=doing.at, sign=doing.sign, actor=actor
+        doing.connection,
+        doing.ticket_id,
+        refused_kg,
+        doing.reason,
+        at=doing.at,
+        sign=doing.sign,
+        policies=await doing.policies(),
+        actor=actor,
     )
     return doing.back()
 

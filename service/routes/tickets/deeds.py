@@ -173,6 +173,7 @@ async def refuse_part(
     body: RefusalIn, doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.refuse_part"))]
 ) -> Response:
     """Record that the buyer does not take a part of what was weighed in; it is then returned or redirected."""
+    policies = await doing.request.app.state.rulebook.policies(doing.at)
     return await doing(
         actor,
         lambda: deeds.refuse_part(
@@ -182,6 +183,7 @@ async def refuse_part(
             body.reason,
             at=doing.at,
             sign=doing.sign,
+            policies=policies,
             actor=actor,
         ),
     )
@@ -237,6 +239,7 @@ async def apportion_weighing(
             body.reason,
             at=doing.at,
             sign=doing.sign,
+            policies=await doing.request.app.state.rulebook.policies(doing.at),
             actor=actor,
         )
         return await doing.shown(actor, [doing.ticket_id, *body.tickets])

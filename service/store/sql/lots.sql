@@ -57,3 +57,14 @@ ORDER BY l.account
 -- name: is_place
 -- Locks nothing; leans on the primary key.
 SELECT EXISTS (SELECT FROM jurisdiction WHERE code = $1)
+
+-- name: refused_lots
+-- Locks nothing; leans on ticket_refused, lot_by_contract and lot_by_slip.
+SELECT DISTINCT lot.id, lot.account, lot.holder_id, holder.jurisdiction
+FROM ticket
+INNER JOIN lot
+    ON lot.contract_id = coalesce(ticket.onward_contract_id, ticket.contract_id)
+    OR (ticket.contract_id IS NULL AND lot.slip_id = ticket.slip_id)
+INNER JOIN enterprise AS holder ON holder.id = lot.holder_id
+WHERE ticket.refused_kg > 0
+ORDER BY lot.id

@@ -67,14 +67,13 @@ WHERE EXISTS (SELECT FROM ticket WHERE ticket.key_id = k.key_id AND ticket.valid
 SELECT kind, kg, facts, reason, done_at FROM ticket_act WHERE ticket_id = $1 ORDER BY id
 
 -- name: find_deeds
--- Locks nothing: under the locks of the tickets; leans on act_by_ticket and leg_by_movement. What changes a ticket's story, oldest first,
--- with the movements that stand for it now; of what was refused, how much had left the lot before.
+-- Locks nothing: under the locks of the tickets; leans on act_by_ticket. What changes a ticket's story, oldest first, with what was
+-- reckoned of it last and the movements that stand for it now; of a shared weighing, with whom.
 SELECT
     a.id, a.ticket_id, a.kind, a.reason, a.kg, a.done_at, coalesce(v.movement_ids, a.movement_ids)::text[] AS movement_ids,
-    coalesce(v.version, 1) AS version,
-    CASE WHEN a.kind = 'refused' THEN (
-        SELECT coalesce(sum(leg.target_kg), 0) FROM leg WHERE leg.movement = ANY(a.movement_ids)
-    )::bigint ELSE 0 END AS came_anew_kg
+    coalesce(v.version, 1) AS version, coalesce(v.kg, a.kg) AS reckoned_kg,
+    CASE WHEN a.kind = 'apportioned' THEN ARRAY(SELECT jsonb_array_elements_text(a.facts -> 'with')) ELSE '{}' END AS shares_with,
+    CASE WHEN a.kind = 'apportioned' THEN (a.facts ->> 'of')::uuid END AS shares_of
 FROM ticket_act AS a
 LEFT JOIN LATERAL (
     SELECT * FROM ticket_act_version WHERE act_id = a.id ORDER BY version DESC LIMIT 1
@@ -107,48 +106,6 @@ UPDATE ticket SET contract_id = $2, buyer_id = $3, destination_station_id = $4 W
 UPDATE contract SET shipped_kg = contract.shipped_kg + c.shipped_kg, received_kg = contract.received_kg + c.received_kg
 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS c (id, shipped_kg, received_kg)
 WHERE contract.id = c.id
-
--- name: find_arrival
--- Locks nothing; leans on account_by_document, the legs' index by source and hole_by_place. What still stands of it, the last first: into
--- the lot, or first into the account of a trader that passes the load on.
-SELECT leg.movement, target.id AS target, target.kind = 'lot' AS is_into_the_lot, sum(leg.target_kg - cut.kg)::bigint AS kg
-FROM account AS source
-INNER JOIN leg ON leg.source = source.id
-INNER JOIN account AS target ON target.id = leg.target
-CROSS JOIN LATERAL (
-    SELECT
-        coalesce((
-            SELECT sum(upper(span) - lower(span))
-            FROM unnest(range_agg(int8range(greatest(h.lo, leg.target_lo), least(h.hi, leg.target_lo + leg.target_kg)))) AS span
-        ), 0)::bigint AS kg
-    FROM hole AS h
-    WHERE
-        h.account = leg.target AND h.side = 'in' AND h.seq > leg.seq
-        AND h.lo < leg.target_lo + leg.target_kg AND h.hi > leg.target_lo
-) AS cut
-WHERE
-    source.document_id = $1 AND source.kind = 'load'
-    AND (target.kind = 'lot' OR (target.kind = 'load' AND target.document_id = $1))
-GROUP BY leg.movement, target.id, target.kind
-HAVING sum(leg.target_kg - cut.kg) > 0
-ORDER BY max(leg.seq) DESC
-
--- name: arrive
--- Under the tickets' locks.
-UPDATE ticket SET state = 'delivered', in_kg = a.in_kg, in_at = a.in_at, ended_at = a.ended_at
-FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::timestamptz[]) AS a (id, in_kg, in_at, ended_at)
-WHERE ticket.id = a.id
-
--- name: find_gain
--- Locks nothing; leans on weighing_by_ticket and leg_by_movement.
-SELECT leg.movement
-FROM weighing
-INNER JOIN leg ON leg.movement = ANY(weighing.movement_ids)
-INNER JOIN account AS source ON source.id = leg.source
-INNER JOIN ticket ON ticket.id = weighing.ticket_id AND ticket.account = leg.target
-WHERE weighing.ticket_id = $1 AND weighing.status = 'accepted' AND source.kind = 'gained'
-ORDER BY leg.seq DESC
-LIMIT 1
 
 -- name: hold_keys
 -- Shares the advisory lock of those who sign tickets, until the transaction ends; waits for who retires a key.

@@ -309,7 +309,8 @@ CROSS JOIN LATERAL (
     SELECT * FROM ticket
     WHERE
         plate = p.plate AND out_at >= p.since - interval '7 days' AND parent_id IS NULL
-        AND coalesce(in_at, back_at, ended_at, 'infinity') > p.since
+        -- One that arrived before it left, by the clocks, is held against those that left before it all the same.
+        AND greatest(out_at, coalesce(in_at, back_at, ended_at, 'infinity')) >= p.since
     UNION ALL
     SELECT * FROM ticket WHERE plate = p.plate AND state = 'out' AND out_at < p.since - interval '7 days' AND parent_id IS NULL
 ) AS t
