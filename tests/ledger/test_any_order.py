@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi import FastAPI
 
-from service.actions.tickets import lose_ticket
+from service.actions.tickets import lose_ticket, refuse_part
 from service.actions.weighings import Sent, weigh_all
+from service.domain.policies import DEFAULTS
 from service.domain.units import Kilograms
 from service.domain.weighings import Direction, Record
 from service.keys import Purpose
@@ -120,7 +121,7 @@ async def test_w04_what_people_did_to_loads_stands_among_records_in_any_order(
                 assert seen == first[name], name
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 async def test_w04_shared_weighings_and_corrections_stand_in_any_order(
     app: FastAPI, pytestconfig: pytest.Config, seed: int
 ) -> None:
@@ -209,6 +210,49 @@ async def test_w05_a_lost_load_that_turns_up_was_on_the_road_all_the_time(app: F
     assert [end for end in ends if end != ends[0]] == []
     flagged = [subject for code, _, subject in ends[0]["flags"] if code == "two-open-tickets"]
     assert flagged == sorted(number for number, _ in tickets[1:])
+
+
+async def test_w05_a_load_that_arrived_before_it_left_by_the_clocks_was_one_of_two(app: FastAPI) -> None:
+    """E13, E40: its plate had another ticket on the road when it left, whichever scale tells last."""
+    tickets = await prepare(app, 10_000_000, 2)
+    at, sign = app.state.clock.now(), app.state.keys.current(Purpose.LEDGER)
+    plate, sequences = tickets[0][1], {station: count(1) for station, _ in SCALES}
+    async with app.state.database.transaction() as connection:
+        await connection.execute("UPDATE ticket SET plate = $1", plate)
+
+    def told(place: int, scale: int, direction: Direction, minutes: int) -> Sent:
+        station_id, person_id = SCALES[scale]
+        record = Record(
+            uuid4(), next(sequences[station_id]), tickets[place][0], direction, plate, 45_000 + place, 15_000, None,
+            at - timedelta(minutes=minutes), False, None, None, "fresh",
+        )  # fmt: skip
+        return Sent(station_id, person_id, timedelta(), record)
+
+    story = [told(0, 0, Direction.OUT, 295), told(0, 1, Direction.IN, 330), told(1, 0, Direction.OUT, 300)]
+    async with app.state.database.pool.acquire() as connection:
+        ends = [await end_of(connection, [[one] for one in order], at=at, sign=sign) for order in permutations(story)]
+    flagged = [[subject for code, _, subject in end["flags"] if code == "two-open-tickets"] for end in ends]
+    assert flagged == [[tickets[0][0]]] * len(ends)
+
+    # What was refused of it is written off, and turns up: its paper is looked for again, where the other has long arrived.
+    story = [told(1, 0, Direction.OUT, 300), told(0, 0, Direction.OUT, 295), told(1, 1, Direction.IN, 210)]
+    async with app.state.database.transaction() as connection:
+        ticket_id = await connection.fetchval("SELECT id FROM ticket WHERE number = $1", tickets[0][0])
+        await weigh_all(connection, [*story, told(0, 1, Direction.IN, 200)], at=at, sign=sign)
+        await refuse_part(
+            connection,
+            ticket_id,
+            Kilograms(5_000),
+            "品位不符",
+            at=at,
+            sign=sign,
+            policies=DEFAULTS,
+            actor=cast.LI.actor,
+        )
+        await lose_ticket(connection, ticket_id, "途中倾覆", at=at, sign=sign, actor=cast.LI.actor)
+        await weigh_all(connection, [told(0, 0, Direction.BACK, 100)], at=at, sign=sign)
+        flags = (await seen_of(connection))["flags"]
+    assert [subject for code, _, subject in flags if code == "two-open-tickets"] == [tickets[0][0]]
 
 
 async def test_w04_forty_one_stations_tell_two_thousand_records_in_any_order(
