@@ -224,7 +224,7 @@ class Ticket:
     @property
     def contract_ids(self) -> tuple[UUID, ...]:
         """The contracts that count the load: its own, and the one under which it is passed on (W12)."""
-        return tuple(key for key in (self.contract_id, self.onward_contract_id) if key is not None)
+        return tuple(filter(None, (self.contract_id, self.onward_contract_id)))
 
     @property
     def year(self) -> int:

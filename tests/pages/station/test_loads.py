@@ -66,7 +66,7 @@ async def stored(house: House) -> list[asyncpg.Record]:
     connection = await asyncpg.connect(house.endpoints.owner_database_url)
     try:
         return await connection.fetch(
-            "SELECT w.sequence, w.plate, w.gross_kg, w.tare_kg, w.status, t.number, t.state FROM weighing w"
+            "SELECT w.sequence, w.plate, w.gross_kg, w.tare_kg, w.status, w.flags, t.number, t.state FROM weighing w"
             " LEFT JOIN ticket t ON t.id = w.ticket_id WHERE w.station_id = $1 ORDER BY w.recorded_at, w.sequence",
             cast.BRIDGE_7,
         )
@@ -136,6 +136,7 @@ async def test_two_hundred_loads_outlive_everything(house: House, contract: str,
         for ticket, load in zip(tickets, loads, strict=True)
     ]
     assert {(row["status"], row["state"]) for row in rows} == {("accepted", "out")}
+    assert [row["sequence"] for row in rows if row["flags"]] == [], "nothing is wrong with an honest day (E17)"
     after = await asyncio.to_thread(house.get, cast.LI, quota)
     assert after["out_kg"] - before["out_kg"] == sum(load["gross"] - load["tare"] for load in loads)
     assert after["suspense_kg"] == before["suspense_kg"]

@@ -1,7 +1,7 @@
 /**
  * The scale: a serial port (Web Serial, or anything with its interface), a driver, and what may be taken as a weight.
  *
- * Each reading gets a number. A weight may be taken only from a reading that is stable, fresh, and later than a moment
+ * Each reading gets a number that none before it had, in whichever session: the millisecond in which it was heard. A weight may be taken only from a reading that is stable, fresh, and later than a moment
  * in which the scale moved since the last weight was taken: an indicator that hangs is not a truck (E17).
  */
 
@@ -16,6 +16,7 @@ export class Scale {
   #reader = null;
   #isWanted = false;
   #sequence = 0;
+  #number = 0;
   #faults = 0;
   #last = null;
   #taken = null;
@@ -53,7 +54,7 @@ export class Scale {
   take(visitId) {
     if (this.stateFor(visitId) !== "stable" || this.#last.kg <= 0) return null;
     this.#taken = { visitId, kg: this.#last.kg };
-    return { kg: this.#last.kg, atMs: this.#last.atMs, reading: this.#sequence };
+    return { kg: this.#last.kg, atMs: this.#last.atMs, reading: this.#number };
   }
 
   /** Listen to a port until `close`; a port that goes away is opened again when it comes back. */
@@ -112,6 +113,7 @@ export class Scale {
         this.#faults += 1;
       } else {
         this.#sequence += 1;
+        this.#number = Math.max(this.#number + 1, Date.now());
         if (!reading.isStable || (this.#taken !== null && Math.abs(reading.kg - this.#taken.kg) > MOVED_KG)) this.#taken = null;
       }
       this.#last = { ...reading, atMs: Date.now() };
