@@ -47,6 +47,16 @@ INNER JOIN hole ON hole.account = account.id
 WHERE account.kind IN ('pool', 'quota') AND hole.side = 'in' AND hole.kind = 'cut'
 GROUP BY hole.fact
 """
+# Books that know no allotments at all are those of the ledger alone.
+LEFT_ALONE = """
+SELECT leg.seq, leg.movement
+FROM account
+INNER JOIN leg ON leg.target = account.id
+INNER JOIN account AS source ON source.id = leg.source
+WHERE
+    account.kind = 'quota' AND source.kind IN ('issue', 'pool') AND EXISTS (SELECT FROM allotment)
+    AND NOT EXISTS (SELECT FROM allotment WHERE allotment.id = leg.movement)
+"""
 PROVINCE = "210000"
 
 
@@ -58,6 +68,8 @@ async def allotments_stand_behind_their_entries(
     async for row in connection.cursor(ISSUED, prefetch=1_000):
         if fault := _fault(row, taken_back):
             findings.add("allotment", None, f"allotment {row['id']} ({row['document_no']}): {fault}")
+    for row in await connection.fetch(LEFT_ALONE):
+        findings.add("allotment", row["seq"], f"allotment {row['movement']} was issued, and there is none")
 
 
 def _fault(row: asyncpg.Record, taken_back: dict[bytes, int]) -> str | None:

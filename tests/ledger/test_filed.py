@@ -68,6 +68,7 @@ DAMAGES = [
     ("allotment", "UPDATE allotment SET issued_on = issued_on - 1 WHERE kind = 'base'"),
     ("allotment", "UPDATE allotment_step SET taken_on = taken_on - 1 WHERE step = 'issue'"),
     ("allotment", "UPDATE allotment_step SET step = 'draft' WHERE step = 'issue'"),
+    ("allotment", "DELETE FROM allotment_step; DELETE FROM allotment WHERE kind = 'base'"),
     ("lot", "UPDATE lot SET grade = grade || '品'"),
     ("lot", "UPDATE lot SET holder_id = (SELECT id FROM enterprise WHERE id <> holder_id LIMIT 1)"),
     ("ticket", "UPDATE ticket SET seller_id = buyer_id"),
