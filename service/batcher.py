@@ -132,7 +132,7 @@ class Batcher(Generic[Job, Answer]):
         # One request may be larger than what is left, as long as others have not filled the queue before it.
         if self._closing or self._unanswered >= self._most_waiting:
             raise Busy
-        request = _Request[Job, Answer](jobs)
+        request: _Request[Job, Answer] = _Request(jobs)
         self._unanswered += len(jobs)
         self._put(request)
         return await request.done
