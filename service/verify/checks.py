@@ -22,6 +22,7 @@ from service.verify.papers import (
     weighings_stand_behind_their_entries,
 )
 from service.verify.pools import excesses_are_what_went_beyond
+from service.verify.records import weighings_say_what_was_sent
 from service.verify.signatures import devices_have_signed_what_is_kept
 from service.verify.versions import weighings_have_every_version
 
@@ -121,6 +122,7 @@ CHECKS: tuple[Check, ...] = (
     excesses_are_what_went_beyond,
     allotments_stand_behind_their_entries,
     lots_and_loads_are_of_their_papers,
+    weighings_say_what_was_sent,
     weighings_stand_behind_their_entries,
     weighings_have_every_version,
     tickets_are_what_their_loads_hold,

@@ -53,6 +53,7 @@ async def findings(app: FastAPI, stage_endpoints: Endpoints, by: By) -> Callable
     return audit
 
 
+UNBOUND = "ALTER TABLE weighing DROP CONSTRAINT a_weighing_says_what_was_scanned"
 TAMPERED = [
     ("contract", "UPDATE contract SET shipped_kg = shipped_kg + 1"),
     ("contract", "UPDATE contract SET received_kg = received_kg - 1"),
@@ -61,6 +62,10 @@ TAMPERED = [
     ("weighing", "UPDATE weighing SET net_kg = net_kg - 1000 WHERE direction = 'out' AND ticket_id IS NULL"),
     ("weighing", "UPDATE weighing SET body_hash = sha256('') WHERE direction = 'in'"),
     ("weighing", "UPDATE weighing SET movement_ids = movement_ids || gen_random_uuid() WHERE direction = 'back'"),
+    ("weighing", "UPDATE weighing SET plate = '辽C99999' WHERE direction = 'in'"),
+    ("weighing", "UPDATE weighing SET weighed_at = weighed_at - interval '1 day' WHERE direction = 'back'"),
+    ("weighing", "UPDATE weighing SET ticket_text = '2100000000000' WHERE ticket_id IS NOT NULL"),
+    ("weighing", f"{UNBOUND}; UPDATE weighing SET ticket_text = NULL WHERE direction = 'in'"),
 ]
 
 

@@ -131,7 +131,8 @@ FOR UPDATE OF b
 -- the enterprise's stations and the tickets in which it is a party.
 SELECT * FROM (
     SELECT
-        w.id, w.station_id, s.name AS station, w.record_id, w.sequence, w.direction, w.ticket_id, t.number AS ticket, w.ticket_text, w.plate,
+        w.id, w.station_id, s.name AS station, w.record_id, w.sequence, w.direction, w.ticket_id, t.number AS ticket,
+        CASE WHEN w.ticket_id IS NULL THEN w.ticket_text END AS ticket_text, w.plate,
         coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg,
         coalesce(v.net_kg, w.net_kg) AS net_kg, w.grade, w.manual, w.manual_reason, w.second_person, w.tare_source, w.axles,
         w.mgo_per_mille, w.moisture_per_mille, w.reading, w.stable, w.weighed_at, w.occurred_at, w.recorded_at, coalesce(v.status, w.status) AS status,
@@ -408,7 +409,7 @@ WITH recorded AS (
         CASE WHEN rest IS NULL THEN '{}' ELSE ARRAY(SELECT jsonb_array_elements_text(rest -> 'flags')) END,
         (rest ->> 'duplicate_of')::uuid,
         rest -> 'problem',
-        rest ->> 'ticket_text',
+        coalesce(nullif(ticket, ''), rest ->> 'ticket_text'),
         rest ->> 'manual_reason',
         rest ->> 'second_person',
         (rest ->> 'axles')::integer,
@@ -418,7 +419,7 @@ WITH recorded AS (
         (rest ->> 'stable')::boolean
     FROM (
         SELECT
-            direction, plate, grade, manual, tare_source, status, movement_ids, at,
+            direction, plate, ticket, grade, manual, tare_source, status, movement_ids, at,
             substr($1, at + 121, 8)::bigint AS gross_kg,
             substr($1, at + 129, 8)::bigint AS tare_kg,
             nullif(rest, '')::jsonb AS rest
@@ -431,8 +432,9 @@ WITH recorded AS (
             unnest($6::text::text[]),
             unnest($7::text::text[]),
             string_to_table($8, chr(1)),
-            string_to_table($9, chr(1))
-        ) AS given (at, direction, plate, grade, manual, tare_source, status, movement_ids, rest)
+            string_to_table($9, chr(1)),
+            string_to_table($20, chr(1))
+        ) AS given (at, direction, plate, grade, manual, tare_source, status, movement_ids, rest, ticket)
         OFFSET 0
     ) AS given
 ),

@@ -31,7 +31,7 @@ def line_of(row: Iterable[Any]) -> Line:
     record = Record(
         record_id,
         sequence,
-        ticket_text,
+        None if ticket_id else ticket_text,
         Direction(direction),
         plate,
         gross_kg,

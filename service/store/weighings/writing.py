@@ -4,7 +4,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard, cast
 from uuid import UUID
 
 import orjson
@@ -57,7 +57,13 @@ async def write(
         ["{" + ",".join([f"[{lo},{hi})" for lo, hi in book.ranges]) + "}" for book in sequences.values()],
         array_of([book.repeated for book in sequences.values()]),
         array_of([book.last_at for book in sequences.values()]),
+        BETWEEN.join([record.ticket if _is_plain(record.ticket) else "" for record in records]),
     )
+
+
+def _is_plain(ticket: str | None) -> TypeGuard[str]:
+    """Whether a text can stand in a list as it was scanned: nobody has cleaned it."""
+    return bool(ticket) and BETWEEN not in cast(str, ticket)
 
 
 def _packed_line(line: Line) -> bytes:
@@ -88,7 +94,7 @@ def _rest_of(line: Line) -> str:
         rest["duplicate_of"] = said.duplicate_of
     if told.problem is not None:
         rest["problem"] = told.problem
-    if line.ticket_id is None and record.ticket is not None:
+    if record.ticket is not None and not _is_plain(record.ticket):
         rest["ticket_text"] = record.ticket
     if record.manual_reason is not None:
         rest["manual_reason"] = record.manual_reason
