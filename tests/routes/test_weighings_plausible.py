@@ -63,7 +63,7 @@ async def test_e16_e17_what_a_scale_says_must_be_of_a_truck_that_stands_still(by
 
     def record(minute: int, net_kg: int, **said: Any) -> dict[str, Any]:
         plate = f"辽C7{minute:04}"
-        return yard.record(None, "out", net_kg, now + timedelta(minutes=5 * minute), plate=plate, **said)
+        return yard.record(None, "out", net_kg, now + timedelta(days=-2, minutes=5 * minute), plate=plate, **said)
 
     found = await told(
         by,
@@ -75,6 +75,9 @@ async def test_e16_e17_what_a_scale_says_must_be_of_a_truck_that_stands_still(by
         record(6, 30_000, reading=7, stable=True),
     )
     assert found == [[], ["overweight"], ["overweight"], ["overweight"], ["reading-unstable"], ["reading-repeated"]]
+    a_day = 24 * 60 // 5  # counters of indicators begin anew
+    later = (record(5 + a_day, 30_000, reading=9), record(6 + a_day, 30_000, reading=8))
+    assert await told(by, *later) == [["reading-repeated"], []]
     by_hand = {"manual": True, "manual_reason": "仪表故障"}
     found = await told(by, record(7, 30_000, **by_hand), record(8, 30_000, **by_hand, second_person="王五"))
     assert found == [["manual-unwitnessed"], []]

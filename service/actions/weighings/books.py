@@ -56,7 +56,7 @@ class Books:
         self.sources: dict[tuple[UUID, int], Source] = {}
         self.plates = Plates(policies)
         self.clocks = Clocks(policies)
-        self.readings: set[tuple[UUID, int]] = set()
+        self.readings: dict[tuple[UUID, int], list[datetime]] = {}
         self.deeds: dict[UUID, list[Deed]] = {}
         self.children: dict[UUID, list[Ticket]] = {}
         self.flows: dict[UUID, list[Flow]] = {}
@@ -96,7 +96,7 @@ class Books:
                 since[ticket.plate] = min(begin, since.get(ticket.plate, begin))
         lines = [(one.station_id, one.record, ticket.id if ticket else None, at) for one, at, ticket in new]
         left = [(ticket, at) for one, at, ticket in new if one.record.direction is Direction.OUT]
-        readings = {(one.station_id, one.record.reading) for one, _, _ in new if one.record.reading is not None}
+        readings = [(one.station_id, one.record.reading, at) for one, at, _ in new if one.record.reading is not None]
         asked = self._asked([ticket for _, _, ticket in new if ticket is not None], left, since, memory)
         asked.records, asked.lines, asked.readings = list({one.key for one in sent}), lines, readings
         found = await weighings.read(connection, asked, self.policies)

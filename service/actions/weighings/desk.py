@@ -18,6 +18,7 @@ from service.domain.policies import Policies
 from service.domain.tickets import Journey, Print, ReplacedBecause, Ticket
 from service.domain.units import Kilograms, shanghai_year
 from service.domain.weighings import (
+    SAME_READING_WITHIN,
     Circumstances,
     Direction,
     IdReused,
@@ -205,10 +206,11 @@ class Desk(Books):
         self.plates.note(line, plain, self.watch)
         if record.reading is not None:
             reading = (line.told.station_id, record.reading)
-            plain.reading_is_repeated = reading in self.readings
+            times = self.readings.setdefault(reading, [])
+            plain.reading_is_repeated = any(abs(occurred_at - at) <= SAME_READING_WITHIN for at in times)
             if plain.reading_is_repeated:
                 self.watch.open([alert_of(Flag.READING_REPEATED, line, plain.station, ticket)])
-            self.readings.add(reading)
+            times.append(occurred_at)
         plain.another_is_on_the_road = ticket is not None and self.plates.is_another_open(ticket, occurred_at)
         if (scanned := self._replaced_print(record, ticket)) is not None:
             by_key = scanned.because is ReplacedBecause.KEY_RETIRED

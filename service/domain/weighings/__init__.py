@@ -31,10 +31,12 @@ from service.domain.weighings.records import (
 )
 from service.domain.weighings.sequences import Sequences
 from service.domain.weighings.sharings import Sharing
+from service.domain.weighings.signs import SAME_READING_WITHIN
 from service.domain.weighings.told import RANKS, Line, Said, Told, firsts_of, told_together
 
 __all__ = [
     "RANKS",
+    "SAME_READING_WITHIN",
     "Circumstances",
     "Deed",
     "Direction",

@@ -11,6 +11,9 @@ from service.domain.units import Kilograms, shanghai_day
 from service.domain.weighings.circumstances import Circumstances, Terms
 from service.domain.weighings.records import Direction, Record
 
+SAME_READING_WITHIN = timedelta(hours=24)
+"""A number of the indicator's own that comes again so soon is a reading taken twice; later its counter has begun anew (E17)."""
+
 
 def gross_limit(axles: int | None, road_kg: Kilograms | None, policies: Policies) -> Kilograms:
     """The legal gross weight of a truck with so many axles, or what the station's road bears where that is less (E16, E18).

@@ -1,5 +1,6 @@
 """What the rules ask about a batch, at once."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ from uuid import UUID
 
 from service.db import Connection
 from service.domain.policies import Policies
-from service.domain.weighings import Line, Record, Source, Terms, Tick, Told
+from service.domain.weighings import SAME_READING_WITHIN, Line, Record, Source, Terms, Tick, Told
 from service.store.copying import array_of
 from service.store.ledger import READ_OF_ENDS
 from service.store.sentences import sentences, within
@@ -32,13 +33,13 @@ class Asked:
     plates: Mapping[str, datetime] = field(default_factory=dict)
     before: timedelta = timedelta()  # so much earlier begins what is asked of plates
     accounts: Collection[int] = ()
-    readings: Collection[tuple[UUID, int]] = ()
+    readings: Collection[tuple[UUID, int, datetime]] = ()
 
 
 @dataclass(slots=True)
 class Found:
     """The answer: records told before, lines of the same tickets and near in place and time, contracts, sources, the tares
-    and loads of plates, readings that were told before; and what a memory of the ledger may be filled with."""
+    and loads of plates, when readings were told before; and what a memory of the ledger may be filled with."""
 
     told: dict[tuple[UUID, UUID], Told]
     lines: list[Line]
@@ -48,7 +49,7 @@ class Found:
     tares: list[Tare]
     roads: list[Road]
     ends: Sequence[Sequence[Any]]
-    readings: set[tuple[UUID, int]]
+    readings: dict[tuple[UUID, int], list[datetime]]
 
 
 async def read(connection: Connection, asked: Asked, policies: Policies) -> Found:
@@ -74,12 +75,17 @@ async def read(connection: Connection, asked: Asked, policies: Policies) -> Foun
         array_of(asked.plates.values()),
         asked.before,
         array_of(asked.accounts),
-        [station_id for station_id, _ in asked.readings],
-        [number for _, number in asked.readings],
+        [station_id for station_id, _, _ in asked.readings],
+        [number for _, number, _ in asked.readings],
+        [occurred_at for _, _, occurred_at in asked.readings],
+        SAME_READING_WITHIN,
     )
     assert row is not None, "it is one row"
     told = [told_of(one) for one in row["told"]]
     tares, roads = tares_and_roads(row["plates"])
+    readings = defaultdict(list)
+    for station_id, number, occurred_at in row["readings"]:
+        readings[station_id, number].append(occurred_at)
     return Found(
         {(one.station_id, one.record_id): one for one in told},
         [line_of(one) for one in row["lines"]],
@@ -89,7 +95,7 @@ async def read(connection: Connection, asked: Asked, policies: Policies) -> Foun
         tares,
         roads,
         row["ends"],
-        {(station_id, number) for station_id, number in row["readings"]},
+        readings,
     )
 
 
