@@ -79,7 +79,9 @@ async def test_e16_e17_what_a_scale_says_must_be_of_a_truck_that_stands_still(by
     later = (record(5 + a_day, 30_000, reading=9), record(6 + a_day, 30_000, reading=8))
     assert await told(by, *later) == [["reading-repeated"], []]
     by_hand = {"manual": True, "manual_reason": "仪表故障"}
-    found = await told(by, record(7, 30_000, **by_hand), record(8, 30_000, **by_hand, second_person="王五"))
+    found = await told(
+        by, record(7 + a_day, 30_000, **by_hand), record(8 + a_day, 30_000, **by_hand, second_person="王五")
+    )
     assert found == [["manual-unwitnessed"], []]
 
 
