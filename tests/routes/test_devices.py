@@ -20,12 +20,6 @@ By = Callable[[Person], httpx.AsyncClient]
 
 
 @pytest.fixture
-def now(app: FastAPI) -> datetime:
-    at: datetime = app.state.clock.now()
-    return at
-
-
-@pytest.fixture
 async def ticket(app: FastAPI, by: By, now: datetime) -> dict[str, Any]:
     async with app.state.database.transaction() as connection:
         await yard.grant(connection, 100_000, at=now, sign=app.state.keys.current(Purpose.LEDGER))

@@ -7,27 +7,12 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from service.keys import Purpose
 from tests import cast, yard
 
 pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
 ASKED = {"plate": "辽c·12345", "evidence": "210300123456"}
-
-
-@pytest.fixture
-def now(app: FastAPI) -> datetime:
-    at: datetime = app.state.clock.now()
-    return at
-
-
-@pytest.fixture
-async def contract_id(app: FastAPI, now: datetime) -> UUID:
-    async with app.state.database.transaction() as connection:
-        await yard.grant(connection, 100_000, at=now, sign=app.state.keys.current(Purpose.LEDGER))
-        return await yard.contract(connection, at=now)
 
 
 async def ask(by: By, person: cast.Person = cast.TRADER_CLERK, **changed: Any) -> dict[str, Any]:

@@ -24,12 +24,6 @@ pytestmark = pytest.mark.anyio
 By = Callable[[Person], httpx.AsyncClient]
 
 
-@pytest.fixture
-def now(app: FastAPI) -> datetime:
-    at: datetime = app.state.clock.now()
-    return at
-
-
 async def live(app: FastAPI, at: datetime) -> None:
     async with app.state.database.transaction() as connection:
         policies = await app.state.rulebook.policies(at)

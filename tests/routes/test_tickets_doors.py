@@ -25,19 +25,6 @@ By = Callable[[cast.Person], httpx.AsyncClient]
 NOBODY = str(uuid4())
 
 
-@pytest.fixture
-def now(app: FastAPI) -> datetime:
-    at: datetime = app.state.clock.now()
-    return at
-
-
-@pytest.fixture
-async def contract_id(app: FastAPI, now: datetime) -> UUID:
-    async with app.state.database.transaction() as connection:
-        await yard.grant(connection, 100_000, at=now, sign=app.state.keys.current(Purpose.LEDGER))
-        return await yard.contract(connection, at=now)
-
-
 async def issue(by: By, wish: dict[str, Any]) -> dict[str, Any]:
     answer = await by(cast.PAIZHAI_CLERK).post("/v1/tickets", json=wish)
     assert answer.status_code == 201, answer.text

@@ -12,26 +12,12 @@ from fastapi import FastAPI
 
 from service.actions.sweeps import sweep
 from service.clock import Clock
-from service.keys import Purpose
 from tests import cast, yard
 from tests.routes.ruling import rule
 
 pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
 WHY = {"reason": "车辆故障，改日再运"}
-
-
-@pytest.fixture
-def now(app: FastAPI) -> datetime:
-    at: datetime = app.state.clock.now()
-    return at
-
-
-@pytest.fixture
-async def contract_id(app: FastAPI, now: datetime) -> UUID:
-    async with app.state.database.transaction() as connection:
-        await yard.grant(connection, 100_000, at=now, sign=app.state.keys.current(Purpose.LEDGER))
-        return await yard.contract(connection, at=now)
 
 
 @pytest.fixture

@@ -19,19 +19,6 @@ pytestmark = pytest.mark.anyio
 By = Callable[[Person], httpx.AsyncClient]
 
 
-@pytest.fixture
-def now(app: FastAPI) -> datetime:
-    at: datetime = app.state.clock.now()
-    return at
-
-
-@pytest.fixture
-async def contract_id(app: FastAPI, now: datetime) -> UUID:
-    async with app.state.database.transaction() as connection:
-        await yard.grant(connection, 100_000, at=now, sign=app.state.keys.current(Purpose.LEDGER))
-        return await yard.contract(connection, at=now)
-
-
 async def weighed(by: By, record: dict[str, Any], who: Person = cast.BRIDGE_7_DEVICE) -> str:
     """The weighing's own id."""
     answer = await by(who).post("/v1/weighings", json=record)

@@ -23,19 +23,6 @@ pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
 
 
-@pytest.fixture
-def now(app: FastAPI) -> datetime:
-    at: datetime = app.state.clock.now()
-    return at
-
-
-@pytest.fixture
-async def contract_id(app: FastAPI, now: datetime) -> UUID:
-    async with app.state.database.transaction() as connection:
-        await yard.grant(connection, 100_000, at=now, sign=app.state.keys.current(Purpose.LEDGER))
-        return await yard.contract(connection, at=now)
-
-
 async def issue(by: By, contract_id: UUID, now: datetime, **changed: Any) -> dict[str, Any]:
     answer = await by(cast.PAIZHAI_CLERK).post("/v1/tickets", json=yard.ticket_in(contract_id, now, **changed))
     assert answer.status_code == 201, answer.text
