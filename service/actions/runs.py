@@ -5,6 +5,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from service.actions.weighings import Stirred, reckon_sent_back
 from service.db import Connection
 from service.domain import runs
 from service.domain.alerts import Alert, Flag
@@ -54,7 +55,7 @@ async def file_run(
     check_free(named, await investigations.held(connection, named, shanghai_day(at)))
     books = await _open(connection, run, run_id, output_ids)
     fact = runs.fact_of_run(run, at)
-    movements = runs.movements(run, run_id, books, iter(uuid7, None), fact)
+    movements = runs.movements(run, run_id, books, iter(uuid7, None), fact, filed_at=at)
     flags = _flags(run, line, policies)
     is_new = await store.add_run(
         connection,
@@ -77,13 +78,23 @@ async def file_run(
 
     await store.add_products(connection, run_id, run, output_ids, books, at=at)
     await ledger.append(connection, movements, at=at, sign=sign)
+    since = Stirred(movements[0].occurred_at, run_id)
+    stirred = dict.fromkeys(books.lots.values(), since)
+    await reckon_sent_back(connection, stirred, at=at, sign=sign, policies=policies)
     await _alert(connection, run_id, run, line, flags, at=at)
     await audits.note(connection, "runs.file", run_id, {"in_kg": run.in_kg}, at=at, actor=actor)
     return run_id, True
 
 
 async def void_run(
-    connection: Connection, run_id: UUID, reason: str, *, at: datetime, sign: Signer, actor: Actor
+    connection: Connection,
+    run_id: UUID,
+    reason: str,
+    *,
+    at: datetime,
+    sign: Signer,
+    policies: Policies,
+    actor: Actor,
 ) -> None:
     """Take a run back as a whole: its lots have their ore again; products that were passed on lose their origin (W09)."""
     run = None if actor.enterprise_id is None else await store.lock_run(connection, run_id, actor.enterprise_id)
@@ -95,6 +106,9 @@ async def void_run(
     fact = runs.fact_of_void(run_id, reason, at)
     await ledger.void(connection, run["movement_ids"], occurred_at=at, fact=fact, at=at, sign=sign)
     await store.void_run(connection, run_id, reason, at=at)
+    since = Stirred(start_of(run["ran_on"]), run_id)
+    stirred = dict.fromkeys(run["lots"], since)
+    await reckon_sent_back(connection, stirred, at=at, sign=sign, policies=policies)
     settled = [(flag, "run", str(run_id)) for flag in (Flag.YIELD_OUT_OF_BAND, Flag.STOPPED_PLANT)]
     await alerts.settle_alerts(connection, settled, at=at)
     await audits.note(connection, "runs.void", run_id, {"reason": reason}, at=at, actor=actor)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from service.actions.weighings import Stirred, reckon_sent_back
 from service.db import Connection
 from service.domain import stocktakes
 from service.domain.investigations import check_free
@@ -13,7 +14,7 @@ from service.domain.permissions import Actor
 from service.domain.policies import DEFAULTS, Policies
 from service.domain.refusals import NotFound
 from service.domain.stocktakes import Stocktake, StocktakeState
-from service.domain.units import Kilograms, shanghai_day, start_of
+from service.domain.units import Kilograms, shanghai_day, told_of
 from service.store import audits, investigations, ledger, lots
 from service.store import stocktakes as store
 from service.store.accounts import open_accounts
@@ -88,10 +89,12 @@ async def decide_stocktake(
             source,
             target,
             Kilograms(abs(difference_kg)),
-            start_of(counted["counted_on"]),
+            told_of(counted["counted_on"], counted["filed_at"]),
             counted["fact"],
         )
         await ledger.append(connection, [movement], at=at, sign=sign)
+        stirred = {lot: Stirred(movement.occurred_at, stocktake_id)}
+        await reckon_sent_back(connection, stirred, at=at, sign=sign, policies=policies)
     await store.decide(connection, stocktake_id, state, note, movement_id, at=at, actor=actor)
     facts = {"state": state.value, "difference_kg": difference_kg, "note": note}
     await audits.note(connection, "stocktakes.decide", stocktake_id, facts, at=at, actor=actor)

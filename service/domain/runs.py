@@ -14,7 +14,7 @@ import orjson
 from service.domain.ledger import Movement
 from service.domain.policies import Policies
 from service.domain.refusals import NotFound, Refusal
-from service.domain.units import Kilograms, start_of
+from service.domain.units import Kilograms, told_of
 
 FLOTATION = "flotation"
 
@@ -207,9 +207,14 @@ class Books:
     gained: int
 
 
-def movements(run: Run, run_id: UUID, books: Books, ids: Iterator[UUID], fact: bytes) -> list[Movement]:
-    """A settled run as one act: its lots into the run, the run into its products from the first ore on, the rest lost."""
-    at = start_of(run.ran_on)
+def movements(
+    run: Run, run_id: UUID, books: Books, ids: Iterator[UUID], fact: bytes, *, filed_at: datetime
+) -> list[Movement]:
+    """A settled run as one act: its lots into the run, the run into its products from the first ore on, the rest lost.
+
+    It happened on its day, and before it was filed.
+    """
+    at = told_of(run.ran_on, filed_at)
 
     def move(source: int, target: int, kg: int, made_kg: Kilograms | None = None) -> Movement:
         return Movement(next(ids), run_id, source, target, Kilograms(kg), at, fact, made_kg)

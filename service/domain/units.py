@@ -49,6 +49,11 @@ def start_of(day: date) -> datetime:
     return datetime.combine(day, time.min, SHANGHAI)
 
 
+def told_of(day: date, at: datetime) -> datetime:
+    """When what is told at an instant of a whole day counts as having happened: by then, and on that day."""
+    return min(at, start_of(day + timedelta(days=1)) - timedelta(microseconds=1))
+
+
 def dry_kg(wet_kg: int, moisture_per_mille: int) -> Kilograms:
     """The dry mass of ore, floored; quota and stock are counted wet, as weighed (E19)."""
     return Kilograms(wet_kg * (1000 - moisture_per_mille) // 1000)

@@ -206,6 +206,7 @@ async def void_run(
             body.reason,
             at=state.clock.now(),
             sign=state.keys.current(Purpose.LEDGER),
+            policies=await state.rulebook.policies(state.clock.now()),
             actor=actor,
         )
         return await _one(connection, run_id, request, actor=actor)

@@ -1,6 +1,7 @@
 """Lots: what a holder received under one contract or slip, of one grade and quota year."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from uuid_utils.compat import uuid7
 from service.db import Connection, Record
 from service.domain.ledger import AccountKey
 from service.domain.permissions import Actor
+from service.domain.units import Kilograms
 from service.store.accounts import open_accounts
 from service.store.provenance import Moment
 from service.store.sentences import sentences
@@ -42,8 +44,34 @@ async def lots_in(connection: Connection, jurisdiction: str, area: str) -> Seque
 
 
 async def refused_lots(connection: Connection) -> Sequence[Record]:
-    """The lots that received loads of which something was refused, with their holders and accounts."""
+    """The lots that received loads of which something was refused, or came back, with their holders and accounts."""
     return await connection.fetch(SQL["refused_lots"])
+
+
+@dataclass(frozen=True, slots=True)
+class SentBack:
+    """A load that had come into a lot, and of which something was refused, or came back (W10)."""
+
+    ticket_id: UUID
+    at: datetime
+    in_kg: Kilograms
+    back_kg: Kilograms
+    anew_kg: Kilograms  # of that, what stands as a movement of its own
+
+
+async def sent_back(connection: Connection, since: Mapping[int, datetime]) -> list[SentBack]:
+    """The loads of which something was sent back out of lots, given by their accounts, since a time."""
+    rows = await connection.fetch(SQL["sent_back"], list(since), list(since.values()))
+    return [SentBack(row["id"], row["at"], row["in_kg"], row["back_kg"], row["anew_kg"]) for row in rows]
+
+
+async def stock_beside(connection: Connection, loads: Mapping[UUID, datetime]) -> dict[UUID, int]:
+    """What the lots of tickets had beside their loads at a time, in kilograms; less than nothing where they owed.
+
+    By the corrected times of the records, as the book has them now (W04).
+    """
+    rows = await connection.fetch(SQL["stock_beside"], list(loads), list(loads.values()))
+    return dict.fromkeys(loads, 0) | {row["ticket_id"]: row["kg"] for row in rows}
 
 
 async def held_by(connection: Connection, lot_ids: Collection[UUID], holder_id: UUID) -> dict[UUID, int]:

@@ -45,7 +45,7 @@ WHERE
 """
 TICKETS = """
 SELECT number, account, out_kg, in_kg, split_kg + closed_kg, state = 'lost'
-FROM ticket WHERE state <> 'returned' AND back_kg IS NULL
+FROM ticket WHERE state <> 'returned' AND back_kg IS NULL AND refused_kg = 0
 """
 # What went on under another ticket counts there; what was refused counts as shipped until it has come back.
 COUNTED_OTHERWISE = """

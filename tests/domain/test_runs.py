@@ -1,6 +1,6 @@
 """What a line makes of ore: how it is shared out, and how far the yield may lie from the line's."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -22,6 +22,7 @@ from service.domain.runs import (
     settle,
 )
 
+NOON = datetime(2026, 3, 3, 4, tzinfo=UTC)
 LOT, FIRM, KILN = UUID(int=1), UUID(int=2), UUID(int=3)
 PRODUCT, BY_PRODUCT, TAILINGS = OutputKind.PRODUCT, OutputKind.BY_PRODUCT, OutputKind.TAILINGS
 
@@ -91,7 +92,7 @@ def test_every_kilogram_of_ore_leaves_the_run(in_kg: int, outputs: list[int], lo
     except OreDoesNotAddUp:
         return
     books = Books({LOT: 1}, 2, range(10, 10 + len(outputs)), 3, 4)
-    moved = movements(settled, uuid4(), books, iter(uuid4, None), bytes(32))
+    moved = movements(settled, uuid4(), books, iter(uuid4, None), bytes(32), filed_at=NOON)
 
     assert sum(move.kg for move in moved if move.target == 2) == in_kg
     assert sum(move.kg for move in moved if move.source == 2) == in_kg

@@ -25,6 +25,7 @@ from service.domain.weighings import (
     Terms,
     weigh,
 )
+from service.domain.weighings.legs import still_there
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
 
@@ -110,9 +111,10 @@ def arrives(net_kg: int, journey: Journey = ON_THE_ROAD) -> Outcome:
     return weigh(record, replace(SEEN, station=YARD, journey=journey))
 
 
-def comes_back(net_kg: int, journey: Journey = ON_THE_ROAD) -> Outcome:
+def comes_back(net_kg: int, journey: Journey = ON_THE_ROAD, *, others_kg: int = 0, came_anew_kg: int = 0) -> Outcome:
     record = replace(RECORD, direction=Direction.BACK, gross_kg=15_000 + net_kg)
-    return weigh(record, replace(SEEN, journey=journey))
+    seen = replace(SEEN, journey=journey, others_kg=others_kg, came_anew_kg=Kilograms(came_anew_kg))
+    return weigh(record, seen)
 
 
 def test_w02_the_source_net_is_charged_to_the_quota() -> None:
@@ -272,12 +274,40 @@ def test_w10_no_more_comes_back_than_left() -> None:
     assert outcome.legs == ()
 
 
-def test_w10_what_the_buyer_had_taken_comes_back_as_an_ordinary_movement() -> None:
+def test_w10_what_still_lies_at_the_buyer_is_taken_off_the_arrival() -> None:
     delivered = arrives(31_140).journey
     assert delivered is not None
     outcome = comes_back(10_000, delivered)
+    assert (outcome.flags, outcome.legs) == ((), ())
+    assert (outcome.off_arrival_kg, outcome.give_back_kg) == (10_000, 10_000)
+
+
+def test_w10_what_lies_there_no_longer_comes_back_as_an_ordinary_movement() -> None:
+    """Into the seller's own lot, flagged: no quota is credited with it."""
+    delivered = arrives(31_140).journey
+    assert delivered is not None
+    outcome = comes_back(10_000, delivered, others_kg=-25_000)
+    own = replace(LOT, owner_id=PAIZHAI_FIRM)
     assert outcome.flags == (Flag.WEIGHT_GAP,)
-    assert outcome.legs == (Leg(LOT, QUOTA, Kilograms(10_000)),)
+    assert (outcome.off_arrival_kg, outcome.give_back_kg) == (6_140, 6_140)
+    assert outcome.legs == (Leg(LOT, LOAD, Kilograms(3_860)), Leg(LOAD, own, Kilograms(3_860)))
+
+
+def test_w10_of_what_was_refused_only_that_is_credited_which_still_lay_there() -> None:
+    delivered = arrives(31_140).journey
+    assert delivered is not None
+    refused = replace(delivered, state=TicketState.OUT, refused_kg=Kilograms(10_000))
+    outcome = comes_back(9_990, refused, came_anew_kg=4_000)
+    own = replace(LOT, owner_id=PAIZHAI_FIRM)
+    assert (outcome.give_back_kg, outcome.flags) == (6_000, ())
+    assert outcome.legs == (Leg(LOAD, LOST, Kilograms(10)), Leg(LOAD, own, Kilograms(3_990)))
+
+
+@given(back_kg=st.integers(1, 60_000), arrived_kg=st.integers(0, 60_000), others_kg=st.integers(-90_000, 90_000))
+def test_w10_no_more_is_taken_off_an_arrival_than_lies_there(back_kg: int, arrived_kg: int, others_kg: int) -> None:
+    off_kg = still_there(back_kg, arrived_kg, others_kg)
+    assert 0 <= off_kg <= min(back_kg, arrived_kg)
+    assert off_kg == min(back_kg, arrived_kg) or off_kg == max(0, arrived_kg + others_kg)
 
 
 def test_w10_what_never_left_cannot_come_back() -> None:

@@ -16,6 +16,7 @@ from service.domain.weighings import Direction, Record
 from service.keys import Purpose
 from tests import cast, yard
 from tests.ledger.arrivals import day, end_of, seen_of, told_anyhow
+from tests.ledger.returns import Trade
 from tests.ledger.stories import Teller, World, any_order, end_of_stories, stock_a_trader
 from tests.ledger.test_hot_mine import prepare
 
@@ -167,6 +168,30 @@ async def test_w04_a_traders_loads_draw_the_same_lots_in_any_order(
         first = await end_of_stories(world, any_order(rng, teller.steps), rng, is_audited=True)
         for _ in range(40 if pytestconfig.getoption("--soak") else 5):
             end = await end_of_stories(world, any_order(rng, teller.steps), rng)
+            for name, seen in end.items():
+                assert seen == first[name], name
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_w10_what_a_lot_had_when_some_of_it_was_sent_back_is_the_same_in_any_order(
+    app: FastAPI, pytestconfig: pytest.Config, seed: int
+) -> None:
+    """W04, R23: sales out of the lot are told before and after refusals of what came into it, and are refused themselves."""
+    await prepare(app, 4_000_000, 1)
+    named = await stock_a_trader(app, 5, coming=3)
+    at = app.state.clock.now()
+    async with app.state.database.pool.acquire() as connection:
+        world = World(connection, app.state.keys, at, named, uuid4())
+        rng = random.Random(seed)
+        trade = Trade(rng, at)
+        for place, number in enumerate(named):
+            if place < 6:
+                trade.bought(number)
+            else:
+                trade.sold(number)
+        first = await end_of_stories(world, any_order(rng, trade.steps), rng, is_audited=True)
+        for n in range(40 if pytestconfig.getoption("--soak") else 4):
+            end = await end_of_stories(world, any_order(rng, trade.steps), rng, is_audited=n % 10 == 0)
             for name, seen in end.items():
                 assert seen == first[name], name
 

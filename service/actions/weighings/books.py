@@ -2,15 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from service.actions.weighings.clocks import Clocks
 from service.actions.weighings.plates import Plates
 from service.actions.weighings.sent import Sent
 from service.db import Connection
-from service.domain.ledger import AccountKey
+from service.domain.ledger import AccountKey, AccountKind
 from service.domain.policies import Policies
+from service.domain.ticket_acts import ActKind
 from service.domain.tickets import Journey, Ticket
 from service.domain.units import shanghai_year
 from service.domain.weighings import (
@@ -30,10 +31,12 @@ from service.domain.weighings import (
     named_ticket,
     share,
 )
-from service.store import ticket_acts, tickets, weighings
+from service.domain.weighings.legs import paper_of
+from service.store import lots, ticket_acts, tickets, weighings
 from service.store.ledger import Memory
 from service.store.weighings import Asked, Flow, Found
 
+_FOR_EVER = datetime.max.replace(tzinfo=UTC)
 Place = tuple[UUID, Direction, str | UUID]
 
 
@@ -61,6 +64,11 @@ class Books:
         self.children: dict[UUID, list[Ticket]] = {}
         self.flows: dict[UUID, list[Flow]] = {}
         self.account_ids: dict[AccountKey, int] = {}
+        self.account_keys: dict[int, AccountKey] = {}
+        self.others_kg: dict[UUID, int] = {}  # what the buyer's lot had beside a load when some of it was sent back
+        self.papers: set[UUID] = set()  # whose lots are known to the batch
+        self.taken_back: dict[UUID, datetime] = {}  # under papers, when a load was last refused or came back
+        self.pledged: dict[int, datetime | None] = {}  # the same of the accounts of pledged lots
 
     async def lock(self, connection: Connection, sent: Sequence[Sent]) -> None:
         """The stations, then the tickets."""
@@ -120,6 +128,8 @@ class Books:
         """What is not known yet of tickets, of loads that left at a time, and of plates since a time."""
         contracts = {contract_id for ticket in found for contract_id in ticket.contract_ids} - self.terms.keys()
         loads = {(ticket.source_id, shanghai_year(at)) for ticket, at in left if ticket and ticket.source_id}
+        papers = {paper_of(ticket) for ticket in found} - self.papers
+        self.papers |= papers
         accounts = {key for ticket in found for key in (ticket.account, ticket.source_account) if key}
         plates = dict(since)
         if plates:
@@ -132,6 +142,7 @@ class Books:
             plates={plate: at for plate, at in plates.items() if not self.plates.knows(plate)},
             before=self.plates.before,
             accounts=memory.lacks(accounts) if memory else (),
+            papers=sorted(papers),
         )
 
     async def _read_before(
@@ -169,11 +180,12 @@ class Books:
         ]
         begin = min(asked.plates.values())
         more = self._asked(of_others, left, {ticket.plate: begin for ticket in of_others}, memory)
-        if more.contracts or more.loads or more.plates or more.accounts:
+        if more.contracts or more.loads or more.plates or more.accounts or more.papers:
             self._know(await weighings.read(connection, more, self.policies), memory)
         retold = self._retold(fresh, known)
         if retold or self.deeds:
             await self._read_flows(connection, retold)
+            await self.read_others(connection, [line for line in fresh if line[1].direction is Direction.BACK])
             missing = {line.told.station_id for line in retold} - self.stations.keys()
             if missing:
                 self.stations |= await tickets.find_stations(connection, missing)
@@ -216,11 +228,15 @@ class Books:
         done = {
             deed.act.id: deed.movement_ids for deeds in self.deeds.values() for deed in deeds if deed.follows_the_scales
         }
-        self.flows, self.account_ids = await weighings.find_flows(connection, {**owners, **done})
+        self.flows, accounts = await weighings.find_flows(connection, {**owners, **done})
+        self.know_accounts(accounts)
 
     def _know(self, found: Found, memory: Memory | None = None) -> None:
         self.terms |= found.terms
         self.sources |= found.sources
+        self.taken_back |= found.taken_back
+        for terms in found.terms.values():
+            self.pledged |= {pledge.account: terms.taken_back_at for pledge in terms.pledges or ()}
         self.overshipped |= {id_ for id_, terms in found.terms.items() if terms.shipped_kg > terms.kg}
         self.plates.know(found.plates, found.tares, found.roads)
         if memory:
@@ -257,6 +273,28 @@ class Books:
         for story in self.stories.values():
             story.sort(key=lambda one: one.place)
         await self._read_flows(connection, known)
+        await self.read_others(connection)
+
+    async def read_others(
+        self, connection: Connection, fresh: Iterable[tuple[UUID, Record, UUID | None, datetime]] = ()
+    ) -> None:
+        """What the buyers' lots had beside the loads of which something was refused, or comes back, at that time (W10)."""
+        asked: dict[UUID, datetime] = {}
+        coming = [(ticket_id, at) for _, _, ticket_id, at in fresh if ticket_id is not None]
+        coming += [
+            (id_, line.occurred_at)
+            for id_, story in self.stories.items()
+            for line in story
+            if line.record.direction is Direction.BACK
+        ]
+        for ticket_id, at in coming:
+            asked[ticket_id] = min(at, asked.get(ticket_id, at))
+        for ticket_id, deeds in self.deeds.items():
+            for deed in deeds:
+                if deed.act.kind is ActKind.REFUSED:
+                    asked[ticket_id] = deed.done_at
+        if asked:
+            self.others_kg |= await lots.stock_beside(connection, asked)
 
     def _retold(self, asked: Sequence[tuple[UUID, Record, UUID | None, datetime]], known: Sequence[Line]) -> list[Line]:
         """Those of the known lines of which more may have to be said, or whose load comes back.
@@ -297,9 +335,28 @@ class Books:
         ticket = self.tickets.get(ticket_id) if ticket_id else None
         return ticket if ticket is not None and naming.fits(ticket) else None
 
+    def know_accounts(self, accounts: Mapping[AccountKey, int]) -> None:
+        """Have these accounts among those whose numbers are known."""
+        self.account_ids |= accounts
+        self.account_keys |= {id_: key for key, id_ in accounts.items()}
+
     def account_of(self, account: int | AccountKey) -> int | AccountKey:
         """The account's number, where it is known."""
         return self.account_ids.get(account, account) if isinstance(account, AccountKey) else account
+
+    @property
+    def watches_lots(self) -> bool:
+        """Whether something was refused, or came back, of the loads in a lot that the batch may touch."""
+        return bool(self.taken_back) or any(self.pledged.values())
+
+    def last_taken_back(self, account: int | AccountKey) -> datetime | None:
+        """When a load of a lot was last refused or came back; for ever, of a lot of which the batch knows nothing (W10)."""
+        if isinstance(account, int) and account in self.pledged:
+            return self.pledged[account]
+        key = account if isinstance(account, AccountKey) else self.account_keys.get(account)
+        if key is None or key.kind is not AccountKind.LOT or key.document_id is None:
+            return None
+        return self.taken_back.get(key.document_id) if key.document_id in self.papers else _FOR_EVER
 
     def remember(self, line: Line, *, is_first: bool | None = None) -> None:
         """Have a line among those that later records are held against, and in its ticket's story where it counts."""

@@ -1,7 +1,7 @@
 """The judge of a batch: what becomes of each record, and all that is to be written in the end."""
 
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from service.actions.weighings.sent import Answer, Sent, answer_again
 from service.actions.weighings.watching import Watch, alert_of
 from service.db import Connection
 from service.domain.alerts import Flag
+from service.domain.ledger import AccountKey
 from service.domain.policies import Policies
 from service.domain.tickets import Journey, Print, ReplacedBecause, Ticket
 from service.domain.units import Kilograms, shanghai_year
@@ -43,6 +44,14 @@ from service.store.ticket_acts import DeedVersion
 from service.store.weighings import Flow, Refused, Version
 
 
+@dataclass(frozen=True, slots=True)
+class Stirred:
+    """Since when kilograms of a lot come or go otherwise than was known, and because of which record."""
+
+    since: datetime
+    because_of: UUID
+
+
 class Desk(Books):
     """Who judges the records of a batch, one after the other, and writes down what follows."""
 
@@ -54,6 +63,7 @@ class Desk(Books):
         self.lines: list[Line] = []
         self.fresh_ids: set[UUID] = set()
         self.versions: list[Version] = []
+        self.stirred: dict[int | AccountKey, Stirred] = {}
         self.disturbed: dict[UUID, Line] = {}  # contracts whose loads may draw other lots, and by which record
         self.deed_versions: list[DeedVersion] = []
         self.moved: dict[UUID, Journey] = {}
@@ -137,6 +147,8 @@ class Desk(Books):
         elif first is None:
             story = self.stories[line.ticket_id] if line.ticket_id else []
             is_last = not story or (story[-1] is line and line.ticket_id not in self.deeds)
+            if line.record.direction is Direction.BACK and seen.journey.in_kg is not None:
+                is_last = False  # what had arrived is taken off the arrival
             if is_last:
                 self._weigh(line, seen)
             else:
@@ -279,9 +291,19 @@ class Desk(Books):
             told.movement_ids.append(move.movement_id)
             self.post(told.id, move)
 
+    def stir(self, account: int | AccountKey, at: datetime, because_of: UUID) -> None:
+        """Note where kilograms of a lot come or go before some of it was sent back: that is reckoned anew then (W10)."""
+        last_at = self.last_taken_back(account)
+        if last_at is not None and at <= last_at:
+            known = self.stirred.get(account)
+            self.stirred[account] = Stirred(min(at, known.since) if known else at, because_of)
+
     def post(self, owner_id: UUID, move: Move) -> None:
         """Have the ledger post a leg of a record's, or of a deed's."""
         self.steps.append(move)
+        if self.watches_lots:
+            for end in (move.leg.source, move.leg.target):
+                self.stir(end, move.occurred_at, owner_id)
         self.posted.add(move.movement_id)
         flow = Flow(move.movement_id, move.leg.source, move.leg.target, move.leg.kg)
         self.flows.setdefault(owner_id, []).append(flow)
@@ -298,5 +320,7 @@ class Desk(Books):
                     continue
                 line.told.movement_ids.append(flow.movement_id)
                 self.steps.append(GiveBack(flow.movement_id, taken, line.occurred_at, fact))
+                if self.watches_lots:
+                    self.stir(flow.source, filling.occurred_at, line.told.id)
                 flows[place] = replace(flow, kg=Kilograms(flow.kg - taken))
                 left_kg -= taken

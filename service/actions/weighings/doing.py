@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from service.actions.weighings.desk import Desk
+from service.actions.weighings.reckoning import write
 from service.actions.weighings.retelling import retell_deed
 from service.actions.weighings.righting import Correction
 from service.db import Connection
@@ -30,8 +31,9 @@ async def tell_deeds(
     for deed in deeds:
         desk.deeds.setdefault(deed.act.ticket_id, []).append(deed)
     share(desk.deeds, desk.journeys)
+    await desk.read_others(connection)
     act = deeds[0].act
     retell_deed(desk, deeds[0], Correction(act.reason, actor.person_id, at, act.fact, None))
     acts = [replace(deed.act, movement_ids=deed.movement_ids) for deed in deeds]
     await ticket_acts.keep(connection, acts, at=at, actor=actor)
-    await desk.write(connection, sign=sign)
+    await write(connection, desk, sign=sign)

@@ -118,7 +118,7 @@ async def _flows_of(connection: Connection, desk: "Desk", out: Line) -> list[Flo
     if out.told.id not in desk.flows:
         flows, accounts = await weighings.find_flows(connection, {out.told.id: out.told.movement_ids})
         desk.flows[out.told.id] = flows.get(out.told.id, [])
-        desk.account_ids |= accounts
+        desk.know_accounts(accounts)
     return desk.flows[out.told.id]
 
 

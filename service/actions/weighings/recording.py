@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from service.actions.weighings.desk import Desk
+from service.actions.weighings.reckoning import write
 from service.actions.weighings.sent import Sent, Weighed
 from service.db import Connection
 from service.domain.policies import DEFAULTS, Policies
@@ -40,7 +41,7 @@ async def weigh_all(
         answers.append(desk.judge(one))
         if not place % PIECE:
             await asyncio.sleep(0)  # who has only one record does not wait until all of these are judged
-    over = await desk.write(connection, sign=sign, memory=memory)
+    over = await write(connection, desk, sign=sign, memory=memory)
     named = {movement_id for answer in answers for movement_id in answer.said.movement_ids}
     over |= await weighings.find_over(connection, named - desk.posted)
     return [answer(over) for answer in answers]

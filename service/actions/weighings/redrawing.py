@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from service.actions.weighings.desk import Desk
+from service.actions.weighings.reckoning import write
 from service.actions.weighings.retelling import retell_corrected
 from service.actions.weighings.righting import Correction
 from service.db import Connection
@@ -43,4 +44,4 @@ async def redraw_load(
     retell_corrected(desk, line, Correction(reason, actor.person_id, line.occurred_at, fact, line.told.id))
     desk.terms |= await weighings.lock_terms(connection, [left_contract_id])
     desk.disturbed[left_contract_id] = line
-    await desk.write(connection, sign=sign)
+    await write(connection, desk, sign=sign)

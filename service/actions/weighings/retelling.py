@@ -20,7 +20,7 @@ from service.actions.weighings.righting import (
 from service.actions.weighings.telling import Telling, tell
 from service.domain.alerts import Flag
 from service.domain.tickets import Ticket
-from service.domain.weighings import Circumstances, Deed, Line, Said, Status, TicketIsInHand
+from service.domain.weighings import Circumstances, Deed, Line, Said, Status, TicketIsInHand, fact_of
 
 if TYPE_CHECKING:
     from service.actions.weighings.desk import Desk
@@ -87,6 +87,15 @@ def retell_deed(desk: "Desk", deed: Deed, correction: Correction) -> None:
     _retell(desk, desk.tickets[deed.act.ticket_id], story, story, story[-1], None, correction)
 
 
+def retell_sent_back(desk: "Desk", ticket_id: UUID, because_of: UUID) -> None:
+    """Put right what of a load was refused, or sent back: something else was in the buyer's stock then than was known (W10)."""
+    story = desk.stories[ticket_id]
+    last = story[-1]
+    fact = fact_of(last.told.id, last.told.station_id, last.told.body_hash)
+    correction = Correction("", last.person_id, last.occurred_at, fact, None, because_of)
+    _retell(desk, desk.tickets[ticket_id], story, story, last, None, correction)
+
+
 def _retell(
     desk: "Desk",
     ticket: Ticket | None,
@@ -113,7 +122,7 @@ def _retell(
         more = Said(said.status, said.duplicate_of, tuple(flag.value for flag in now), moved)
         say(desk, line, more, cause, correction)
     for deed in deeds:
-        say_of_deed(desk, deed, movements[deed.act.id], cause)
+        say_of_deed(desk, deed, movements[deed.act.id], cause, correction)
     if ticket is not None and telling.deeds:
         alert_of_deeds(desk, telling, ticket, cause)
         _retell_others(desk, ticket, cause, correction, retold or set())

@@ -1,6 +1,7 @@
 """What a story told anew puts right: kilograms that flow otherwise, what is said of records, and alerts (W04, W09)."""
 
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -48,6 +49,7 @@ class Correction:
     occurred_at: datetime
     fact: bytes
     weighing_id: UUID | None  # of which it says more
+    because_of: UUID | None = None  # what was told of something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,11 @@ def put_right(
     """
     if correction is not None:
         fact, occurred_at, act = correction.fact, correction.occurred_at, uuid7()
+        because_of = correction.because_of or correction.weighing_id or cause.told.id
     else:
         fact = fact_of(cause.told.id, cause.told.station_id, cause.told.body_hash)
         occurred_at, act = cause.occurred_at, cause.told.id
+        because_of = cause.told.id
     owners = {
         line.told.id: _Owner(
             fact if line is cause else fact_of(line.told.id, line.told.station_id, line.told.body_hash),
@@ -91,7 +95,10 @@ def put_right(
             if flow.kg:
                 held.setdefault((id_, *_ids(desk, flow)), []).append(flow)
         desk.flows[id_] = []
+    standing = {stream: leg.kg - cut.get(stream, 0) for stream, leg in asked.items()}
+    _stir_lots(desk, owners, held, standing, because_of)
     in_place_of: dict[Stream, UUID] = {}
+    struck: dict[UUID, list[UUID]] = defaultdict(list)
     for stream, flows in reversed(list(held.items())):
         leg = asked.get(stream)
         held_kg = sum(int(flow.kg) for flow in flows)
@@ -111,8 +118,25 @@ def put_right(
         owner = owners[stream[0]]
         desk.post(stream[0], Move(uuid7(), act, leg, owner.occurred_at, owner.fact, in_place_of.get(stream)))
         if taken := cut.get(stream):  # it is posted as the scale told it
-            desk.flows[stream[0]][-1:] = _strike(desk, desk.flows[stream[0]][-1:], taken, occurred_at, fact)
-    return {id_: [flow.movement_id for flow in desk.flows[id_]] for id_ in owners}
+            posted = desk.flows[stream[0]].pop()
+            standing_part = _strike(desk, [posted], taken, occurred_at, fact)
+            desk.flows[stream[0]] += standing_part
+            if not standing_part:
+                struck[stream[0]].append(posted.movement_id)
+    return {id_: [flow.movement_id for flow in desk.flows[id_]] + struck[id_] for id_ in owners}
+
+
+def _stir_lots(
+    desk: "Desk",
+    owners: Mapping[UUID, _Owner],
+    held: Mapping[Stream, Iterable[Flow]],
+    standing: Mapping[Stream, int],
+    because_of: UUID,
+) -> None:
+    for stream in {*held, *standing}:
+        if sum(int(flow.kg) for flow in held.get(stream, ())) != standing.get(stream, 0):
+            for end in stream[1:]:
+                desk.stir(end, owners[stream[0]].occurred_at, because_of)
 
 
 def _strike(desk: "Desk", flows: list[Flow], kg: int, occurred_at: datetime, fact: bytes) -> list[Flow]:
@@ -152,12 +176,15 @@ def say(
             line.first = told.said
         told.version += 1
         person_id = correction.person_id if correction else cause.person_id
-        because_of, reason = (None, correction.reason) if correction and is_corrected else (cause.told.id, None)
+        cause_id = correction.because_of if correction and correction.because_of else cause.told.id
+        because_of, reason = (None, correction.reason) if correction and is_corrected else (cause_id, None)
         desk.versions.append(Version(line, said, told.version, because_of, person_id, reason))
     told.say(said)
 
 
-def say_of_deed(desk: "Desk", deed: Deed, movement_ids: Iterable[UUID], cause: Line) -> None:
+def say_of_deed(
+    desk: "Desk", deed: Deed, movement_ids: Iterable[UUID], cause: Line, correction: Correction | None = None
+) -> None:
     """Say what a deed moves now, or what is reckoned of it, where that is something else; of a new one nothing was said."""
     if deed.sharing is not None:
         kg = deed.sharing.reckoned_kg(deed.act.ticket_id)
@@ -170,7 +197,8 @@ def say_of_deed(desk: "Desk", deed: Deed, movement_ids: Iterable[UUID], cause: L
     if deed.is_new:
         return
     deed.version += 1
-    desk.deed_versions.append(DeedVersion(replace(deed), kg, cause.told.id))
+    because_of = correction.because_of if correction and correction.because_of else cause.told.id
+    desk.deed_versions.append(DeedVersion(replace(deed), kg, because_of))
 
 
 def alert_anew(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:

@@ -28,7 +28,7 @@ from service.domain.weighings import (
     story_of,
     weigh,
 )
-from service.domain.weighings.legs import is_suspense, lot_of
+from service.domain.weighings.legs import is_suspense, lot_of, still_there
 from service.store.weighings import Flow
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ class Telling:
     flags: dict[UUID, tuple[Flag, ...]] = field(default_factory=dict)
     open: set[Flag] = field(default_factory=set)  # what is said of the ticket in the end
     beyond: dict[UUID, int] = field(default_factory=dict)
+    came_anew_kg: int = 0  # of what was refused
     deeds: frozenset[UUID] = frozenset()
     groundless: list[Deed] = field(default_factory=list)  # for which the scales have not told what they need
     written_off: list[Stream] = field(default_factory=list)
@@ -141,7 +142,8 @@ def _tell_line(
         asked = replace(seen, terms=asked.terms, onward_terms=asked.onward_terms)
     elif Flag.TICKET_REVOKED in line.told.flags:
         asked.revoked_at = line.occurred_at
-    asked.journey = telling.journey
+    asked.journey, asked.came_anew_kg = telling.journey, Kilograms(telling.came_anew_kg)
+    asked.others_kg = desk.others_kg.get(ticket.id, 0) if ticket else 0
     asked.held_until = held_until(desk.deeds.get(ticket.id, ())) if ticket else None
     outcome = weigh(line.record, asked, desk.policies)
     flags = telling.flags[line.told.id] = _flags(
@@ -182,14 +184,28 @@ def _tell_deed(desk: "Desk", telling: Telling, deed: Deed, ticket: Ticket) -> No
         if deed.act.kind is ActKind.WRITTEN_OFF:
             telling.written_off.append(stream)
     elif deed.act.kind is ActKind.REFUSED:
-        _take_off_the_arrival(telling, ticket, deed.kg)
+        _refuse(desk, telling, deed, ticket)
     elif deed.sharing is not None:
         _share(desk, telling, deed, deed.sharing, ticket)
     _go_on(desk, telling, ticket, deed.done(journey))
 
 
+def _refuse(desk: "Desk", telling: Telling, deed: Deed, ticket: Ticket) -> None:
+    """What still lay in the lot is taken off the arrival; the rest comes back as an ordinary movement, flagged (W10)."""
+    assert telling.journey.out_at is not None, "what has arrived has left"
+    lot = lot_of(ticket, telling.journey.out_at)
+    arrived_kg = sum(leg.kg - telling.cut[stream] for stream, leg in _arrival(telling.wanted, lot))
+    off_kg = still_there(deed.kg, arrived_kg, desk.others_kg.get(ticket.id, 0))
+    _take_off_the_arrival(telling, ticket, off_kg)
+    rest_kg = Kilograms(deed.kg - off_kg)
+    if rest_kg:
+        telling.wanted[deed.act.id, lot, ticket.account] = Leg(lot, ticket.account, rest_kg)
+        telling.came_anew_kg += rest_kg
+        telling.open.add(Flag.WEIGHT_GAP)
+
+
 def _take_off_the_arrival(telling: Telling, ticket: Ticket, kg: int) -> None:
-    """What was refused, or was another ticket's, never came into the lot; what the lot has passed on of it, it owes (W10)."""
+    """What was refused, or was another ticket's, never came into the lot; what the lot passes on of it later, it owes."""
     assert telling.journey.out_at is not None, "what has arrived has left"
     lot = lot_of(ticket, telling.journey.out_at)
     for stream, leg in list(_arrival(telling.wanted, lot)):
@@ -251,6 +267,8 @@ def _flags(outcome: Outcome, line: Line, said: Said, *, is_new: bool, is_correct
 def _want(telling: Telling, line: Line, outcome: Outcome, ticket: Ticket | None) -> None:
     """Add the legs of an outcome to the streams; what came back is taken off those that filled the load, last first."""
     wanted = telling.wanted
+    if outcome.off_arrival_kg and ticket is not None:
+        _take_off_the_arrival(telling, ticket, outcome.off_arrival_kg)
     left_kg = int(outcome.give_back_kg)
     if left_kg and ticket is not None:
         for stream, leg in reversed(list(wanted.items())):

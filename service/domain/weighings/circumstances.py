@@ -51,6 +51,7 @@ class Terms:
     pledges: tuple[Pledge, ...] | None  # None: the ore comes from the seller's own mine
     proof_id: UUID | None = None  # the filing that put the pledges into force
     last_left_at: datetime | None = None  # when the last of its loads left, where they draw pledged lots
+    taken_back_at: datetime | None = None  # when a load of those lots was last refused, or came back (W10)
 
     def after(self, shipped_kg: Kilograms, received_kg: Kilograms) -> "Terms":
         """The contract with so much more shipped and received."""
@@ -66,6 +67,7 @@ class Terms:
             self.pledges,
             self.proof_id,
             self.last_left_at,
+            self.taken_back_at,
         )
 
 
@@ -98,3 +100,7 @@ class Circumstances:
     )
     held_until: datetime | None = None  # when an officer released the ticket: it was no paper before (O03)
     onward_terms: Terms | None = None  # of the contract under which the buyer passes the load on (W12)
+    others_kg: int = (
+        0  # what the buyer's lot had beside this load when some of it was sent back, or less than nothing (W10)
+    )
+    came_anew_kg: Kilograms = Kilograms(0)  # of what was refused: it lay no longer there, and is a movement of its own

@@ -15,6 +15,8 @@ from service.domain.weighings.legs import (
     legs_of_the_load,
     lot_of,
     quota_of,
+    sellers_lot,
+    still_there,
     unlawful_legs,
 )
 from service.domain.weighings.outcomes import Leg, Outcome
@@ -160,16 +162,16 @@ def _weigh_back(record: Record, ticket: Ticket, seen: Circumstances, flags: list
     # What the buyer kept makes it a delivery; only the refused part has come back (E33).
     kept_a_part = (journey.in_kg or 0) > journey.refused_kg
     legs = legs_of_the_gap(ticket, journey.on_board_kg, returned, journey.out_at)
-    # What came out of another truck's load is of no movement that could be cut: an ordinary one credits the quota.
-    is_a_part = ticket.parent_id is not None
-    if is_a_part and ticket.source_id is not None:
-        legs = (*legs, Leg(ticket.account, quota_of(ticket, shanghai_year(journey.out_at)), returned))
+    # What lay no longer in the lot is a movement of its own, and no quota's (W10).
+    credited = Kilograms(min(returned, journey.on_board_kg - seen.came_anew_kg))
+    give_back_kg, more = _to_its_source(ticket, credited, journey.out_at)
+    legs = (*legs, *more, *_to_its_seller(ticket, Kilograms(returned - credited), journey.out_at))
     state = TicketState.DELIVERED if kept_a_part else TicketState.RETURNED
     return Outcome(
         tuple(flags),
         legs,
         replace(journey, state=state, back_kg=net_kg, back_at=seen.occurred_at, ended_at=seen.recorded_at),
-        give_back_kg=Kilograms(0) if is_a_part else returned,
+        give_back_kg=give_back_kg,
         shipped_kg=Kilograms(-min(journey.refused_kg, journey.counted_kg) if kept_a_part else -journey.counted_kg),
         recovers=_was_written_off(journey),
         settled=(Flag.NEVER_RECEIVED,),
@@ -179,15 +181,40 @@ def _weigh_back(record: Record, ticket: Ticket, seen: Circumstances, flags: list
 def _weigh_back_a_part(
     ticket: Ticket, journey: Journey, net_kg: Kilograms, seen: Circumstances, flags: list[Flag]
 ) -> Outcome:
-    """What the buyer had taken and sends back is an ordinary movement out of its lot, and flagged."""
-    flags.append(Flag.WEIGHT_GAP)
-    if ticket.source_account is None or journey.out_at is None or journey.back_kg is not None:
-        return Outcome(tuple(flags))
-    lot = lot_of(ticket, journey.out_at)
-    legs = (Leg(lot, quota_of(ticket, shanghai_year(journey.out_at)), net_kg),)
+    """What the buyer had taken and sends back is taken off the arrival; what lies there no longer comes anew, flagged."""
+    if journey.back_kg is not None or journey.out_at is None or journey.in_kg is None:
+        return Outcome((*flags, Flag.TICKET_REUSED))
+    off_kg = still_there(net_kg, journey.in_kg, seen.others_kg)
+    rest_kg = Kilograms(net_kg - off_kg)
+    if rest_kg:
+        flags.append(Flag.WEIGHT_GAP)
+    give_back_kg, legs = _to_its_source(ticket, off_kg, journey.out_at)
+    if rest_kg:
+        legs = (*legs, Leg(lot_of(ticket, journey.out_at), ticket.account, rest_kg))
     return Outcome(
-        tuple(flags), legs, replace(journey, back_kg=net_kg, back_at=seen.occurred_at), received_kg=Kilograms(-net_kg)
+        tuple(flags),
+        (*legs, *_to_its_seller(ticket, rest_kg, journey.out_at)),
+        replace(journey, back_kg=net_kg, back_at=seen.occurred_at),
+        off_arrival_kg=off_kg,
+        give_back_kg=give_back_kg,
+        received_kg=Kilograms(-net_kg),
     )
+
+
+def _to_its_source(ticket: Ticket, kg: Kilograms, left_at: datetime) -> tuple[Kilograms, tuple[Leg, ...]]:
+    """What is taken off those that filled the load, or the movement that does so.
+
+    What came out of another truck's load is of no movement that could be cut: an ordinary one credits the quota (W11).
+    """
+    if ticket.parent_id is None:
+        return kg, ()
+    if ticket.source_id is None or not kg:
+        return Kilograms(0), ()
+    return Kilograms(0), (Leg(ticket.account, quota_of(ticket, shanghai_year(left_at)), kg),)
+
+
+def _to_its_seller(ticket: Ticket, kg: Kilograms, left_at: datetime) -> tuple[Leg, ...]:
+    return (Leg(ticket.account, sellers_lot(ticket, left_at), kg),) if kg else ()
 
 
 def _was_written_off(journey: Journey) -> bool:

@@ -1,6 +1,8 @@
 """Which accounts a load's kilograms leave and reach."""
 
+from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.proofs import draw
@@ -42,15 +44,33 @@ def legs_of_the_gap(ticket: Ticket, out_kg: Kilograms, in_kg: Kilograms, left_at
     return (Leg(account, ticket.account, Kilograms(-gap_kg)),) if gap_kg else ()
 
 
+def paper_of(ticket: Ticket) -> UUID:
+    """The contract or slip under which a load is kept where it ends (W12)."""
+    return ticket.onward_contract_id or ticket.document_id
+
+
 def lot_of(ticket: Ticket, left_at: datetime) -> AccountKey:
     """The lot in which a ticket's load ends: the buyer's, or that of the firm to which the buyer passes it on (W12)."""
     return AccountKey(
         AccountKind.LOT,
         owner_id=ticket.onward_buyer_id or ticket.buyer_id,
-        document_id=ticket.onward_contract_id or ticket.document_id,
+        document_id=paper_of(ticket),
         grade=ticket.grade,
         year=shanghai_year(left_at),
     )
+
+
+def still_there(back_kg: int, arrived_kg: int, others_kg: int) -> Kilograms:
+    """Of what is sent back, how much the lot still has of it: no more than arrived, nor than all loads left in stock (W10).
+
+    `others_kg` is what had come into the lot by then beside this load, less what had gone out of it.
+    """
+    return Kilograms(max(0, min(back_kg, arrived_kg, arrived_kg + others_kg)))
+
+
+def sellers_lot(ticket: Ticket, left_at: datetime) -> AccountKey:
+    """Where the seller keeps what the buyer had passed on and sends back: it is charged to no quota twice, nor credited (W10)."""
+    return replace(lot_of(ticket, left_at), owner_id=ticket.seller_id)
 
 
 def legs_of_the_arrival(ticket: Ticket, net_kg: Kilograms, left_at: datetime) -> tuple[Leg, ...]:

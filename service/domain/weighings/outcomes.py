@@ -24,6 +24,7 @@ class Outcome:
     flags: tuple[Flag, ...] = ()
     legs: tuple[Leg, ...] = ()
     journey: Journey | None = None  # None: the ticket stands where it stood
+    off_arrival_kg: Kilograms = Kilograms(0)  # of what had come into the lot, before all else
     give_back_kg: Kilograms = Kilograms(0)  # of the ticket's own load, before the legs
     shipped_kg: Kilograms = Kilograms(0)  # what the contract has shipped more, or less
     received_kg: Kilograms = Kilograms(0)

@@ -111,7 +111,8 @@ async def void_run(
     async def deed() -> None:
         state = request.app.state
         sign, at = state.keys.current(Purpose.LEDGER), state.clock.now()
-        await deeds.void_run(connection, run_id, reason, at=at, sign=sign, actor=actor)
+        policies = await state.rulebook.policies(at)
+        await deeds.void_run(connection, run_id, reason, at=at, sign=sign, policies=policies, actor=actor)
 
     refusal = await tried(connection, deed)
     if refusal:

@@ -59,12 +59,131 @@ ORDER BY l.account
 SELECT EXISTS (SELECT FROM jurisdiction WHERE code = $1)
 
 -- name: refused_lots
--- Locks nothing; leans on ticket_refused, lot_by_contract and lot_by_slip.
+-- Locks nothing; leans on ticket_taken_back, lot_by_contract and lot_by_slip.
 SELECT DISTINCT lot.id, lot.account, lot.holder_id, holder.jurisdiction
 FROM ticket
 INNER JOIN lot
     ON lot.contract_id = coalesce(ticket.onward_contract_id, ticket.contract_id)
     OR (ticket.contract_id IS NULL AND lot.slip_id = ticket.slip_id)
 INNER JOIN enterprise AS holder ON holder.id = lot.holder_id
-WHERE ticket.refused_kg > 0
+WHERE (ticket.refused_kg > 0 OR ticket.back_kg IS NOT NULL) AND ticket.in_kg IS NOT NULL
 ORDER BY lot.id
+
+-- name: sent_back
+-- Locks nothing; leans on ticket_taken_back. The loads that had come into lots ($1 their accounts) and of which something was refused, or
+-- came back, since a time ($2): how much, when, what had come, and what of it stands as a movement of its own.
+SELECT
+    ticket.id, lot.account, coalesce(refused.done_at, ticket.back_at) AS at, ticket.in_kg,
+    CASE WHEN ticket.refused_kg > 0 THEN ticket.refused_kg ELSE ticket.back_kg END AS back_kg,
+    (
+        SELECT coalesce(sum(upper(live) - lower(live)), 0)
+        FROM leg
+        CROSS JOIN LATERAL unnest(
+            int8multirange(int8range(leg.target_lo, leg.target_lo + leg.target_kg)) - coalesce((
+                SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
+                WHERE
+                    hole.account = ticket.account AND hole.side = 'in' AND hole.seq > leg.seq
+                    AND hole.lo < leg.target_lo + leg.target_kg AND hole.hi > leg.target_lo
+            ), '{}')
+        ) AS live
+        WHERE leg.target = ticket.account AND leg.source = lot.account
+    )::bigint AS anew_kg
+FROM unnest($1::bigint[], $2::timestamptz[]) AS asked (account, since)
+INNER JOIN lot ON lot.account = asked.account
+INNER JOIN ticket
+    ON coalesce(ticket.onward_contract_id, ticket.contract_id, ticket.slip_id) = coalesce(lot.contract_id, lot.slip_id)
+    AND coalesce(ticket.onward_buyer_id, ticket.buyer_id) = lot.holder_id AND ticket.grade = lot.grade
+    AND extract(YEAR FROM ticket.out_at AT TIME ZONE 'Asia/Shanghai') = lot.year
+LEFT JOIN LATERAL (
+    SELECT done_at FROM ticket_act
+    WHERE ticket_id = ticket.id AND kind = 'refused' AND ticket.refused_kg > 0 ORDER BY id DESC LIMIT 1
+) AS refused ON TRUE
+WHERE
+    (ticket.refused_kg > 0 OR ticket.back_kg IS NOT NULL) AND ticket.in_kg IS NOT NULL
+    AND coalesce(refused.done_at, ticket.back_at) >= asked.since
+ORDER BY ticket.id
+
+-- name: stock_beside
+-- Locks nothing; leans on ticket_taken_back and the keys of legs. What lots had beside loads ($1) at a time ($2): what stands of all that
+-- had come into them by then less what had gone out. A load of which something was sent back counts as its scale told until then, and
+-- without that from then on, whatever of it was cut; of two at one instant the lower id leads.
+WITH asked AS (
+    SELECT a.ticket_id, a.at, lot.account
+    FROM unnest($1::uuid[], $2::timestamptz[]) AS a (ticket_id, at)
+    INNER JOIN ticket ON ticket.id = a.ticket_id
+    INNER JOIN lot
+        ON coalesce(lot.contract_id, lot.slip_id) = coalesce(ticket.onward_contract_id, ticket.contract_id, ticket.slip_id)
+        AND lot.holder_id = coalesce(ticket.onward_buyer_id, ticket.buyer_id) AND lot.grade = ticket.grade
+        AND lot.year = extract(YEAR FROM ticket.out_at AT TIME ZONE 'Asia/Shanghai')
+),
+
+place AS MATERIALIZED (
+    SELECT DISTINCT lot.account, lot.holder_id, lot.grade, lot.year, coalesce(lot.contract_id, lot.slip_id) AS paper_id
+    FROM asked INNER JOIN lot ON lot.account = asked.account
+),
+
+sent_back AS MATERIALIZED (
+    SELECT
+        place.account, ticket.id, ticket.account AS load, ticket.in_kg, ticket.in_at, coalesce(refused.done_at, ticket.back_at) AS at,
+        CASE WHEN ticket.refused_kg > 0 THEN ticket.refused_kg ELSE ticket.back_kg END AS kg
+    FROM place
+    INNER JOIN ticket
+        ON coalesce(ticket.onward_contract_id, ticket.contract_id, ticket.slip_id) = place.paper_id
+        AND coalesce(ticket.onward_buyer_id, ticket.buyer_id) = place.holder_id AND ticket.grade = place.grade
+        AND extract(YEAR FROM ticket.out_at AT TIME ZONE 'Asia/Shanghai') = place.year
+    LEFT JOIN LATERAL (
+        SELECT done_at FROM ticket_act
+        WHERE ticket_id = ticket.id AND kind = 'refused' AND ticket.refused_kg > 0 ORDER BY id DESC LIMIT 1
+    ) AS refused ON TRUE
+    WHERE (ticket.refused_kg > 0 OR ticket.back_kg IS NOT NULL) AND ticket.in_kg IS NOT NULL
+),
+
+own AS MATERIALIZED (
+    SELECT load AS account FROM sent_back
+    UNION
+    SELECT ticket.account FROM asked INNER JOIN ticket ON ticket.id = asked.ticket_id
+    UNION
+    SELECT account.id FROM account
+    WHERE kind = 'load' AND document_id IN (SELECT id FROM sent_back UNION SELECT ticket_id FROM asked)
+),
+
+word AS (
+    SELECT leg.seq, leg.target AS account, leg.source AS other, 'in' AS side, target_lo AS lo, target_lo + target_kg AS hi, occurred_at
+    FROM place INNER JOIN leg ON leg.target = place.account AND NOT leg.target_behind
+    UNION ALL
+    SELECT leg.seq, leg.target, leg.source, 'in', target_lo, target_lo + target_kg, occurred_at
+    FROM place INNER JOIN leg ON leg.target = place.account AND leg.target_behind
+    UNION ALL
+    SELECT leg.seq, leg.source, leg.target, 'out', source_lo, source_lo + source_kg, occurred_at
+    FROM place INNER JOIN leg ON leg.source = place.account AND NOT leg.source_behind
+    UNION ALL
+    SELECT leg.seq, leg.source, leg.target, 'out', source_lo, source_lo + source_kg, occurred_at
+    FROM place INNER JOIN leg ON leg.source = place.account AND leg.source_behind
+),
+
+event AS MATERIALIZED (
+    SELECT
+        word.account, word.occurred_at AS at, NULL::uuid AS ticket_id, FALSE AS is_sent_back,
+        CASE word.side WHEN 'in' THEN upper(live) - lower(live) ELSE lower(live) - upper(live) END AS kg
+    FROM word
+    CROSS JOIN LATERAL unnest(
+        int8multirange(int8range(word.lo, word.hi)) - coalesce((
+            SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
+            WHERE
+                hole.account = word.account AND hole.side = word.side AND hole.seq > word.seq
+                AND hole.lo < word.hi AND hole.hi > word.lo
+        ), '{}')
+    ) AS live
+    WHERE word.other NOT IN (SELECT account FROM own)
+    UNION ALL
+    SELECT account, least(in_at, at), id, FALSE, in_kg FROM sent_back
+    UNION ALL
+    SELECT account, at, id, TRUE, -kg FROM sent_back
+)
+
+SELECT asked.ticket_id, sum(event.kg)::bigint AS kg
+FROM asked
+INNER JOIN event
+    ON event.account = asked.account AND event.ticket_id IS DISTINCT FROM asked.ticket_id
+    AND (event.at < asked.at OR (event.at = asked.at AND (NOT event.is_sent_back OR event.ticket_id < asked.ticket_id)))
+GROUP BY asked.ticket_id

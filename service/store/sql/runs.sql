@@ -83,7 +83,12 @@ LIMIT $6
 
 -- name: lock
 -- Locks one run until its act is voided.
-SELECT id, voided_at, movement_ids FROM run WHERE id = $1 AND enterprise_id = $2 FOR UPDATE
+SELECT
+    id, ran_on, voided_at, movement_ids,
+    ARRAY(SELECT lot.account FROM run_input INNER JOIN lot ON lot.id = run_input.lot_id WHERE run_input.run_id = run.id) AS lots
+FROM run
+WHERE id = $1 AND enterprise_id = $2
+FOR UPDATE
 
 -- name: void
 -- Under the run's lock.

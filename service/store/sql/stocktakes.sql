@@ -10,7 +10,7 @@ RETURNING id
 -- name: lock
 -- Locks one stocktake until it is decided. $2 is the area of an office.
 SELECT
-    s.id, s.lot_id, s.counted_kg, s.book_kg, s.counted_on, s.state, s.fact, lot.account, lot.holder_id, lot.year,
+    s.id, s.lot_id, s.counted_kg, s.book_kg, s.counted_on, s.filed_at, s.state, s.fact, lot.account, lot.holder_id, lot.year,
     (
         SELECT coalesce(sum(abs(o.counted_kg - o.book_kg)), 0) FROM stocktake AS o
         WHERE o.lot_id = s.lot_id AND o.state = 'approved'

@@ -1,7 +1,7 @@
 -- name: keep
 -- Under the tickets' locks.
 WITH touched AS (
-    UPDATE ticket SET acted_at = $8
+    UPDATE ticket SET acted_at = greatest(acted_at, $8)
     FROM unnest($2::uuid[], $3::text[], $4::bigint[]) AS a (id, kind, kg)
     WHERE
         ticket.id = a.id

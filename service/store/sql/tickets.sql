@@ -194,6 +194,7 @@ known AS (
 standing AS (
     SELECT
         known.paper_id, known.account, refused.kg AS refused_kg,
+        coalesce(known.onward_contract_id, known.contract_id, known.slip_id) AS kept_under,
         CASE WHEN back.at IS NULL THEN $3 ELSE coalesce((
             SELECT size FROM checkpoint WHERE recorded_at < back.at ORDER BY recorded_at DESC, size DESC LIMIT 1
         ), 0) END AS seq
@@ -263,6 +264,10 @@ FROM (
                 AND hole.lo < word.hi AND hole.hi > word.lo
         ), '{}')
     ) AS live
-    WHERE word.said <= word.seq AND CASE word.side WHEN 'in' THEN other.kind <> 'gained' ELSE other.kind = 'load' END
+    WHERE word.said <= word.seq AND CASE word.side
+        -- What comes back out of the buyer's own lot is shipped no second time.
+        WHEN 'in' THEN other.kind <> 'gained' AND (other.kind <> 'lot' OR other.document_id <> word.kept_under)
+        ELSE other.kind = 'load'
+    END
 ) AS shipped
 GROUP BY paper_id

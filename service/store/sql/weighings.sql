@@ -241,13 +241,32 @@ WHERE id = ANY($1)
 ORDER BY id
 FOR UPDATE
 
+-- name: find_taken_back
+-- Locks nothing; leans on ticket_taken_back. Of contracts and slips, when a load under them was last refused, or came back, or later: a
+-- deed of another kind may have been the last.
+SELECT p.id, taken.at
+FROM unnest($1::text::uuid[]) AS p (id)
+CROSS JOIN LATERAL (
+    SELECT max(greatest(acted_at, back_at)) AS at FROM ticket
+    WHERE coalesce(onward_contract_id, contract_id, slip_id) = p.id AND (refused_kg > 0 OR back_kg IS NOT NULL)
+) AS taken
+WHERE taken.at IS NOT NULL
+
 -- name: find_draws
--- Locks nothing: under the contracts' locks; leans on pledge_by_contract and ticket_by_contract. Of contracts out of stock, the filing
--- whose proof is in force, and when the last of their loads left.
+-- Locks nothing: under the contracts' locks; leans on pledge_by_contract, ticket_by_contract and ticket_taken_back. Of contracts out of
+-- stock, the filing whose proof is in force, when the last of their loads left, and when a load of the pledged lots was last refused, or
+-- came back, or later.
 SELECT
     c.id,
     (SELECT p.filing_id FROM pledge AS p WHERE p.contract_id = c.id AND p.released_at IS NULL LIMIT 1) AS proof_id,
-    (SELECT max(t.out_at) FROM ticket AS t WHERE t.contract_id = c.id) AS last_left_at
+    (SELECT max(t.out_at) FROM ticket AS t WHERE t.contract_id = c.id) AS last_left_at,
+    (
+        SELECT max(greatest(t.acted_at, t.back_at))
+        FROM pledge AS p
+        INNER JOIN lot AS l ON l.id = p.lot_id
+        INNER JOIN ticket AS t ON coalesce(t.onward_contract_id, t.contract_id, t.slip_id) = coalesce(l.contract_id, l.slip_id)
+        WHERE p.contract_id = c.id AND p.released_at IS NULL AND (t.refused_kg > 0 OR t.back_kg IS NOT NULL)
+    ) AS taken_back_at
 FROM unnest($1::uuid[]) AS c (id)
 
 -- name: find_sources

@@ -34,6 +34,7 @@ class Asked:
     before: timedelta = timedelta()  # so much earlier begins what is asked of plates
     accounts: Collection[int] = ()
     readings: Collection[tuple[UUID, int, datetime]] = ()
+    papers: Collection[UUID] = ()  # contracts and slips
 
 
 @dataclass(slots=True)
@@ -50,6 +51,9 @@ class Found:
     roads: list[Road]
     ends: Sequence[Sequence[Any]]
     readings: dict[tuple[UUID, int], list[datetime]]
+    taken_back: dict[
+        UUID, datetime
+    ]  # of papers under which something was refused, or came back, when that last happened
 
 
 async def read(connection: Connection, asked: Asked, policies: Policies) -> Found:
@@ -79,6 +83,7 @@ async def read(connection: Connection, asked: Asked, policies: Policies) -> Foun
         [number for _, number, _ in asked.readings],
         [occurred_at for _, _, occurred_at in asked.readings],
         SAME_READING_WITHIN,
+        array_of(asked.papers),
     )
     assert row is not None, "it is one row"
     told = [told_of(one) for one in row["told"]]
@@ -96,6 +101,7 @@ async def read(connection: Connection, asked: Asked, policies: Policies) -> Foun
         roads,
         row["ends"],
         readings,
+        dict(row["taken_back"]),
     )
 
 
@@ -107,7 +113,8 @@ SELECT
     ARRAY(SELECT row(s.*) FROM {within(SQL["find_sources"], 9)} AS s) AS sources,
     ARRAY(SELECT row(p.*) FROM {within(SQL["find_plates"], 11)} AS p) AS plates,
     ARRAY(SELECT row(e.*) FROM {within(READ_OF_ENDS, 14)} AS e) AS ends,
-    ARRAY(SELECT row(n.*) FROM {within(SQL["find_readings"], 15)} AS n) AS readings
+    ARRAY(SELECT row(n.*) FROM {within(SQL["find_readings"], 15)} AS n) AS readings,
+    ARRAY(SELECT row(b.*) FROM {within(SQL["find_taken_back"], 19)} AS b) AS taken_back
 """  # noqa: S608 - sentences of ours; one statement, one way there and back
 
 

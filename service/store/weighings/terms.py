@@ -11,6 +11,7 @@ from service.store import pledges
 from service.store.sentences import sentences
 
 SQL = sentences("weighings")
+_NOTHING = (None, None, None)
 
 
 async def lock_terms(connection: Connection, contract_ids: Collection[UUID]) -> dict[UUID, Terms]:
@@ -27,7 +28,10 @@ async def terms_of(connection: Connection, rows: Iterable[Iterable[Any]]) -> dic
     in_force = await pledges.pledges_of(connection, from_stock) if from_stock else {}
     drawn = {}
     if from_stock:
-        drawn = {id_: (proof, last) for id_, proof, last in await connection.fetch(SQL["find_draws"], from_stock)}
+        drawn = {
+            id_: (proof, last, taken)
+            for id_, proof, last, taken in await connection.fetch(SQL["find_draws"], from_stock)
+        }
     return {
         id_: Terms(
             id=id_,
@@ -39,8 +43,9 @@ async def terms_of(connection: Connection, rows: Iterable[Iterable[Any]]) -> dic
             is_filed=state in ("filed", "closed"),
             is_closed=state == "closed",
             pledges=tuple(in_force[id_]) if id_ in in_force else None,
-            proof_id=drawn.get(id_, (None, None))[0],
-            last_left_at=drawn.get(id_, (None, None))[1],
+            proof_id=drawn.get(id_, _NOTHING)[0],
+            last_left_at=drawn.get(id_, _NOTHING)[1],
+            taken_back_at=drawn.get(id_, _NOTHING)[2],
         )
         for id_, kg, shipped_kg, received_kg, valid_until, due_on, state, _ in contracts
     }

@@ -1,0 +1,6 @@
+"""Loads that were refused or came back are found by the paper of the lot that they had come into (W10)."""
+
+from migrations import sentences_beside
+
+revision, down_revision = "0026", "0025"
+upgrade = sentences_beside(__file__)
