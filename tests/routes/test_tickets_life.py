@@ -1,66 +1,21 @@
 """What becomes of tickets after they are issued, beside what scales tell: W01, W07, O03, E4, E5, E37–E39."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
 from fastapi import FastAPI
 
 from service.actions.sweeps import sweep
 from service.clock import Clock
 from tests import cast, yard
+from tests.routes.by import By
 from tests.routes.ruling import rule
+from tests.routes.ticketing import WHY, check, do, held_kg, issue, keys, weigh
 
 pytestmark = pytest.mark.anyio
-By = Callable[[cast.Person], httpx.AsyncClient]
-WHY = {"reason": "车辆故障，改日再运"}
-
-
-@pytest.fixture
-async def ticket(by: By, contract_id: UUID, now: datetime) -> dict[str, Any]:
-    return await issue(by, yard.ticket_in(contract_id, now))
-
-
-async def issue(by: By, wish: dict[str, Any]) -> dict[str, Any]:
-    answer = await by(cast.PAIZHAI_CLERK).post("/v1/tickets", json=wish)
-    assert answer.status_code == 201, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-async def do(by: By, person: cast.Person, ticket: dict[str, Any], deed: str, **body: Any) -> httpx.Response:
-    return await by(person).post(f"/v1/tickets/{ticket['id']}/{deed}", json={**WHY, **body})
-
-
-async def weigh(by: By, paper: dict[str, Any], direction: str, kg: int, at: datetime, **changed: Any) -> dict[str, Any]:
-    person = cast.PLANT_TWO_DEVICE if direction == "in" else cast.BRIDGE_7_DEVICE
-    answer = await by(person).post("/v1/weighings", json=yard.record(paper, direction, kg, at, **changed))
-    assert answer.status_code == 200, answer.text
-    result: dict[str, Any] = answer.json()["results"][0]
-    return result
-
-
-async def keys(by: By, since: int = 0) -> dict[str, Any]:
-    answer = await by(cast.BRIDGE_7_DEVICE).get("/v1/tickets/keys", params={"since": since})
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-async def check(by: By, text: str) -> list[str]:
-    answer = await by(cast.BRIDGE_7_DEVICE).post("/v1/tickets/check", json={"code": text})
-    reasons: list[str] = answer.json()["reasons"]
-    return reasons
-
-
-async def held_kg(by: By, year: int) -> int:
-    answer = await by(cast.PAIZHAI_CLERK).get(f"/v1/mines/{cast.PAIZHAI_MINE}/quota", params={"year": year})
-    held: int = answer.json()["held_kg"]
-    return held
 
 
 # What time alone brings about (W07, E39)

@@ -2,13 +2,11 @@
 
 import asyncio
 from base64 import b64decode
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi import FastAPI
@@ -20,15 +18,10 @@ from service.domain.codes.tickets import TicketCode, encode, read
 from service.keys import Purpose
 from service.routes.tickets import TicketIn
 from tests import cast, yard
-from tests.routes.test_tickets_life import check, do, issue, keys, weigh
+from tests.routes.by import By
+from tests.routes.ticketing import check, do, issue, keys, weigh
 
 pytestmark = pytest.mark.anyio
-By = Callable[[cast.Person], httpx.AsyncClient]
-
-
-@pytest.fixture
-async def ticket(by: By, contract_id: UUID, now: datetime) -> dict[str, Any]:
-    return await issue(by, yard.ticket_in(contract_id, now))
 
 
 # A lost or damaged paper (E37)

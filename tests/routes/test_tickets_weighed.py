@@ -1,11 +1,9 @@
 """What scales tell of tickets: copies, contracts that end or are full, returns, New Year (E10, E14, E20–E22, E25, E28, E32)."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 from fastapi import FastAPI
 
@@ -13,15 +11,10 @@ from service.clock import Clock
 from service.domain.units import SHANGHAI
 from service.keys import Purpose
 from tests import cast, yard
-from tests.routes.test_tickets_life import check, held_kg, issue, weigh
+from tests.routes.by import By
+from tests.routes.ticketing import check, held_kg, issue, weigh
 
 pytestmark = pytest.mark.anyio
-By = Callable[[cast.Person], httpx.AsyncClient]
-
-
-@pytest.fixture
-async def ticket(by: By, contract_id: UUID, now: datetime) -> dict[str, Any]:
-    return await issue(by, yard.ticket_in(contract_id, now))
 
 
 # What the scales note about a ticket's paper
