@@ -53,6 +53,13 @@ WHERE
     id = ANY($1) OR ticket_id = ANY($2)
     OR id IN (SELECT because_of FROM weighing_version WHERE weighing_id = ANY($1))
 """
+# What a load had when some of it was sent back changes with what people file of its lot, too.
+CAUSES = """
+SELECT id FROM weighing WHERE id = ANY($1)
+UNION ALL SELECT id FROM ticket_act WHERE id = ANY($1)
+UNION ALL SELECT id FROM run WHERE id = ANY($1)
+UNION ALL SELECT id FROM stocktake WHERE id = ANY($1)
+"""
 VERSIONS = "SELECT weighing_id, version, gross_kg, tare_kg, status FROM weighing_version WHERE weighing_id = ANY($1)"
 ACTS = "SELECT id, ticket_id, kind, kg, reason FROM ticket_act WHERE ticket_id = ANY($1)"
 
@@ -61,7 +68,7 @@ async def weighings_have_every_version(connection: asyncpg.Connection, books: Bo
     """Versions are only added, each for a reason; and nothing was struck of a weighing that no version tells of."""
     rows = await connection.fetch(SAID)
     causes = {row["because_of"] for row in rows} - {None}
-    known = {row["id"] for row in await connection.fetch("SELECT id FROM weighing WHERE id = ANY($1)", list(causes))}
+    known = {row["id"] for row in await connection.fetch(CAUSES, list(causes))}
     for id_, of_one in groupby(rows, key=lambda row: row["id"]):
         for fault in _faults(list(of_one)):
             findings.add("version", None, f"weighing {id_}: {fault}")

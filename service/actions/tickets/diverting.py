@@ -157,8 +157,8 @@ async def refuse_part(
 ) -> None:
     """Record that the buyer does not take a part, or all, of what its scale has weighed in (W10, E33).
 
-    The last kilograms of the arrival are on the road again; what the lot has passed on of them, it owes. By the firm that
-    received, or an office. Raises NotFound, NotAllowed, NotReceived and RefusedMoreThanReceived.
+    It is on the road again: what of it the lot had passed on by then is a movement of its own. By the firm that received,
+    or an office. Raises NotFound, NotAllowed, NotReceived and RefusedMoreThanReceived.
     """
     found = await tickets.lock_visible(connection, ticket_id, actor)
     if found is None:

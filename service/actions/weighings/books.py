@@ -293,6 +293,11 @@ class Books:
             for deed in deeds:
                 if deed.act.kind is ActKind.REFUSED:
                     asked[ticket_id] = deed.done_at
+        for ticket_id, at in asked.items():
+            # Looked at once more under the head's lock: another process may tell of the same lot at this moment.
+            if ticket_id in self.tickets:
+                paper = paper_of(self.tickets[ticket_id])
+                self.taken_back[paper] = max(at, self.taken_back.get(paper, at))
         if asked:
             self.others_kg |= await lots.stock_beside(connection, asked)
 

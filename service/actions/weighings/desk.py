@@ -49,7 +49,7 @@ class Stirred:
     """Since when kilograms of a lot come or go otherwise than was known, and because of which record."""
 
     since: datetime
-    because_of: UUID
+    because_of: UUID | None = None
 
 
 class Desk(Books):

@@ -57,8 +57,18 @@ async def reckon_sent_back(
             return
         desk = Desk(at, policies)
         await desk.open(connection, wrong)
-        because_of = max(causes.values(), key=lambda cause: cause.because_of).because_of
+        because_of = next((cause.because_of for cause in causes.values() if cause.because_of), None)
         for ticket_id in wrong:
             retell_sent_back(desk, ticket_id, because_of)
         await desk.write(connection, sign=sign)
         stirred = desk.stirred
+
+
+async def reckon_lately(
+    connection: Connection, since: datetime, *, at: datetime, sign: Signer, policies: Policies
+) -> None:
+    """Look once more at what was sent back since a time: another process may have told of the same lot at the same moment."""
+    accounts = [lot["account"] for lot in await lots.refused_lots(connection)]
+    if accounts:
+        stirred = dict.fromkeys(accounts, Stirred(since))
+        await reckon_sent_back(connection, stirred, at=at, sign=sign, policies=policies)

@@ -12,6 +12,7 @@ from service.actions.weighings.righting import (
     Correction,
     alert_anew,
     alert_of_deeds,
+    fact_of_line,
     put_right,
     say,
     say_of_deed,
@@ -20,7 +21,7 @@ from service.actions.weighings.righting import (
 from service.actions.weighings.telling import Telling, tell
 from service.domain.alerts import Flag
 from service.domain.tickets import Ticket
-from service.domain.weighings import Circumstances, Deed, Line, Said, Status, TicketIsInHand, fact_of
+from service.domain.weighings import Circumstances, Deed, Line, Said, Status, TicketIsInHand
 
 if TYPE_CHECKING:
     from service.actions.weighings.desk import Desk
@@ -87,12 +88,11 @@ def retell_deed(desk: "Desk", deed: Deed, correction: Correction) -> None:
     _retell(desk, desk.tickets[deed.act.ticket_id], story, story, story[-1], None, correction)
 
 
-def retell_sent_back(desk: "Desk", ticket_id: UUID, because_of: UUID) -> None:
+def retell_sent_back(desk: "Desk", ticket_id: UUID, because_of: UUID | None) -> None:
     """Put right what of a load was refused, or sent back: something else was in the buyer's stock then than was known (W10)."""
     story = desk.stories[ticket_id]
     last = story[-1]
-    fact = fact_of(last.told.id, last.told.station_id, last.told.body_hash)
-    correction = Correction("", last.person_id, last.occurred_at, fact, None, because_of)
+    correction = Correction("", last.person_id, last.occurred_at, fact_of_line(last), None, because_of)
     _retell(desk, desk.tickets[ticket_id], story, story, last, None, correction)
 
 
@@ -142,8 +142,12 @@ def _retell_others(desk: "Desk", ticket: Ticket, cause: Line, correction: Correc
         others += deed.sharing.out_kg if deed.sharing is not None else ()
     for id_ in others:
         if id_ not in retold:
-            story = desk.stories[id_]
-            _retell(desk, desk.tickets[id_], story, story, cause, None, correction, retold)
+            story, own = desk.stories[id_], correction
+            if own is not None and own.weighing_id is None and story:
+                own = replace(
+                    own, fact=fact_of_line(story[-1])
+                )  # what somebody did to the one was not done to the other
+            _retell(desk, desk.tickets[id_], story, story, cause, None, own, retold)
 
 
 def _leave(desk: "Desk", line: Line) -> None:

@@ -77,12 +77,12 @@ def put_right(
         fact, occurred_at, act = correction.fact, correction.occurred_at, uuid7()
         because_of = correction.because_of or correction.weighing_id or cause.told.id
     else:
-        fact = fact_of(cause.told.id, cause.told.station_id, cause.told.body_hash)
+        fact = fact_of_line(cause)
         occurred_at, act = cause.occurred_at, cause.told.id
         because_of = cause.told.id
     owners = {
         line.told.id: _Owner(
-            fact if line is cause else fact_of(line.told.id, line.told.station_id, line.told.body_hash),
+            fact if line is cause else fact_of_line(line),
             line.occurred_at,
         )
         for line in involved
@@ -124,6 +124,11 @@ def put_right(
             if not standing_part:
                 struck[stream[0]].append(posted.movement_id)
     return {id_: [flow.movement_id for flow in desk.flows[id_]] + struck[id_] for id_ in owners}
+
+
+def fact_of_line(line: Line) -> bytes:
+    """What entries bind of a record (W03)."""
+    return fact_of(line.told.id, line.told.station_id, line.told.body_hash)
 
 
 def _stir_lots(
