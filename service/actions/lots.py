@@ -1,4 +1,4 @@
-"""Lots that have passed on more than they keep, since a load of theirs was refused (W10)."""
+"""Lots that have passed on more than they keep, since a load of theirs was refused, or came back (W10)."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from service.store.ledger import balances
 
 
 async def watch_refused_lots(connection: Connection, *, at: datetime) -> None:
-    """Flag the lots that owe after a refusal, and settle those that owe no more: as the book stands, however it came to that."""
+    """Flag the lots that owe since then, and settle those that owe no more: as the book stands, however it came to that."""
     found = await lots.refused_lots(connection)
     books = await balances(connection, [lot["account"] for lot in found])
     owed = {lot["id"]: books[lot["account"]].out_kg - books[lot["account"]].in_kg for lot in found}

@@ -69,6 +69,7 @@ class Books:
         self.papers: set[UUID] = set()  # whose lots are known to the batch
         self.taken_back: dict[UUID, datetime] = {}  # under papers, when a load was last refused or came back
         self.pledged: dict[int, datetime | None] = {}  # the same of the accounts of pledged lots
+        self.watches_lots = False  # whether there is any such moment
 
     async def lock(self, connection: Connection, sent: Sequence[Sent]) -> None:
         """The stations, then the tickets."""
@@ -235,8 +236,10 @@ class Books:
         self.terms |= found.terms
         self.sources |= found.sources
         self.taken_back |= found.taken_back
+        self.watches_lots |= bool(found.taken_back)
         for terms in found.terms.values():
             self.pledged |= {pledge.account: terms.taken_back_at for pledge in terms.pledges or ()}
+            self.watches_lots |= terms.taken_back_at is not None
         self.overshipped |= {id_ for id_, terms in found.terms.items() if terms.shipped_kg > terms.kg}
         self.plates.know(found.plates, found.tares, found.roads)
         if memory:
@@ -293,11 +296,6 @@ class Books:
             for deed in deeds:
                 if deed.act.kind is ActKind.REFUSED:
                     asked[ticket_id] = deed.done_at
-        for ticket_id, at in asked.items():
-            # Looked at once more under the head's lock: another process may tell of the same lot at this moment.
-            if ticket_id in self.tickets:
-                paper = paper_of(self.tickets[ticket_id])
-                self.taken_back[paper] = max(at, self.taken_back.get(paper, at))
         if asked:
             self.others_kg |= await lots.stock_beside(connection, asked)
 
@@ -349,10 +347,11 @@ class Books:
         """The account's number, where it is known."""
         return self.account_ids.get(account, account) if isinstance(account, AccountKey) else account
 
-    @property
-    def watches_lots(self) -> bool:
-        """Whether something was refused, or came back, of the loads in a lot that the batch may touch."""
-        return bool(self.taken_back) or any(self.pledged.values())
+    def watch_lot(self, ticket: Ticket, at: datetime) -> None:
+        """Have what is sent back of a load looked at once more under the head's lock, when all of the batch is posted (W10)."""
+        paper = paper_of(ticket)
+        self.taken_back[paper] = max(at, self.taken_back.get(paper, at))
+        self.watches_lots = True
 
     def last_taken_back(self, account: int | AccountKey) -> datetime | None:
         """When a load of a lot was last refused or came back; for ever, of a lot of which the batch knows nothing (W10)."""

@@ -145,6 +145,8 @@ def _tell_line(
     asked.journey, asked.came_anew_kg = telling.journey, Kilograms(telling.came_anew_kg)
     asked.others_kg = desk.others_kg.get(ticket.id, 0) if ticket else 0
     asked.held_until = held_until(desk.deeds.get(ticket.id, ())) if ticket else None
+    if ticket is not None and line.record.direction is Direction.BACK and asked.journey.in_kg is not None:
+        desk.watch_lot(ticket, line.occurred_at)
     outcome = weigh(line.record, asked, desk.policies)
     flags = telling.flags[line.told.id] = _flags(
         outcome, line, line.told.said, is_new=is_new, is_corrected=line is cause and not is_new
@@ -197,6 +199,7 @@ def _refuse(desk: "Desk", telling: Telling, deed: Deed, ticket: Ticket) -> None:
     arrived_kg = sum(leg.kg - telling.cut[stream] for stream, leg in _arrival(telling.wanted, lot))
     off_kg = still_there(deed.kg, arrived_kg, desk.others_kg.get(ticket.id, 0))
     _take_off_the_arrival(telling, ticket, off_kg)
+    desk.watch_lot(ticket, deed.done_at)
     rest_kg = Kilograms(deed.kg - off_kg)
     if rest_kg:
         telling.wanted[deed.act.id, lot, ticket.account] = Leg(lot, ticket.account, rest_kg)
