@@ -138,7 +138,9 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
             state.contracts = await stack.enter_async_context(contracts.contract_batcher(state))
             state.slips = await stack.enter_async_context(slips.slip_batcher(state))
             state.issuing = await stack.enter_async_context(tickets.issuing_batcher(state))
-            await stack.enter_async_context(chores(state.database, state.cache.commands, state.clock, state.rulebook))
+            await stack.enter_async_context(
+                chores(state.database, state.cache.commands, state.clock, state.rulebook, state.keys)
+            )
             yield
 
     # The stock pages for /docs load scripts from elsewhere; the document itself is enough.

@@ -1,4 +1,4 @@
-"""What the service does by itself while it runs: tell committed messages, and sweep."""
+"""What the service does by itself while it runs: tell committed messages, sweep, and seal what was filed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,18 +12,28 @@ from service.actions.sweeps import sweep
 from service.clock import Clock
 from service.db import Database
 from service.domain.refusals import Busy
+from service.keys import KeyRing, Purpose
 from service.outbox import tell
 from service.rulebook import Rulebook
+from service.store import papers
 
 SWEEP_SECONDS = 60.0
+SEAL_SECONDS = 1.0  # how long what was filed waits for its place in the log
+SEALED_AT_ONCE = 1_000
 
 log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def chores(database: Database, redis: Redis, clock: Clock, rulebook: Rulebook) -> AsyncIterator[None]:
+async def chores(
+    database: Database, redis: Redis, clock: Clock, rulebook: Rulebook, keys: KeyRing
+) -> AsyncIterator[None]:
     """Run the chores until the block ends; none of them ends the service."""
-    tasks = [asyncio.create_task(tell(database, redis)), asyncio.create_task(_sweep(database, clock, rulebook))]
+    tasks = [
+        asyncio.create_task(tell(database, redis)),
+        asyncio.create_task(_sweep(database, clock, rulebook)),
+        asyncio.create_task(_seal(database, clock, keys)),
+    ]
     try:
         yield
     finally:
@@ -46,3 +56,16 @@ async def _sweep(database: Database, clock: Clock, rulebook: Rulebook) -> None:
         except (Busy, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             log.warning("This sweep failed; the next is tried as usual", error=str(error))
         await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def _seal(database: Database, clock: Clock, keys: KeyRing) -> None:
+    while True:
+        sealed = 0
+        try:
+            async with database.transaction() as connection:
+                sign = keys.current(Purpose.LEDGER)
+                sealed = await papers.seal(connection, SEALED_AT_ONCE, at=clock.now(), sign=sign)
+        except (Busy, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            log.warning("Papers wait for their place in the log", error=str(error))
+        if sealed < SEALED_AT_ONCE:
+            await asyncio.sleep(SEAL_SECONDS)

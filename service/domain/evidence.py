@@ -14,6 +14,7 @@ from uuid import UUID
 
 ORIGIN = "meisu/ledger"
 RECEIPTS = "meisu/receipt"
+PAPERS = "meisu/papers"
 EMPTY_ROOT = hashlib.sha256().digest()
 TILE_LEVELS = 8  # a tile is the 2**8 nodes below one kept node
 
@@ -297,10 +298,10 @@ def is_consistent(old: int, old_root: bytes, new: int, new_root: bytes, path: Se
 # Checkpoints: what is signed, and the signed note (C2SP tlog-checkpoint) in which it is handed out.
 
 
-def checkpoint_body(size: int, root: bytes, recorded_at: datetime) -> bytes:
+def checkpoint_body(size: int, root: bytes, recorded_at: datetime, origin: str = ORIGIN) -> bytes:
     """What a checkpoint's signature is over: origin, size, root, and the time of record to the microsecond in UTC."""
     at = recorded_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return f"{ORIGIN}\n{size}\n{b64encode(root).decode()}\n{at}\n".encode()
+    return f"{origin}\n{size}\n{b64encode(root).decode()}\n{at}\n".encode()
 
 
 def receipt_body(fact: bytes, size: int, root: bytes, signed_at: datetime) -> bytes:

@@ -1,5 +1,6 @@
 """What stands behind a proof of lawful origin, for the buyer to see before it confirms (R23)."""
 
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
@@ -7,13 +8,18 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from service.auth import may
-from service.db import ReaderDep
+from service.db import Connection, ReaderDep
+from service.domain import filings
+from service.domain.filings import Contract
 from service.domain.permissions import Actor
 from service.domain.proofs import ProofState, undrawn
 from service.domain.provenance import Interval
 from service.domain.refusals import NotFound
+from service.domain.units import Kilograms
+from service.routes.fields import AsOf
 from service.routes.provenance import MOST_NAMED, Limit, OriginOut, RestOut, UnprovenOut, answer_of
-from service.store import contracts, pledges, provenance
+from service.store import contracts, pledges, provenance, tickets
+from service.store.provenance import Moment
 
 router = APIRouter(prefix="/v1/contracts/{contract_id}/origins", tags=["contracts"])
 
@@ -34,22 +40,47 @@ class OriginsOut(BaseModel):
     rest: RestOut | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Owing:
+    """What a contract had shipped, and the kilograms for which it still owed a proof of lawful origin."""
+
+    shipped_kg: Kilograms
+    kg: int
+
+
+async def _owing(connection: Connection, contract: Contract, past: Moment | None) -> _Owing:
+    if past is None:
+        owes = contract.proof_state is not ProofState.NONE
+        return _Owing(contract.shipped_kg, contract.kg - contract.shipped_kg if owes else 0)
+    said = [filing for filing in await contracts.versions(connection, contract.id) if filing.filed_at <= past.at]
+    if not said:
+        raise NotFound
+    newest = {filing.enterprise_id: filing for filing in said}
+    terms = filings.assess(list(newest.values())).terms
+    shipped_kg = (await tickets.shipped_at(connection, [contract.id], past)).get(contract.id, Kilograms(0))
+    return _Owing(shipped_kg, terms.kg - shipped_kg if terms.is_from_stock else 0)
+
+
 @router.get("")
 async def show_origins(
     contract_id: UUID,
     connection: ReaderDep,
     actor: Annotated[Actor, Depends(may("contracts.read"))],
+    as_of: AsOf = None,
     limit: Limit = MOST_NAMED,
 ) -> OriginsOut:
-    """The mines, tranches and kilograms behind the proof in force; the firms between are not named."""
+    """The mines, tranches and kilograms behind the proof in force, now or then; the firms between are not named."""
     contract = await contracts.find_contract(connection, contract_id, actor=actor)
     if contract is None or actor.enterprise_id not in (None, contract.seller_id, contract.buyer_id):
         raise NotFound
-    in_force = (await pledges.pledges_of(connection, [contract_id]))[contract_id]
-    lies = await provenance.in_stock(connection, [pledge.account for pledge in in_force], None)
+    past = await provenance.moment(connection, as_of)
+    owing = await _owing(connection, contract, past)
+    size = None if past is None else past.size
+    in_force = (await pledges.pledges_of(connection, [contract_id], past))[contract_id]
+    lies = await provenance.in_stock(connection, [pledge.account for pledge in in_force], size)
     taken: list[Interval] = []
     beyond_kg = 0
-    for pledge, rest_kg in undrawn(in_force, contract.shipped_kg):
+    for pledge, rest_kg in undrawn(in_force, owing.shipped_kg):
         beyond_kg += pledge.excess_kg
         left_kg = int(rest_kg)
         for span in lies.get(pledge.account, ()):
@@ -58,16 +89,15 @@ async def show_origins(
             taken.append(Interval(span.account, span.lo, min(span.hi, span.lo + left_kg)))
             left_kg -= taken[-1].kg
         beyond_kg += max(0, left_kg)
-    traces = await provenance.trace_all_back(connection, taken, None)
+    traces = await provenance.trace_all_back(connection, taken, size)
     fragments = [fragment for trace in traces for fragment in trace.fragments]
     found = await answer_of(connection, fragments, [], limit, actor=actor)
-    owed_kg = 0 if contract.proof_state is ProofState.NONE else contract.kg - contract.shipped_kg
     return OriginsOut(
         kg=found.kg,
         proven_kg=found.proven_kg,
         unproven_kg=found.unproven_kg,
         beyond_lots_kg=beyond_kg,
-        unnamed_kg=max(0, owed_kg - found.kg - beyond_kg),
+        unnamed_kg=max(0, owing.kg - found.kg - beyond_kg),
         origins=found.origins,
         unproven=found.unproven,
         rest=found.rest,

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from service.db import Connection, Record
 from service.domain.amendments import Amendment, AmendmentState
+from service.domain.papers import PaperKind
+from service.store import papers
 from service.store.contracts import terms_of
 from service.store.sentences import sentences
 
@@ -30,6 +32,7 @@ async def add_amendment(connection: Connection, amendment: Amendment, fact: byte
         person_id,
         fact,
     )
+    await papers.enter(connection, PaperKind.AMENDMENT, [amendment.id], at=amendment.proposed_at)
 
 
 async def answer_amendment(
@@ -44,6 +47,7 @@ async def answer_amendment(
 ) -> None:
     """Record what has become of an amendment."""
     await connection.execute(SQL["answer"], amendment_id, state, at, days_late, person_id, answer)
+    await papers.enter(connection, PaperKind.AMENDMENT, [amendment_id], at=at)
 
 
 async def amendments_of(connection: Connection, contract_ids: Collection[UUID]) -> dict[UUID, list[Amendment]]:

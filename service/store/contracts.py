@@ -8,9 +8,11 @@ from uuid import UUID
 
 from service.db import Connection, Record
 from service.domain.filings import Assessment, Contract, ContractState, Filing, Terms
+from service.domain.papers import PaperKind
 from service.domain.permissions import Actor
 from service.domain.proofs import Named, ProofState
 from service.domain.units import Kilograms
+from service.store import papers
 from service.store.sentences import sentences
 
 SQL = sentences("contracts")
@@ -92,6 +94,7 @@ async def open_contracts(
         for contract_id, number, terms, due_on in begun
     ]
     await connection.execute(SQL["open_contracts"], *map(list, zip(*rows, strict=True)), at)
+    await papers.enter(connection, PaperKind.CONTRACT, [contract_id for contract_id, *_ in begun], at=at)
 
 
 async def lock_by_numbers(
@@ -199,6 +202,8 @@ async def add_filings(connection: Connection, filed: Sequence[tuple[UUID, Filing
         for contract_id, filing, fact, person_id in filed
     ]
     await connection.execute(SQL["add_filings"], *map(list, zip(*rows, strict=True)))
+    at = max(filing.filed_at for _, filing, *_ in filed)
+    await papers.enter(connection, PaperKind.FILING, [filing.id for _, filing, *_ in filed], at=at)
 
 
 async def keep_assessments(connection: Connection, kept: Sequence[tuple[UUID, Assessment, Sequence[str]]]) -> None:
@@ -235,6 +240,7 @@ async def tickets_not_weighed(connection: Connection, contract_id: UUID) -> list
 async def close_contract(connection: Connection, contract_id: UUID, flags: Sequence[str], *, at: datetime) -> None:
     """End a contract with what was shipped."""
     await connection.execute(SQL["close"], contract_id, at, flags)
+    await papers.enter(connection, PaperKind.CONTRACT, [contract_id], at=at)
 
 
 async def flag_overdue(connection: Connection, today: date) -> Sequence[Record]:

@@ -17,10 +17,12 @@ from service.store.tickets import shipped_at
 SQL = sentences("pledges")
 
 
-async def pledges_of(connection: Connection, contract_ids: Collection[UUID]) -> dict[UUID, list[Pledge]]:
-    """The pledges in force of each contract, in the order of its proof; none for a contract from a mine."""
+async def pledges_of(
+    connection: Connection, contract_ids: Collection[UUID], past: Moment | None = None
+) -> dict[UUID, list[Pledge]]:
+    """The pledges of each contract that are or were in force, in the order of its proof; none for a contract from a mine."""
     pledges: dict[UUID, list[Pledge]] = {contract_id: [] for contract_id in contract_ids}
-    for row in await connection.fetch(SQL["in_force"], list(contract_ids)):
+    for row in await connection.fetch(SQL["in_force"], list(contract_ids), past and past.at):
         pledges[row["contract_id"]].append(_pledge(row))
     return pledges
 

@@ -6,8 +6,10 @@ from uuid import UUID
 
 from service.db import Connection, Record
 from service.domain.filings import Slip, SlipFiling
+from service.domain.papers import PaperKind
 from service.domain.permissions import Actor
 from service.domain.units import Kilograms
+from service.store import papers
 from service.store.sentences import sentences
 
 SQL = sentences("slips")
@@ -67,7 +69,9 @@ async def add_slips(connection: Connection, filed: Sequence[tuple[SlipFiling, UU
         for one, person_id in filed
     ]
     made = await connection.fetch(SQL["add"], *map(list, zip(*rows, strict=True)), at)
-    return {row["id"] for row in made}
+    ids = {row["id"] for row in made}
+    await papers.enter(connection, PaperKind.SLIP, ids, at=at)
+    return ids
 
 
 async def frozen(connection: Connection, asked: Collection[tuple[UUID, date]]) -> set[tuple[UUID, date]]:

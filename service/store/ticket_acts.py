@@ -8,12 +8,14 @@ from uuid import UUID
 import orjson
 
 from service.db import Connection, Door, Record
+from service.domain.papers import PaperKind
 from service.domain.permissions import Actor
 from service.domain.revocations import ALL_PRINTS, MOST_AT_ONCE, Revocation, Revocations, RevokedBecause
 from service.domain.ticket_acts import Act, ActKind
 from service.domain.tickets import Journey, Ticket, TicketState
 from service.domain.units import Kilograms
 from service.domain.weighings import Deed
+from service.store import papers
 from service.store.sentences import sentences
 
 SQL = sentences("ticket_acts")
@@ -79,17 +81,19 @@ async def keep_versions(connection: Connection, versions: Sequence[DeedVersion],
         )
 
 
-async def reprint(connection: Connection, ticket: Ticket, key_id: int) -> None:
+async def reprint(connection: Connection, ticket: Ticket, key_id: int, *, at: datetime) -> None:
     """Write a ticket's new code and window, and the prints before it."""
     earlier = [asdict(one) for one in ticket.earlier_prints]
     await connection.execute(
         SQL["reprint"], ticket.id, ticket.code, key_id, ticket.reissue, ticket.valid_until, earlier
     )
+    await papers.enter(connection, PaperKind.TICKET, [ticket.id], at=at)
 
 
-async def release(connection: Connection, ticket_id: UUID, code: str, key_id: int) -> None:
+async def release(connection: Connection, ticket_id: UUID, code: str, key_id: int, *, at: datetime) -> None:
     """Let a ticket that waited go on its way, with its code."""
     await connection.execute(SQL["release"], ticket_id, code, key_id)
+    await papers.enter(connection, PaperKind.TICKET, [ticket_id], at=at)
 
 
 async def end(connection: Connection, ticket_id: UUID, state: TicketState, *, at: datetime) -> None:
@@ -110,11 +114,12 @@ async def advance(connection: Connection, ticket_id: UUID, journey: Journey) -> 
     )
 
 
-async def redirect(connection: Connection, ticket: Ticket) -> None:
+async def redirect(connection: Connection, ticket: Ticket, *, at: datetime) -> None:
     """Write where a ticket goes now."""
     await connection.execute(
         SQL["redirect"], ticket.id, ticket.contract_id, ticket.buyer_id, ticket.destination_station_id
     )
+    await papers.enter(connection, PaperKind.TICKET, [ticket.id], at=at)
 
 
 async def recount(connection: Connection, changes: Mapping[UUID, tuple[int, int]]) -> None:

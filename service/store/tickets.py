@@ -8,10 +8,12 @@ from uuid import UUID
 
 from service.db import Connection, Door, Record
 from service.domain.alerts import Flag
+from service.domain.papers import PaperKind
 from service.domain.permissions import Actor
 from service.domain.tickets import Journey, Print, ReplacedBecause, Ticket, TicketState
 from service.domain.units import Kilograms, shanghai_year
 from service.domain.weighings import Naming, Station
+from service.store import papers
 from service.store.copying import array_of
 from service.store.provenance import Moment
 from service.store.sentences import sentences
@@ -204,6 +206,7 @@ async def issue(connection: Connection, issues: Sequence[Issue], *, at: datetime
         [ticket.project_id for ticket in tickets],
         [ticket.stock_id for ticket in tickets],
     )
+    await papers.enter(connection, PaperKind.TICKET, [ticket.id for ticket in tickets], at=at)
 
 
 def _scope(actor: Actor) -> tuple[bool, str | None, UUID | None, UUID | None]:

@@ -16,6 +16,7 @@ from service.verify.checks import CHECKS
 from service.verify.database import read_book
 from service.verify.files import read_export, write_export
 from service.verify.findings import Finding, Findings
+from service.verify.sealed import papers_are_sealed
 
 __all__ = ["Finding", "export", "run", "run_export", "verify", "write"]
 
@@ -40,6 +41,7 @@ async def verify(
         books = await read_book(connection, public_keys, findings)
         for check in CHECKS:
             await check(connection, books, findings)
+        say(await papers_are_sealed(connection, public_keys, findings))
         if attachments is not None:
             await files_are_what_was_attached(connection, attachments, findings)
     say(books.summary(findings.total))

@@ -7,6 +7,7 @@ import asyncpg
 from service.verify.accounts import lots_and_loads_are_of_their_papers
 from service.verify.allotments import allotments_stand_behind_their_entries
 from service.verify.books import Books
+from service.verify.entered import papers_are_what_was_entered
 from service.verify.filings import (
     amendments_are_what_their_hashes_say,
     filings_are_what_their_hashes_say,
@@ -134,4 +135,5 @@ CHECKS: tuple[Check, ...] = (
     slips_are_what_their_hashes_say,
     runs_are_what_their_hashes_say,
     devices_have_signed_what_is_kept,
+    papers_are_what_was_entered,
 )

@@ -12,10 +12,15 @@ from fastapi import FastAPI
 
 from service.embedded import Endpoints
 from service.keys import Purpose
+from service.store import papers
 from service.verify import Finding, verify
 from service.verify.checks import CHECKS
 from service.verify.database import read_book
+from service.verify.entered import BOUND, HELD, LOOSE, papers_are_what_was_entered
+from service.verify.filings import filings_are_what_their_hashes_say
 from service.verify.findings import Findings
+from service.verify.papers import contracts_count_their_loads, tickets_are_what_their_loads_hold
+from service.verify.sealed import papers_are_sealed
 from tests import cast, yard
 from tests.cast import ANSHAN, BRIDGE_7_DEVICE, LI, PAIZHAI_CLERK, PLANT_CLERK
 from tests.routes.filing import ON_DAY_1, at, contract, receive, slip
@@ -131,7 +136,7 @@ async def stage(app: FastAPI, by: By) -> None:
     await done(await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(number="JJ-1", by_tickets=True)))
 
     ids = []
-    for number in range(2):
+    for number in range(3):
         asked = yard.ticket_in(UUID(contract_id), now, plate=f"辽C1234{number}", grade="特级品")
         ticket = await done(await by(PAIZHAI_CLERK).post("/v1/tickets", json=asked))
         record = yard.record(ticket, "out", 31_000 + number, now)
@@ -171,6 +176,118 @@ async def test_whatever_was_filed_and_changed_is_found(stage: None, app: FastAPI
             await transaction.start()
             assert await owner.execute(sentence) not in ("UPDATE 0", "DELETE 0"), sentence
             assert check in {finding.check for finding in await checked()}, sentence
+            await transaction.rollback()
+    finally:
+        await owner.close()
+
+
+CHANGED = {
+    "uuid": "gen_random_uuid()",
+    "text": "concat({0}, '之')",
+    "bigint": "coalesce({0}, 0) + 1",
+    "integer": "coalesce({0}, 0) + 1",
+    "boolean": "NOT {0}",
+    "date": "coalesce({0}, '2026-01-01') + 1",
+    "timestamp with time zone": "coalesce({0}, now()) + interval '1 us'",
+    "jsonb": "jsonb_build_object('之', {0})",
+    "ARRAY": "array_append({0}, '之')",
+    "bytea": "sha256('之')",
+}
+COLUMNS = """
+SELECT table_name, column_name, data_type FROM information_schema.columns
+WHERE table_schema = 'public' AND table_name = ANY($1)
+"""
+CONSTRAINTS = """
+SELECT format('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I CASCADE', conrelid::regclass, conname) AS sentence
+FROM pg_constraint WHERE conrelid = ANY($1::text[]::regclass[]) AND contype <> 'n'
+"""
+HOLDING = (
+    papers_are_what_was_entered,
+    filings_are_what_their_hashes_say,
+    contracts_count_their_loads,
+    tickets_are_what_their_loads_hold,
+)
+
+
+async def test_every_column_of_a_paper_is_bound_or_named_with_a_reason(
+    stage: None, app: FastAPI, stage_endpoints: Endpoints
+) -> None:
+    """A column that is changed behind the service's back is found, unless it is said why not (B5)."""
+    owner = await asyncpg.connect(stage_endpoints.owner_database_url)
+    try:
+        books = await read_book(owner, app.state.keys.public_keys(Purpose.LEDGER), Findings())
+        types = {
+            (row["table_name"], row["column_name"]): row["data_type"] for row in await owner.fetch(COLUMNS, list(BOUND))
+        }
+        bound = {(table, column.partition(":")[0]) for table, columns in BOUND.items() for column in columns}
+        held = {(table, column) for table, columns in HELD.items() for column in columns}
+        loose = {(table, column) for table, columns in LOOSE.items() for column in columns}
+        assert types.keys() == bound | held | loose
+        assert len(types) == len(bound) + len(held) + len(loose)
+
+        async def found() -> set[Finding]:
+            findings = Findings()
+            for check in HOLDING:
+                await check(owner, books, findings)
+            return set(findings.all())
+
+        whole = owner.transaction()
+        await whole.start()
+        before = await found()
+        for row in await owner.fetch(CONSTRAINTS, list(BOUND)):
+            await owner.execute(row["sentence"])
+        for table, column in sorted(bound | held):
+            part = owner.transaction()
+            await part.start()
+            await owner.execute(f"UPDATE {table} SET {column} = {CHANGED[types[table, column]].format(column)}")
+            assert await found() - before, (table, column)
+            await part.rollback()
+        await whole.rollback()
+    finally:
+        await owner.close()
+
+
+UNSEALED = [
+    "UPDATE paper SET fact = sha256('') WHERE seq = 2",
+    "UPDATE paper SET fact = sha256(''), leaf = sha256('') WHERE seq = 2",
+    "UPDATE paper SET entered_at = entered_at - interval '1 day' WHERE seq = 1",
+    "UPDATE paper SET is_older = TRUE WHERE seq = 3",
+    "DELETE FROM paper WHERE seq = 2",
+    "DELETE FROM paper WHERE seq = (SELECT max(seq) FROM paper)",
+    "UPDATE paper_checkpoint SET root = sha256('') WHERE size = (SELECT max(size) FROM paper_checkpoint)",
+    "UPDATE paper_checkpoint SET recorded_at = recorded_at - interval '1 day'",
+    "UPDATE paper_checkpoint SET key_id = 9",
+    "DELETE FROM paper_checkpoint WHERE size = (SELECT max(size) FROM paper_checkpoint)",
+    "UPDATE paper_head SET seq = seq - 1",
+    "UPDATE paper_head SET frontier = sha256('')",
+    "INSERT INTO paper_node (level, index, hash) VALUES (8, 0, sha256(''))",
+]
+
+
+async def test_a_log_of_papers_that_was_changed_is_found(stage: None, app: FastAPI, stage_endpoints: Endpoints) -> None:
+    """Entries, roots, signatures and nodes (B5); what waits for its place in the log is no difference."""
+    keys, sign = app.state.keys.public_keys(Purpose.LEDGER), app.state.keys.current(Purpose.LEDGER)
+    owner = await asyncpg.connect(stage_endpoints.owner_database_url)
+
+    async def found() -> list[Finding]:
+        findings = Findings()
+        await papers_are_sealed(owner, keys, findings)
+        return findings.all()
+
+    try:
+        async with owner.transaction():
+            assert await found() == []
+        async with app.state.database.transaction() as connection:
+            while await papers.seal(connection, 5, at=app.state.clock.now(), sign=sign):
+                pass
+        async with owner.transaction():
+            assert await found() == []
+            assert await owner.fetchval("SELECT count(*) > 10 FROM paper")
+        for sentence in UNSEALED:
+            transaction = owner.transaction()
+            await transaction.start()
+            assert await owner.execute(sentence) not in ("UPDATE 0", "DELETE 0"), sentence
+            assert await found(), sentence
             await transaction.rollback()
     finally:
         await owner.close()

@@ -248,6 +248,36 @@ async def test_the_origins_of_a_proof_are_the_parties_and_the_offices(app: FastA
         assert refused(await by(person).get(path), 404, "not-found")
 
 
+async def test_e53_the_origins_of_a_proof_as_of_a_time_stay_whatever_is_taken_back_later(app: FastAPI, by: By) -> None:
+    """A delivery that is voided and a contract that is closed later change nothing of what was known before (E53)."""
+    at(app, "2026-03-03T09:00:00+08:00")
+    lot = await trader_lot(app, by, "HT-9", 40_000)
+    at(app, "2026-03-03T10:00:00+08:00")
+    sold = (await by(TRADER_CLERK).post("/v1/contracts", json=from_stock((lot, 30_000), kg=50_000))).json()
+    path = f"/v1/contracts/{sold['id']}/origins"
+    then = (await by(PLANT_CLERK).get(path)).json()
+    now = at(app, "2026-03-03T11:00:00+08:00")
+    async with app.state.database.transaction() as connection:
+        delivery = await connection.fetchval(
+            "SELECT movement FROM leg WHERE target = (SELECT account FROM lot WHERE id = $1)", lot
+        )
+        sign = app.state.keys.current(Purpose.LEDGER)
+        await ledger.void(connection, [delivery], occurred_at=now, fact=bytes(32), at=now, sign=sign)
+
+    async def seen(moment: str) -> Any:
+        return (await by(PLANT_CLERK).get(path, params={"as_of": f"2026-03-03T{moment}+08:00"})).json()
+
+    voided = (await by(PLANT_CLERK).get(path)).json()
+    assert (voided["kg"], voided["beyond_lots_kg"], voided["unnamed_kg"]) == (0, 30_000, 20_000)
+    at(app, "2026-03-03T12:00:00+08:00")
+    assert (await by(TRADER_CLERK).post(f"/v1/contracts/{sold['id']}/close")).is_success
+    assert (then["kg"], then["proven_kg"], then["unnamed_kg"]) == (30_000, 30_000, 20_000)
+    assert await seen("10:30:00") == then
+    assert await seen("11:30:00") == voided
+    early = await by(PLANT_CLERK).get(path, params={"as_of": "2026-03-03T09:30:00+08:00"})
+    assert refused(early, 404, "not-found"), "there was no such contract"
+
+
 @pytest.mark.parametrize(
     ("said", "flags"), [("LM46", []), ("一级品", []), ("二级", ["grade-mismatch"]), ("甲", ["grade-mismatch"])]
 )

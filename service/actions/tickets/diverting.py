@@ -93,8 +93,8 @@ async def redirect_ticket(
         await hand_over(connection, ticket, journey, gone, [child], act, at=at, keys=keys, actor=actor)
         return child.id
 
-    await print_anew(connection, reprinted(diverted, ReplacedBecause.REDIRECTED, at=at), key=key)
-    await ticket_acts.redirect(connection, diverted)
+    await print_anew(connection, reprinted(diverted, ReplacedBecause.REDIRECTED, at=at), key=key, at=at)
+    await ticket_acts.redirect(connection, diverted, at=at)
     await ticket_acts.keep(connection, [act], at=at, actor=actor)
     counted_kg = journey.counted_kg
     await _recount(connection, ticket, terms, diversion.contract_id, counted_kg, counted_kg, paper, at=at)

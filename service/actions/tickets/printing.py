@@ -38,7 +38,7 @@ async def extend_ticket(
     check_open(journey)
     extended = reprinted(ticket, ReplacedBecause.EXTENDED, at=at, valid_until=valid_until)
 
-    await print_anew(connection, extended, key=key)
+    await print_anew(connection, extended, key=key, at=at)
     facts = {"from": ticket.valid_until, "until": valid_until, "was_over": at > ticket.valid_until}
     await ticket_acts.keep(
         connection, [Act(uuid7(), ticket_id, ActKind.EXTENDED, reason, facts=facts)], at=at, actor=actor
@@ -65,7 +65,7 @@ async def reissue_ticket(
     check_open(journey)
     fresh = reprinted(ticket, because, at=at)
 
-    await print_anew(connection, fresh, key=key)
+    await print_anew(connection, fresh, key=key, at=at)
     facts = {"cause": because, "reissue": fresh.reissue}
     await ticket_acts.keep(
         connection, [Act(uuid7(), ticket_id, ActKind.REISSUED, reason, facts=facts)], at=at, actor=actor
@@ -76,6 +76,6 @@ async def reissue_ticket(
         await ticket_acts.revoke(connection, [revoked], at=at)
 
 
-async def print_anew(connection: Connection, ticket: Ticket, *, key: Key) -> None:
+async def print_anew(connection: Connection, ticket: Ticket, *, key: Key, at: datetime) -> None:
     """Sign the code of a ticket's next print, and write it in place of the last."""
-    await ticket_acts.reprint(connection, replace(ticket, code=code_of(ticket, key)), key.key_id)
+    await ticket_acts.reprint(connection, replace(ticket, code=code_of(ticket, key)), key.key_id, at=at)

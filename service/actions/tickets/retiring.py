@@ -50,7 +50,7 @@ async def retire_key(
     while found := await tickets.lock_signed(connection, key_id, signed_after, at=at, limit=MOST_AT_ONCE):
         fresh = [reprinted(ticket, ReplacedBecause.KEY_RETIRED, at=at) for ticket, _ in found]
         for ticket in fresh:
-            await print_anew(connection, ticket, key=key)
+            await print_anew(connection, ticket, key=key, at=at)
         cause = {"cause": ReplacedBecause.KEY_RETIRED}
         acts = [Act(uuid7(), ticket.id, ActKind.REISSUED, reason, facts=cause) for ticket in fresh]
         await ticket_acts.keep(connection, acts, at=at, actor=actor)

@@ -1,9 +1,15 @@
 -- name: in_force
--- Locks nothing; leans on a_proof_names_a_place_once.
+-- Locks nothing; leans on pledge_by_contract. Those of contracts ($1) that are in force now, or were at $2.
 SELECT p.contract_id, p.lot_id, l.account, p.kg, p.excess_kg, p.drawn_kg, p.since_kg
 FROM pledge AS p
 INNER JOIN lot AS l ON l.id = p.lot_id
-WHERE p.contract_id = ANY($1) AND p.released_at IS NULL
+WHERE
+    p.contract_id = ANY($1)
+    AND CASE
+        WHEN $2::timestamptz IS NULL THEN p.released_at IS NULL
+        ELSE coalesce(p.released_at > $2, TRUE)
+            AND EXISTS (SELECT FROM filing AS f WHERE f.id = p.filing_id AND f.filed_at <= $2)
+    END
 ORDER BY p.contract_id, p.position
 
 -- name: history

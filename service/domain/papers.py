@@ -1,0 +1,55 @@
+"""The log of papers: what was filed and issued, each version of it bound by an entry as the ledger's rows are by theirs."""
+
+import struct
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from service.domain.evidence import VERSION_1, leaf, microseconds
+from service.domain.values import dataclass
+
+_ENTRY = struct.Struct(">2sc q B16s B q 32s")
+
+
+class PaperKind(StrEnum):
+    """What an entry is about."""
+
+    CONTRACT = "contract"
+    FILING = "filing"
+    AMENDMENT = "amendment"
+    SLIP = "slip"
+    TICKET = "ticket"
+
+
+_NUMBERS = {kind: number for number, kind in enumerate(PaperKind, 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class PaperEntry:
+    """An entry as its leaf binds it: `fact` is the SHA-256 of all that the paper's row says.
+
+    `is_older` where the row was there before this log was, and was bound as it was found.
+    """
+
+    seq: int
+    kind: PaperKind
+    subject_id: UUID
+    is_older: bool
+    entered_at: datetime
+    fact: bytes
+
+    @property
+    def leaf(self) -> bytes:
+        """The leaf hash, version 1."""
+        return leaf(
+            _ENTRY.pack(
+                VERSION_1,
+                b"P",
+                self.seq,
+                _NUMBERS[self.kind],
+                self.subject_id.bytes,
+                self.is_older,
+                microseconds(self.entered_at),
+                self.fact,
+            )
+        )

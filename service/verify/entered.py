@@ -1,0 +1,120 @@
+"""Papers against their entries in the log of papers: what a row says comes to the hash that was entered with it."""
+
+import asyncpg
+
+from service.verify.books import Books
+from service.verify.findings import Findings
+
+TIME, BYTES = "t", "b"  # how a column is written that JSON does not know: microseconds since 1970, and hexadecimal
+
+# What an entry binds of a row, in the order in which it is hashed.
+BOUND = {
+    "contract": ("id", "number", "seller_id", "created_at:t", "closed_at:t"),
+    "filing": (
+        "id", "contract_id", "enterprise_id", "party", "version", "terms", "filed_at:t", "first_filed_at:t", "days_late",
+        "person_id", "fact:b",
+    ),
+    "amendment": (
+        "id", "contract_id", "number", "enterprise_id", "terms", "changes", "reason", "agreed_on", "proposed_at:t", "person_id",
+        "fact:b", "state", "answered_at:t", "answered_by", "answer",
+    ),
+    "slip": (
+        "id", "number", "enterprise_id", "mine_id", "project_id", "stock_id", "handed_on", "kg", "grade", "line_id", "earmark",
+        "by_tickets", "due_on", "filed_at:t", "days_late", "flags", "movement_id", "person_id", "fact:b",
+    ),
+    "ticket": (
+        "id", "number", "code", "reissue", "key_id", "earlier_prints", "contract_id", "slip_id", "seller_id", "buyer_id",
+        "onward_contract_id", "onward_buyer_id", "mine_id", "project_id", "stock_id", "earmark", "plate", "planned_kg", "grade",
+        "source_station_id", "destination_station_id", "valid_from:t", "valid_until:t", "issued_at:t", "issued_by", "parent_id",
+        "account", "source_account", "flags",
+    ),
+}  # fmt: skip
+
+# What is not bound by an entry, and why: other checks hold it against what is, …
+HELD = {
+    "contract": {
+        **dict.fromkeys(
+            ("buyer_id", "signed_on", "kg", "grade", "valid_until", "earmark", "mine_id", "project_id", "stock_id",
+             "is_framework", "framework_id"),
+            "what the standing filing says, which is bound",
+        ),
+        **dict.fromkeys(("shipped_kg", "received_kg"), "what its tickets come to"),
+    },
+    "ticket": {
+        **dict.fromkeys(("out_kg", "in_kg", "split_kg", "closed_kg"), "what its load holds"),
+    },
+}  # fmt: skip
+# … and this nobody holds.
+LOOSE = {
+    "contract": {
+        "state": "reckoned from the filings; that it is closed is held against closed_at",
+        "proof_state": "reckoned from the standing proof",
+        "flags": "findings, which are reckoned anew",
+        "due_on": "reckoned from the day of signing and the calendar; its moves are kept apart",
+    },
+    "amendment": dict.fromkeys(
+        ("due_on", "days_late", "answer_days_late"), "reckoned from days that are bound and the calendar, which may change"
+    ),
+    "ticket": {
+        "state": "where the scales and the acts have brought it",
+        **dict.fromkeys(("out_at", "in_at", "back_at", "back_kg", "ended_at"), "what weighings say, which are bound"),
+        "refused_kg": "the sum of its acts; what a contract counts is held against it",
+        "acted_at": "when the newest of its acts was done",
+    },
+}  # fmt: skip
+# An entry's fact, and its row's; the newest entry of a paper counts, also one that is not sealed yet.
+DIFFERENT = """
+WITH said AS (
+    SELECT DISTINCT ON (subject_id) subject_id, fact
+    FROM (
+        SELECT subject_id, fact, FALSE AS is_due, seq AS place FROM paper WHERE kind = '{kind}'
+        UNION ALL
+        SELECT subject_id, fact, TRUE, id FROM paper_due WHERE kind = '{kind}'
+    ) AS entry
+    ORDER BY subject_id, is_due DESC, place DESC
+)
+SELECT coalesce(row.id, said.subject_id) AS id, row.id IS NULL AS is_gone, said.subject_id IS NULL AS is_unbound, {name} AS name
+FROM {kind} AS row
+FULL JOIN said ON said.subject_id = row.id
+WHERE said.fact IS DISTINCT FROM sha256(convert_to(E'meisu paper 1\\n' || jsonb_build_array('{kind}', {columns})::text, 'UTF8'))
+"""
+NAMES = {"contract": "row.number", "slip": "row.number", "ticket": "row.number"}
+# A ticket is changed by what somebody did to it.
+CHANGED_IN_SILENCE = """
+SELECT ticket.number
+FROM ticket
+INNER JOIN (
+    SELECT subject_id FROM (SELECT subject_id FROM paper UNION ALL SELECT subject_id FROM paper_due) AS entry
+    GROUP BY subject_id HAVING count(*) > 1
+) AS changed ON changed.subject_id = ticket.id
+WHERE NOT EXISTS (
+    SELECT FROM ticket_act AS act
+    WHERE act.ticket_id = ticket.id AND act.kind IN ('released', 'reissued', 'extended', 'redirected')
+)
+"""
+CLOSED_OTHERWISE = "SELECT number FROM contract WHERE (state = 'closed') <> (closed_at IS NOT NULL)"
+
+
+async def papers_are_what_was_entered(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
+    """Each contract, filing, amendment, slip and ticket is what its newest entry binds, and none came or went beside the log."""
+    for kind, columns in BOUND.items():
+        written = ", ".join(_written(column) for column in columns)
+        sentence = DIFFERENT.format(kind=kind, name=NAMES.get(kind, "NULL"), columns=written)
+        async for row in connection.cursor(sentence, prefetch=1_000):
+            which = f"{kind} {row['name'] or row['id']}"
+            if row["is_gone"]:
+                fault = "was entered, and is gone"
+            else:
+                fault = "was never entered" if row["is_unbound"] else "is not what was entered"
+            findings.add(kind, None, f"{which} {fault}")
+    for row in await connection.fetch(CHANGED_IN_SILENCE):
+        findings.add("ticket", None, f"ticket {row['number']} was changed, and nobody has done anything to it")
+    for row in await connection.fetch(CLOSED_OTHERWISE):
+        findings.add("contract", None, f"contract {row['number']} is closed and open")
+
+
+def _written(column: str) -> str:
+    name, _, how = column.partition(":")
+    if how == TIME:
+        return f"(extract(EPOCH FROM row.{name}) * 1000000)::bigint"
+    return f"encode(row.{name}, 'hex')" if how == BYTES else f"row.{name}"
