@@ -29,26 +29,28 @@ async def day_1(app: FastAPI) -> None:
 
 def wishes(run: str) -> list[Wish]:
     """Two hundred filings of four firms: both sides, other terms, unknown mines and strangers' papers, numbers sent twice."""
-    found: list[Wish] = []
+    found: list[list[Wish]] = []
     wrong = {"mine_id": str(STRANGER.id)}, {"handed_on": "2026-12-01"}
     for turn in range(20):
         sale = contract(number=f"{run}-HT-{turn}", kg=1_000 + turn)
         bought = from_stock(number=f"{run}-MY-{turn}", kg=500)
         onward = from_stock(number=f"{run}-YS-{turn}", buyer_id=str(STRANGER.id), kg=500)
         own = slip(number=f"{run}-JJ-{turn}", kg=100 + turn)
-        found += [
-            (PAIZHAI_CLERK, "/v1/contracts", sale),
-            (PLANT_CLERK, "/v1/contracts", {**sale, "kg": sale["kg"] + (turn % 4 == 0)}),
-            (PAIZHAI_CLERK, "/v1/contracts", sale),
-            (STRANGER_CLERK, "/v1/contracts", sale),
-            (TRADER_CLERK, "/v1/contracts", bought),
-            (STRANGER_CLERK, "/v1/contracts", onward),
-            (PAIZHAI_CLERK, "/v1/slips", own),
-            (PAIZHAI_CLERK, "/v1/slips", own),
-            (PAIZHAI_CLERK, "/v1/slips", slip(number=f"{run}-X-{turn}", **wrong[turn % 2])),
-            (PLANT_CLERK, "/v1/slips", own),
-        ]
-    return found
+        found.append(
+            [
+                (PAIZHAI_CLERK, "/v1/contracts", sale),
+                (PLANT_CLERK, "/v1/contracts", {**sale, "kg": sale["kg"] + (turn % 4 == 0)}),
+                (PAIZHAI_CLERK, "/v1/contracts", sale),
+                (STRANGER_CLERK, "/v1/contracts", sale),
+                (TRADER_CLERK, "/v1/contracts", bought),
+                (STRANGER_CLERK, "/v1/contracts", onward),
+                (PAIZHAI_CLERK, "/v1/slips", own),
+                (PAIZHAI_CLERK, "/v1/slips", own),
+                (PAIZHAI_CLERK, "/v1/slips", slip(number=f"{run}-X-{turn}", **wrong[turn % 2])),
+                (PLANT_CLERK, "/v1/slips", own),
+            ]
+        )
+    return [wish for wishes_of_a_turn in zip(*found, strict=True) for wish in wishes_of_a_turn]
 
 
 async def send(by: By, wish: Wish, key: str | None = None) -> httpx.Response:
