@@ -79,7 +79,7 @@ async def file_run(
     await store.add_products(connection, run_id, run, output_ids, books, at=at)
     await ledger.append(connection, movements, at=at, sign=sign)
     since = Stirred(movements[0].occurred_at, run_id)
-    stirred = dict.fromkeys(books.lots.values(), since)
+    stirred: dict[int | AccountKey, Stirred] = dict.fromkeys(books.lots.values(), since)
     await reckon_sent_back(connection, stirred, at=at, sign=sign, policies=policies)
     await _alert(connection, run_id, run, line, flags, at=at)
     await audits.note(connection, "runs.file", run_id, {"in_kg": run.in_kg}, at=at, actor=actor)
