@@ -41,14 +41,16 @@ async def second_app(settings: Settings, stage_endpoints: Endpoints) -> AsyncIte
         yield app
 
 
-async def prepare(app: FastAPI, quota_kg: int, count: int) -> list[tuple[str, str]]:
+async def prepare(
+    app: FastAPI, quota_kg: int, count: int, plate_of: Callable[[int], str] = "辽C{:05}".format
+) -> list[tuple[str, str]]:
     """A mine with a tranche, and the numbers and plates of its tickets."""
     now = app.state.clock.now()
     async with app.state.database.transaction() as connection:
         await yard.grant(connection, quota_kg, at=now, sign=app.state.keys.current(Purpose.LEDGER))
         contract_id = await yard.contract(connection, at=now)
         wishes = [
-            TicketIn.model_validate(yard.ticket_in(contract_id, now, plate=f"辽C{n:05}")).wish() for n in range(count)
+            TicketIn.model_validate(yard.ticket_in(contract_id, now, plate=plate_of(n))).wish() for n in range(count)
         ]
         orders = [Order(cast.PAIZHAI_CLERK.actor, wish) for wish in wishes]
         await issue_tickets(connection, orders, at=now, keys=app.state.keys)
