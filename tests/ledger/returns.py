@@ -16,6 +16,12 @@ MINE, PLANT, TRADER = 0, 1, 2
 class Trade(Teller):
     """Makes the stories of what comes into the lots and goes out of them, at any time of five hours."""
 
+    def stocked(self, name: str) -> None:
+        """The load with which a lot was pledged: nearly all of it is refused, when much of it may have been sold."""
+        minutes = self.rng.randrange(10, 250)
+        backs = [self.tell(name, MINE, Direction.BACK, 28_990, minutes - 5)]
+        self._refuse_at(name, [], backs, 29_000, minutes)
+
     def bought(self, name: str) -> None:
         """A load that comes into a lot: a part of it is refused, or comes back without a word, or all stays."""
         rng, minutes = self.rng, self.rng.randrange(60, 300)

@@ -335,7 +335,7 @@ async def end_of_stories(
 async def stock_a_trader(app: FastAPI, count: int, coming: int = 0) -> dict[str, tuple[UUID, str, str]]:
     """A trader with 30 t of each of two grades, pledged in turn under one contract; its tickets by their numbers.
 
-    More loads may be coming into these lots: their tickets, too, those of the first grade first.
+    More loads may be coming into these lots: then the tickets of all that came or comes there, too, grade by grade.
     """
     named: dict[str, tuple[UUID, str, str]] = {}
     at, keys = app.state.clock.now(), app.state.keys
@@ -368,7 +368,7 @@ async def stock_a_trader(app: FastAPI, count: int, coming: int = 0) -> dict[str,
             rows = await connection.fetch(
                 "SELECT id, number, plate FROM ticket WHERE contract_id = $1 ORDER BY id", bought
             )
-            named |= {row["number"]: (row["id"], row["number"], row["plate"]) for row in rows[1:]}
+            named |= {row["number"]: (row["id"], row["number"], row["plate"]) for row in rows[not coming :]}
         lots = [
             row["id"]
             for row in await connection.fetch("SELECT id FROM lot WHERE holder_id = $1 ORDER BY id", cast.TRADER.id)

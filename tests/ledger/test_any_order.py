@@ -188,7 +188,9 @@ async def test_w10_what_a_lot_had_when_some_of_it_was_sent_back_is_the_same_in_a
         rng = random.Random(seed)
         trade = Trade(rng, at)
         for place, number in enumerate(named):
-            if place < 6:
+            if place in (0, 4):
+                trade.stocked(number)
+            elif place < 8:
                 trade.bought(number)
             else:
                 trade.sold(number)
