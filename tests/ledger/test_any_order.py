@@ -175,7 +175,7 @@ async def test_w04_a_traders_loads_draw_the_same_lots_in_any_order(
                 assert seen == first[name], name
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_w10_what_a_lot_had_when_some_of_it_was_sent_back_is_the_same_in_any_order(
     app: FastAPI, pytestconfig: pytest.Config, seed: int
 ) -> None:
