@@ -135,6 +135,8 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
             )
             state.rulebook = await stack.enter_async_context(Rulebook.open(endpoints.database_url))
             state.weighings = await stack.enter_async_context(weighings.weighing_batcher(state))
+            state.contracts = await stack.enter_async_context(contracts.contract_batcher(state))
+            state.slips = await stack.enter_async_context(slips.slip_batcher(state))
             state.issuing = await stack.enter_async_context(tickets.issuing_batcher(state))
             await stack.enter_async_context(
                 chores(state.database, state.cache.commands, state.clock, state.rulebook, state.keys)

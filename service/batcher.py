@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Generic, TypeVar
@@ -18,8 +18,24 @@ FEW_SEEN_SECONDS = 5.0  # who came so lately will come again
 MANY_WAIT_SECONDS = 0.02  # for their next slice at most, however many of few there are
 USUAL_SECONDS = 0.005  # of a batch of few, before one was seen
 
+Item = TypeVar("Item")
 Job = TypeVar("Job")
 Answer = TypeVar("Answer")
+
+
+def parts(
+    items: Sequence[Item], names: Callable[[Item], Iterable[Hashable]], *, at_most: int | None = None
+) -> Iterator[Sequence[Item]]:
+    """The items in order, in as few parts as will do if none may have two that share a name."""
+    first, seen = 0, set[Hashable]()
+    for place, item in enumerate(items):
+        named = set(names(item))
+        if place - first == at_most or not seen.isdisjoint(named):
+            yield items[first:place]
+            first, seen = place, set()
+        seen |= named
+    if first < len(items):
+        yield items[first:]
 
 
 class _Failed:
@@ -78,6 +94,9 @@ class Batcher(Generic[Job, Answer]):
     few, only one is under way at a time, and those of few neither join it nor wait for it: they have batches of their own
     beside it. The jobs of a request keep their order. A job that was taken is done once, also when its caller has gone away
     meanwhile.
+
+    Where `apart` names what a job is about, two about the same thing are never in one batch: the later one comes in the
+    next.
     """
 
     def __init__(
@@ -91,6 +110,7 @@ class Batcher(Generic[Job, Answer]):
         slice_size: int = 100,
         most_waiting: int = 20_000,
         rerun_on: tuple[type[Exception], ...] = (),
+        apart: Callable[[Job], Iterable[Hashable]] | None = None,
     ) -> None:
         self._action = action
         self._at_once = at_once
@@ -100,6 +120,7 @@ class Batcher(Generic[Job, Answer]):
         self._slice_size = slice_size
         self._most_waiting = most_waiting
         self._rerun_on = rerun_on
+        self._apart = apart
         self._of_few: deque[_Request[Job, Answer]] = deque()
         self._of_many: deque[_Request[Job, Answer]] = deque()
         self._unanswered = 0
@@ -167,7 +188,9 @@ class Batcher(Generic[Job, Answer]):
             for request, share in batch:
                 jobs += request.next_jobs(share)
             began = monotonic()
-            answers = await self._run(jobs)
+            answers: list[Answer | _Failed] = []
+            for part in parts(jobs, self._apart) if self._apart else (jobs,):
+                answers += await self._run(part)
             ended = monotonic()
             self._idle += 1
             self._unanswered -= len(jobs)
@@ -235,11 +258,11 @@ class Batcher(Generic[Job, Answer]):
             self._few_waiting -= request.left
         return request
 
-    async def _run(self, jobs: list[Job]) -> Sequence[Answer | _Failed]:
+    async def _run(self, jobs: Sequence[Job]) -> Sequence[Answer | _Failed]:
         self._records.observe(len(jobs))
         try:
             with self._seconds.time():
-                return await self._action(jobs)
+                return await self._action(list(jobs))
         except self._rerun_on as error:
             if len(jobs) == 1:
                 return [_Failed(error)]

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -94,9 +95,27 @@ def test_two_processes_post_to_one_book(data: Path, endpoints: Endpoints) -> Non
                     for load in loads[number // 2 :: CALLERS // 2]
                 ]
 
+            sales = [province.contract(trade.seller, trade.buyer) for _ in range(20)]
+
+            def file(number: int) -> list[int]:
+                """Every contract is filed by both sides, each at both addresses, in one order here and the other there."""
+                token = (trade.seller, trade.buyer)[number // 2 % 2].clerk
+                headers = {"Authorization": f"Bearer {token}"}
+                return [
+                    http.post(f"{addresses[number % 2]}/v1/contracts", json=sale, headers=headers).status_code
+                    for sale in sales[:: 1 if number % 2 else -1]
+                ]
+
             with ThreadPoolExecutor(CALLERS) as callers:
                 told = [answer for answers in callers.map(tell, range(CALLERS)) for answer in answers]
+                filed = [status for statuses in callers.map(file, range(CALLERS)) for status in statuses]
+            items = province.get("/v1/contracts?limit=100", province.office)["items"]
             province.close()
+
+    assert Counter(filed) == {201: 20, 200: CALLERS * 20 - 20}, "each is begun once"
+    by_number = {item["number"]: item for item in items}
+    assert all(by_number[sale["number"]]["state"] == "filed" for sale in sales)
+    assert {side["version"] for sale in sales for side in by_number[sale["number"]]["filings"]} == {1}
 
     statuses = [answer["status"] for answer in told]
     assert (statuses.count("accepted"), statuses.count("duplicate")) == (40, 40)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from uuid_utils.compat import uuid7
 
-from service.actions.contracts import file_contract
+from service.actions.contracts import Order, file_contract
 from service.db import Connection
 from service.domain.allotments import Draft, Kind, fact_of
 from service.domain.filings import Terms
@@ -99,7 +99,7 @@ async def contract(connection: Connection, *, at: datetime, **changed: Any) -> U
     number = f"HT-{uuid4().hex[:8]}"
     clerks = {person.enterprise_id: person.actor for person in cast.PEOPLE if person.enterprise_id}
     for firm_id in (terms.seller_id, terms.buyer_id):
-        contract_id, _ = await file_contract(connection, number, terms, at=at, actor=clerks[firm_id])
+        contract_id = await file_contract(connection, Order(clerks[firm_id], number, terms), at=at)
     return contract_id
 
 

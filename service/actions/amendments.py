@@ -165,8 +165,8 @@ async def _agree(
         connection, amendment.id, AmendmentState.AGREED, None, days_late=late, at=at, person_id=actor.person_id
     )
     parties = [contract.seller_id, contract.buyer_id]
-    draft = Draft(contract, parties, amendment.terms, known)
-    await file_versions(connection, [draft], at=at, policies=policies, actor=actor)
+    draft = Draft(contract, parties, amendment.terms, known, actor.person_id)
+    await file_versions(connection, [draft], at=at, policies=policies)
     await _cure(connection, contract, amendment.terms, at=at)
     await _tell_if_late(connection, contract, amendment, late, at=at)
     facts = {"amendment": amendment.id, "kg": amendment.terms.kg}

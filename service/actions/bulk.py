@@ -1,7 +1,7 @@
 """Filing many at once: each row is judged on its own, so that one that is refused holds up no other (§10)."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -11,16 +11,16 @@ import orjson
 
 from service.actions import contracts, slips
 from service.actions import tickets as issuing
-from service.actions.contracts import Order
+from service.batcher import parts
 from service.db import Connection, Database
 from service.domain.bulk import RowOutcome, RowStatus
-from service.domain.filings import Slip
 from service.domain.permissions import Actor
 from service.domain.policies import Policies
 from service.domain.refusals import Busy, Refusal
 from service.domain.tickets import Wish
 from service.keys import KeyRing
 from service.store import idempotency
+from service.store.idempotency import Kept, Mark
 from service.store.ledger import Signer
 
 TICKETS_AT_ONCE = 250
@@ -28,7 +28,7 @@ PAPERS_AT_ONCE = 200
 TRIES = 3
 DOOR = "bulk tickets"
 
-Asked = TypeVar("Asked")
+Asked = TypeVar("Asked", contracts.Order, slips.Order)
 Told = tuple[UUID, bool] | Refusal
 """What became of a row: what it is about and whether it said anything new, or why it is refused."""
 
@@ -39,38 +39,36 @@ class _OnlyTried(Exception):
 
 async def file_contract_rows(
     database: Database,
-    rows: Sequence[tuple[int, Order]],
+    rows: Sequence[tuple[int, contracts.Order]],
     *,
     dry_run: bool,
     at: datetime,
     policies: Policies,
-    actor: Actor,
 ) -> list[RowOutcome]:
-    """File the actor's side of the contract of each row."""
+    """File the side of the contract of each row."""
 
-    async def file(connection: Connection, part: Sequence[Order]) -> list[Told]:
-        done = await contracts.file_contracts(connection, part, at=at, policies=policies, actor=actor)
+    async def file(connection: Connection, part: Sequence[contracts.Order]) -> list[Told]:
+        done = await contracts.file_contracts(connection, part, at=at, policies=policies)
         return [one if isinstance(one, Refusal) else (one.contract_id, one.is_new) for one in done]
 
-    return await _file(database, rows, file, key=lambda order: order.key, dry_run=dry_run)
+    return await _file(database, rows, file, dry_run=dry_run)
 
 
 async def file_slip_rows(
     database: Database,
-    rows: Sequence[tuple[int, Slip]],
+    rows: Sequence[tuple[int, slips.Order]],
     *,
     dry_run: bool,
     at: datetime,
     sign: Signer,
     policies: Policies,
-    actor: Actor,
 ) -> list[RowOutcome]:
     """File the handover slip of each row."""
 
-    async def file(connection: Connection, part: Sequence[Slip]) -> list[Told]:
-        return list(await slips.file_slips(connection, part, at=at, sign=sign, policies=policies, actor=actor))
+    async def file(connection: Connection, part: Sequence[slips.Order]) -> list[Told]:
+        return list(await slips.file_slips(connection, part, at=at, sign=sign, policies=policies))
 
-    return await _file(database, rows, file, key=lambda slip: slip.number, dry_run=dry_run)
+    return await _file(database, rows, file, dry_run=dry_run)
 
 
 async def _file(
@@ -78,7 +76,6 @@ async def _file(
     rows: Sequence[tuple[int, Asked]],
     file: Callable[[Connection, Sequence[Asked]], Awaitable[list[Told]]],
     *,
-    key: Callable[[Asked], Hashable],
     dry_run: bool,
 ) -> list[RowOutcome]:
     """File rows some at a time, each number once in a transaction; a dry run does all of it and keeps nothing.
@@ -86,7 +83,7 @@ async def _file(
     One transaction for all would hold the ledger's head while thousands of rows are judged, and every scale would wait.
     """
     outcomes: list[RowOutcome] = []
-    for part in _parts(rows, key):
+    for part in parts(rows, lambda row: (row[1].key,), at_most=PAPERS_AT_ONCE):
         told: list[Told] = [Busy() for _ in part]
         for _ in range(TRIES):
             try:
@@ -102,19 +99,6 @@ async def _file(
             break
         outcomes += [_outcome(number, one, dry_run=dry_run) for (number, _), one in zip(part, told, strict=True)]
     return outcomes
-
-
-def _parts(rows: Sequence[tuple[int, Asked]], key: Callable[[Asked], Hashable]) -> Iterator[list[tuple[int, Asked]]]:
-    part: list[tuple[int, Asked]] = []
-    seen: set[Hashable] = set()
-    for row in rows:
-        if len(part) == PAPERS_AT_ONCE or key(row[1]) in seen:
-            yield part
-            part, seen = [], set()
-        part.append(row)
-        seen.add(key(row[1]))
-    if part:
-        yield part
 
 
 def _outcome(number: int, told: Told, *, dry_run: bool) -> RowOutcome:
@@ -165,24 +149,28 @@ async def _issue_part(
     policies: Policies,
     actor: Actor,
 ) -> list[RowOutcome]:
+    marks = [Mark(actor.scope, DOOR, mark) for _, _, mark in part]
+    claimed = await idempotency.claim(connection, marks)
+    kept = await idempotency.find(connection, claimed)
     outcomes: dict[int, RowOutcome] = {}
     fresh = []
-    for number, wish, mark in part:
-        if not await idempotency.claim(connection, actor.scope, DOOR, mark):
+    for (number, wish, _), mark in zip(part, marks, strict=True):
+        if mark not in claimed:
             outcomes[number] = RowOutcome(number, RowStatus.REFUSED, refusal=Busy())
-        elif known := await idempotency.find(connection, actor.scope, DOOR, mark):
-            outcomes[number] = RowOutcome(number, RowStatus.UNCHANGED, UUID(known["answer"]))
+        elif known := kept.get(mark):
+            outcomes[number] = RowOutcome(number, RowStatus.UNCHANGED, UUID(known.answer))
         else:
             fresh.append((number, wish, mark))
     orders = [issuing.Order(actor, wish) for _, wish, _ in fresh]
     issued = await issuing.issue_tickets(connection, orders, at=at, keys=keys, policies=policies) if orders else []
+    answered = []
     for (number, _, mark), made in zip(fresh, issued, strict=True):
         if isinstance(made, Refusal):
             outcomes[number] = RowOutcome(number, RowStatus.REFUSED, refusal=made)
         else:
             outcomes[number] = RowOutcome(number, RowStatus.DONE, made)
-            body = hashlib.sha256(mark.encode()).digest()
-            await idempotency.keep(connection, actor.scope, DOOR, mark, body, 201, str(made), at=at)
+            answered.append((mark, Kept(hashlib.sha256(mark.key.encode()).digest(), 201, str(made))))
+    await idempotency.keep(connection, answered, at=at)
     return [outcomes[number] for number, _, _ in part]
 
 

@@ -1,7 +1,8 @@
 """What a firm does about the ore that it uses itself."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -24,65 +25,86 @@ from service.store.accounts import open_accounts
 from service.store.ledger import Signer
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A handover slip as somebody files it."""
+
+    actor: Actor
+    slip: Slip
+    request_id: str | None = field(default_factory=audits.request_under_way)
+
+    @property
+    def key(self) -> tuple[UUID, str]:
+        """What the slip is known by."""
+        return self.slip.enterprise_id, self.slip.number
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What the registry knows of those who file: each firm's mines, other sources, and lines with their status."""
+
+    mines: Mapping[UUID, Collection[UUID]]
+    others: Mapping[UUID, Collection[UUID]]
+    lines: Mapping[UUID, Mapping[UUID, str]]
+
+    @classmethod
+    async def read(cls, connection: Connection, firms: Collection[UUID]) -> "_Ground":
+        return cls(
+            await contracts.mines_of(connection, firms),
+            await contracts.sources_of(connection, firms),
+            await contracts.lines_of(connection, firms),
+        )
+
+
 async def file_slip(
-    connection: Connection,
-    slip: Slip,
-    *,
-    at: datetime,
-    sign: Signer,
-    policies: Policies = DEFAULTS,
-    actor: Actor,
-) -> tuple[UUID, bool]:
-    """File a handover slip; gives it and whether it is new (R24)."""
-    (done,) = await file_slips(connection, [slip], at=at, sign=sign, policies=policies, actor=actor)
+    connection: Connection, order: Order, *, at: datetime, sign: Signer, policies: Policies = DEFAULTS
+) -> UUID:
+    """File a handover slip; gives it, or raises why not (R24)."""
+    (done,) = await file_slips(connection, [order], at=at, sign=sign, policies=policies)
     if isinstance(done, Refusal):
         raise done
-    return done
+    return done[0]
 
 
 async def file_slips(
-    connection: Connection,
-    slips: Sequence[Slip],
-    *,
-    at: datetime,
-    sign: Signer,
-    policies: Policies = DEFAULTS,
-    actor: Actor,
+    connection: Connection, orders: Sequence[Order], *, at: datetime, sign: Signer, policies: Policies = DEFAULTS
 ) -> list[tuple[UUID, bool] | Refusal]:
-    """File handover slips; gives each and whether it is new, or why not: what is refused has left nothing (R24).
+    """File handover slips, each number once; gives each and whether it is new, or why not (R24).
 
-    Without tickets a slip draws on the mine's quota at once, as a sale does, into a lot of the firm's plant: what lies
-    beyond the quota is recorded and flagged. With tickets its loads do.
+    What is refused has left nothing and holds up no other. Without tickets a slip draws on the mine's quota at once, as a
+    sale does, into a lot of the firm's plant: what lies beyond the quota is recorded and flagged. With tickets its loads do.
     """
-    firm = actor.enterprise_id
-    if firm is None:
-        return [NotFound() for _ in slips]
-    mines = (await contracts.mines_of(connection, [firm]))[firm]
-    others = (await contracts.sources_of(connection, [firm]))[firm]
-    lines = await contracts.lines_of(connection, firm)
+    ground = await _Ground.read(connection, {firm for order in orders if (firm := order.actor.enterprise_id)})
     refused: list[Refusal | None] = []
-    for slip in slips:
+    for order in orders:
         try:
-            _check(slip, firm, mines, others, lines, at, policies)
+            _check(order, ground, at, policies)
         except Refusal as refusal:
             refused.append(refusal)
         else:
             refused.append(None)
-    good = [slip for slip, refusal in zip(slips, refused, strict=True) if refusal is None]
-    frozen = await store.frozen(connection, {(slip.source_id, slip.handed_on) for slip in good})
-    drafts = [_draft(slip, lines, at, policies, is_frozen=(slip.source_id, slip.handed_on) in frozen) for slip in good]
-    made = await store.add_slips(connection, drafts, person_id=actor.person_id, at=at)
-    new = [draft for draft in drafts if draft.id in made]
-    taken = [draft.slip.number for draft in drafts if draft.id not in made]
-    standing = await store.find_by_numbers(connection, firm, taken) if taken else {}
-    told = ((draft.id, True) if draft.id in made else _sent_again(draft.slip, standing) for draft in drafts)
+    good = [order for order, refusal in zip(orders, refused, strict=True) if refusal is None]
+    frozen = await store.frozen(connection, {(order.slip.source_id, order.slip.handed_on) for order in good})
+    drafts = [_draft(order.slip, ground, frozen, at, policies) for order in good]
+    filed = list(zip(drafts, good, strict=True))
+    made = await store.add_slips(connection, [(draft, order.actor.person_id) for draft, order in filed], at=at)
+    standing = await store.find_by_numbers(connection, [order.key for draft, order in filed if draft.id not in made])
+    told = (
+        (draft.id, True) if draft.id in made else _sent_again(draft.slip, *standing[order.key])
+        for draft, order in filed
+    )
     outcomes = [next(told) if refusal is None else refusal for refusal in refused]
+    new = [draft for draft in drafts if draft.id in made]
     if not new:
         return outcomes
 
     await _alert(connection, new, at=at)
-    notes = [(draft.id, {"kg": draft.slip.kg, "by_tickets": draft.slip.by_tickets}) for draft in new]
-    await audits.note_all(connection, "slips.file", notes, at=at, actor=actor)
+    notes = [
+        audits.Note(order.actor, draft.id, {"kg": draft.slip.kg, "by_tickets": draft.slip.by_tickets}, order.request_id)
+        for draft, order in filed
+        if draft.id in made
+    ]
+    await audits.note_all(connection, "slips.file", notes, at=at)
     await _hand_over(connection, [draft for draft in new if draft.movement_id], at=at, sign=sign)
     for year in sorted({draft.slip.handed_on.year for draft in new}):
         drawn = {draft.slip.source_id for draft in new if draft.slip.handed_on.year == year}
@@ -90,32 +112,28 @@ async def file_slips(
     return outcomes
 
 
-def _check(
-    slip: Slip,
-    firm: UUID,
-    mines: Collection[UUID],
-    others: Collection[UUID],
-    lines: Mapping[UUID, str],
-    at: datetime,
-    policies: Policies,
-) -> None:
-    if slip.enterprise_id != firm:
+def _check(order: Order, ground: _Ground, at: datetime, policies: Policies) -> None:
+    slip, firm = order.slip, order.actor.enterprise_id
+    if firm is None or slip.enterprise_id != firm:
         raise NotFound
     filings.check_slip(slip, at, policies)
-    if slip.mine_id and slip.mine_id not in mines:
+    if slip.mine_id and slip.mine_id not in ground.mines[firm]:
         raise filings.UnknownMine(mine_id=str(slip.mine_id))
-    if not slip.mine_id and slip.source_id not in others:
+    if not slip.mine_id and slip.source_id not in ground.others[firm]:
         raise filings.UnknownSource(source_id=str(slip.source_id))
-    if slip.line_id and slip.line_id not in lines:
+    if slip.line_id and slip.line_id not in ground.lines[firm]:
         raise filings.UnknownLine(line_id=str(slip.line_id))
 
 
-def _draft(slip: Slip, lines: Mapping[UUID, str], at: datetime, policies: Policies, *, is_frozen: bool) -> SlipFiling:
+def _draft(
+    slip: Slip, ground: _Ground, frozen: Collection[tuple[UUID, date]], at: datetime, policies: Policies
+) -> SlipFiling:
     due_on = filings.slip_due(slip.handed_on, policies)
     late = days_late(due_on, at)
     freezes = policies.on(slip.handed_on).expired_licence is ExpiredLicencePolicy.FREEZE
-    stopped = filings.goes_to_a_stopped_plant(slip, lines)
-    findings = {Flag.FILING_LATE: late, Flag.QUOTA_FROZEN: freezes and is_frozen, Flag.STOPPED_PLANT: stopped}
+    is_frozen = freezes and (slip.source_id, slip.handed_on) in frozen
+    stopped = filings.goes_to_a_stopped_plant(slip, ground.lines[slip.enterprise_id])
+    findings = {Flag.FILING_LATE: late, Flag.QUOTA_FROZEN: is_frozen, Flag.STOPPED_PLANT: stopped}
     return SlipFiling(
         id=uuid7(),
         slip=slip,
@@ -127,8 +145,7 @@ def _draft(slip: Slip, lines: Mapping[UUID, str], at: datetime, policies: Polici
     )
 
 
-def _sent_again(slip: Slip, standing: Mapping[str, tuple[UUID, Slip]]) -> tuple[UUID, bool] | Refusal:
-    slip_id, known = standing[slip.number]
+def _sent_again(slip: Slip, slip_id: UUID, known: Slip) -> tuple[UUID, bool] | Refusal:
     return filings.SlipAlreadyFiled(slip_id=str(slip_id)) if known != slip else (slip_id, False)
 
 

@@ -10,11 +10,10 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from service.actions import contracts, slips
 from service.actions.allotments import create_allotment, take_step
-from service.actions.contracts import file_contract
 from service.actions.people import add_first_person, create_person
 from service.actions.registry import register
-from service.actions.slips import file_slip
 from service.actions.sweeps import sweep
 from service.actions.tickets import Order, cancel_ticket, issue_tickets
 from service.actions.weighings import Sent, weigh_all
@@ -289,9 +288,8 @@ class Play:
                 proof=self.proofs.get(trade.number),
             )
             async with self.database.transaction() as connection:
-                self.contracts[trade], _ = await file_contract(
-                    connection, trade.number, terms, at=at, actor=self.parts[firm].clerk
-                )
+                order = contracts.Order(self.parts[firm].clerk, trade.number, terms)
+                self.contracts[trade] = await contracts.file_contract(connection, order, at=at)
 
         return file
 
@@ -333,7 +331,8 @@ class Play:
                 grade=slip.grade,
             )
             async with self.database.transaction() as connection:
-                await file_slip(connection, told, at=at, sign=self.sign, policies=self.policies, actor=part.clerk)
+                order = slips.Order(part.clerk, told)
+                await slips.file_slip(connection, order, at=at, sign=self.sign, policies=self.policies)
 
         return hand_over
 

@@ -1,5 +1,7 @@
 """Handover slips: a firm's own ore in its own plant."""
 
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -7,21 +9,24 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
+from starlette.datastructures import State
 
 from service.actions import slips as deeds
+from service.actions.slips import Order
 from service.auth import may
-from service.db import Connection, ConnectionDep, ReaderDep, Record
+from service.db import Connection, ReaderDep, Record
 from service.domain.alerts import Flag
 from service.domain.calendar import days_late
 from service.domain.deadlines import POLICIES, Duty, slip_deadline
 from service.domain.filings import Slip
 from service.domain.permissions import Actor
 from service.domain.policies import Policies, stated
-from service.domain.refusals import NotFound
+from service.domain.refusals import NotFound, Refusal
 from service.keys import Purpose
 from service.routes import fields
 from service.routes.entries import PoliciesNow
 from service.routes.fields import Body, Day, DocumentNo, Grade, KilogramsIn, Name, UuidText
+from service.routes.filings import Filings, file_one, filing_batcher
 from service.routes.idempotency import Answer, OnceDep
 from service.routes.receipts import sign_receipts
 from service.store import slips
@@ -100,31 +105,31 @@ class SlipsOut(BaseModel):
     next: UUID | None
 
 
+def slip_batcher(state: State) -> AbstractAsyncContextManager[Filings[Order]]:
+    """The batcher of this process: slips are filed, and their kilograms handed over, in one transaction."""
+
+    async def file(
+        connection: Connection, orders: Sequence[Order], policies: Policies, at: datetime
+    ) -> list[Answer | Refusal]:
+        sign = state.keys.current(Purpose.LEDGER)
+        filed = await deeds.file_slips(connection, orders, at=at, sign=sign, policies=policies)
+        known = await slips.slips_of(connection, [one[0] for one in filed if not isinstance(one, Refusal)])
+        seen = await _stamped(state, connection, [SlipOut.of(row, policies) for row in known.values()])
+        answers = dict(zip(known, seen, strict=True))
+        return [one if isinstance(one, Refusal) else Answer(answers[one[0]], 201 if one[1] else 200) for one in filed]
+
+    return filing_batcher(state, "slips", file)
+
+
 @router.post("", status_code=201, response_model=SlipOut)
 async def file_slip(
     body: SlipIn,
     request: Request,
-    connection: ConnectionDep,
     once: OnceDep,
     actor: Annotated[Actor, Depends(may("slips.file"))],
-    policies: PoliciesNow,
 ) -> Response:
     """File a handover slip: 201, or 200 when the same slip was filed before."""
-    state = request.app.state
-    at = state.clock.now()
-
-    async def deed() -> Answer:
-        slip_id, is_new = await deeds.file_slip(
-            connection,
-            Slip(**body.model_dump()),
-            at=at,
-            sign=state.keys.current(Purpose.LEDGER),
-            policies=policies,
-            actor=actor,
-        )
-        return Answer(await _one(request, connection, slip_id, policies, actor=actor), 201 if is_new else 200)
-
-    return await once(connection, actor, deed)
+    return await file_one(request.app.state.slips, once, Order(actor, Slip(**body.model_dump())))
 
 
 @router.get("")
@@ -152,13 +157,13 @@ async def get_slip(
     policies: PoliciesNow,
 ) -> SlipOut:
     """One slip, with its receipt."""
-    return await _one(request, connection, slip_id, policies, actor=actor)
-
-
-async def _one(request: Request, connection: Connection, slip_id: UUID, policies: Policies, *, actor: Actor) -> SlipOut:
-    rows = await slips.list_slips(connection, slip_id=slip_id, actor=actor)
+    rows = await slips.list_slips(connection, ids=[slip_id], actor=actor)
     if not rows:
         raise NotFound
-    shown = SlipOut.of(rows[0], policies)
-    (note,) = await sign_receipts(request, connection, [shown.receipt])
-    return shown.model_copy(update={"receipt_note": note})
+    return (await _stamped(request.app.state, connection, [SlipOut.of(rows[0], policies)]))[0]
+
+
+async def _stamped(state: State, connection: Connection, seen: Sequence[SlipOut]) -> list[SlipOut]:
+    """Slips with the service's signatures for them."""
+    notes = await sign_receipts(state, connection, [slip.receipt for slip in seen])
+    return [slip.model_copy(update={"receipt_note": note}) for slip, note in zip(seen, notes, strict=True)]

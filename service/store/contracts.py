@@ -52,9 +52,12 @@ def _by_firm(firms: Collection[UUID], rows: Sequence[Record]) -> dict[UUID, list
     return found
 
 
-async def lines_of(connection: Connection, enterprise_id: UUID) -> dict[UUID, str]:
-    """The production lines of an enterprise, each with its status."""
-    return {row["id"]: row["status"] for row in await connection.fetch(SQL["lines_of"], enterprise_id)}
+async def lines_of(connection: Connection, firms: Collection[UUID]) -> dict[UUID, dict[UUID, str]]:
+    """The production lines of each of some enterprises, with their status."""
+    found: dict[UUID, dict[UUID, str]] = {firm: {} for firm in firms}
+    for row in await connection.fetch(SQL["lines_of"], list(firms)):
+        found[row["enterprise_id"]][row["id"]] = row["status"]
+    return found
 
 
 async def with_tranche(connection: Connection, asked: Collection[tuple[UUID, date]]) -> set[tuple[UUID, date]]:
@@ -139,6 +142,12 @@ async def list_contracts(
     return [_contract(row) for row in rows]
 
 
+async def contracts_of(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Contract]:
+    """Contracts that were filed, whoever they are of."""
+    rows = await connection.fetch(SQL["list"], list(ids), None, None, None, None, None, None, len(ids), None)
+    return {row["id"]: _contract(row) for row in rows}
+
+
 async def find_contract(connection: Connection, contract_id: UUID, *, actor: Actor) -> Contract | None:
     """A contract, if the actor may know of it."""
     return next(iter(await list_contracts(connection, ids=[contract_id], actor=actor)), None)
@@ -174,8 +183,8 @@ async def reflag(connection: Connection, contract_id: UUID, flags: Sequence[str]
     await connection.execute(SQL["reflag"], contract_id, flags)
 
 
-async def add_filings(connection: Connection, filed: Sequence[tuple[UUID, Filing, bytes]], *, person_id: UUID) -> None:
-    """Record versions of sides' filings, each with its contract and the hash that stands for it."""
+async def add_filings(connection: Connection, filed: Sequence[tuple[UUID, Filing, bytes, UUID]]) -> None:
+    """Record versions of sides' filings, each with its contract, the hash that stands for it and the person who files it."""
     rows = [
         (
             filing.id,
@@ -188,12 +197,13 @@ async def add_filings(connection: Connection, filed: Sequence[tuple[UUID, Filing
             filing.first_filed_at,
             filing.days_late,
             fact,
+            person_id,
         )
-        for contract_id, filing, fact in filed
+        for contract_id, filing, fact, person_id in filed
     ]
-    await connection.execute(SQL["add_filings"], *map(list, zip(*rows, strict=True)), person_id)
-    at = max(filing.filed_at for _, filing, _ in filed)
-    await papers.enter(connection, PaperKind.FILING, [filing.id for _, filing, _ in filed], at=at)
+    await connection.execute(SQL["add_filings"], *map(list, zip(*rows, strict=True)))
+    at = max(filing.filed_at for _, filing, *_ in filed)
+    await papers.enter(connection, PaperKind.FILING, [filing.id for _, filing, *_ in filed], at=at)
 
 
 async def keep_assessments(connection: Connection, kept: Sequence[tuple[UUID, Assessment, Sequence[str]]]) -> None:

@@ -1,8 +1,8 @@
 """The answers that Idempotency-Keys were given."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from service.db import Door
 from service.store.sentences import sentences
@@ -10,19 +10,43 @@ from service.store.sentences import sentences
 SQL = sentences("idempotency")
 
 
-async def claim(door: Door, scope: str, path: str, key: str) -> bool:
-    """Hold the key until the transaction ends; False while another request holds it."""
-    return bool((await door.fetch(SQL["claim"], f"{scope} {path} {key}"))[0]["held"])
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A key: on whose behalf it was sent, to which door."""
+
+    scope: str
+    door: str
+    key: str
 
 
-async def find(door: Door, scope: str, path: str, key: str) -> Mapping[str, Any] | None:
-    """The body's hash, status and answer that the key was given, if any."""
-    rows = await door.fetch(SQL["find"], scope, path, key)
-    return rows[0] if rows else None
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a key was answered, and the hash of the body that it came with."""
+
+    body_hash: bytes
+    status: int
+    answer: str
 
 
-async def keep(
-    door: Door, scope: str, path: str, key: str, body_hash: bytes, status: int, answer: str, *, at: datetime
-) -> None:
-    """Keep the answer with the key, in the transaction of the deed itself."""
-    await door.fetch(SQL["keep"], scope, path, key, body_hash, status, answer, at)
+async def claim(door: Door, marks: Collection[Mark]) -> set[Mark]:
+    """Hold keys until the transaction ends; those that no other request holds."""
+    by_text = {f"{mark.scope} {mark.door} {mark.key}": mark for mark in marks}
+    rows = await door.fetch(SQL["claim"], list(by_text))
+    return {by_text[row["mark"]] for row in rows if row["held"]}
+
+
+async def find(door: Door, marks: Collection[Mark]) -> dict[Mark, Kept]:
+    """Those of the keys that were answered, and how."""
+    asked = [(mark.scope, mark.door, mark.key) for mark in marks]
+    rows = await door.fetch(SQL["find"], *map(list, zip(*asked, strict=True))) if asked else []
+    return {
+        Mark(row["scope"], row["door"], row["key"]): Kept(bytes(row["body_hash"]), row["status"], row["answer"])
+        for row in rows
+    }
+
+
+async def keep(door: Door, answered: Sequence[tuple[Mark, Kept]], *, at: datetime) -> None:
+    """Keep the answers with their keys, in the transaction of the deeds themselves."""
+    rows = [(mark.scope, mark.door, mark.key, kept.body_hash, kept.status, kept.answer) for mark, kept in answered]
+    if rows:
+        await door.fetch(SQL["keep"], *map(list, zip(*rows, strict=True)), at)

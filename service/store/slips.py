@@ -16,11 +16,13 @@ SQL = sentences("slips")
 
 
 async def find_by_numbers(
-    connection: Connection, enterprise_id: UUID, numbers: Collection[str]
-) -> dict[str, tuple[UUID, Slip]]:
-    """The slips that a firm numbered so, with their ids."""
-    rows = await connection.fetch(SQL["find_by_numbers"], enterprise_id, list(numbers))
-    return {row["number"]: (row["id"], _slip(row)) for row in rows}
+    connection: Connection, keys: Collection[tuple[UUID, str]]
+) -> dict[tuple[UUID, str], tuple[UUID, Slip]]:
+    """Those slips that are known by their firms and numbers, with their ids."""
+    if not keys:
+        return {}
+    rows = await connection.fetch(SQL["find_by_numbers"], *map(list, zip(*keys, strict=True)))
+    return {(row["enterprise_id"], row["number"]): (row["id"], _slip(row)) for row in rows}
 
 
 def _slip(row: Record) -> Slip:
@@ -39,8 +41,8 @@ def _slip(row: Record) -> Slip:
     )
 
 
-async def add_slips(connection: Connection, filed: Sequence[SlipFiling], *, person_id: UUID, at: datetime) -> set[UUID]:
-    """Record slips; gives those that are new, not those whose number is taken."""
+async def add_slips(connection: Connection, filed: Sequence[tuple[SlipFiling, UUID]], *, at: datetime) -> set[UUID]:
+    """Record slips, each with the person who files it; gives those that are new, not those whose number is taken."""
     if not filed:
         return set()
     rows = [
@@ -62,10 +64,11 @@ async def add_slips(connection: Connection, filed: Sequence[SlipFiling], *, pers
             one.fact,
             one.slip.project_id,
             one.slip.stock_id,
+            person_id,
         )
-        for one in filed
+        for one, person_id in filed
     ]
-    made = await connection.fetch(SQL["add"], *map(list, zip(*rows, strict=True)), at, person_id)
+    made = await connection.fetch(SQL["add"], *map(list, zip(*rows, strict=True)), at)
     ids = {row["id"] for row in made}
     await papers.enter(connection, PaperKind.SLIP, ids, at=at)
     return ids
@@ -83,7 +86,7 @@ async def frozen(connection: Connection, asked: Collection[tuple[UUID, date]]) -
 async def list_slips(
     connection: Connection,
     *,
-    slip_id: UUID | None = None,
+    ids: Collection[UUID] | None = None,
     mine: UUID | None = None,
     number: str | None = None,
     after: UUID | None = None,
@@ -92,4 +95,11 @@ async def list_slips(
 ) -> Sequence[Record]:
     """The slips of the office's area or of the enterprise, newest first, each with what it drew beyond the quota."""
     area = None if actor.reads_all else actor.area
-    return await connection.fetch(SQL["list"], slip_id, area, actor.enterprise_id, mine, number, after, limit)
+    chosen = None if ids is None else list(ids)
+    return await connection.fetch(SQL["list"], chosen, area, actor.enterprise_id, mine, number, after, limit)
+
+
+async def slips_of(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Record]:
+    """Slips that were filed, whoever they are of."""
+    rows = await connection.fetch(SQL["list"], list(ids), None, None, None, None, None, len(ids))
+    return {row["id"]: row for row in rows}

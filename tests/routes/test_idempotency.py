@@ -22,7 +22,7 @@ def officer(jurisdiction: str = "210381", **changes: str) -> dict[str, Any]:
 async def test_while_the_first_runs_the_second_is_asked_to_come_again(app: FastAPI, by: By) -> None:
     database: Database = app.state.database
     async with database.transaction() as running:
-        await idempotency.claim(running, LI.actor.scope, "POST /v1/people", "one")
+        await idempotency.claim(running, [idempotency.Mark(LI.actor.scope, "POST /v1/people", "one")])
         answer = await by(LI).post("/v1/people", **officer())
 
     assert (answer.status_code, answer.json()["code"]) == (409, "idempotency-key-running")

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -26,11 +26,13 @@ Key = tuple[UUID, str]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A side's filing as it is asked for; `for_both` files the other side too, where both are one group (U9)."""
+    """A side's filing as somebody asks for it; `for_both` files the other side too, where both are one group (U9)."""
 
+    actor: Actor
     number: str
     terms: Terms
     for_both: bool = False
+    request_id: str | None = field(default_factory=audits.request_under_way)
 
     @property
     def key(self) -> Key:
@@ -60,6 +62,7 @@ class Draft:
     sides: Sequence[UUID]
     terms: Terms
     known: Sequence[Filing]
+    person_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,27 +105,18 @@ class Ground:
         return terms
 
 
-async def file_contract(
-    connection: Connection,
-    number: str,
-    terms: Terms,
-    *,
-    for_both: bool = False,
-    at: datetime,
-    policies: Policies = DEFAULTS,
-    actor: Actor,
-) -> tuple[UUID, bool]:
-    """File the actor's side of a contract; gives the contract and whether this filing has begun it (R22, R23)."""
-    (done,) = await file_contracts(connection, [Order(number, terms, for_both)], at=at, policies=policies, actor=actor)
+async def file_contract(connection: Connection, order: Order, *, at: datetime, policies: Policies = DEFAULTS) -> UUID:
+    """File a side of a contract; gives the contract, or raises why not (R22, R23)."""
+    (done,) = await file_contracts(connection, [order], at=at, policies=policies)
     if isinstance(done, Refusal):
         raise done
-    return done.contract_id, done.has_begun
+    return done.contract_id
 
 
 async def file_contracts(
-    connection: Connection, orders: Sequence[Order], *, at: datetime, policies: Policies = DEFAULTS, actor: Actor
+    connection: Connection, orders: Sequence[Order], *, at: datetime, policies: Policies = DEFAULTS
 ) -> list[Filed | Refusal]:
-    """File the actor's side of contracts, each number once; what is refused has left nothing and holds up no other.
+    """File sides of contracts, each contract once; what is refused has left nothing and holds up no other.
 
     1. A contract is known by its seller and number; all are held until the end, and before them their frameworks.
     2. The same terms again say nothing new; other terms are a new version until both sides agree.
@@ -141,7 +135,7 @@ async def file_contracts(
     for order in orders:
         outcome: Filed | Refusal | None = None
         try:
-            sides = _sides(order, firms, at, policies, actor)
+            sides = _sides(order, firms, at, policies)
             contract = held.get(order.key)
             if contract and not _unsaid(sides, order.terms, known[contract.id]):
                 outcome = Filed(contract.id, has_begun=False, is_new=False)
@@ -163,6 +157,7 @@ async def file_contracts(
         known |= await contracts.newest_filings(connection, [contract.id for contract in begun.values()])
         held |= begun
     drafts: list[Draft] = []
+    drafted: list[Order] = []
     for place, order in enumerate(orders):
         if outcomes[place] is None:
             contract = held[order.key]
@@ -171,19 +166,25 @@ async def file_contracts(
             try:
                 if unsaid:
                     _check_open(contract)
-                    drafts.append(Draft(contract, unsaid, terms, known[contract.id]))
+                    drafts.append(Draft(contract, unsaid, terms, known[contract.id], order.actor.person_id))
+                    drafted.append(order)
             except Refusal as refusal:
                 outcomes[place] = refusal
                 continue
             has_begun = bool(unsaid) and not known[contract.id]
             outcomes[place] = Filed(contract.id, has_begun=has_begun, is_new=bool(unsaid))
 
-    assessments = await file_versions(connection, drafts, at=at, policies=policies, actor=actor)
+    assessments = await file_versions(connection, drafts, at=at, policies=policies)
     notes = [
-        (draft.contract.id, {"sides": draft.sides, "kg": draft.terms.kg, "state": assessment.state})
-        for draft, assessment in zip(drafts, assessments, strict=True)
+        audits.Note(
+            order.actor,
+            draft.contract.id,
+            {"sides": draft.sides, "kg": draft.terms.kg, "state": assessment.state},
+            order.request_id,
+        )
+        for order, draft, assessment in zip(drafted, drafts, assessments, strict=True)
     ]
-    await audits.note_all(connection, "contracts.file", notes, at=at, actor=actor)
+    await audits.note_all(connection, "contracts.file", notes, at=at)
     return [outcome for outcome in outcomes if outcome is not None]
 
 
@@ -193,12 +194,12 @@ async def check_sources(connection: Connection, terms: Terms, firms: Mapping[UUI
 
 
 async def file_versions(
-    connection: Connection, drafts: Sequence[Draft], *, at: datetime, policies: Policies, actor: Actor
+    connection: Connection, drafts: Sequence[Draft], *, at: datetime, policies: Policies
 ) -> list[Assessment]:
     """Write the next versions of some sides of contracts, and all that follows from them."""
     if not drafts:
         return []
-    added: list[tuple[UUID, Filing, bytes]] = []
+    added: list[tuple[UUID, Filing, bytes, UUID]] = []
     filed: list[list[Filing]] = []
     for draft in drafts:
         after = list(draft.known)
@@ -207,10 +208,11 @@ async def file_versions(
             filing = filings.next_version(
                 standing, draft.terms, filing_id=uuid7(), enterprise_id=side, at=at, policies=policies
             )
-            added.append((draft.contract.id, filing, filings.fact_of(draft.contract.number, filing)))
+            fact = filings.fact_of(draft.contract.number, filing)
+            added.append((draft.contract.id, filing, fact, draft.person_id))
             after = [*(other for other in after if other is not standing), filing]
         filed.append(after)
-    await contracts.add_filings(connection, added, person_id=actor.person_id)
+    await contracts.add_filings(connection, added)
     assessments = await assess(connection, filed, policies)
     in_force = await pledges.pledges_of(connection, [draft.contract.id for draft in drafts])
     standings = [
@@ -243,9 +245,9 @@ async def _watch(connection: Connection, standings: Sequence[Standing], policies
         await watch_framework(connection, framework_id, at=at)
 
 
-def _sides(order: Order, firms: Mapping[UUID, Firm], at: datetime, policies: Policies, actor: Actor) -> Sequence[UUID]:
+def _sides(order: Order, firms: Mapping[UUID, Firm], at: datetime, policies: Policies) -> Sequence[UUID]:
     """The sides that an order files; refused where they are not the actor's to file, or their terms are none."""
-    own = actor.enterprise_id
+    own = order.actor.enterprise_id
     if own is None or own not in order.parties:
         raise NotFound
     filings.check(order.terms, at, policies)

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from uuid_utils.compat import uuid7
 
 from service.actions import bulk as deeds
-from service.actions.contracts import Order
+from service.actions import contracts, slips
 from service.auth import may
 from service.db import database
 from service.domain.bulk import NoSuchFaultyRows, NumberTwice, RowOutcome, RowStatus
@@ -188,11 +188,10 @@ async def _contracts(
     rows, outcomes = _each_number_once(modelled(sent, ContractIn), lambda body: (body.seller_id, body.number))
     filed = await deeds.file_contract_rows(
         database(request),
-        [(entry.row, Order(body.number, body.terms(), body.for_both)) for entry, body in rows],
+        [(entry.row, contracts.Order(actor, body.number, body.terms(), body.for_both)) for entry, body in rows],
         dry_run=dry_run,
         at=state.clock.now(),
         policies=await state.rulebook.policies(state.clock.now()),
-        actor=actor,
     )
     return [*outcomes, *filed]
 
@@ -207,12 +206,11 @@ async def _slips(
     rows, outcomes = _each_number_once(modelled(sent, SlipIn), lambda body: body.number)
     filed = await deeds.file_slip_rows(
         database(request),
-        [(entry.row, Slip(**body.model_dump())) for entry, body in rows],
+        [(entry.row, slips.Order(actor, Slip(**body.model_dump()))) for entry, body in rows],
         dry_run=dry_run,
         at=state.clock.now(),
         sign=state.keys.current(Purpose.LEDGER),
         policies=await state.rulebook.policies(state.clock.now()),
-        actor=actor,
     )
     return [*outcomes, *filed]
 

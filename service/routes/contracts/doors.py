@@ -1,56 +1,68 @@
 """Contracts: each side files its own, and sees what both say."""
 
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
+from starlette.datastructures import State
 
 from service.actions import contracts as deeds
+from service.actions.contracts import Order
 from service.auth import may
-from service.db import ConnectionDep, ReaderDep
+from service.db import Connection, ConnectionDep, ReaderDep
 from service.domain.filings import ContractState
 from service.domain.permissions import Actor
-from service.domain.refusals import NotFound
+from service.domain.policies import Policies
+from service.domain.refusals import NotFound, Refusal
 from service.routes.contracts.bodies import ContractIn, ContractOut, ContractsOut, VersionsOut
 from service.routes.contracts.shown import one, shown, side_of, stamped
 from service.routes.entries import PoliciesNow
+from service.routes.filings import Filings, file_one, filing_batcher
 from service.routes.idempotency import Answer, OnceDep
 from service.store import contracts
 
 router = APIRouter(prefix="/v1/contracts", tags=["contracts"])
 
 
+def contract_batcher(state: State) -> AbstractAsyncContextManager[Filings[Order]]:
+    """The batcher of this process: sides of different contracts are filed in one transaction."""
+
+    async def file(
+        connection: Connection, orders: Sequence[Order], policies: Policies, at: datetime
+    ) -> list[Answer | Refusal]:
+        filed = await deeds.file_contracts(connection, orders, at=at, policies=policies)
+        ids = [one.contract_id for one in filed if not isinstance(one, Refusal)]
+        known = await contracts.contracts_of(connection, ids)
+        seen = [
+            (known[one.contract_id], order.actor)
+            for order, one in zip(orders, filed, strict=True)
+            if not isinstance(one, Refusal)
+        ]
+        answers = iter(await stamped(state, connection, await shown(connection, seen, policies, at=at)))
+        return [
+            one if isinstance(one, Refusal) else Answer(next(answers), 201 if one.has_begun else 200) for one in filed
+        ]
+
+    return filing_batcher(state, "contracts", file)
+
+
 @router.post("", status_code=201, response_model=ContractOut)
 async def file_contract(
     body: ContractIn,
     request: Request,
-    connection: ConnectionDep,
     once: OnceDep,
     actor: Annotated[Actor, Depends(may("contracts.file"))],
-    policies: PoliciesNow,
 ) -> Response:
     """File the caller's own side of a contract: 201 when it begins the contract, 200 otherwise.
 
     `for_both` files the other side too where both firms are registered as one group.
     """
-    state = request.app.state
-    at = state.clock.now()
-
-    async def deed() -> Answer:
-        contract_id, is_new = await deeds.file_contract(
-            connection,
-            body.number,
-            body.terms(),
-            for_both=body.for_both,
-            at=at,
-            policies=policies,
-            actor=actor,
-        )
-        contract = await one(connection, contract_id, policies, at=at, actor=actor)
-        return Answer(await stamped(request, connection, contract), 201 if is_new else 200)
-
-    return await once(connection, actor, deed)
+    order = Order(actor, body.number, body.terms(), body.for_both)
+    return await file_one(request.app.state.contracts, once, order)
 
 
 @router.get("")
@@ -77,7 +89,8 @@ async def list_contracts(
         actor=actor,
     )
     at = request.app.state.clock.now()
-    items = await shown(connection, found, await request.app.state.rulebook.policies(at), at=at, actor=actor)
+    policies = await request.app.state.rulebook.policies(at)
+    items = await shown(connection, [(contract, actor) for contract in found], policies, at=at)
     return ContractsOut(items=items, next=items[-1].id if len(items) == limit else None)
 
 
@@ -88,7 +101,7 @@ async def get_contract(
     """One contract with both its sides, and a receipt for each that the actor may see."""
     at = request.app.state.clock.now()
     contract = await one(connection, contract_id, await request.app.state.rulebook.policies(at), at=at, actor=actor)
-    return await stamped(request, connection, contract)
+    return (await stamped(request.app.state, connection, [contract]))[0]
 
 
 @router.get("/{contract_id}/versions")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import Request
+from starlette.datastructures import State
 
 from service.db import Connection
 from service.domain import deadlines, filings
@@ -28,26 +28,36 @@ async def one(
     found = await contracts.list_contracts(connection, ids=[contract_id], actor=actor)
     if not found:
         raise NotFound
-    return (await shown(connection, found, policies, at=at, actor=actor))[0]
+    return (await shown(connection, [(found[0], actor)], policies, at=at))[0]
 
 
-async def stamped(request: Request, connection: Connection, contract: ContractOut) -> ContractOut:
-    """A contract with the service's signatures for what was filed of it."""
-    hashes = {side.party: side.receipt for side in contract.filings if side.receipt}
-    notes = dict(zip(hashes, await sign_receipts(request, connection, list(hashes.values())), strict=True))
-    sides = [side.model_copy(update={"receipt_note": notes.get(side.party)}) for side in contract.filings]
-    return contract.model_copy(update={"filings": sides})
+async def stamped(state: State, connection: Connection, seen: Sequence[ContractOut]) -> list[ContractOut]:
+    """Contracts with the service's signatures for what was filed of them."""
+    hashes = {side.receipt for contract in seen for side in contract.filings if side.receipt}
+    notes = dict(zip(hashes, await sign_receipts(state, connection, list(hashes)), strict=True))
+    return [
+        contract.model_copy(
+            update={
+                "filings": [
+                    side.model_copy(update={"receipt_note": notes[side.receipt]}) if side.receipt else side
+                    for side in contract.filings
+                ]
+            }
+        )
+        for contract in seen
+    ]
 
 
 async def shown(
-    connection: Connection, found: Sequence[Contract], policies: Policies, *, at: datetime, actor: Actor
+    connection: Connection, seen: Sequence[tuple[Contract, Actor]], policies: Policies, *, at: datetime
 ) -> list[ContractOut]:
-    """Contracts as the actor sees them."""
-    ids = [contract.id for contract in found]
+    """Contracts, each as the actor beside it sees it."""
+    found = [contract for contract, _ in seen]
+    ids = {contract.id for contract in found}
     filed = await contracts.newest_filings(connection, ids)
     pledged = await pledges.pledges_of(connection, ids)
     changed = await amendments.amendments_of(connection, ids)
-    promised = await contracts.instalments_kg(connection, [contract.id for contract in found if contract.is_framework])
+    promised = await contracts.instalments_kg(connection, {contract.id for contract in found if contract.is_framework})
     waiting = {one.contract_id: one.id for of in changed.values() for one in of if one.state is AmendmentState.PROPOSED}
     return [
         _of(
@@ -62,7 +72,7 @@ async def shown(
         )
         if actor.enterprise_id in (None, contract.seller_id, contract.buyer_id)
         else _of_a_claimant(contract, filed[contract.id], policies, actor=actor)
-        for contract in found
+        for contract, actor in seen
     ]
 
 

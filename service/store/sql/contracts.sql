@@ -14,7 +14,7 @@ SELECT enterprise_id, id FROM stock WHERE enterprise_id = ANY($1)
 
 -- name: lines_of
 -- Locks nothing; leans on line_by_enterprise.
-SELECT id, status FROM line WHERE enterprise_id = $1
+SELECT enterprise_id, id, status FROM line WHERE enterprise_id = ANY($1)
 
 -- name: with_tranche
 -- Locks nothing; leans on allotment_by_mine. A tranche counts from its issue until the end of its year (R16).
@@ -76,11 +76,11 @@ ORDER BY contract_id, enterprise_id, version DESC
 INSERT INTO filing (
     id, contract_id, enterprise_id, party, version, terms, filed_at, first_filed_at, days_late, fact, person_id
 )
-SELECT id, contract_id, enterprise_id, party, version, terms, filed_at, first_filed_at, days_late, fact, $11
+SELECT id, contract_id, enterprise_id, party, version, terms, filed_at, first_filed_at, days_late, fact, person_id
 FROM unnest(
     $1::uuid [], $2::uuid [], $3::uuid [], $4::text [], $5::integer [], $6::jsonb [], $7::timestamptz [], $8::timestamptz [],
-    $9::integer [], $10::bytea []
-) AS w (id, contract_id, enterprise_id, party, version, terms, filed_at, first_filed_at, days_late, fact)
+    $9::integer [], $10::bytea [], $11::uuid []
+) AS w (id, contract_id, enterprise_id, party, version, terms, filed_at, first_filed_at, days_late, fact, person_id)
 
 -- name: keep
 -- Under the locks of the contracts; a flag has no space in it.

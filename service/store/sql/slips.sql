@@ -7,13 +7,14 @@ INSERT INTO slip (
 )
 SELECT
     id, number, enterprise_id, mine_id, handed_on, kg, grade, line_id, earmark, by_tickets,
-    due_on, days_late, string_to_array(flags, ' '), movement_id, fact, project_id, stock_id, $18, $19
+    due_on, days_late, string_to_array(flags, ' '), movement_id, fact, project_id, stock_id, $19, person_id
 FROM unnest(
     $1::uuid [], $2::text [], $3::uuid [], $4::uuid [], $5::date [], $6::bigint [], $7::text [], $8::uuid [], $9::text [], $10::boolean [],
-    $11::date [], $12::integer [], $13::text [], $14::uuid [], $15::bytea [], $16::uuid [], $17::uuid []
+    $11::date [], $12::integer [], $13::text [], $14::uuid [], $15::bytea [], $16::uuid [], $17::uuid [],
+    $18::uuid []
 ) AS w (
     id, number, enterprise_id, mine_id, handed_on, kg, grade, line_id, earmark, by_tickets,
-    due_on, days_late, flags, movement_id, fact, project_id, stock_id
+    due_on, days_late, flags, movement_id, fact, project_id, stock_id, person_id
 )
 ORDER BY enterprise_id, number
 ON CONFLICT ON CONSTRAINT a_firm_numbers_a_slip_once DO NOTHING
@@ -21,8 +22,12 @@ RETURNING id
 
 -- name: find_by_numbers
 -- Locks nothing; leans on a_firm_numbers_a_slip_once.
-SELECT id, enterprise_id, number, mine_id, handed_on, kg, grade, line_id, earmark, by_tickets, project_id, stock_id
-FROM slip WHERE enterprise_id = $1 AND number = ANY($2)
+SELECT
+    slip.id, slip.enterprise_id, slip.number, slip.mine_id, slip.handed_on, slip.kg, slip.grade, slip.line_id, slip.earmark,
+    slip.by_tickets, slip.project_id, slip.stock_id
+FROM slip
+INNER JOIN unnest($1::uuid [], $2::text []) AS asked (enterprise_id, number)
+    ON slip.enterprise_id = asked.enterprise_id AND slip.number = asked.number
 
 -- name: frozen
 -- Locks nothing; leans on the primary keys. Mines without their right, and projects outside their period, on a day.
@@ -49,7 +54,7 @@ INNER JOIN enterprise AS e ON e.id = s.enterprise_id
 LEFT JOIN mine AS m ON m.id = s.mine_id
 LEFT JOIN project AS p ON p.id = s.project_id
 WHERE
-    ($1::uuid IS NULL OR s.id = $1)
+    ($1::uuid[] IS NULL OR s.id = ANY($1))
     AND ($2::text IS NULL OR starts_with(e.jurisdiction, $2) OR starts_with(coalesce(m.jurisdiction, p.jurisdiction), $2))
     AND ($3::uuid IS NULL OR s.enterprise_id = $3)
     AND ($4::uuid IS NULL OR s.mine_id = $4)

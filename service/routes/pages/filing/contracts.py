@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from service.actions import contracts as deeds
+from service.actions.contracts import Order
 from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep
 from service.domain.permissions import Actor
@@ -76,16 +77,9 @@ async def _file(request: Request, connection: Connection, actor: Actor, contract
     async def deed() -> UUID:
         state = request.app.state
         at = state.clock.now()
-        contract_id, _ = await deeds.file_contract(
-            connection,
-            body.number,
-            body.terms(),
-            for_both=typed.get("for_both") == "1",
-            at=at,
-            policies=await state.rulebook.policies(at),
-            actor=actor,
-        )
-        return contract_id
+        order = Order(actor, body.number, body.terms(), for_both=typed.get("for_both") == "1")
+        policies = await state.rulebook.policies(at)
+        return await deeds.file_contract(connection, order, at=at, policies=policies)
 
     done = await tried(connection, deed)
     if isinstance(done, Refusal):

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from service.actions import slips as deeds
+from service.actions.slips import Order
 from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep
 from service.domain.attachments import AttachmentKind
@@ -67,15 +68,13 @@ async def file_slip(request: Request, connection: ConnectionDep, actor: FilesSli
     async def deed() -> UUID:
         state = request.app.state
         at = state.clock.now()
-        slip_id, _ = await deeds.file_slip(
+        return await deeds.file_slip(
             connection,
-            Slip(**body.model_dump()),
+            Order(actor, Slip(**body.model_dump())),
             at=at,
             sign=state.keys.current(Purpose.LEDGER),
             policies=await state.rulebook.policies(at),
-            actor=actor,
         )
-        return slip_id
 
     done = await tried(connection, deed)
     if isinstance(done, Refusal):

@@ -1,0 +1,70 @@
+"""Filings that come one by one: those that wait together are filed in one transaction, each with an answer of its own."""
+
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import asyncpg
+from fastapi.responses import Response
+from starlette.datastructures import State
+
+from service.batcher import Batcher
+from service.db import Connection
+from service.domain.permissions import Actor
+from service.domain.policies import Policies
+from service.domain.refusals import Refusal
+from service.routes.idempotency import Answer, Asked, Once, Said, each_once, response_of
+
+# The papers, and where kilograms move the book, are held until the last answer of a batch is written.
+MOST_IN_BATCH = 50
+
+
+class Paper(Protocol):
+    """An order to file something that is known by a key."""
+
+    @property
+    def actor(self) -> Actor:
+        """Who files it."""
+
+    @property
+    def key(self) -> Hashable:
+        """What is known by its number."""
+
+
+Order = TypeVar("Order", bound=Paper)
+Filed = tuple[Order, Asked | None]
+File = Callable[[Connection, Sequence[Order], Policies, datetime], Awaitable[Sequence[Answer | Refusal]]]
+Filings = Batcher[Filed[Order], Said | Refusal]
+
+
+def filing_batcher(state: State, name: str, file: File[Order]) -> AbstractAsyncContextManager[Filings[Order]]:
+    """A batcher of this process: what waits is filed in one transaction, but never two sides of one paper, or one key twice."""
+
+    async def run(batch: list[Filed[Order]]) -> list[Said | Refusal]:
+        at = state.clock.now()
+        policies = await state.rulebook.policies(at)
+        async with state.database.transaction() as connection:
+
+            async def deed(places: Sequence[int]) -> Sequence[Answer | Refusal]:
+                return await file(connection, [batch[place][0] for place in places], policies, at)
+
+            return await each_once(connection, [asked for _, asked in batch], deed, at=at)
+
+    def names(filed: Filed[Order]) -> tuple[Hashable, ...]:
+        order, asked = filed
+        return (order.key, asked.mark) if asked else (order.key,)
+
+    return Batcher(
+        name,
+        run,
+        most_in_batch=MOST_IN_BATCH,
+        rerun_on=(asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.DeadlockDetectedError),
+        apart=names,
+    ).running()
+
+
+async def file_one(filings: Filings[Order], once: Once, order: Order) -> Response:
+    """The answer to a filing, once for each Idempotency-Key."""
+    (told,) = await filings.submit([(order, await once.asked(order.actor))])
+    return response_of(told)
