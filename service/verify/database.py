@@ -3,9 +3,7 @@
 import asyncio
 import struct
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from itertools import islice
 
 import asyncpg
 
@@ -23,7 +21,6 @@ LAYOUT = Layout(
 )
 ACCOUNT = struct.Struct(">2x 4xq4x16s4xi")
 COPY_HEAD, COPY_TAIL = 19, 2
-AHEAD = 3  # windows that are fetched before they are asked for
 MANY_BYTES, NAP_SECONDS = 2**16, 0.0003
 
 ENTRIES = """
@@ -81,20 +78,14 @@ async def read_book(connection: asyncpg.Connection, public_keys: Mapping[int, by
 
 
 async def windows(connection: asyncpg.Connection, last: int) -> AsyncIterator[Window]:
-    """All entries up to the last in order, and the checkpoints among and behind them; the next windows come while one is
+    """All entries up to the last in order, and the checkpoints among and behind them; the next window comes while one is
     read."""
-    turn = asyncio.Lock()
-
-    async def fetch(lo: int) -> Window:
-        async with turn:
-            return await _window(connection, lo, last)
-
-    starts = iter(range(0, max(last, 1), WINDOW))
-    coming = deque(asyncio.create_task(fetch(lo)) for lo in islice(starts, AHEAD))
-    while coming:
-        window = await coming.popleft()
-        coming.extend(asyncio.create_task(fetch(lo)) for lo in islice(starts, 1))
+    coming = asyncio.create_task(_window(connection, 0, last))
+    for lo in range(WINDOW, last, WINDOW):
+        window = await coming
+        coming = asyncio.create_task(_window(connection, lo, last))
         yield window
+    yield await coming
 
 
 async def _window(connection: asyncpg.Connection, lo: int, last: int) -> Window:
