@@ -2,5 +2,5 @@
 
 from migrations import sentences_beside
 
-revision, down_revision = "0027", "0026"
+revision, down_revision = "0028", "0027"
 upgrade = sentences_beside(__file__)
