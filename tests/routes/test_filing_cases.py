@@ -144,7 +144,7 @@ def on_the_road_body(path: str) -> dict[str, Any]:
         "source_station_id": str(cast.BRIDGE_7),
         "destination_station_id": str(cast.PLANT_TWO_GATE),
         "valid_from": NOON.isoformat(),
-        "valid_until": (NOON + timedelta(days=1)).isoformat(),
+        "valid_until": (NOON + timedelta(days=2)).isoformat(),
     }
 
 
