@@ -26,6 +26,7 @@ from service.domain.tickets import (
     TicketState,
     Wish,
     check_onward,
+    check_validity,
     check_wish,
     flags_of,
 )
@@ -167,6 +168,7 @@ async def _judge(
                 raise NotFound(stations=[wish.source_station_id, wish.destination_station_id])
             check_free([key for key in (wish.contract_id, wish.onward_contract_id) if key], held)
             check_wish(wish, paper, serves_the_seller=_serves(station, paper))
+            check_validity(wish.valid_from, wish.valid_until, policies, at=at)
             onward = papers.get(wish.onward_contract_id) if wish.onward_contract_id else None
             if wish.onward_contract_id:
                 if onward is None:
