@@ -139,7 +139,7 @@ class Province:
                 "source_station_id": trade.seller.station_id,
                 "destination_station_id": trade.buyer.station_id,
                 "valid_from": valid_from.isoformat(),
-                "valid_until": (valid_from + timedelta(hours=20)).isoformat(),
+                "valid_until": (valid_from + timedelta(days=days_ago, hours=20)).isoformat(),
             }
             for _ in range(wanted)
         ]

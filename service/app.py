@@ -45,6 +45,7 @@ from service.routes import (
     plates,
     policies,
     projects,
+    proofs,
     provenance,
     quotas,
     reports,
@@ -115,6 +116,7 @@ ROUTERS = (
     compositions.router,
     alerts.router,
     log.router,
+    proofs.router,
 )
 
 

@@ -156,7 +156,8 @@ async def find_contract(connection: Connection, contract_id: UUID, *, actor: Act
 async def newest_filings(connection: Connection, contract_ids: Collection[UUID]) -> dict[UUID, list[Filing]]:
     """What each firm has last filed of each contract."""
     filings: dict[UUID, list[Filing]] = {contract_id: [] for contract_id in contract_ids}
-    for row in await connection.fetch(SQL["newest_filings"], list(contract_ids)):
+    rows = await connection.fetch(SQL["newest_filings"], list(contract_ids)) if contract_ids else ()
+    for row in rows:
         filings[row["contract_id"]].append(_filing(row))
     return filings
 
@@ -168,7 +169,7 @@ async def versions(connection: Connection, contract_id: UUID) -> list[Filing]:
 
 async def instalments_kg(connection: Connection, framework_ids: Collection[UUID]) -> dict[UUID, Kilograms]:
     """What the instalments of each framework promise; a closed one counts with what it shipped."""
-    rows = await connection.fetch(SQL["instalments_kg"], list(framework_ids))
+    rows = await connection.fetch(SQL["instalments_kg"], list(framework_ids)) if framework_ids else ()
     return dict.fromkeys(framework_ids, Kilograms(0)) | {row["framework_id"]: Kilograms(row["kg"]) for row in rows}
 
 

@@ -1,6 +1,6 @@
 """The log as outsiders check it: checkpoints, entries, and the nodes from which proofs are made."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -42,6 +42,13 @@ async def find_entries(connection: Connection, movement: UUID, *, actor: Actor) 
 
 async def find_nodes(connection: Connection, needed: Collection[Node]) -> dict[Node, bytes]:
     """The roots of perfect subtrees, each from at most 255 leaves or kept nodes below it."""
+    return await find_nodes_by(connection, needed, SQL)
+
+
+async def find_nodes_by(
+    connection: Connection, needed: Collection[Node], sentences: Mapping[str, str]
+) -> dict[Node, bytes]:
+    """As `find_nodes`, of the log whose leaves and nodes these sentences tell."""
     leaves: list[Node] = []
     kept: list[Node] = []
     for node in set(needed):
@@ -49,14 +56,14 @@ async def find_nodes(connection: Connection, needed: Collection[Node]) -> dict[N
     found = {}
     if leaves:
         ranges = [_range(level, index, 0) for level, index in leaves]
-        rows = await connection.fetch(SQL["leaves"], [lo + 1 for lo, _ in ranges], [hi + 1 for _, hi in ranges])
+        rows = await connection.fetch(sentences["leaves"], [lo + 1 for lo, _ in ranges], [hi + 1 for _, hi in ranges])
         by_seq = {row["seq"]: row["leaf"] for row in rows}
         for node, (lo, hi) in zip(leaves, ranges, strict=True):
             found[node] = perfect_root([by_seq[index + 1] for index in range(lo, hi)])
     if kept:
         levels = [level - level % TILE_LEVELS for level, _ in kept]
         ranges = [_range(level, index, below) for (level, index), below in zip(kept, levels, strict=True)]
-        rows = await connection.fetch(SQL["nodes"], levels, [lo for lo, _ in ranges], [hi for _, hi in ranges])
+        rows = await connection.fetch(sentences["nodes"], levels, [lo for lo, _ in ranges], [hi for _, hi in ranges])
         by_place = {(row["level"], row["index"]): row["hash"] for row in rows}
         for node, below, (lo, hi) in zip(kept, levels, ranges, strict=True):
             found[node] = perfect_root([by_place[below, index] for index in range(lo, hi)])

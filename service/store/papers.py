@@ -1,28 +1,32 @@
 """The log of papers: an entry is written with the row that it binds, and sealed soon after."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from service.db import Connection
+from service.db import Connection, Record
 from service.domain import evidence
+from service.domain.evidence import Node
 from service.domain.papers import PaperEntry, PaperKind
+from service.store.evidence import Checkpoint, find_nodes_by
 from service.store.ledger import Signer
 from service.store.sentences import sentences
 
 SQL = sentences("papers")
-ENTER = {
-    PaperKind.CONTRACT: SQL["enter_contracts"],
-    PaperKind.FILING: SQL["enter_filings"],
-    PaperKind.AMENDMENT: SQL["enter_amendments"],
-    PaperKind.SLIP: SQL["enter_slips"],
-    PaperKind.TICKET: SQL["enter_tickets"],
-}
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A paper's entry, and the text that its fact is the hash of: none of what was said before, nor of what others filed."""
+
+    entry: PaperEntry
+    text: str | None
 
 
 async def enter(connection: Connection, kind: PaperKind, ids: Collection[UUID], *, at: datetime) -> None:
     """Bind what the rows of some papers say now; called by whatever writes what an entry binds."""
-    await connection.execute(ENTER[kind], list(ids), at)
+    await connection.execute(SQL["enter"], kind.value, list(ids), at)
 
 
 async def seal(connection: Connection, most: int, *, at: datetime, sign: Signer) -> int:
@@ -36,10 +40,7 @@ async def seal(connection: Connection, most: int, *, at: datetime, sign: Signer)
     due = sorted(await connection.fetch(SQL["take_due"], most), key=lambda row: row["id"])
     if not due:
         return 0
-    entries = [
-        PaperEntry(seq, PaperKind(row["kind"]), row["subject_id"], row["is_older"], row["entered_at"], row["fact"])
-        for seq, row in enumerate(due, head["seq"] + 1)
-    ]
+    entries = [_entry(seq, row) for seq, row in enumerate(due, head["seq"] + 1)]
     leaves = [entry.leaf for entry in entries]
     growth = evidence.grow(head["frontier"], head["seq"], leaves)
     size = entries[-1].seq
@@ -63,3 +64,30 @@ async def seal(connection: Connection, most: int, *, at: datetime, sign: Signer)
         growth.frontier,
     )
     return len(entries)
+
+
+async def find_sealed(connection: Connection, subject_id: UUID, *, reader: UUID | None) -> list[Sealed]:
+    """The sealed entries of a ticket, a slip, or a contract with its filings and amendments, oldest first.
+
+    A firm (`reader`) is told the texts of what it has filed itself, an office those of all.
+    """
+    papers = {row["id"]: row["may_read"] for row in await connection.fetch(SQL["papers_of"], subject_id, reader)}
+    return [
+        Sealed(_entry(row["seq"], row), row["text"] if papers[row["subject_id"]] else None)
+        for row in await connection.fetch(SQL["entries_of"], list(papers))
+    ]
+
+
+async def last_checkpoint(connection: Connection) -> Checkpoint | None:
+    """The newest signed root over the log of papers."""
+    row = await connection.fetchrow(SQL["last_checkpoint"])
+    return None if row is None else Checkpoint(act=0, **row)
+
+
+async def find_nodes(connection: Connection, needed: Collection[Node]) -> dict[Node, bytes]:
+    """The roots of perfect subtrees of the log of papers."""
+    return await find_nodes_by(connection, needed, SQL)
+
+
+def _entry(seq: int, row: Record) -> PaperEntry:
+    return PaperEntry(seq, PaperKind(row["kind"]), row["subject_id"], row["is_older"], row["entered_at"], row["fact"])

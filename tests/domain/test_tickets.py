@@ -1,5 +1,6 @@
 """What a ticket is good for, and how it ends."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
@@ -8,6 +9,7 @@ import pytest
 
 from service.domain.alerts import Flag
 from service.domain.codes.numbers import make_number
+from service.domain.policies import DEFAULTS
 from service.domain.refusals import Refusal
 from service.domain.tickets import (
     CheckReason,
@@ -21,8 +23,11 @@ from service.domain.tickets import (
     TicketAlreadyWeighed,
     TicketHasEnded,
     TicketState,
+    ValidityIsPast,
+    ValidityTooLong,
     Wish,
     cancelled,
+    check_validity,
     check_wish,
     flags_of,
     reasons_against,
@@ -121,6 +126,16 @@ def test_e5_what_a_scale_has_seen_is_not_cancelled(journey: Journey, refusal: ty
     with pytest.raises(refusal) as raised:
         cancelled(journey, at=NOON)
     assert raised.value.facts == {"state": journey.state}
+
+
+@pytest.mark.parametrize(
+    ("begins_in", "hours", "refusal"),
+    [(-1, 2, None), (-1, 240, None), (500, 240, None), (-1, 1, ValidityIsPast), (-1, 241, ValidityTooLong)],
+)
+def test_w01_a_ticket_is_good_for_one_journey(begins_in: int, hours: int, refusal: type[Refusal] | None) -> None:
+    valid_from = NOON + timedelta(hours=begins_in)
+    with pytest.raises(refusal) if refusal else nullcontext():
+        check_validity(valid_from, valid_from + timedelta(hours=hours), DEFAULTS, at=NOON)
 
 
 def test_a_paper_that_bears_the_ticket_gives_it() -> None:

@@ -150,7 +150,7 @@ def on_the_road_body(path: str) -> dict[str, Any]:
 
 async def test_e21_a_later_end_cures_a_load_after_the_contract_expired(app: FastAPI, by: By) -> None:
     path = await filed(by, valid_until="2026-03-03")
-    at(app, "2026-03-04T12:00:00+08:00")
+    at(app, "2026-03-04T11:00:00+08:00")
     assert await carry(by, path, 31_000, 17) == ["contract-expired"]
     assert [one["state"] for one in await alerts(by, code="contract-expired")] == ["open"]
     await agree(by, path, valid_until="2026-12-31")

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from service.domain.refusals import Busy
 from service.embedded import Endpoints
+from tests import yard
 from tests.cast import PAIZHAI_CLERK, PLANT_CLERK, PLANT_TWO, STRANGER, STRANGER_CLERK, TRADER_CLERK, Person
 from tests.routes.by import By
 from tests.routes.filing import ON_DAY_1, at, contract, from_stock, issue, refused, slip
@@ -160,3 +161,19 @@ async def test_what_cannot_wait_any_more_is_asked_to_come_again(app: FastAPI, by
 
     assert refused(answer, 503, Busy().code)
     assert answer.headers["Retry-After"] == "1"
+
+
+async def test_tickets_of_one_batch_are_noted_request_by_request(app: FastAPI, by: By) -> None:
+    at_noon = app.state.clock.now()
+    async with app.state.database.transaction() as connection:
+        under = await yard.contract(connection, at=at_noon)
+    wishes = [yard.ticket_in(under, at_noon, plate=f"辽C6000{n}") for n in range(4)]
+    clerk = by(PAIZHAI_CLERK)
+    answers = await asyncio.gather(
+        *(clerk.post("/v1/tickets", json=wish) for wish in wishes), clerk.post("/v1/tickets", json=wishes)
+    )
+
+    async with app.state.database.transaction(readonly=True) as connection:
+        notes = await connection.fetch("SELECT request_id, note FROM audit WHERE deed = 'tickets.issue'")
+    noted = {row["request_id"]: len(row["note"]["tickets"]) for row in notes}
+    assert noted == {answer.headers["X-Request-Id"]: 4 if n == 4 else 1 for n, answer in enumerate(answers)}

@@ -24,11 +24,11 @@ def hold(kind: str, subject_id: object, ends_on: str = "2026-03-20") -> dict[str
     return {"subject_kind": kind, "subject_id": str(subject_id), "ends_on": ends_on, **AUTHORITY}
 
 
-def ticket(contract_id: str) -> dict[str, Any]:
+def ticket(contract_id: str, day: int = 3) -> dict[str, Any]:
     return {
         "contract_id": contract_id, "plate": "辽C12345", "planned_kg": 31_000, "grade": "一级",
         "source_station_id": str(cast.BRIDGE_7), "destination_station_id": str(cast.PLANT_TWO_GATE),
-        "valid_from": "2026-03-03T08:00:00+08:00", "valid_until": "2026-03-22T08:00:00+08:00",
+        "valid_from": f"2026-03-{day:02}T08:00:00+08:00", "valid_until": f"2026-03-{day + 1:02}T08:00:00+08:00",
     }  # fmt: skip
 
 
@@ -62,7 +62,7 @@ async def test_e57_a_contract_under_investigation_is_held_told_and_free_by_itsel
     at(app, "2026-03-20T23:59:59+08:00")
     assert refused(await by(PAIZHAI_CLERK).post("/v1/tickets", json=ticket(filed["id"])), 409, "under-investigation")
     at(app, "2026-03-21T00:00:00+08:00")
-    assert (await by(PAIZHAI_CLERK).post("/v1/tickets", json=ticket(filed["id"]))).status_code == 201
+    assert (await by(PAIZHAI_CLERK).post("/v1/tickets", json=ticket(filed["id"], 21))).status_code == 201
     await swept(app, "2026-03-21T00:01:00+08:00")
     assert await alerts(by, code="under-investigation", state="open") == []
     (seen,) = (await by(PAIZHAI_CLERK).get("/v1/investigations")).json()["items"]

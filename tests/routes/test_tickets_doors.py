@@ -65,6 +65,7 @@ async def test_a_list_answers_ticket_by_ticket(by: By, contract_id: UUID, now: d
 
 
 async def test_a_ticket_needs_what_its_paper_bears(app: FastAPI, by: By, contract_id: UUID, now: datetime) -> None:
+    """W01: also a validity that is not over, and no longer than a journey."""
     async with app.state.database.transaction() as connection:
         ended = await yard.contract(connection, at=now, valid_until=(now + timedelta(days=1)).date())
         closed = await yard.contract(connection, at=now)
@@ -80,6 +81,12 @@ async def test_a_ticket_needs_what_its_paper_bears(app: FastAPI, by: By, contrac
             yard.ticket_in(contract_id, now, source_station_id=str(cast.STRANGER_GATE)),
             409,
             "source-station-not-the-sellers",
+        ),
+        (yard.ticket_in(contract_id, now, valid_until=now.isoformat()), 409, "validity-is-past"),
+        (
+            yard.ticket_in(contract_id, now, valid_until=(now + timedelta(days=400)).isoformat()),
+            409,
+            "validity-too-long",
         ),
         (yard.ticket_in(contract_id, now, destination_station_id=NOBODY), 404, "not-found"),
         (yard.ticket_in(contract_id, now, source_station_id=NOBODY), 404, "not-found"),

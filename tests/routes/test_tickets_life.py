@@ -84,6 +84,9 @@ async def test_e38_a_ticket_is_extended_before_or_after_its_end_and_the_paper_st
     for until in (first, later, now):
         answer = await do(by, cast.PAIZHAI_CLERK, ticket, "extend", valid_until=until.isoformat())
         assert (answer.status_code, answer.json()["code"]) == (409, "extension-too-short")
+    too_late = (later + timedelta(hours=241)).isoformat()
+    answer = await do(by, cast.LI, ticket, "extend", valid_until=too_late)
+    assert (answer.status_code, answer.json()["code"], answer.json()["most_hours"]) == (409, "validity-too-long", 240)
     second = (later + timedelta(hours=8)).isoformat()
     answer = await do(by, cast.LI, ticket, "extend", valid_until=second)
     assert (answer.status_code, answer.json()["reissue"]) == (200, 2)

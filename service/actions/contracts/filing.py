@@ -8,7 +8,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from service.actions.contracts.standing import Standing, assess, keep, pledge, watch_framework
+from service.actions.contracts.standing import Standing, assess, keep, parties_of, pledge, watch_framework
 from service.actions.quotas import watch_commitments
 from service.db import Connection
 from service.domain import filings, proofs
@@ -213,7 +213,8 @@ async def file_versions(
             after = [*(other for other in after if other is not standing), filing]
         filed.append(after)
     await contracts.add_filings(connection, added)
-    assessments = await assess(connection, filed, policies)
+    firms = await parties_of(connection, filed)
+    assessments = [assess(one, firms, policies) for one in filed]
     in_force = await pledges.pledges_of(connection, [draft.contract.id for draft in drafts])
     standings = [
         Standing(
@@ -223,7 +224,7 @@ async def file_versions(
         )
         for draft, assessment in zip(drafts, assessments, strict=True)
     ]
-    await keep(connection, standings, at=at)
+    await keep(connection, standings, firms, at=at)
     await _watch(connection, standings, policies, at=at)
     return assessments
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from service.actions.contracts.standing import Standing, assess, keep
+from service.actions.contracts.standing import Standing, assess, keep, parties_of
 from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.domain.calendar import Deadline
@@ -50,5 +50,6 @@ async def reassess(connection: Connection, contract_id: UUID, policies: Policies
     known = (await contracts.newest_filings(connection, [contract_id]))[contract_id]
     in_force = (await pledges.pledges_of(connection, [contract_id]))[contract_id]
     if contract.state is not ContractState.CLOSED:
-        (assessment,) = await assess(connection, [known], policies)
-        await keep(connection, [Standing(contract, assessment, in_force)], at=at)
+        firms = await parties_of(connection, [known])
+        standing = Standing(contract, assess(known, firms, policies), in_force)
+        await keep(connection, [standing], firms, at=at)

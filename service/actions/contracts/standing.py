@@ -26,22 +26,21 @@ class Standing:
     in_force: Sequence[Pledge]
 
 
-async def assess(connection: Connection, filed: Sequence[Sequence[Filing]], policies: Policies) -> list[Assessment]:
-    """What the filings of each contract come to; by the policy of the day of signing nobody waits for a trader (R22)."""
-    terms = [filings.assess(one, policies).terms for one in filed]
-    firms = await contracts.find_firms(connection, {key for one in terms for key in (one.seller_id, one.buyer_id)})
-    return [
-        filings.assess(
-            one,
-            policies,
-            exempt={
-                key
-                for key in (told.seller_id, told.buyer_id)
-                if key in firms and not deadlines.must_file(firms[key].kinds, told.signed_on, policies)
-            },
-        )
-        for one, told in zip(filed, terms, strict=True)
-    ]
+async def parties_of(connection: Connection, filed: Sequence[Sequence[Filing]]) -> dict[UUID, Firm]:
+    """The firms that the filings of some contracts name."""
+    named = {key for one in filed for filing in one for key in (filing.terms.seller_id, filing.terms.buyer_id)}
+    return await contracts.find_firms(connection, named)
+
+
+def assess(filed: Sequence[Filing], firms: Mapping[UUID, Firm], policies: Policies) -> Assessment:
+    """What the filings of a contract come to; by the policy of the day of signing nobody waits for a trader (R22)."""
+    told = filings.assess(filed, policies).terms
+    exempt = {
+        key
+        for key in (told.seller_id, told.buyer_id)
+        if key in firms and not deadlines.must_file(firms[key].kinds, told.signed_on, policies)
+    }
+    return filings.assess(filed, policies, exempt=exempt)
 
 
 async def pledge(
@@ -70,14 +69,12 @@ async def pledge(
     return made
 
 
-async def keep(connection: Connection, standings: Sequence[Standing], *, at: datetime) -> None:
+async def keep(
+    connection: Connection, standings: Sequence[Standing], firms: Mapping[UUID, Firm], *, at: datetime
+) -> None:
     """Write what the filings have come to, and open and settle the alerts that follow from it."""
     sources = {(one.assessment.terms.source_id, one.assessment.terms.signed_on) for one in standings}
     with_quota = await contracts.with_tranche(connection, {(key, day) for key, day in sources if key})
-    firms = await contracts.find_firms(
-        connection,
-        {key for one in standings for key in (one.assessment.terms.seller_id, one.assessment.terms.buyer_id)},
-    )
     kept: list[tuple[UUID, Assessment, list[str]]] = []
     settled: list[tuple[Flag, str, str]] = []
     opened: list[Alert] = []

@@ -1,8 +1,9 @@
 """Issuing tickets: what papers bear, in one batch of set-based sentences."""
 
 import secrets
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -26,6 +27,7 @@ from service.domain.tickets import (
     TicketState,
     Wish,
     check_onward,
+    check_validity,
     check_wish,
     flags_of,
 )
@@ -45,6 +47,7 @@ class Order:
 
     actor: Actor
     wish: Wish
+    request_id: str | None = field(default_factory=audits.request_under_way)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +134,14 @@ async def issue_tickets(
         [_alert(flag, one, issue.ticket) for one, issue in zip(good, issues, strict=True) for flag in issue.flags],
         at=at,
     )
-    for actor in {one.order.actor for one in good}:
-        issued = [issue.ticket.id for one, issue in zip(good, issues, strict=True) if one.order.actor == actor]
-        subject_id = issued[0] if len(issued) == 1 else None
-        await audits.note(connection, "tickets.issue", subject_id, {"tickets": issued}, at=at, actor=actor)
+    issued: defaultdict[tuple[Actor, str | None], list[UUID]] = defaultdict(list)
+    for one, issue in zip(good, issues, strict=True):
+        issued[one.order.actor, one.order.request_id].append(issue.ticket.id)
+    notes = [
+        audits.Note(actor, ids[0] if len(ids) == 1 else None, {"tickets": ids}, request_id)
+        for (actor, request_id), ids in issued.items()
+    ]
+    await audits.note_all(connection, "tickets.issue", notes, at=at)
     return answers
 
 
@@ -167,6 +174,7 @@ async def _judge(
                 raise NotFound(stations=[wish.source_station_id, wish.destination_station_id])
             check_free([key for key in (wish.contract_id, wish.onward_contract_id) if key], held)
             check_wish(wish, paper, serves_the_seller=_serves(station, paper))
+            check_validity(wish.valid_from, wish.valid_until, policies, at=at)
             onward = papers.get(wish.onward_contract_id) if wish.onward_contract_id else None
             if wish.onward_contract_id:
                 if onward is None:

@@ -11,9 +11,10 @@ from service.actions.tickets.locking import lock_own
 from service.actions.tickets.signing import hold_key
 from service.db import Connection
 from service.domain.permissions import Actor
+from service.domain.policies import Policies
 from service.domain.revocations import Revocation, RevokedBecause
 from service.domain.ticket_acts import Act, ActKind
-from service.domain.tickets import ReplacedBecause, Ticket, check_open, reprinted
+from service.domain.tickets import ReplacedBecause, Ticket, check_open, check_validity, reprinted
 from service.keys import Key, KeyRing
 from service.store import audits, ticket_acts
 
@@ -26,17 +27,19 @@ async def extend_ticket(
     *,
     at: datetime,
     keys: KeyRing,
+    policies: Policies,
     actor: Actor,
 ) -> None:
     """Give a ticket a later end, before or after its time has run out (E38); the paper in the truck stays good.
 
-    By its seller or an office. Raises NotFound, NotAllowed, TicketIsHeld, TicketHasEnded, ExtensionTooShort and
-    NoMoreReissues.
+    By its seller or an office. Raises NotFound, NotAllowed, TicketIsHeld, TicketHasEnded, ExtensionTooShort,
+    ValidityTooLong and NoMoreReissues.
     """
     key = await hold_key(connection, keys=keys)
     ticket, journey = await lock_own(connection, ticket_id, actor=actor)
     check_open(journey)
     extended = reprinted(ticket, ReplacedBecause.EXTENDED, at=at, valid_until=valid_until)
+    check_validity(max(at, ticket.valid_from), valid_until, policies, at=at)
 
     await print_anew(connection, extended, key=key, at=at)
     facts = {"from": ticket.valid_until, "until": valid_until, "was_over": at > ticket.valid_until}

@@ -14,11 +14,11 @@ from service.actions.tickets.signing import hold_key
 from service.db import Connection
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.permissions import Actor
-from service.domain.policies import Policies
+from service.domain.policies import DEFAULTS, Policies
 from service.domain.refusals import NotFound
 from service.domain.revocations import RevokedBecause
 from service.domain.ticket_acts import Act, ActKind
-from service.domain.tickets import Journey, Ticket, TicketState
+from service.domain.tickets import Journey, Ticket, TicketState, check_validity
 from service.domain.transfers import closed, split
 from service.domain.units import Kilograms, shanghai_year
 from service.keys import KeyRing, Purpose
@@ -47,16 +47,20 @@ async def split_ticket(
     *,
     at: datetime,
     keys: KeyRing,
+    policies: Policies = DEFAULTS,
     actor: Actor,
 ) -> list[UUID]:
     """Let parts of a load go on by other trucks, each under a child ticket that is on the road at once (W11, E35).
 
     Their kilograms leave the parent's load now, with their origin. By the seller or an office; gives the children's
-    ids. Raises NotFound, NotAllowed, TicketIsHeld, TicketHasEnded, NotOnTheRoad and ChildrenExceedParent.
+    ids. Raises NotFound, NotAllowed, TicketIsHeld, TicketHasEnded, NotOnTheRoad, ChildrenExceedParent, ValidityIsPast
+    and ValidityTooLong.
     """
     await hold_key(connection, keys=keys)
     parent, journey = await lock_own(connection, ticket_id, actor=actor)
     gone = split(journey, [truck.kg for truck in trucks], at=at)
+    for valid_until in filter(None, (truck.valid_until for truck in trucks)):
+        check_validity(at, valid_until, policies, at=at)
     stations = {key for truck in trucks for key in (truck.station_id, truck.destination_station_id) if key}
     if len(await tickets.find_stations(connection, stations)) < len(stations):
         raise NotFound(stations=sorted(stations))

@@ -182,6 +182,9 @@ class Policies:
         10, "W04", "计量记录补传期限（工作日）", "working days within which a record is to arrive", Counts.EVENT
     )
     clock_skew_seconds: int = value(120, "W04", "设备时钟允许偏差（秒）", "how wrong a clock may be", at_most=86_400)
+    ticket_valid_hours: int = value(
+        240, "W01", "运单有效期最长时限（小时）", "hours for which a ticket is good at most", Counts.EVENT, at_most=8784
+    )
     never_weighed_hours: int = value(24, "W07", "开单后未过磅的时限（小时）", "hours until an unused ticket ends")
     never_received_hours: int = value(72, "W07", "出矿后未到货的时限（小时）", "hours until a load is missed")
 

@@ -1,11 +1,12 @@
 """Tickets that are asked for, and what their papers bear (W01, R26)."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
 
 from service.domain.alerts import Flag
 from service.domain.grades import is_same_grade
+from service.domain.policies import Policies
 from service.domain.refusals import Refusal
 from service.domain.units import Kilograms, shanghai_day
 from service.domain.values import dataclass
@@ -60,6 +61,20 @@ class SourceStationNotTheSellers(Refusal):
     rule: ClassVar[str | None] = "W01"
 
 
+class ValidityIsPast(Refusal):
+    """This ticket would be over before it is issued; `valid_until` must lie after now (`now`)."""
+
+    title: ClassVar[str] = "该运单开具时有效期已过；valid_until 须晚于当前时间（now）"
+    rule: ClassVar[str | None] = "W01"
+
+
+class ValidityTooLong(Refusal):
+    """A ticket is good for one journey of one truck; `valid_until` lies at most `most_hours` after its beginning."""
+
+    title: ClassVar[str] = "运单只供一车一次运输使用；valid_until 距生效时间不得超过 most_hours 小时"
+    rule: ClassVar[str | None] = "W01"
+
+
 class QuotaIsUsedUp(Refusal):
     """The quota has not the planned kilograms left, and its office has decided that tickets are then refused."""
 
@@ -104,6 +119,14 @@ class Wish:
     valid_from: datetime
     valid_until: datetime
     onward_contract_id: UUID | None = None
+
+
+def check_validity(valid_from: datetime, valid_until: datetime, policies: Policies, *, at: datetime) -> None:
+    """Refuse a validity that is over already, or longer than a journey (W01): ValidityIsPast, ValidityTooLong."""
+    if valid_until <= at:
+        raise ValidityIsPast(now=at)
+    if valid_until - valid_from > timedelta(hours=policies.ticket_valid_hours):
+        raise ValidityTooLong(most_hours=policies.ticket_valid_hours)
 
 
 def check_wish(wish: Wish, paper: Paper, *, serves_the_seller: bool) -> None:

@@ -140,7 +140,14 @@ async def extend_ticket(
     """Give a ticket a later end."""
     until = valid_until if valid_until.tzinfo else valid_until.replace(tzinfo=SHANGHAI)
     await deeds.extend_ticket(
-        doing.connection, doing.ticket_id, until, doing.reason, at=doing.at, keys=doing.keys, actor=actor
+        doing.connection,
+        doing.ticket_id,
+        until,
+        doing.reason,
+        at=doing.at,
+        keys=doing.keys,
+        policies=await doing.policies(),
+        actor=actor,
     )
     return doing.back()
 
@@ -189,7 +196,14 @@ async def split_ticket(
     """Let a part of a load go on by another truck; go to its ticket."""
     truck = Truck(plate, Kilograms(round(tonnes * 1000)))
     (child,) = await deeds.split_ticket(
-        doing.connection, doing.ticket_id, [truck], doing.reason, at=doing.at, keys=doing.keys, actor=actor
+        doing.connection,
+        doing.ticket_id,
+        [truck],
+        doing.reason,
+        at=doing.at,
+        keys=doing.keys,
+        policies=await doing.policies(),
+        actor=actor,
     )
     return doing.back(child)
 

@@ -95,6 +95,7 @@ async def extend_ticket(
     body: ExtensionIn, doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.extend"))]
 ) -> Response:
     """Give a ticket a later end, before or after its time has run out; the paper in the truck stays good."""
+    policies = await doing.request.app.state.rulebook.policies(doing.at)
     return await doing(
         actor,
         lambda: deeds.extend_ticket(
@@ -104,6 +105,7 @@ async def extend_ticket(
             body.reason,
             at=doing.at,
             keys=doing.keys,
+            policies=policies,
             actor=actor,
         ),
     )
@@ -196,9 +198,15 @@ async def split_ticket(
     """Let parts of a load go on by other trucks, each under a child ticket; together at most what is left of the load."""
 
     async def done() -> TicketsOut:
-        trucks = [truck.truck() for truck in body.trucks]
         children = await deeds.split_ticket(
-            doing.connection, doing.ticket_id, trucks, body.reason, at=doing.at, keys=doing.keys, actor=actor
+            doing.connection,
+            doing.ticket_id,
+            [truck.truck() for truck in body.trucks],
+            body.reason,
+            at=doing.at,
+            keys=doing.keys,
+            policies=await doing.request.app.state.rulebook.policies(doing.at),
+            actor=actor,
         )
         return await doing.shown(actor, children)
 

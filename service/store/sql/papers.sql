@@ -1,94 +1,10 @@
--- name: enter_contracts
--- Locks nothing; leans on the primary key. The contracts ($1) as they now stand, at a time ($2): written
--- with the rows, so that both are there or neither.
+-- name: enter
+-- Locks nothing; leans on the primary keys. What the rows of papers ($2) of a kind ($1) now say, at a time ($3): written with the rows,
+-- so that both are there or neither.
 INSERT INTO paper_due (kind, subject_id, fact, is_older, entered_at)
-SELECT
-    'contract',
-    id,
-    sha256(convert_to(E'meisu paper 1\n' || jsonb_build_array(
-        'contract', id, number, seller_id, (extract(EPOCH FROM created_at) * 1000000)::bigint,
-        (extract(EPOCH FROM closed_at) * 1000000)::bigint
-    )::text, 'UTF8')),
-    FALSE,
-    $2
-FROM contract
-WHERE id = ANY($1::uuid[])
-ORDER BY id
-
--- name: enter_filings
--- Locks nothing; leans on the primary key. Versions of filings ($1), at a time ($2): written
--- with the rows, so that both are there or neither.
-INSERT INTO paper_due (kind, subject_id, fact, is_older, entered_at)
-SELECT
-    'filing',
-    id,
-    sha256(convert_to(E'meisu paper 1\n' || jsonb_build_array(
-        'filing', id, contract_id, enterprise_id, party, version, terms,
-        (extract(EPOCH FROM filed_at) * 1000000)::bigint,
-        (extract(EPOCH FROM first_filed_at) * 1000000)::bigint, days_late, person_id, encode(fact, 'hex')
-    )::text, 'UTF8')),
-    FALSE,
-    $2
-FROM filing
-WHERE id = ANY($1::uuid[])
-ORDER BY id
-
--- name: enter_amendments
--- Locks nothing; leans on the primary key. The amendments ($1) as they now stand, at a time ($2): written
--- with the rows, so that both are there or neither.
-INSERT INTO paper_due (kind, subject_id, fact, is_older, entered_at)
-SELECT
-    'amendment',
-    id,
-    sha256(convert_to(E'meisu paper 1\n' || jsonb_build_array(
-        'amendment', id, contract_id, number, enterprise_id, terms, changes, reason, agreed_on,
-        (extract(EPOCH FROM proposed_at) * 1000000)::bigint, person_id, encode(fact, 'hex'), state,
-        (extract(EPOCH FROM answered_at) * 1000000)::bigint, answered_by, answer
-    )::text, 'UTF8')),
-    FALSE,
-    $2
-FROM amendment
-WHERE id = ANY($1::uuid[])
-ORDER BY id
-
--- name: enter_slips
--- Locks nothing; leans on the primary key. Slips ($1), at a time ($2): written
--- with the rows, so that both are there or neither.
-INSERT INTO paper_due (kind, subject_id, fact, is_older, entered_at)
-SELECT
-    'slip',
-    id,
-    sha256(convert_to(E'meisu paper 1\n' || jsonb_build_array(
-        'slip', id, number, enterprise_id, mine_id, project_id, stock_id, handed_on, kg, grade, line_id,
-        earmark, by_tickets, due_on, (extract(EPOCH FROM filed_at) * 1000000)::bigint, days_late, flags,
-        movement_id, person_id, encode(fact, 'hex')
-    )::text, 'UTF8')),
-    FALSE,
-    $2
-FROM slip
-WHERE id = ANY($1::uuid[])
-ORDER BY id
-
--- name: enter_tickets
--- Locks nothing; leans on the primary key. The tickets ($1) as they now stand, at a time ($2): written
--- with the rows, so that both are there or neither.
-INSERT INTO paper_due (kind, subject_id, fact, is_older, entered_at)
-SELECT
-    'ticket',
-    id,
-    sha256(convert_to(E'meisu paper 1\n' || jsonb_build_array(
-        'ticket', id, number, code, reissue, key_id, earlier_prints, contract_id, slip_id, seller_id,
-        buyer_id, onward_contract_id, onward_buyer_id, mine_id, project_id, stock_id, earmark, plate,
-        planned_kg, grade, source_station_id, destination_station_id,
-        (extract(EPOCH FROM valid_from) * 1000000)::bigint,
-        (extract(EPOCH FROM valid_until) * 1000000)::bigint,
-        (extract(EPOCH FROM issued_at) * 1000000)::bigint, issued_by, parent_id, account, source_account,
-        flags
-    )::text, 'UTF8')),
-    FALSE,
-    $2
-FROM ticket
-WHERE id = ANY($1::uuid[])
+SELECT kind, id, sha256(convert_to(text, 'UTF8')), FALSE, $3
+FROM said
+WHERE kind = $1 AND id = ANY($2::uuid[])
 ORDER BY id
 
 -- name: lock_head
@@ -122,3 +38,48 @@ completed AS (
 )
 
 UPDATE paper_head SET seq = $8, frontier = $16
+
+-- name: papers_of
+-- Locks nothing; leans on a_side_files_a_version_once and a_contract_numbers_its_amendments: the papers of a contract, slip or ticket ($1), and whether
+-- an enterprise ($2; null: an office) may read what they say.
+SELECT
+    $1::uuid AS id,
+    $2::uuid IS NULL
+    OR NOT EXISTS (
+        SELECT FROM ticket WHERE id = $1 AND seller_id <> $2
+        UNION ALL
+        SELECT FROM slip WHERE id = $1 AND enterprise_id <> $2
+    ) AS may_read
+UNION ALL
+SELECT id, $2 IS NULL OR enterprise_id = $2 FROM filing WHERE contract_id = $1
+UNION ALL
+SELECT id, $2 IS NULL OR enterprise_id = $2 FROM amendment WHERE contract_id = $1
+
+-- name: entries_of
+-- Locks nothing; leans on paper_by_subject: the sealed entries of papers ($1), oldest first; and what the newest of each binds, where
+-- the row still says it.
+SELECT entry.seq, entry.kind, entry.subject_id, entry.is_older, entry.entered_at, entry.fact, said.text
+FROM paper AS entry
+LEFT JOIN said
+    ON said.kind = entry.kind AND said.id = entry.subject_id AND sha256(convert_to(said.text, 'UTF8')) = entry.fact
+WHERE entry.subject_id = ANY($1::uuid[])
+ORDER BY entry.seq
+
+-- name: last_checkpoint
+-- Locks nothing; leans on a_sealing_has_one_size.
+SELECT size, recorded_at, root, key_id, signature FROM paper_checkpoint ORDER BY size DESC LIMIT 1
+
+-- name: leaves
+-- As of the ledger: the leaves with seq in any of the ranges [$1, $2), in order. Locks nothing; leans on a_paper_has_one_seq.
+SELECT paper.seq, paper.leaf
+FROM unnest($1::bigint[], $2::bigint[]) AS asked (lo, hi)
+INNER JOIN paper ON paper.seq >= asked.lo AND paper.seq < asked.hi
+ORDER BY paper.seq
+
+-- name: nodes
+-- As of the ledger: the nodes of levels $1 with their index in any of the ranges [$2, $3), in order. Locks nothing; leans on
+-- a_paper_node_is_written_once.
+SELECT node.level, node.index, node.hash
+FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS asked (level, lo, hi)
+INNER JOIN paper_node AS node ON asked.level = node.level AND node.index >= asked.lo AND node.index < asked.hi
+ORDER BY node.level, node.index

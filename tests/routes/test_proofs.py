@@ -1,0 +1,73 @@
+"""What was filed and issued is proved to be in the log of papers, to whoever may know of it."""
+
+import hashlib
+from base64 import b64decode
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from service.domain import evidence
+from service.domain.papers import PaperEntry, PaperKind
+from service.keys import Purpose
+from service.store import papers
+from tests import cast, yard
+from tests.cast import LI, PAIZHAI_CLERK, PLANT_CLERK
+from tests.routes.filing import ON_DAY_1, at, contract, refused, slip
+
+pytestmark = pytest.mark.anyio
+By = Callable[[cast.Person], httpx.AsyncClient]
+
+
+async def sealed(app: FastAPI) -> None:
+    sign = app.state.keys.current(Purpose.LEDGER)
+    async with app.state.database.transaction() as connection:
+        await papers.seal(connection, 1_000, at=app.state.clock.now(), sign=sign)
+
+
+def told(proof: dict[str, Any]) -> list[tuple[str, bool]]:
+    """The kinds of entries that a proof is right about, and whether each says its text."""
+    checkpoint = proof["checkpoint"]
+    for entry in proof["entries"]:
+        fact, leaf = bytes.fromhex(entry["fact"]), b64decode(entry["leaf"])
+        path = [b64decode(step) for step in entry["path"]]
+        when = datetime.fromisoformat(entry["entered_at"])
+        bound = PaperEntry(
+            entry["index"] + 1, PaperKind(entry["kind"]), UUID(entry["subject_id"]), entry["is_older"], when, fact
+        )
+        assert bound.leaf == leaf
+        assert evidence.includes(leaf, entry["index"], checkpoint["size"], path, b64decode(checkpoint["root"]))
+        assert entry["text"] is None or hashlib.sha256(entry["text"].encode()).digest() == fact
+    return sorted((entry["kind"], entry["text"] is not None) for entry in proof["entries"])
+
+
+async def test_what_was_filed_and_issued_is_in_the_log_of_papers(app: FastAPI, by: By) -> None:
+    """B5: each with its path to a signed root, and its text for those whose own it is."""
+    now = at(app, ON_DAY_1)
+    for clerk in (PAIZHAI_CLERK, PLANT_CLERK):
+        filed = (await by(clerk).post("/v1/contracts", json=contract())).json()
+    asked = yard.ticket_in(UUID(filed["id"]), now, grade="一级品")
+    ticket = (await by(PAIZHAI_CLERK).post("/v1/tickets", json=asked)).json()
+    handed = (await by(PAIZHAI_CLERK).post("/v1/slips", json=slip())).json()
+    await sealed(app)
+    longer = {"valid_until": "2026-03-06T09:00:00+08:00", "reason": "修路"}
+    assert (await by(PAIZHAI_CLERK).post(f"/v1/tickets/{ticket['id']}/extend", json=longer)).is_success
+    await sealed(app)
+
+    async def proof(who: cast.Person, path: str) -> list[tuple[str, bool]]:
+        return told((await by(who).get(f"/v1/{path}/proof")).json())
+
+    mine = ("filing", True)
+    assert await proof(LI, f"contracts/{filed['id']}") == [("contract", True), mine, mine]
+    assert await proof(PLANT_CLERK, f"contracts/{filed['id']}") == [("contract", True), ("filing", False), mine]
+    assert await proof(PAIZHAI_CLERK, f"tickets/{ticket['id']}") == [("ticket", False), ("ticket", True)]
+    assert await proof(PLANT_CLERK, f"tickets/{ticket['id']}") == [("ticket", False), ("ticket", False)]
+    assert await proof(PAIZHAI_CLERK, f"slips/{handed['id']}") == [("slip", True)]
+    for path in (f"contracts/{filed['id']}", f"tickets/{ticket['id']}", f"slips/{handed['id']}"):
+        assert refused(await by(cast.STRANGER_CLERK).get(f"/v1/{path}/proof"), 404, "not-found")
+    note = (await by(LI).get(f"/v1/slips/{handed['id']}/proof")).json()["checkpoint"]["note"]
+    assert note.startswith("meisu/papers\n")
