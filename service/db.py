@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
@@ -86,21 +86,14 @@ async def _prepare_patient(connection: Connection) -> None:
         os.setpriority(*server, os.getpriority(*server) + PATIENT_NICE)
 
 
-def _pool(
-    url: str, *, prepare: Callable[[Connection], Awaitable[None]] = prepare_connection, **settings: Any
-) -> asyncpg.Pool:
-    return asyncpg.create_pool(url, init=prepare, reset=_left_clean, max_queries=MOST_QUERIES, **settings)
+def _pool(url: str, **settings: Any) -> asyncpg.Pool:
+    settings = {"init": prepare_connection, "reset": _left_clean, "max_queries": MOST_QUERIES, **settings}
+    return asyncpg.create_pool(url, **settings)
 
 
-def _steady_pool(url: str, size: int, prepare: Callable[[Connection], Awaitable[None]]) -> asyncpg.Pool:
-    return _pool(
-        url,
-        prepare=prepare,
-        min_size=0,
-        max_size=size,
-        max_inactive_connection_lifetime=0,
-        server_settings=STEADY,
-    )
+def _steady_pool(url: str, size: int, **settings: Any) -> asyncpg.Pool:
+    steady = {"min_size": 0, "max_size": size, "max_inactive_connection_lifetime": 0, "server_settings": STEADY}
+    return _pool(url, **steady, **settings)
 
 
 class Database:
@@ -129,8 +122,10 @@ class Database:
         try:
             async with (
                 _pool(url, min_size=1, max_size=size) as pool,
-                _steady_pool(url, STEADY_CONNECTIONS, prepare_connection) as steady,
-                _steady_pool(url, PATIENT_CONNECTIONS, _prepare_patient if is_ours else prepare_connection) as patient,
+                _steady_pool(url, STEADY_CONNECTIONS) as steady,
+                _steady_pool(
+                    url, PATIENT_CONNECTIONS, init=_prepare_patient if is_ours else prepare_connection
+                ) as patient,
             ):
                 yield cls(pool, steady, patient, engine)
         finally:
