@@ -94,17 +94,23 @@ class Reader:
 
     def read(self, entries: bytes | memoryview, due: int, signed: Sequence[Stamp]) -> Answer:
         """Entries of which so many are due, and the checkpoints over them."""
-        entries = bytes(entries)
-        leaves = bytes(self._fields.of(entries, LEAF))
-        plain = b"".join(
-            self._plain_leaves(entries[at : at + BLOCK * self._layout.size])
-            for at in range(0, len(entries), BLOCK * self._layout.size)
-        )
-        wrong = [] if leaves == plain else self._wrong(entries)
+        said, meant = bytearray(), bytearray()
+        for at in range(0, len(entries), BLOCK * self._layout.size):
+            block = bytes(entries[at : at + BLOCK * self._layout.size])
+            said += self._fields.of(block, LEAF)
+            meant += self._plain_leaves(block)
+        leaves = bytes(said)
+        wrong = [] if said == meant else self._wrong(entries)
         levels = [(leaves + NOTHING * (due - len(leaves) // LEAF_BYTES))[: LEAF_BYTES * due]]
+        begun = sha256(b"\x01").copy  # a tenth quicker than to put the byte before each pair
         while len(levels[-1]) > LEAF_BYTES:
             row = levels[-1][: len(levels[-1]) & -2 * LEAF_BYTES]
-            levels.append(b"".join([sha256(b"\x01" + pair).digest() for (pair,) in PAIRS.iter_unpack(row)]))
+            nodes = []
+            for (pair,) in PAIRS.iter_unpack(row):
+                node = begun()
+                node.update(pair)
+                nodes.append(node.digest())
+            levels.append(b"".join(nodes))
         edge = self._edge(levels, due)
         kept = levels[KEPT_LEVELS] if len(levels) > KEPT_LEVELS else b""
         roots = [fold([node for _, node in self._edge(levels, size)]) for size, _, _, _ in signed]

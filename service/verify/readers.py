@@ -19,7 +19,9 @@ from service.verify import leaves
 from service.verify.books import Layout
 from service.verify.leaves import Answer, Reader, Stamp
 
-WINDOW = 2**14  # entries that are read at once: a perfect subtree, of at most 2**15
+WINDOW = (
+    2**15
+)  # entries that are read at once: the largest subtree that is perfect and has no kept node above those of 2**8
 LIBRARIES = str(Path(cryptography.__file__).parent.parent)
 
 
