@@ -128,7 +128,7 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
         state = app.state
         async with AsyncExitStack() as stack:
             state.database = await stack.enter_async_context(
-                Database.connect(endpoints.database_url, settings.pool_size)
+                Database.connect(endpoints.database_url, settings.pool_size, is_ours=settings.database_url is None)
             )
             state.cache = await stack.enter_async_context(Cache.connect(endpoints.redis_url))
             state.keys = KeyRing.open(settings.data, state.clock.now())

@@ -95,6 +95,8 @@ class Batcher(Generic[Job, Answer]):
     beside it. The jobs of a request keep their order. A job that was taken is done once, also when its caller has gone away
     meanwhile.
 
+    Where an action of many is named, it does the batches in which nobody has few.
+
     Where `apart` names what a job is about, two about the same thing are never in one batch: the later one comes in the
     next.
     """
@@ -104,6 +106,7 @@ class Batcher(Generic[Job, Answer]):
         name: str,
         action: Callable[[list[Job]], Awaitable[Sequence[Answer]]],
         *,
+        action_of_many: Callable[[list[Job]], Awaitable[Sequence[Answer]]] | None = None,
         at_once: int = 1,
         least_beside: int = 16,
         most_in_batch: int = 500,
@@ -113,6 +116,7 @@ class Batcher(Generic[Job, Answer]):
         apart: Callable[[Job], Iterable[Hashable]] | None = None,
     ) -> None:
         self._action = action
+        self._action_of_many = action_of_many or action
         self._at_once = at_once
         self._least_beside = least_beside
         self._idle = at_once
@@ -188,9 +192,10 @@ class Batcher(Generic[Job, Answer]):
             for request, share in batch:
                 jobs += request.next_jobs(share)
             began = monotonic()
+            action = self._action_of_many if has_many and not self._is_of_few(batch[0][0]) else self._action
             answers: list[Answer | _Failed] = []
             for part in parts(jobs, self._apart) if self._apart else (jobs,):
-                answers += await self._run(part)
+                answers += await self._run(action, part)
             ended = monotonic()
             self._idle += 1
             self._unanswered -= len(jobs)
@@ -258,18 +263,20 @@ class Batcher(Generic[Job, Answer]):
             self._few_waiting -= request.left
         return request
 
-    async def _run(self, jobs: Sequence[Job]) -> Sequence[Answer | _Failed]:
+    async def _run(
+        self, action: Callable[[list[Job]], Awaitable[Sequence[Answer]]], jobs: Sequence[Job]
+    ) -> Sequence[Answer | _Failed]:
         self._records.observe(len(jobs))
         try:
             with self._seconds.time():
-                return await self._action(list(jobs))
+                return await action(list(jobs))
         except self._rerun_on as error:
             if len(jobs) == 1:
                 return [_Failed(error)]
         except Exception as error:  # each caller hears of it
             return [_Failed(error)] * len(jobs)
         self._reruns.inc()
-        return [(await self._run([job]))[0] for job in jobs]
+        return [(await self._run(action, [job]))[0] for job in jobs]
 
     def _deal_out(self, batch: list[tuple[_Request[Job, Answer], int]], answers: Sequence[Answer | _Failed]) -> None:
         place = 0

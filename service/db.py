@@ -1,8 +1,9 @@
 """The two doors to the database: one request = one door = one transaction, committed before the answer."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import asyncpg
@@ -25,6 +26,8 @@ STEADY = {
     "enable_mergejoin": "off",
 }
 STEADY_CONNECTIONS = 4
+PATIENT_CONNECTIONS = 2
+PATIENT_NICE = 5  # a third of the time that others get, where all want the processor
 MOST_QUERIES = 10**9  # of one connection: a new one would have to plan every sentence anew
 SECONDS_TO_WAIT = 5.0  # for a connection, before the caller is asked to come again
 
@@ -75,43 +78,56 @@ async def _left_clean(_: Connection) -> None:
     """Nothing is set, locked or listened to beyond a transaction, so a connection that comes back has nothing to undo."""
 
 
+async def _prepare_patient(connection: Connection) -> None:
+    """A connection whose server process lets others on this machine go first."""
+    await prepare_connection(connection)
+    server = os.PRIO_PROCESS, connection.get_server_pid()
+    with suppress(PermissionError):  # root in a container may not say this of another account's process
+        os.setpriority(*server, os.getpriority(*server) + PATIENT_NICE)
+
+
 def _pool(url: str, **settings: Any) -> asyncpg.Pool:
-    return asyncpg.create_pool(url, init=prepare_connection, reset=_left_clean, max_queries=MOST_QUERIES, **settings)
+    settings = {"init": prepare_connection, "reset": _left_clean, "max_queries": MOST_QUERIES, **settings}
+    return asyncpg.create_pool(url, **settings)
+
+
+def _steady_pool(url: str, size: int, **settings: Any) -> asyncpg.Pool:
+    steady = {"min_size": 0, "max_size": size, "max_inactive_connection_lifetime": 0, "server_settings": STEADY}
+    return _pool(url, **steady, **settings)
 
 
 class Database:
-    """Two asyncpg pools and the SQLAlchemy engine over one database.
+    """Three asyncpg pools and the SQLAlchemy engine over one database.
 
     The connections of steady transactions are few and stay open: to open one, and to plan their sentences on it, takes five
-    times as long as a batch, and a truck would wait for it.
+    times as long as a batch, and a truck would wait for it. Some of them are patient, for batches for which nobody waits at
+    a scale.
     """
 
-    def __init__(self, pool: asyncpg.Pool, steady: asyncpg.Pool, engine: AsyncEngine) -> None:
+    def __init__(self, pool: asyncpg.Pool, steady: asyncpg.Pool, patient: asyncpg.Pool, engine: AsyncEngine) -> None:
         self.pool = pool
         self.steady = steady
+        self.patient = patient
         self.engine = engine
         self.sessions = async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
         self.committed = asyncio.Event()
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, url: str, size: int) -> AsyncIterator["Database"]:
-        """Both doors, closed at the end."""
+    async def connect(cls, url: str, size: int, *, is_ours: bool = False) -> AsyncIterator["Database"]:
+        """Both doors, closed at the end; on a server of our own on this machine, patient connections give way to others."""
         engine = create_async_engine(
             url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=size, pool_timeout=SECONDS_TO_WAIT
         )
         try:
             async with (
                 _pool(url, min_size=1, max_size=size) as pool,
-                _pool(
-                    url,
-                    min_size=0,
-                    max_size=STEADY_CONNECTIONS,
-                    max_inactive_connection_lifetime=0,
-                    server_settings=STEADY,
-                ) as steady,
+                _steady_pool(url, STEADY_CONNECTIONS) as steady,
+                _steady_pool(
+                    url, PATIENT_CONNECTIONS, init=_prepare_patient if is_ours else prepare_connection
+                ) as patient,
             ):
-                yield cls(pool, steady, engine)
+                yield cls(pool, steady, patient, engine)
         finally:
             await engine.dispose()
 
@@ -128,9 +144,9 @@ class Database:
             self.committed.set()
 
     @asynccontextmanager
-    async def steady_transaction(self) -> AsyncIterator[Connection]:
-        """As `transaction`, for batches, whose sentences are always the same."""
-        async with _connection_of(self.steady) as connection:
+    async def steady_transaction(self, *, is_patient: bool = False) -> AsyncIterator[Connection]:
+        """As `transaction`, for batches, whose sentences are always the same; a patient one lets the others go first."""
+        async with _connection_of(self.patient if is_patient else self.steady) as connection:
             await connection.execute("BEGIN")
             try:
                 yield connection

@@ -85,6 +85,24 @@ async def test_a_single_job_does_not_wait_for_the_slice_under_way_and_no_second_
         await asyncio.gather(*large)
 
 
+async def test_what_is_many_has_an_action_of_its_own_in_which_nobody_has_few() -> None:
+    of_few, of_many = Book(), Book()
+    of_few.gate.clear()
+    async with Batcher("patient", of_few, action_of_many=of_many, most_in_batch=100).running() as batcher:
+        few = asyncio.create_task(batcher.submit([5_000]))
+        await asyncio.sleep(0.01)
+        large = [asyncio.create_task(batcher.submit(range(start, start + 100))) for start in (0, 100)]
+        await asyncio.sleep(0.01)
+        of_few.gate.set()
+        assert [await few, *await asyncio.gather(*large)] == [
+            [50_000],
+            [job * 10 for job in range(100)],
+            [job * 10 for job in range(100, 200)],
+        ]
+    assert of_few.batches == [[5_000]]
+    assert sum(map(len, of_many.batches)) == 200
+
+
 async def test_however_many_single_jobs_come_a_large_request_goes_on() -> None:
     async def slow(jobs: list[int]) -> Sequence[int]:
         await asyncio.sleep(0.005)

@@ -181,11 +181,15 @@ def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
     memory = Memory()
 
     async def run(batch: list[Sent]) -> Sequence[Weighed]:
-        return await _weigh(state, batch, memory)
+        return await _weigh(state, batch, memory, is_patient=False)
+
+    async def run_many(batch: list[Sent]) -> Sequence[Weighed]:
+        return await _weigh(state, batch, memory, is_patient=True)
 
     return Weighings(
         "weighings",
         run,
+        action_of_many=run_many,
         at_once=AT_ONCE,
         most_in_batch=MOST_IN_BATCH,
         slice_size=SLICE,
@@ -195,11 +199,12 @@ def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
 
 async def rehearse(state: State) -> None:
     """Open the connections of the batches, and have their sentences planned: the first trucks of a day need not wait for that."""
-    await asyncio.gather(*(_weigh(state, [], None) for _ in range(AT_ONCE)))
+    rehearsed = (_weigh(state, [], None, is_patient=is_patient) for is_patient in (False, True) for _ in range(AT_ONCE))
+    await asyncio.gather(*rehearsed)
 
 
-async def _weigh(state: State, batch: list[Sent], memory: Memory | None) -> Sequence[Weighed]:
-    async with state.database.steady_transaction() as connection:
+async def _weigh(state: State, batch: list[Sent], memory: Memory | None, *, is_patient: bool) -> Sequence[Weighed]:
+    async with state.database.steady_transaction(is_patient=is_patient) as connection:
         return await weigh_all(
             connection,
             batch,
@@ -222,7 +227,7 @@ async def record_weighings(
         answer = _answer(weighed) if len(weighed) <= SHORT else await beside(lambda: _answer(weighed))
         return Response(answer, media_type="application/json")
 
-    async with database(request).steady_transaction() as connection:
+    async with database(request).steady_transaction(is_patient=len(sent) > SHORT) as connection:
 
         async def deed() -> ResultsOut:
             weighed = await weigh_all(
