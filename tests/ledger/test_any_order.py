@@ -202,6 +202,28 @@ async def test_w10_what_a_lot_had_when_some_of_it_was_sent_back_is_the_same_in_a
                 assert seen == first[name], name
 
 
+async def test_w10_what_was_sent_back_of_a_lot_while_a_sale_was_away_is_the_same_in_every_order(app: FastAPI) -> None:
+    """W04: both come back without a word, told one by one or all at once."""
+    await prepare(app, 4_000_000, 1)
+    named = await stock_a_trader(app, 1)
+    at, rng, sold = app.state.clock.now(), random.Random(0), list(named)[-1]
+    async with app.state.database.pool.acquire() as connection:
+        stocked = await connection.fetchrow("SELECT id, number, plate FROM ticket WHERE plate = '辽E00000'")
+        world = World(connection, app.state.keys, at, {**named, "stocked": tuple(stocked)}, uuid4())
+        trade = Trade(rng, at)
+        trade.tell(sold, 2, Direction.OUT, 30_720, 257)
+        trade.tell(sold, 1, Direction.IN, 30_555, 237)
+        trade.tell("stocked", 0, Direction.BACK, 28_990, 225)
+        trade.tell(sold, 2, Direction.BACK, 26_951, 162)
+        first = await end_of_stories(world, trade.steps, rng, is_audited=True)
+        [lot] = [row for row in first["totals"] if row[:3] == ("lot", cast.TRADER.id, "LM46")]
+        assert [int(kg) for kg in lot[-2:]] == [30_000 - 26_231, 3_769 + 2_759], "3 769 of 30 000 stayed away"
+        for order in permutations(trade.steps):
+            end = await end_of_stories(world, order, rng)
+            for name, seen in end.items():
+                assert seen == first[name], name
+
+
 async def test_w05_a_lost_load_that_turns_up_was_on_the_road_all_the_time(app: FastAPI) -> None:
     """E39: those that left with its plate meanwhile are flagged, in whatever order the scales tell of it."""
     tickets = await prepare(app, 10_000_000, 3)

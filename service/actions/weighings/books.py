@@ -355,12 +355,13 @@ class Books:
 
     def last_taken_back(self, account: int | AccountKey) -> datetime | None:
         """When a load of a lot was last refused or came back; for ever, of a lot of which the batch knows nothing (W10)."""
-        if isinstance(account, int) and account in self.pledged:
-            return self.pledged[account]
+        known = [self.pledged.get(account)] if isinstance(account, int) else []
         key = account if isinstance(account, AccountKey) else self.account_keys.get(account)
-        if key is None or key.kind is not AccountKind.LOT or key.document_id is None:
-            return None
-        return self.taken_back.get(key.document_id) if key.document_id in self.papers else _FOR_EVER
+        if key is not None and key.kind is AccountKind.LOT and key.document_id is not None:
+            if key.document_id not in self.papers and account not in self.pledged:
+                return _FOR_EVER
+            known.append(self.taken_back.get(key.document_id))
+        return max((at for at in known if at is not None), default=None)
 
     def remember(self, line: Line, *, is_first: bool | None = None) -> None:
         """Have a line among those that later records are held against, and in its ticket's story where it counts."""

@@ -124,7 +124,7 @@ place AS MATERIALIZED (
 
 sent_back AS MATERIALIZED (
     SELECT
-        place.account, ticket.id, ticket.account AS load, ticket.in_kg, ticket.in_at, coalesce(refused.done_at, ticket.back_at) AS at,
+        place.account, ticket.id, ticket.in_kg, ticket.in_at, coalesce(refused.done_at, ticket.back_at) AS at,
         CASE WHEN ticket.refused_kg > 0 THEN ticket.refused_kg ELSE ticket.back_kg END AS kg
     FROM place
     INNER JOIN ticket
@@ -138,13 +138,16 @@ sent_back AS MATERIALIZED (
     WHERE (ticket.refused_kg > 0 OR ticket.back_kg IS NOT NULL) AND ticket.in_kg IS NOT NULL
 ),
 
+come AS (
+    SELECT account, id AS ticket_id FROM sent_back
+    UNION
+    SELECT account, ticket_id FROM asked
+),
+
 own AS MATERIALIZED (
-    SELECT load AS account FROM sent_back
+    SELECT come.account, ticket.account AS other FROM come INNER JOIN ticket ON ticket.id = come.ticket_id
     UNION
-    SELECT ticket.account FROM asked INNER JOIN ticket ON ticket.id = asked.ticket_id
-    UNION
-    SELECT account.id FROM account
-    WHERE kind = 'load' AND document_id IN (SELECT id FROM sent_back UNION SELECT ticket_id FROM asked)
+    SELECT come.account, load.id FROM come INNER JOIN account AS load ON load.kind = 'load' AND load.document_id = come.ticket_id
 ),
 
 word AS (
@@ -174,7 +177,7 @@ event AS MATERIALIZED (
                 AND hole.lo < word.hi AND hole.hi > word.lo
         ), '{}')
     ) AS live
-    WHERE word.other NOT IN (SELECT account FROM own)
+    WHERE (word.account, word.other) NOT IN (SELECT account, other FROM own)
     UNION ALL
     SELECT account, least(in_at, at), id, FALSE, in_kg FROM sent_back
     UNION ALL
