@@ -106,7 +106,7 @@ class Stations:
         async def weigh() -> float:
             requests = await self._singles(count)
             found = await asyncio.to_thread(clients.rate, self._url(WEIGHINGS), requests, seconds)
-            assert await self._forget_weighed() >= int(found * seconds * 0.99), "every answer was a record"
+            assert await self._forget_weighed() >= int(found * seconds * 0.99), "every answer was a record of its own"
             return found
 
         async def ask() -> float:
