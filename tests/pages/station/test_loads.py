@@ -109,7 +109,7 @@ async def test_two_hundred_loads_outlive_everything(house: House, contract: str,
     page = await pc.open(house.url)
     await page.wait_for_selector("#desk:not([hidden])")
     assert await unsent(page) == 100
-    assert await page.locator("#net").get_attribute("data-state") == "off"
+    await page.wait_for_selector("#net[data-state=off]")
     starting = asyncio.create_task(asyncio.to_thread(house.start, connected=False))
     await page.evaluate(WEIGH, loads[100:])
     assert await unsent(page) == LOADS
