@@ -44,10 +44,10 @@ def wrk() -> str | None:
     return shutil.which("wrk") if shutil.which("taskset") else None
 
 
-def rate(url: str, requests: Sequence[Request], seconds: float) -> float:
+def rate(url: str, requests: Sequence[Request], seconds: float, *, may_repeat: bool = False) -> float:
     """Answers a second at 64 connections; raises ClientTooBusy, and AssertionError where an answer was not good.
 
-    Whoever answers more than there are requests is asked the first ones again.
+    Where they may be repeated, whoever answers more than there are requests is asked the first ones again.
     """
     with NamedTemporaryFile("wb", suffix=".requests") as file:
         file.writelines(request.token.encode() + b" " + request.body + b"\n" for request in requests)
@@ -65,6 +65,7 @@ def rate(url: str, requests: Sequence[Request], seconds: float) -> float:
     assert status == 0, said
     answers, microseconds, failed = map(int, said.rsplit("BENCH", 1)[1].split())
     assert not failed, said
+    assert may_repeat or answers <= len(requests), f"{answers} answers to {len(requests)} requests"
     if used.ru_utime + used.ru_stime > MOST_OF_A_CORE * microseconds / 1e6:
         raise ClientTooBusy
     return answers / microseconds * 1e6

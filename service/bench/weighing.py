@@ -111,7 +111,7 @@ class Stations:
 
         async def ask() -> float:
             requests = await self._singles(count)
-            return await asyncio.to_thread(clients.rate, self._url(NOTHING), requests, seconds)
+            return await asyncio.to_thread(clients.rate, self._url(NOTHING), requests, seconds, may_repeat=True)
 
         value, reference = await alternate(self.grounds.rounds, weigh, ask)
         name = "POST /v1/weighings, single records, 64 connections / a route that stores nothing"
