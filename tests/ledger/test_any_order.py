@@ -133,9 +133,6 @@ async def test_w04_shared_weighings_and_corrections_stand_in_any_order(
     at = app.state.clock.now()
     trucks = [[number for number, _ in tickets[start:end]] for start, end in pairwise((*starts, 9))]
     async with app.state.database.transaction() as connection:
-        await connection.execute(
-            "UPDATE alert SET settled_at = $1", at
-        )  # that they share a truck, told when they were issued
         other = await yard.contract(
             connection, at=at, buyer_id=cast.STRANGER.id, kg=Kilograms(9_000), mine_id=cast.PAIZHAI_MINE
         )

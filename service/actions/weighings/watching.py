@@ -1,6 +1,7 @@
 """What somebody should look at: the alerts that a batch opens, and those that it puts right."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.domain.tickets import Ticket
 from service.domain.weighings import Line, Station
-from service.store import alerts, weighings
+from service.store import alerts, tickets, weighings
 
 Subject = tuple[Flag, str, str]
 
@@ -54,7 +55,13 @@ class Watch:
 
     async def tell(self, connection: Connection, *, at: datetime) -> None:
         """Open and settle. Opened first: what one record of the batch told amiss another may have put right."""
-        await alerts.open_alerts(connection, self._opened.values(), at=at)
+        unplaced = {UUID(alert.subject_id) for alert in self._opened.values() if not alert.jurisdiction}
+        places = await tickets.find_places(connection, unplaced) if unplaced else {}
+        opened = [
+            alert if alert.jurisdiction else replace(alert, jurisdiction=places[UUID(alert.subject_id)])
+            for alert in self._opened.values()
+        ]
+        await alerts.open_alerts(connection, opened, at=at)
         if doubtful := self._doubtful - self._opened.keys():
             said = await weighings.still_said(connection, doubtful)
             self._settled |= dict.fromkeys(doubtful - said, True)

@@ -300,12 +300,13 @@ FROM unnest($1::uuid[], $2::integer[]) AS y (source_id, year)
 INNER JOIN stock AS s ON s.id = y.source_id
 
 -- name: find_plates
--- Locks nothing; leans on weighing_by_plate and ticket_out_by_plate. Of each plate ($1) the last fresh tares before a moment ($2) and all
--- weighings from then on; then its loads that were on the road after that moment.
+-- Locks nothing; leans on weighing_by_plate, ticket_out_by_plate and ticket_on_the_road. Of each plate ($1) the last fresh tares before a
+-- moment ($2) and all weighings from then on; then its loads that were on the road after that moment, and all that are open.
 SELECT
     FALSE AS is_road, p.plate, w.id, w.station_id, w.record_id AS other_id, w.occurred_at AS begun_at, NULL::timestamptz AS ended_at,
     NULL AS number, w.tare_kg, w.gross_kg, w.tare_source = 'fresh' AS is_fresh, s.jurisdiction,
-    coalesce(s.enterprise_id, m.enterprise_id) AS owner_id, s.latitude, s.longitude
+    coalesce(s.enterprise_id, m.enterprise_id) AS owner_id, s.latitude, s.longitude, NULL::timestamptz AS valid_from,
+    NULL::timestamptz AS valid_until
 FROM unnest($1::text[], $2::text::timestamptz[]) AS p (plate, since)
 CROSS JOIN LATERAL (
     SELECT * FROM weighing
@@ -322,8 +323,12 @@ INNER JOIN station AS s ON s.id = w.station_id
 LEFT JOIN mine AS m ON m.id = s.mine_id
 UNION ALL
 SELECT
-    TRUE, p.plate, t.id, t.source_station_id, t.buyer_id, t.out_at, coalesce(t.in_at, t.back_at, t.ended_at), t.number, NULL, NULL, t.state = 'lost',
-    s.jurisdiction, t.seller_id, NULL, NULL
+    TRUE, p.plate, t.id, t.source_station_id, t.buyer_id,
+    -- A part of another's load has left by no scale of its own.
+    CASE WHEN t.parent_id IS NULL THEN t.out_at END,
+    coalesce(t.in_at, t.back_at, t.ended_at), t.number, NULL, NULL, t.state = 'lost', s.jurisdiction, t.seller_id, NULL, NULL,
+    CASE WHEN t.state IN ('issued', 'out') THEN t.valid_from END,
+    CASE WHEN t.state IN ('issued', 'out') THEN t.valid_until END
 FROM unnest($1::text[], $2::text::timestamptz[]) AS p (plate, since)
 CROSS JOIN LATERAL (
     SELECT * FROM ticket
@@ -332,7 +337,14 @@ CROSS JOIN LATERAL (
         -- One that arrived before it left, by the clocks, is held against those that left before it all the same.
         AND greatest(out_at, coalesce(in_at, back_at, ended_at, 'infinity')) >= p.since
     UNION ALL
-    SELECT * FROM ticket WHERE plate = p.plate AND state = 'out' AND out_at < p.since - interval '7 days' AND parent_id IS NULL
+    SELECT * FROM ticket
+    WHERE
+        plate = p.plate AND state IN ('issued', 'out')
+        AND (
+            -- Else it is one of those above.
+            parent_id IS NOT NULL OR out_at IS NULL OR out_at < p.since - interval '7 days'
+            OR greatest(out_at, coalesce(in_at, back_at, ended_at, 'infinity')) < p.since
+        )
 ) AS t
 INNER JOIN station AS s ON s.id = t.source_station_id
 

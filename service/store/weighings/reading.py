@@ -123,6 +123,13 @@ async def find_lines_of(connection: Connection, ticket_ids: Collection[UUID]) ->
     return [line_of(row) for row in await connection.fetch(SQL["find_lines_of"], list(ticket_ids))]
 
 
+async def find_roads(connection: Connection, plates: Collection[str], since: datetime) -> list[Road]:
+    """The plates' loads that were on the road after a moment, and what papers of theirs are open."""
+    asked = list(plates)
+    rows = await connection.fetch(SQL["find_plates"], asked, array_of([since] * len(asked)), timedelta())
+    return tares_and_roads(rows)[1]
+
+
 async def find_ticks(connection: Connection, numbers: Collection[tuple[UUID, int]]) -> dict[UUID, list[Tick]]:
     """What stations told under these numbers and beside them, by station."""
     ticks: dict[UUID, list[Tick]] = {}
