@@ -43,14 +43,15 @@ SEEN = {
             a.code, a.subject_kind,
             coalesce(
                 w.station_id || '/' || w.record_id, p.number || '/' || t.plate, t.number, l.contract_id::text, a.subject_id
-            ) AS subject
+            ) AS subject,
+            a.jurisdiction, ARRAY(SELECT unnest(a.parties) ORDER BY 1) AS parties
         FROM alert AS a
-        LEFT JOIN weighing AS w ON a.subject_kind = 'weighing' AND w.id = a.subject_id::uuid
-        LEFT JOIN ticket AS t ON a.subject_kind = 'ticket' AND t.id = a.subject_id::uuid
+        LEFT JOIN weighing AS w ON a.subject_kind = 'weighing' AND w.id::text = a.subject_id
+        LEFT JOIN ticket AS t ON a.subject_kind = 'ticket' AND t.id::text = a.subject_id
         LEFT JOIN ticket AS p ON p.id = t.parent_id
-        LEFT JOIN lot AS l ON a.subject_kind = 'lot' AND l.id = a.subject_id::uuid
+        LEFT JOIN lot AS l ON a.subject_kind = 'lot' AND l.id::text = a.subject_id
         WHERE a.settled_at IS NULL
-        ORDER BY 1, 2, 3
+        ORDER BY 1, 2, 3, 4, 5
     """,
     "said": """
         SELECT w.station_id, w.record_id, coalesce(v.status, w.status) AS status,

@@ -331,7 +331,7 @@ def _alert(flag: Flag, one: _Good, issue: Issue) -> Alert | None:
         "mine" if of_the_mine else "ticket",
         str(ticket.mine_id if of_the_mine else ticket.id),
         one.station.jurisdiction,
-        (ticket.seller_id, ticket.buyer_id),
+        (ticket.seller_id,) if of_the_mine else (ticket.seller_id, ticket.buyer_id),
         ticket.valid_from,
         {"ticket": ticket.number, "plate": ticket.plate, "kg": ticket.planned_kg},
     )

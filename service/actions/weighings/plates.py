@@ -197,9 +197,12 @@ class _Together:
     beside: frozenset[UUID] = frozenset()  # whose paper is open beside any other
 
 
+_ALONE = _Together()
+
+
 def _together(roads: Mapping[UUID, Road], missed_after: timedelta) -> _Together:
     if len(roads) < 2:
-        return _Together()
+        return _ALONE
     left = set()
     last_end = datetime.min.replace(tzinfo=UTC)
     journeys = [(road.out_at, road.ticket_id, road) for road in roads.values() if road.out_at is not None]

@@ -124,7 +124,7 @@ def _retell(
     for deed in deeds:
         say_of_deed(desk, deed, movements[deed.act.id], cause, correction)
     if ticket is not None and telling.deeds:
-        alert_of_deeds(desk, telling, ticket, cause)
+        alert_of_deeds(desk, telling, ticket, story[-1] if story else cause)
         _retell_others(desk, ticket, cause, correction, retold or set())
     return telling
 

@@ -36,14 +36,21 @@ class Watch:
         self._opened: dict[Subject, Alert] = {}
         self._settled: dict[Subject, bool] = {}
         self._doubtful: set[Subject] = set()
+        self._restated: set[Subject] = set()
 
     def open(self, found: Iterable[Alert]) -> None:
         """Have these looked at."""
         for alert in found:
             if self._settled.pop(alert.subject, False):
-                self._opened[alert.subject] = alert
+                self.restate(alert)
             else:
                 self._opened.setdefault(alert.subject, alert)  # one that is open keeps its first opening
+
+    def restate(self, alert: Alert) -> None:
+        """Have this looked at; one that is open says this now, whichever record had opened it (W04)."""
+        self._settled.pop(alert.subject, None)
+        self._opened[alert.subject] = alert
+        self._restated.add(alert.subject)
 
     def settle(self, subject: Subject) -> None:
         """What this told of has been put right."""
@@ -62,6 +69,7 @@ class Watch:
             for alert in self._opened.values()
         ]
         await alerts.open_alerts(connection, opened, at=at)
+        await alerts.restate_alerts(connection, [alert for alert in opened if alert.subject in self._restated], at=at)
         if doubtful := self._doubtful - self._opened.keys():
             said = await weighings.still_said(connection, doubtful)
             self._settled |= dict.fromkeys(doubtful - said, True)
@@ -77,7 +85,10 @@ def alert_of(flag: Flag, line: Line, station: Station, ticket: Ticket | None, *,
     if flag is Flag.CONTRACT_OVERSHIPPED and beyond_kg is not None:
         facts["over_kg"] = beyond_kg
     _, kind, subject_id = subject_of(flag, told.id, station.id, ticket)
-    parties = (ticket.seller_id, ticket.buyer_id) if ticket else (station.enterprise_id,)
+    # What is about a station, or a mine, concerns the same firms whichever load tells it first.
+    parties: tuple[UUID, ...] = (station.enterprise_id,)
+    if ticket is not None and kind != "station":
+        parties = (ticket.seller_id,) if kind == "mine" else (ticket.seller_id, ticket.buyer_id)
     return Alert(flag, kind, subject_id, station.jurisdiction, parties, line.occurred_at, facts)
 
 
