@@ -23,6 +23,11 @@ pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
+
+
 async def sealed(app: FastAPI) -> None:
     sign = app.state.keys.current(Purpose.LEDGER)
     async with app.state.database.transaction() as connection:
