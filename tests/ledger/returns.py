@@ -66,4 +66,4 @@ class Trade(Teller):
                 actor=cast.LI.actor,
             )  # fmt: skip
 
-        self.deed(name, refuse, after, backs)
+        self.deed(name, refuse, after, backs, self.at - timedelta(minutes=minutes, microseconds=kg))
