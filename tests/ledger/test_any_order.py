@@ -2,19 +2,22 @@
 
 import random
 from bisect import bisect_right
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count, pairwise, permutations
 from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
 
-from service.actions.tickets import lose_ticket, refuse_part
+from service.actions.sweeps import sweep
+from service.actions.tickets import Order, cancel_ticket, extend_ticket, issue_tickets, lose_ticket, refuse_part
 from service.actions.weighings import Sent, weigh_all
+from service.db import Connection
 from service.domain.policies import DEFAULTS
 from service.domain.units import Kilograms
 from service.domain.weighings import Direction, Record
 from service.keys import Purpose
+from service.routes.tickets import TicketIn
 from tests import cast, yard
 from tests.ledger.arrivals import day, end_of, seen_of, told_anyhow
 from tests.ledger.returns import Trade
@@ -31,12 +34,22 @@ SCALES = [
 
 
 async def lay_out(app: FastAPI) -> None:
-    """Two of the stations an hour apart, so that a truck may be too fast."""
+    """Two of the stations an hour apart, so that a truck may be too fast; in different counties."""
     async with app.state.database.transaction() as connection:
         for east, (station_id, _) in enumerate(SCALES[:2]):
             await connection.execute(
-                "UPDATE station SET latitude = 40.8, longitude = $2 WHERE id = $1", station_id, 122.5 + east
+                "UPDATE station SET latitude = 40.8, longitude = $2, jurisdiction = $3 WHERE id = $1",
+                station_id,
+                122.5 + east,
+                ("210381", "210323")[east],
             )
+
+
+async def be_strict(app: FastAPI) -> None:
+    """A licence that ended yesterday, a quota and a contract that are soon used up."""
+    async with app.state.database.transaction() as connection:
+        await connection.execute("UPDATE mine SET licence_valid_until = $1", app.state.clock.now() - timedelta(days=1))
+        await connection.execute("UPDATE contract SET kg = 200_000")
 
 
 async def test_w04_a_few_records_in_every_order(app: FastAPI) -> None:
@@ -54,9 +67,12 @@ async def test_w04_a_few_records_in_every_order(app: FastAPI) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_w04_a_day_in_any_order_cut_anywhere_and_repeated(app: FastAPI, seed: int) -> None:
-    tickets = await prepare(app, 2_000_000, 12)
+    """Every flag that a record may raise, with its office, its parties and its facts, and those of quotas, pools and contracts."""
+    tickets = await prepare(app, 150_000, 12, "辽C{:05}".format if seed % 2 else lambda n: f"辽C{n // 2:05}")
     at, sign = app.state.clock.now(), app.state.keys.current(Purpose.LEDGER)
     await lay_out(app)
+    if seed > 2:
+        await be_strict(app)
     rng = random.Random(seed)
     told = day(rng, tickets, SCALES, 60, at=at)
     async with app.state.database.pool.acquire() as connection:
@@ -327,3 +343,85 @@ async def test_w04_forty_one_stations_tell_two_thousand_records_in_any_order(
     for name, seen in other.items():
         assert seen == first[name], name
     assert {row[1] for row in first["tickets"]} >= {"delivered", "returned", "out"}
+
+
+async def test_w05_two_open_tickets_follow_the_papers_and_the_road(app: FastAPI) -> None:
+    """W04, E40: two tickets of one plate, told when they were issued, are two no longer when the first has arrived."""
+    tickets = await prepare(app, 10_000_000, 2, lambda n: yard.PLATE)
+    at, sign = app.state.clock.now(), app.state.keys.current(Purpose.LEDGER)
+
+    def told(place: int, scale: int, direction: Direction, minutes: int) -> Sent:
+        station_id, person_id = SCALES[scale]
+        record = Record(
+            UUID(int=minutes), 300 - minutes, tickets[place][0], direction, yard.PLATE, 45_000 + place, 15_000, None,
+            at - timedelta(minutes=minutes), False, None, None, "fresh",
+        )  # fmt: skip
+        return Sent(station_id, person_id, timedelta(), record)
+
+    first, second = [told(0, 0, Direction.OUT, 200), told(0, 1, Direction.IN, 150)], told(1, 0, Direction.OUT, 100)
+    flagged = dict[str, list[list[str]]]()
+    async with app.state.database.pool.acquire() as connection:
+        for name, story in {
+            "none": [],
+            "left": [first[0]],
+            "arrived": first,
+            "one by one": [*first, second],
+            "both left": [first[0], second],
+            "the second alone": [second],
+            "at once": [*first, told(1, 1, Direction.OUT, 170)],
+        }.items():
+            flagged[name] = []
+            for order in permutations(story):
+                end = await end_of(connection, [[one] for one in order], at=at, sign=sign)
+                flagged[name].append([subject for code, _, subject, *_ in end["flags"] if code == "two-open-tickets"])
+    second_of_two, nobody = [tickets[1][0]], list[str]()
+    for name, end in {
+        "none": second_of_two,
+        "left": second_of_two,
+        "arrived": nobody,
+        "one by one": nobody,
+        "both left": second_of_two,
+        "the second alone": second_of_two,
+        "at once": second_of_two,
+    }.items():
+        assert [seen for seen in flagged[name] if seen != end] == [], name
+
+
+async def test_w05_what_people_do_to_tickets_puts_two_open_ones_right(app: FastAPI) -> None:
+    """E4, E37, E38, E39: cancelled, lost, extended, run out; of two that are good one after the other none is told."""
+    at, keys = app.state.clock.now(), app.state.keys
+    sign, day_long = keys.current(Purpose.LEDGER), timedelta(days=1)
+
+    async def flagged(connection: Connection) -> list[str]:
+        flags = (await seen_of(connection))["flags"]
+        return [subject for code, _, subject, *_ in flags if code == "two-open-tickets"]
+
+    await prepare(app, 10_000_000, 1)
+    async with app.state.database.transaction() as connection:
+        contract_id = await connection.fetchval("SELECT contract_id FROM ticket")
+
+        async def issue(starts: datetime) -> tuple[UUID, str]:
+            body = yard.ticket_in(contract_id, starts, valid_until=(starts + timedelta(hours=8)).isoformat())
+            order = Order(cast.PAIZHAI_CLERK.actor, TicketIn.model_validate(body).wish())
+            [id_] = await issue_tickets(connection, [order], at=at, keys=keys)
+            assert isinstance(id_, UUID)
+            return id_, await connection.fetchval("SELECT number FROM ticket WHERE id = $1", id_)
+
+        (first, _), (second, number) = await issue(at), await issue(at)
+        assert await flagged(connection) == [number]
+        await cancel_ticket(connection, first, "改日再运", at=at, actor=cast.LI.actor)
+        assert await flagged(connection) == []
+
+        third, third_number = await issue(at)
+        assert await flagged(connection) == [third_number]
+        await lose_ticket(connection, second, "途中遗失", at=at, sign=sign, actor=cast.LI.actor)
+        assert await flagged(connection) == []
+
+        _, later = await issue(at + day_long)
+        assert await flagged(connection) == []
+        await extend_ticket(
+            connection, third, at + 2 * day_long, "道路封闭", at=at, keys=keys, policies=DEFAULTS, actor=cast.LI.actor
+        )
+        assert await flagged(connection) == [later]
+        await sweep(connection, DEFAULTS, at=at + 4 * day_long)
+        assert await flagged(connection) == []

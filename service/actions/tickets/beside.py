@@ -27,7 +27,8 @@ async def note_roads(
     names = {road.plate for change in changes for road in change if road is not None}
     if not names:
         return
-    plates.know(names, (), await weighings.find_roads(connection, names, min(since or at, at)))
+    found = await weighings.find_roads(connection, names, min(since or at, at))
+    plates.know(names, (), [*found, *(was for was, _ in changes if was is not None)])
     watch = Watch()
     for was, now in changes:
         plates.note_road(was, now, watch)

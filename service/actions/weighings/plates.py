@@ -9,7 +9,7 @@ from math import asin, cos, radians, sin, sqrt
 from statistics import median_low
 from uuid import UUID
 
-from service.actions.weighings.watching import Watch
+from service.actions.weighings.watching import OF_THE_SOURCE, Watch
 from service.domain.alerts import Alert, Flag
 from service.domain.policies import Policies
 from service.domain.tickets import Journey, Ticket, TicketState
@@ -160,7 +160,9 @@ class Plates:
         has = _together(roads, self._missed_after)
         for ticket_id in (has.on_the_road - had.on_the_road) | (has.open - had.open):
             watch.open([two_open_tickets(roads[ticket_id])])
-        for ticket_id in (had.on_the_road | had.beside) - (has.on_the_road | has.open):
+        if now is not None and now.ticket_id in has.flagged & had.flagged:
+            watch.reword(two_open_tickets(now))
+        for ticket_id in (had.flagged | had.beside) - has.flagged:
             watch.settle((Flag.TWO_OPEN_TICKETS, "ticket", str(ticket_id)))
 
 
@@ -195,6 +197,11 @@ class _Together:
     on_the_road: frozenset[UUID] = frozenset()  # whose load left while another was on the road
     open: frozenset[UUID] = frozenset()  # whose paper is open beside one that was issued before
     beside: frozenset[UUID] = frozenset()  # whose paper is open beside any other
+
+    @property
+    def flagged(self) -> frozenset[UUID]:
+        """Those of which it is said."""
+        return self.on_the_road | self.open
 
 
 _ALONE = _Together()
@@ -245,7 +252,7 @@ def two_open_tickets(road: Road) -> Alert:
         Flag.TWO_OPEN_TICKETS,
         "ticket",
         str(road.ticket_id),
-        road.jurisdiction or "",
+        road.jurisdiction or OF_THE_SOURCE,
         (road.seller_id, road.buyer_id),
         occurred_at,
         {"ticket": road.number, "plate": road.plate},

@@ -234,7 +234,9 @@ def _close(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, ol
         subject = subject_of(flag, line.told.id, line.told.station_id, ticket)
         match subject[1]:
             case "ticket":
-                if flag not in telling.open:
+                if flag is Flag.GRADE_MISMATCH and flag not in telling.open:
+                    desk.watch.doubt(subject)  # of the ticket itself, perhaps, since it was issued (E46)
+                elif flag not in telling.open:
                     desk.watch.settle(subject)
             case "weighing":
                 if flag not in now:

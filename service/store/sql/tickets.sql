@@ -53,11 +53,11 @@ LEFT JOIN mine AS m ON m.id = s.mine_id
 WHERE s.id = ANY($1)
 
 -- name: find_places
--- Locks nothing; leans on the primary keys.
-SELECT t.id, s.jurisdiction
+-- Locks nothing; leans on a_ticket_number_is_given_once.
+SELECT t.number, s.jurisdiction
 FROM ticket AS t
 INNER JOIN station AS s ON s.id = t.source_station_id
-WHERE t.id = ANY($1)
+WHERE t.number = ANY($1)
 
 -- name: open_on_plates
 -- Locks nothing; leans on ticket_on_the_road.

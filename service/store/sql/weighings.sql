@@ -378,14 +378,22 @@ CROSS JOIN LATERAL (
 
 -- name: still_said
 -- Locks nothing; leans on ticket_by_contract, contract_by_mine, slip_by_mine, ticket_by_slip, weighing_by_ticket and weighing_by_station.
--- Whether a record says a flag of its contract, mine or station now.
+-- Whether a record says a flag of its contract, mine or station now, or a ticket has said it of itself or its mine when it was issued.
 SELECT EXISTS (
+    SELECT FROM ticket WHERE $2::text = 'ticket' AND id = $3::uuid AND $1::text = ANY(flags)
+) OR EXISTS (
+    SELECT FROM contract AS c INNER JOIN ticket AS t ON t.contract_id = c.id WHERE $2 = 'mine' AND c.mine_id = $3 AND $1 = ANY(t.flags)
+) OR EXISTS (
+    SELECT FROM slip AS s INNER JOIN ticket AS t ON t.slip_id = s.id WHERE $2 = 'mine' AND s.mine_id = $3 AND $1 = ANY(t.flags)
+) OR EXISTS (
     SELECT
     FROM (
         SELECT w.id, w.flags
         FROM ticket AS t
         INNER JOIN weighing AS w ON w.ticket_id = t.id
-        WHERE $2::text = 'contract' AND t.contract_id = $3::uuid
+        WHERE $2 = 'contract' AND t.contract_id = $3
+        UNION ALL
+        SELECT id, flags FROM weighing WHERE $2 = 'ticket' AND ticket_id = $3
         UNION ALL
         SELECT w.id, w.flags
         FROM contract AS c
@@ -404,7 +412,7 @@ SELECT EXISTS (
     LEFT JOIN LATERAL (
         SELECT status, flags FROM weighing_version WHERE weighing_id = w.id ORDER BY version DESC LIMIT 1
     ) AS v ON TRUE
-    WHERE $1::text = ANY(coalesce(v.flags, w.flags)) AND v.status IS DISTINCT FROM 'void'
+    WHERE $1 = ANY(coalesce(v.flags, w.flags)) AND v.status IS DISTINCT FROM 'void'
 )
 
 -- name: write
