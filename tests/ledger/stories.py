@@ -3,7 +3,7 @@
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -54,7 +54,7 @@ class World:
     at: datetime
     tickets: dict[str, tuple[UUID, str, str]]  # id, number, plate
     other_contract_id: UUID
-    now: datetime = datetime.max  # when what happens next is written down
+    now: datetime = datetime.max.replace(tzinfo=UTC)  # when what happens next is written down
 
 
 @dataclass(slots=True, eq=False)
