@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from service.actions.sweeps import sweep
 from service.actions.weighings import Sent, weigh_all
 from service.db import Connection
+from service.domain.policies import DEFAULTS
 from service.domain.weighings import Direction, Record
 
 SEEN = {
@@ -74,14 +76,23 @@ SEEN = {
 
 
 async def end_of(
-    connection: Connection, batches: Sequence[Sequence[Sent]], *, at: datetime, sign: Any
+    connection: Connection,
+    batches: Sequence[Sequence[Sent]],
+    *,
+    at: datetime,
+    sign: Any,
+    sweeps: random.Random | None = None,
 ) -> dict[str, Any]:
-    """What there is to see after these batches; nothing of it stays."""
+    """What there is to see after these batches, perhaps with the sweeper coming by at any time; nothing of it stays."""
     transaction = connection.transaction()
     await transaction.start()
     try:
         for batch in batches:
+            if sweeps is not None and sweeps.random() < 0.3:
+                await sweep(connection, DEFAULTS, at=at)
             await weigh_all(connection, batch, at=at, sign=sign)
+        if sweeps is not None:
+            await sweep(connection, DEFAULTS, at=at)
         return await seen_of(connection)
     finally:
         await transaction.rollback()

@@ -127,7 +127,7 @@ class Teller:
             ]
         backs = self._back(name, source) if rng.random() < 0.4 else []
         if kind.startswith("refused"):
-            self._refuse(name, outs, ins, backs, 27_000 if kind == "refused-all" else rng.randrange(3_000, 9_000))
+            self.refused(name, outs, ins, backs, 27_000 if kind == "refused-all" else rng.randrange(3_000, 9_000))
         elif kind == "lost":
             self.deed(name, _lose(name), [outs], [*ins, *backs])
         elif kind:
@@ -169,7 +169,7 @@ class Teller:
         shared = self.deed(named, share, [*outs.values(), ins], later)
         for name in names:
             if rng.random() < 0.4:
-                self._refuse(name, [shared], [shared], backs[name], rng.randrange(2_000, 5_000))
+                self.refused(name, [shared], [shared], backs[name], rng.randrange(2_000, 5_000))
         self._correct(outs[rng.choice(names)][0], rng.randrange(7_000, 13_000))
         self._correct(ins[0], whole_kg + 200 + 400 * rng.randrange(-4, 4))  # like no other record's
         for told in [*outs.values(), ins]:
@@ -199,7 +199,11 @@ class Teller:
 
         self._keep(Step(wrong.ticket, void, None, True, [[one] for one in told]))
 
-    def _refuse(self, name: str, outs: list[Step], ins: list[Step], backs: list[Step], kg: int) -> None:
+    def refused(
+        self, name: str, outs: list[Step], ins: list[Step], backs: list[Step], kg: int, then: str | None = None
+    ) -> None:
+        """So much of a load is refused; what becomes of that?"""
+
         async def refuse(world: World) -> None:
             sign, actor = world.keys.current(Purpose.LEDGER), cast.PLANT_CLERK.actor
             ticket_id = world.tickets[name][0]
@@ -208,7 +212,8 @@ class Teller:
             )
 
         refused = self.deed(name, refuse, [outs, ins], backs)
-        then = self.rng.choice(["", "", "lost", "redirected" if name in self.of_a_mine else ""])
+        if then is None:
+            then = self.rng.choice(["", "", "lost", "redirected" if name in self.of_a_mine else ""])
         if then == "lost":
             self.deed(name, _lose(name), [[refused]], backs)
         elif then == "redirected":
@@ -324,22 +329,8 @@ async def end_of_stories(
     transaction = world.connection.transaction(isolation="repeatable_read")  # as the audit asks
     await transaction.start()
     named = dict(world.tickets)
-    sign, batch = world.keys.current(Purpose.LEDGER), list[Sent]()
     try:
-        for place, step in enumerate([*order, None]):
-            later = (one.at for one in order[place:] if one.is_deed and one.at is not None)
-            world.now = next(later, world.at)
-            found = step.do(world) if step is not None else None
-            if isinstance(found, Sent):
-                batch.append(found)
-                if rng.random() < 0.6:
-                    continue
-            if batch:
-                await weigh_all(world.connection, batch, at=world.now, sign=sign)
-                batch = []
-            if found is not None and not isinstance(found, Sent):
-                await found
-        await watch_refused_lots(world.connection, at=world.at)  # as the sweeper does
+        await play(world, order, rng)
         if is_audited:
             found = await verify(world.connection, world.keys.public_keys(Purpose.LEDGER), lambda _: None)
             assert found == [], found
@@ -347,6 +338,25 @@ async def end_of_stories(
     finally:
         world.tickets = named
         await transaction.rollback()
+
+
+async def play(world: World, order: Sequence[Step], rng: random.Random) -> None:
+    """Have all happen in this order, cut anywhere."""
+    sign, batch = world.keys.current(Purpose.LEDGER), list[Sent]()
+    for place, step in enumerate([*order, None]):
+        later = (one.at for one in order[place:] if one.is_deed and one.at is not None)
+        world.now = next(later, world.at)
+        found = step.do(world) if step is not None else None
+        if isinstance(found, Sent):
+            batch.append(found)
+            if rng.random() < 0.6:
+                continue
+        if batch:
+            await weigh_all(world.connection, batch, at=world.now, sign=sign)
+            batch = []
+        if found is not None and not isinstance(found, Sent):
+            await found
+    await watch_refused_lots(world.connection, at=world.at)  # as the sweeper does
 
 
 async def stock_a_trader(app: FastAPI, count: int, coming: int = 0) -> dict[str, tuple[UUID, str, str]]:

@@ -83,6 +83,25 @@ async def test_w04_a_day_in_any_order_cut_anywhere_and_repeated(app: FastAPI, se
                 assert seen == first[name], name
 
 
+@pytest.mark.parametrize("seed", range(2))
+async def test_w04_days_later_with_the_sweeper_between_records_the_end_is_the_same(app: FastAPI, seed: int) -> None:
+    """W07, E39: tickets run out, and loads are missed, until their records come; both close themselves then."""
+    tickets = await prepare(app, 2_000_000, 24, lambda n: f"辽C{n // 2:05}")
+    at, sign = app.state.clock.now(), app.state.keys.current(Purpose.LEDGER)
+    await lay_out(app)
+    rng, later = random.Random(seed), at + timedelta(days=5)
+    told = day(rng, tickets, SCALES, 40, at=at)
+    async with app.state.database.pool.acquire() as connection:
+        ends = [
+            await end_of(connection, told_anyhow(rng, told, repeats=10), at=later, sign=sign, sweeps=rng)
+            for _ in range(3)
+        ]
+    for end in ends[1:]:
+        for name, seen in end.items():
+            assert seen == ends[0][name], name
+    assert "never-weighed" in {row[0] for row in ends[0]["flags"]}
+
+
 async def test_w04_two_stations_and_one_ticket_in_every_order(app: FastAPI) -> None:
     """E8, E9, E11: both stations weigh the load out while offline, one of them twice; the load arrives, and a part comes back."""
     [(number, plate), *_] = await prepare(app, 10_000_000, 1)
