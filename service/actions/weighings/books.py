@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeGuard
 from uuid import UUID
 
 from service.actions.weighings.clocks import Clocks
@@ -346,6 +347,11 @@ class Books:
     def account_of(self, account: int | AccountKey) -> int | AccountKey:
         """The account's number, where it is known."""
         return self.account_ids.get(account, account) if isinstance(account, AccountKey) else account
+
+    def is_lot(self, account: int | AccountKey) -> TypeGuard[int]:
+        """Whether it is a lot that was there before, as those of a proof are."""
+        key = self.account_keys.get(account) if isinstance(account, int) else account
+        return isinstance(account, int) and (key is None or key.kind is AccountKind.LOT)
 
     def watch_lot(self, ticket: Ticket, at: datetime) -> None:
         """Have what is sent back of a load looked at once more under the head's lock, when all of the batch is posted (W10)."""

@@ -1,6 +1,6 @@
 """The judge of a batch: what becomes of each record, and all that is to be written in the end."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -10,6 +10,7 @@ from service.actions.weighings.books import Books
 from service.actions.weighings.drawing import redraw
 from service.actions.weighings.posting import GiveBack, Move, Step, post_steps
 from service.actions.weighings.retelling import retell_event, retell_story
+from service.actions.weighings.returning import Returns
 from service.actions.weighings.sent import Answer, Sent, answer_again
 from service.actions.weighings.watching import Watch, alert_of
 from service.db import Connection
@@ -64,6 +65,7 @@ class Desk(Books):
         self.fresh_ids: set[UUID] = set()
         self.versions: list[Version] = []
         self.stirred: dict[int | AccountKey, Stirred] = {}
+        self.returns = Returns()
         self.disturbed: dict[UUID, Line] = {}  # contracts whose loads may draw other lots, and by which record
         self.deed_versions: list[DeedVersion] = []
         self.moved: dict[UUID, Journey] = {}
@@ -81,6 +83,8 @@ class Desk(Books):
         at = self.at
         if self.disturbed:
             await redraw(connection, self)
+        for lot in await self.returns.keep(connection):
+            self._stir(lot.account, lot.since, lot.because_of)
         self._settle_contracts()
         await weighings.write(connection, self.lines, self.moved, self.shipped, self.books_used, at=at)
         for ticket_id in self.moved.keys() & self.deeds.keys():
@@ -295,8 +299,11 @@ class Desk(Books):
         """Note where kilograms of a lot come or go before some of it was sent back: that is reckoned anew then (W10)."""
         last_at = self.last_taken_back(account)
         if last_at is not None and at <= last_at:
-            known = self.stirred.get(account)
-            self.stirred[account] = Stirred(min(at, known.since) if known else at, because_of)
+            self._stir(account, at, because_of)
+
+    def _stir(self, account: int | AccountKey, at: datetime, because_of: UUID) -> None:
+        known = self.stirred.get(account)
+        self.stirred[account] = Stirred(min(at, known.since) if known else at, because_of)
 
     def post(self, owner_id: UUID, move: Move) -> None:
         """Have the ledger post a leg of a record's, or of a deed's."""
@@ -312,6 +319,7 @@ class Desk(Books):
 
     def _give_back(self, line: Line, ticket: Ticket, left_kg: int, fact: bytes) -> None:
         """What the source's scale weighs back in is taken off what filled the load, last first (W10)."""
+        back_kg: Counter[int] = Counter()
         for filling in reversed(self.stories[ticket.id]):
             flows = self.flows.get(filling.told.id, [])
             for place, flow in reversed(list(enumerate(flows))):
@@ -324,3 +332,7 @@ class Desk(Books):
                     self.stir(flow.source, filling.occurred_at, line.told.id)
                 flows[place] = replace(flow, kg=Kilograms(flow.kg - taken))
                 left_kg -= taken
+                if self.is_lot(flow.source):
+                    back_kg[flow.source] += taken
+        if ticket.source_id is None:
+            self.returns.note(ticket.id, self.journeys[ticket.id], back_kg, line.told.id)
