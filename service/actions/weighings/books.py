@@ -71,6 +71,8 @@ class Books:
         self.taken_back: dict[UUID, datetime] = {}  # under papers, when a load was last refused or came back
         self.pledged: dict[int, datetime | None] = {}  # the same of the accounts of pledged lots
         self.watches_lots = False  # whether there is any such moment
+        self.sends_back = False  # whether the batch itself makes one
+        self.sent_back: int | None = None  # how often something was sent back, before anything of this was read
 
     async def lock(self, connection: Connection, sent: Sequence[Sent]) -> None:
         """The stations, then the tickets."""
@@ -236,6 +238,7 @@ class Books:
     def _know(self, found: Found, memory: Memory | None = None) -> None:
         self.terms |= found.terms
         self.sources |= found.sources
+        self.sent_back = found.sent_back if self.sent_back is None else self.sent_back
         self.taken_back |= found.taken_back
         self.watches_lots |= bool(found.taken_back)
         for terms in found.terms.values():
@@ -357,7 +360,7 @@ class Books:
         """Have what is sent back of a load looked at once more under the head's lock, when all of the batch is posted (W10)."""
         paper = paper_of(ticket)
         self.taken_back[paper] = max(at, self.taken_back.get(paper, at))
-        self.watches_lots = True
+        self.watches_lots = self.sends_back = True
 
     def last_taken_back(self, account: int | AccountKey) -> datetime | None:
         """When a load of a lot was last refused or came back; for ever, of a lot of which the batch knows nothing (W10)."""

@@ -15,7 +15,7 @@ from service.actions.weighings.sent import Answer, Sent, answer_again
 from service.actions.weighings.watching import Watch, alert_of
 from service.db import Connection
 from service.domain.alerts import Flag
-from service.domain.ledger import AccountKey
+from service.domain.ledger import AccountKey, AccountKind
 from service.domain.policies import Policies
 from service.domain.tickets import Journey, Print, ReplacedBecause, Ticket
 from service.domain.units import Kilograms, shanghai_year
@@ -40,7 +40,7 @@ from service.domain.weighings import (
 )
 from service.ids import new_id
 from service.store import ticket_acts, weighings
-from service.store.ledger import Memory, Signer
+from service.store.ledger import Memory, Signer, count_sent_back
 from service.store.ticket_acts import DeedVersion
 from service.store.weighings import Flow, Refused, Version
 
@@ -51,6 +51,11 @@ class Stirred:
 
     since: datetime
     because_of: UUID | None = None
+
+
+def _note(stirred: dict[int | AccountKey, Stirred], account: int | AccountKey, one: Stirred) -> None:
+    known = stirred.get(account)
+    stirred[account] = replace(one, since=min(one.since, known.since)) if known else one
 
 
 class Desk(Books):
@@ -65,6 +70,7 @@ class Desk(Books):
         self.fresh_ids: set[UUID] = set()
         self.versions: list[Version] = []
         self.stirred: dict[int | AccountKey, Stirred] = {}
+        self.calm: dict[int | AccountKey, Stirred] = {}  # lots of which nothing was sent back since, as far as is known
         self.returns = Returns()
         self.disturbed: dict[UUID, Line] = {}  # contracts whose loads may draw other lots, and by which record
         self.deed_versions: list[DeedVersion] = []
@@ -84,7 +90,7 @@ class Desk(Books):
         if self.disturbed:
             await redraw(connection, self)
         for lot in await self.returns.keep(connection):
-            self._stir(lot.account, lot.since, lot.because_of)
+            _note(self.stirred, lot.account, Stirred(lot.since, lot.because_of))
         self._settle_contracts()
         await weighings.write(connection, self.lines, self.moved, self.shipped, self.books_used, at=at)
         for ticket_id in self.moved.keys() & self.deeds.keys():
@@ -93,11 +99,15 @@ class Desk(Books):
         await weighings.keep_versions(connection, self.versions, at=at)
         await weighings.keep_signatures(connection, list(self.signed.values()))
         await weighings.keep_refused(connection, self.refused, at=at)
-        over_kg = await post_steps(connection, self.steps, at=at, sign=sign, memory=memory)
+        done = await post_steps(connection, self.steps, at=at, sign=sign, memory=memory)
+        if self.sends_back:
+            await count_sent_back(connection)
+        if done.sent_back != self.sent_back and done.sent_back is not None:
+            self._stir_all()
         await self.watch.tell(connection, at=at)
         for year, sources in self.commitments.items():
             await watch_commitments(connection, sources, year, self.policies, at=at)
-        return {movement_id for movement_id in self.charged if over_kg.get(movement_id)}
+        return {movement_id for movement_id in self.charged if done.over_kg.get(movement_id)}
 
     def judge(self, sent: Sent) -> Answer:
         """What becomes of one record."""
@@ -298,12 +308,19 @@ class Desk(Books):
     def stir(self, account: int | AccountKey, at: datetime, because_of: UUID) -> None:
         """Note where kilograms of a lot come or go before some of it was sent back: that is reckoned anew then (W10)."""
         last_at = self.last_taken_back(account)
-        if last_at is not None and at <= last_at:
-            self._stir(account, at, because_of)
+        stirred = self.stirred if last_at is not None and at <= last_at else self.calm
+        _note(stirred, account, Stirred(at, because_of))
 
-    def _stir(self, account: int | AccountKey, at: datetime, because_of: UUID) -> None:
-        known = self.stirred.get(account)
-        self.stirred[account] = Stirred(min(at, known.since) if known else at, because_of)
+    def _stir_all(self) -> None:
+        """Look at every lot that the batch has moved: while it was judged, another process has sent something back."""
+        at = {step.movement_id: step.occurred_at for step in self.steps if isinstance(step, Move)}
+        for owner_id, flows in self.flows.items():
+            for flow in flows:
+                for end in (flow.source, flow.target):
+                    if flow.movement_id in at and (isinstance(end, int) or end.kind is AccountKind.LOT):
+                        _note(self.stirred, end, Stirred(at[flow.movement_id], owner_id))
+        for account, one in self.calm.items():
+            _note(self.stirred, account, one)
 
     def post(self, owner_id: UUID, move: Move) -> None:
         """Have the ledger post a leg of a record's, or of a deed's."""
@@ -328,8 +345,7 @@ class Desk(Books):
                     continue
                 line.told.movement_ids.append(flow.movement_id)
                 self.steps.append(GiveBack(flow.movement_id, taken, line.occurred_at, fact))
-                if self.watches_lots:
-                    self.stir(flow.source, filling.occurred_at, line.told.id)
+                self.stir(flow.source, filling.occurred_at, line.told.id)
                 flows[place] = replace(flow, kg=Kilograms(flow.kg - taken))
                 left_kg -= taken
                 if self.is_lot(flow.source):
