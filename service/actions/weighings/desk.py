@@ -38,6 +38,7 @@ from service.domain.weighings import (
     told_together,
     weigh,
 )
+from service.domain.weighings.legs import lot_of
 from service.ids import new_id
 from service.store import ticket_acts, weighings
 from service.store.ledger import Memory, Signer, count_sent_back
@@ -310,6 +311,14 @@ class Desk(Books):
         last_at = self.last_taken_back(account)
         stirred = self.stirred if last_at is not None and at <= last_at else self.calm
         _note(stirred, account, Stirred(at, because_of))
+
+    def stir_sent_back(self, ticket: Ticket, journey: Journey, because_of: UUID) -> None:
+        """Have a lot looked at where a load came back out of it at another time than was known (W10)."""
+        was = self.journeys[ticket.id]
+        if was.in_kg is None or was.out_at is None or was.back_at is None or was.back_at == journey.back_at:
+            return
+        since = min(was.back_at, journey.back_at or was.back_at)
+        _note(self.stirred, lot_of(ticket, was.out_at), Stirred(since, because_of))
 
     def _stir_all(self) -> None:
         """Look at every lot that the batch has moved: while it was judged, another process has sent something back."""

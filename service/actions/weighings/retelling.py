@@ -110,6 +110,7 @@ def _retell(
     """Tell the records of a ticket anew; `involved` are also those that have left it."""
     telling = tell(desk, ticket, story, cause, seen)
     if ticket is not None and telling.journey != desk.journeys[ticket.id]:
+        desk.stir_sent_back(ticket, telling.journey, cause.told.id)
         desk.move(ticket, telling.journey)
     if ticket is not None and ticket.source_id is None and ticket.contract_id is not None:
         desk.disturbed[ticket.contract_id] = cause
