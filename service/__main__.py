@@ -100,13 +100,17 @@ def verify(data: Data = HERE) -> None:
 def export(
     folder: Annotated[Path, typer.Argument(help="新文件夹 / a new folder for the files", show_default=False)],
     data: Data = HERE,
+    texts: Annotated[
+        bool,
+        typer.Option("--texts", help="含单据内容（车牌、编号、价格） / with what papers say: plates, numbers, prices"),
+    ] = False,
 ) -> None:
     """导出账本供外部核验 / Write the book for those who audit it elsewhere, without the service and without its keys."""
     if folder.exists():
         raise CannotRun(f"{folder} 已存在。请另取一个名称。", f"There is {folder} already. Give another name.")
     try:
         with ExitStack() as stack:
-            book.write(_database(data, stack), _public_keys(data), folder)
+            book.write(_database(data, stack), _public_keys(data), folder, with_texts=texts)
     except OSError as error:
         raise CannotRun(f"无法写入 {folder}: {error}", f"The export {folder} could not be written: {error}") from error
     typer.echo(f"python -m service.verify {folder}")

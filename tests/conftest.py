@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from shutil import disk_usage
 from tempfile import TemporaryDirectory
@@ -168,9 +169,19 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def app(settings: Settings, stage_endpoints: Endpoints, anyio_backend: str) -> AsyncIterator[FastAPI]:
+def begins_at() -> str | None:
+    """The moment at which the service's clock stands from its start on; by itself it goes with the wall's."""
+    return None
+
+
+@pytest.fixture
+async def app(
+    settings: Settings, stage_endpoints: Endpoints, begins_at: str | None, anyio_backend: str
+) -> AsyncIterator[FastAPI]:
     """The service, running, with the cast registered; it names its backend so that tests without `async` may use it."""
     app = create_app(settings, stage_endpoints)
+    if begins_at:
+        app.state.clock.stop_at(datetime.fromisoformat(begins_at))
     async with app.router.lifespan_context(app):
         yield app
 

@@ -199,6 +199,7 @@ def test_new_keys_sign_while_the_service_runs_and_the_old_stay_good(data: Path) 
         keys = province.get("/v1/log/keys", province.office)["items"]
         assert [(key["signs"], key["key_id"]) for key in keys] == [
             ("checkpoints", 3), ("checkpoints", 2), ("checkpoints", 1), ("receipts", 2), ("receipts", 1),
+            ("papers", 3), ("papers", 2), ("papers", 1),
         ]  # fmt: skip
         for note in (old["note"], new["note"], receipt, receipt_of(province, trade.id, trade.seller)):
             check_note(note, [key["key"] for key in keys])

@@ -19,6 +19,7 @@ from service.domain.permissions import Actor
 from service.domain.plates import PlateWatch, WatchState
 from service.domain.refusals import NotFound, TooManyAttempts
 from service.domain.tickets import TicketState
+from service.domain.units import Kilograms, tonnes
 from service.routes.fields import Body, DocumentNo, Plate, Reason
 from service.routes.idempotency import OnceDep
 from service.store import plates
@@ -245,7 +246,7 @@ def _told(row: Record) -> FeedItemOut:
         title=f"{row['plate']} 运单 {row['number']}：{state}",
         content_text=(
             f"{row['seller']}，{row['source_station']} → {row['destination_station']}，"
-            f"计划 {row['planned_kg'] / 1000:.2f} 吨。如非本车所运，请立即向主管部门申诉。"
+            f"计划 {tonnes(Kilograms(row['planned_kg']))}。如非本车所运，请立即向主管部门申诉。"
         ),
         date_published=row["issued_at"],
         date_modified=row["in_at"] or row["out_at"] or row["issued_at"],

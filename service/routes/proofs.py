@@ -1,7 +1,5 @@
 """That contracts, slips and tickets are in the log of papers: each entry with its path to a signed root."""
 
-from base64 import b64encode
-from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 from uuid import UUID
@@ -15,9 +13,9 @@ from service.domain import evidence
 from service.domain.papers import PaperKind
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
-from service.keys import KeyRing, Purpose
-from service.routes.log import HASH, CheckpointOut
+from service.routes.log import HASH, CheckpointOut, checkpoint_of, hash_text, time_text
 from service.store import contracts, papers, slips, tickets
+from service.store.evidence import find_checkpoint, find_nodes
 
 router = APIRouter(prefix="/v1", tags=["log"])
 
@@ -77,46 +75,27 @@ async def prove_ticket(
 
 
 async def _proof(request: Request, connection: Connection, subject_id: UUID, actor: Actor) -> PaperProofOut:
-    newest = await papers.last_checkpoint(connection)
+    newest = await find_checkpoint(connection, log=papers.LOG)
     sealed = await papers.find_sealed(connection, subject_id, reader=actor.enterprise_id or actor.station_id)
     if newest is None or not sealed:
         return PaperProofOut(checkpoint=None, entries=[])
     proofs = [partial(evidence.prove_inclusion, one.entry.seq - 1, newest.size) for one in sealed]
-    nodes = await papers.find_nodes(connection, [node for prove in proofs for node in evidence.nodes_needed(prove)])
-    keys: KeyRing = request.app.state.keys
-    key = keys.find(Purpose.LEDGER, newest.key_id)
-    if key is None:
-        raise NotFound
-    body = evidence.checkpoint_body(newest.size, newest.root, newest.recorded_at, evidence.PAPERS)
+    needed = [node for prove in proofs for node in evidence.nodes_needed(prove)]
+    nodes = await find_nodes(connection, needed, papers.LOG)
     return PaperProofOut(
-        checkpoint=CheckpointOut(
-            size=newest.size,
-            root=_text(newest.root),
-            recorded_at=newest.recorded_at,
-            key_id=newest.key_id,
-            key=evidence.verifier_key(key.public, evidence.PAPERS),
-            note=evidence.signed_note(body, key.public, newest.signature, evidence.PAPERS),
-        ),
+        checkpoint=checkpoint_of(request, newest, papers.LOG),
         entries=[
             PaperEntryOut(
                 index=one.entry.seq - 1,
                 kind=one.entry.kind,
                 subject_id=one.entry.subject_id,
                 is_older=one.entry.is_older,
-                entered_at=_time(one.entry.entered_at),
+                entered_at=time_text(one.entry.entered_at),
                 fact=one.entry.fact.hex(),
                 text=one.text,
-                leaf=_text(one.entry.leaf),
-                path=[_text(step) for step in prove(nodes.__getitem__)],
+                leaf=hash_text(one.entry.leaf),
+                path=[hash_text(step) for step in prove(nodes.__getitem__)],
             )
             for one, prove in zip(sealed, proofs, strict=True)
         ],
     )
-
-
-def _time(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _text(hashed: bytes) -> str:
-    return b64encode(hashed).decode()

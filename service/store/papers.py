@@ -7,13 +7,13 @@ from uuid import UUID
 
 from service.db import Connection, Record
 from service.domain import evidence
-from service.domain.evidence import Node
 from service.domain.papers import PaperEntry, PaperKind
-from service.store.evidence import Checkpoint, find_nodes_by
+from service.store.evidence import Log
 from service.store.ledger import Signer
 from service.store.sentences import sentences
 
 SQL = sentences("papers")
+LOG = Log(evidence.PAPERS, SQL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +76,6 @@ async def find_sealed(connection: Connection, subject_id: UUID, *, reader: UUID 
         Sealed(_entry(row["seq"], row), row["text"] if papers[row["subject_id"]] else None)
         for row in await connection.fetch(SQL["entries_of"], list(papers))
     ]
-
-
-async def last_checkpoint(connection: Connection) -> Checkpoint | None:
-    """The newest signed root over the log of papers."""
-    row = await connection.fetchrow(SQL["last_checkpoint"])
-    return None if row is None else Checkpoint(act=0, **row)
-
-
-async def find_nodes(connection: Connection, needed: Collection[Node]) -> dict[Node, bytes]:
-    """The roots of perfect subtrees of the log of papers."""
-    return await find_nodes_by(connection, needed, SQL)
 
 
 def _entry(seq: int, row: Record) -> PaperEntry:

@@ -4,7 +4,7 @@ Nothing here may import what it checks (`service.domain`, `service.store`): a sh
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -12,10 +12,12 @@ from typing import TypeVar
 import asyncpg
 
 from service.verify.attachments import files_are_what_was_attached
+from service.verify.books import PAPERS
 from service.verify.checks import CHECKS
 from service.verify.database import read_book
-from service.verify.files import read_export, write_export
+from service.verify.files import CHECKPOINTS, compare_notes, read_export, read_keys, write_export
 from service.verify.findings import Finding, Findings
+from service.verify.paperfiles import NOTES_FILE, read_papers, write_papers
 from service.verify.sealed import papers_are_sealed
 
 __all__ = ["Finding", "export", "run", "run_export", "verify", "write"]
@@ -56,25 +58,44 @@ def run(
     return asyncio.run(_attached(database_url, lambda connection: verify(connection, public_keys, say, attachments)))
 
 
-async def export(connection: asyncpg.Connection, public_keys: Mapping[int, bytes], folder: Path) -> None:
-    """Write all that an outsider needs to audit the book without the service, in one snapshot, into an empty folder."""
+async def export(
+    connection: asyncpg.Connection, public_keys: Mapping[int, bytes], folder: Path, *, with_texts: bool = False
+) -> None:
+    """Write all that an outsider needs to audit the book without the service, in one snapshot, into an empty folder.
+
+    Of papers their entries, and with texts what they say.
+    """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await write_export(connection, public_keys, folder)
+        await write_papers(connection, public_keys, folder, with_texts=with_texts)
 
 
-def write(database_url: str, public_keys: Mapping[int, bytes], folder: Path) -> None:
+def write(database_url: str, public_keys: Mapping[int, bytes], folder: Path, *, with_texts: bool = False) -> None:
     """`export` of a database by its URL into a new folder, which is not there before all of it is."""
     with TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as beside:
         whole = Path(beside, folder.name)
         whole.mkdir()
-        asyncio.run(_attached(database_url, lambda connection: export(connection, public_keys, whole)))
+        asyncio.run(
+            _attached(database_url, lambda connection: export(connection, public_keys, whole, with_texts=with_texts))
+        )
         whole.rename(folder)
 
 
-def run_export(folder: Path, public_keys: Mapping[int, bytes] | None = None, say: Say = print) -> list[Finding]:
-    """Audit exported files; with the keys that one knows, or else with those that lie beside them."""
+def run_export(
+    folder: Path, public_keys: Mapping[int, bytes] | None = None, say: Say = print, kept: Sequence[str] = ()
+) -> list[Finding]:
+    """Audit exported files; with the keys that one knows, or else with those that lie beside them.
+
+    Signed notes that were kept from earlier days must be of these logs: they have only grown since.
+    """
     findings = Findings()
+    if public_keys is None:
+        public_keys = read_keys(folder / "keys.json", findings)
+    of_papers = [note for note in kept if note.startswith(f"{PAPERS}\n")]
+    compare_notes(folder / CHECKPOINTS, [note for note in kept if note not in of_papers], findings)
+    compare_notes(folder / NOTES_FILE, of_papers, findings)
     books = read_export(folder, public_keys, findings)
+    say(read_papers(folder, public_keys, findings))
     say(books.summary(findings.total))
     return findings.all()
 

@@ -29,22 +29,26 @@ class Layout:
     epoch: int  # from where times count, in microseconds from 1970
 
 
+LEDGER, PAPERS = "meisu/ledger", "meisu/papers"  # the two logs, by what their checkpoints begin with
+
+
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A checkpoint: a signed root over the first `size` entries."""
+    """A checkpoint: a signed root over the first `size` entries of a log; of papers it stands for no act."""
 
     size: int
-    act: int
+    act: int | None
     recorded_at: datetime
     root: bytes
     key_id: int
     signature: bytes
+    origin: str = LEDGER
 
     @property
     def body(self) -> bytes:
         """What the signature is over."""
         at = self.recorded_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        return f"meisu/ledger\n{self.size}\n{b64encode(self.root).decode()}\n{at}\n".encode()
+        return f"{self.origin}\n{self.size}\n{b64encode(self.root).decode()}\n{at}\n".encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The book in four files, for those who audit it without the service.
+"""The ledger in four files, for those who audit it without the service; papers lie beside it (`paperfiles`).
 
 `accounts.jsonl` has one account a line, numbered from 1: its mark and the text whose hash the mark is. `entries.bin` has one
 entry after the other in order of seq, 169 bytes each, big-endian, with accounts by their number. `checkpoints.jsonl` has
@@ -9,7 +9,7 @@ import json
 import struct
 from array import array
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 
 import asyncpg
 
-from service.verify.books import Books, Layout, Signed, Window
+from service.verify.books import LEDGER, Books, Layout, Signed, Window
 from service.verify.database import ACCOUNT_TEXT, LAST_SEQ, windows
 from service.verify.database import LAYOUT as DATABASE
 from service.verify.findings import Findings
@@ -28,6 +28,7 @@ from service.verify.replay import Replay
 # seq, act, movement, source, lo, kg, target, lo, kg, over, cover, flags, occurred_at in microseconds since 1970, fact, leaf;
 # of a hole: seq, act, movement, account, lo, hi, 0, side (1 out), kind (1 jump), debt, 0, 0, occurred_at, fact, leaf.
 ENTRY = struct.Struct(">qq16s qqq qqq qq Bq 32s32s")
+CHECKPOINTS = "checkpoints.jsonl"
 LAYOUT = Layout(ENTRY.format, struct.Struct(">qq16s qqq qqq qq B8x32x32x"), 0)
 TEXTS = f"SELECT id, mark, {ACCOUNT_TEXT} AS text FROM account ORDER BY id"  # noqa: S608 - our own words
 
@@ -40,24 +41,24 @@ async def write_export(connection: asyncpg.Connection, public_keys: Mapping[int,
         async for account, mark, text in connection.cursor(TEXTS, prefetch=5_000):
             number += 1
             numbers[account] = number
-            file.write(_line(_account(mark, text)))
+            file.write(line_of(_account(mark, text)))
     with (
         (folder / "entries.bin").open("wb") as entries,
-        (folder / "checkpoints.jsonl").open("w", encoding="utf-8") as checkpoints,
+        (folder / CHECKPOINTS).open("w", encoding="utf-8") as checkpoints,
     ):
         async for window in windows(connection, await connection.fetchval(LAST_SEQ)):
             rows = struct.iter_unpack(DATABASE.entry, window.entries)
             for seq, act, movement, source, lo, kg, target, *rest, at, fact, leaf in rows:
                 ends = numbers[source], lo, kg, numbers[target]
                 entries.write(ENTRY.pack(seq, act, movement, *ends, *rest, at + DATABASE.epoch, fact, leaf))
-            checkpoints.writelines(_line(_note(each, _key_hash(public_keys, each.key_id))) for each in window.signed)
-    (folder / "keys.json").write_text(_line(_written_keys(public_keys)), encoding="utf-8")
+            checkpoints.writelines(note_line(each, public_keys) for each in window.signed)
+    (folder / "keys.json").write_text(line_of(_written_keys(public_keys)), encoding="utf-8")
 
 
-def read_export(folder: Path, public_keys: Mapping[int, bytes] | None, findings: Findings) -> Books:
-    """Audit the files, and note where a line or an entry is not what the others say."""
-    books = Books.of(sum(1 for _ in _lines(folder / "accounts.jsonl")))
-    for number, content in enumerate(_lines(folder / "accounts.jsonl"), 1):
+def read_export(folder: Path, public_keys: Mapping[int, bytes], findings: Findings) -> Books:
+    """Audit the ledger's files, and note where a line or an entry is not what the others say."""
+    books = Books.of(sum(1 for _ in read_lines(folder / "accounts.jsonl")))
+    for number, content in enumerate(read_lines(folder / "accounts.jsonl"), 1):
         try:
             mark, text = bytes.fromhex(content["mark"]), content["text"]
             if len(mark) != 16 or content != _account(mark, text):
@@ -65,12 +66,10 @@ def read_export(folder: Path, public_keys: Mapping[int, bytes] | None, findings:
             books.open(number, mark, text, findings)
         except (KeyError, TypeError, ValueError, AttributeError):
             findings.add("account", None, f"line {number} of accounts.jsonl cannot be read")
-    if public_keys is None:
-        public_keys = _keys(folder / "keys.json", findings)
     places = Places(books, findings, _cut_movements(folder))
     entries = folder / "entries.bin"
     count = entries.stat().st_size // ENTRY.size
-    signed = _signed(folder / "checkpoints.jsonl", public_keys, findings)
+    signed = read_notes(folder / CHECKPOINTS, LEDGER, public_keys, findings)
     with Readers(-(-count // WINDOW), LAYOUT) as readers:
         readers.tell(books.marks, public_keys)
         replay = Replay(books, findings, places, LAYOUT, readers)
@@ -82,17 +81,18 @@ def read_export(folder: Path, public_keys: Mapping[int, bytes] | None, findings:
     return books
 
 
-def _line(content: Mapping[str, Any]) -> str:
+def line_of(content: Mapping[str, Any]) -> str:
+    """The one way in which a line is written."""
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Each line's content, empty where it is not written in the one way that `_line` writes it."""
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Each line's content, empty where it is not written in the one way that `line_of` writes it."""
     with path.open("rb") as file:
         for raw in file:
             try:
                 content = json.loads(raw)
-                yield content if isinstance(content, dict) and _line(content).encode() == raw else {}
+                yield content if isinstance(content, dict) and line_of(content).encode() == raw else {}
             except (ValueError, RecursionError):
                 yield {}
 
@@ -101,43 +101,64 @@ def _account(mark: bytes, text: str) -> dict[str, Any]:
     return {"mark": mark.hex(), "text": text}
 
 
+def note_line(signed: Signed, public_keys: Mapping[int, bytes]) -> str:
+    """A checkpoint as a line."""
+    return line_of(_note(signed, _key_hash(public_keys, signed)))
+
+
 def _note(signed: Signed, key_hash: bytes) -> dict[str, Any]:
     signature = b64encode(key_hash + signed.signature).decode()
-    return {
-        "act": signed.act,
-        "key_id": signed.key_id,
-        "note": f"{signed.body.decode()}\n— meisu/ledger {signature}\n",
-    }
+    act = {} if signed.act is None else {"act": signed.act}
+    return {**act, "key_id": signed.key_id, "note": f"{signed.body.decode()}\n— {signed.origin} {signature}\n"}
 
 
-def _key_hash(public_keys: Mapping[int, bytes], key_id: int) -> bytes:
-    return sha256(b"meisu/ledger\n\x01" + public_keys.get(key_id, b"")).digest()[:4]
+def _key_hash(public_keys: Mapping[int, bytes], signed: Signed) -> bytes:
+    return sha256(f"{signed.origin}\n\x01".encode() + public_keys.get(signed.key_id, b"")).digest()[:4]
 
 
-def _signed(path: Path, public_keys: Mapping[int, bytes], findings: Findings) -> Iterator[Signed]:
-    for number, content in enumerate(_lines(path), 1):
+def read_notes(path: Path, origin: str, public_keys: Mapping[int, bytes], findings: Findings) -> Iterator[Signed]:
+    """The checkpoints of a log, noting lines that cannot be read."""
+    for number, content in enumerate(read_lines(path), 1):
         try:
-            body, _, signature = content["note"].partition("\n\n— meisu/ledger ")
+            body, _, signature = content["note"].partition(f"\n\n— {origin} ")
             _, size, root, recorded_at = body.split("\n")
             key_hash, at = b64decode(signature), datetime.fromisoformat(recorded_at)
-            signed = Signed(int(size), int(content["act"]), at, b64decode(root), int(content["key_id"]), key_hash[4:])
+            act = int(content["act"]) if origin == LEDGER else None
+            signed = Signed(int(size), act, at, b64decode(root), int(content["key_id"]), key_hash[4:], origin)
             if content != _note(signed, key_hash[:4]):
                 raise ValueError
         except (KeyError, TypeError, ValueError, AttributeError):
-            findings.add("checkpoint", None, f"line {number} of checkpoints.jsonl cannot be read")
+            findings.add("checkpoint", None, f"line {number} of {path.name} cannot be read")
             continue
-        if key_hash[:4] != _key_hash(public_keys, signed.key_id):
-            findings.add("signature", signed.size, f"the note names another key than {signed.key_id}")
+        if key_hash[:4] != _key_hash(public_keys, signed):
+            findings.add(
+                "signature",
+                signed.size,
+                f"the note on line {number} of {path.name} names another key than {signed.key_id}",
+            )
         yield signed
+
+
+def compare_notes(path: Path, notes: Sequence[str], findings: Findings) -> None:
+    """Hold checkpoints that somebody has kept against those of a log; of the log, the reading holds each against its leaves."""
+    bodies = {str(content.get("note")).partition("\n\n")[0] for content in read_lines(path)} if path.exists() else set()
+    for note in notes:
+        body = note.partition("\n\n")[0]
+        if body not in bodies:
+            size = body.split("\n")[1:2]
+            findings.add(
+                "checkpoint", None, f"the log is not the one whose first {''.join(size)} entries the kept note signs"
+            )
 
 
 def _written_keys(public_keys: Mapping[int, bytes]) -> dict[str, Any]:
     return {str(key_id): b64encode(key).decode() for key_id, key in sorted(public_keys.items())}
 
 
-def _keys(path: Path, findings: Findings) -> dict[int, bytes]:
+def read_keys(path: Path, findings: Findings) -> dict[int, bytes]:
+    """The public keys by id."""
     try:
-        (content,) = _lines(path)
+        (content,) = read_lines(path)
         found = {int(key_id): b64decode(key) for key_id, key in content.items()}
         if content != _written_keys(found) or {len(key) for key in found.values()} - {32}:
             raise ValueError

@@ -1,16 +1,18 @@
 """The log of papers by itself: entries without a gap, leaves, tree and signed roots."""
 
 import struct
-from base64 import b64encode
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import NamedTuple
+from uuid import UUID
 
 import asyncpg
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from service.verify.books import PAPERS, Signed
 from service.verify.findings import Findings
 from service.verify.leaves import KEPT_LEVELS, fold, join
 
@@ -23,77 +25,115 @@ CHECKPOINTS = "SELECT size, recorded_at, root, key_id, signature FROM paper_chec
 NODES = "SELECT level, index, hash FROM paper_node ORDER BY level, index"
 
 
+class Entry(NamedTuple):
+    """An entry of the log of papers; `at` counts microseconds since 1970."""
+
+    seq: int
+    kind: str
+    subject_id: UUID
+    is_older: bool
+    at: int
+    fact: bytes
+    leaf: bytes
+
+    @property
+    def meant(self) -> bytes:
+        """The leaf that it should have; none where its numbers are none that the service writes."""
+        try:
+            bound = self.seq, KINDS[self.kind], self.subject_id.bytes, self.is_older, self.at, self.fact
+            return sha256(ENTRY.pack(b"\0\1P", *bound)).digest()
+        except (struct.error, KeyError):
+            return b""
+
+
+class Sealing:
+    """Reads the log of papers from its beginning, whether it lies in a database or in files, and holds its roots against it."""
+
+    def __init__(self, checkpoints: Iterable[Signed], public_keys: Mapping[int, bytes], findings: Findings) -> None:
+        self._checkpoints = list(checkpoints)
+        self._by_size = {checkpoint.size: checkpoint for checkpoint in self._checkpoints}
+        self._keys = public_keys
+        self._findings = findings
+        self._signed = 0
+        self.edge: list[bytes] = []
+        self.kept: dict[int, bytearray] = defaultdict(bytearray)
+        self.size = self.older = 0
+
+    def read(self, entry: Entry) -> None:
+        """The next entry."""
+        if entry.seq != self.size + 1:
+            self._differs(f"entry {self.size + 1} is missing")
+        self.size = entry.seq
+        self.older += entry.is_older
+        if entry.meant != entry.leaf:
+            self._differs(f"entry {self.size}, of {entry.kind} {entry.subject_id}, is not what its leaf says")
+        self._grow(entry.seq - 1, entry.leaf)
+        if checkpoint := self._by_size.get(self.size):
+            self._signed = self.size
+            if checkpoint.root != fold(self.edge):
+                self._differs(f"the root over {self.size} entries is not that of their leaves")
+
+    def end(self) -> None:
+        """All has been read."""
+        for checkpoint in self._checkpoints:
+            if not self._is_signed(checkpoint):
+                self._differs(f"key {checkpoint.key_id} did not sign the root over {checkpoint.size} entries")
+        last = max(self._by_size, default=0)
+        if last != self._signed or self._signed != self.size:
+            self._differs(f"{self.size} entries are sealed, and roots are signed over {last}")
+
+    def _differs(self, message: str) -> None:
+        self._findings.add("paper", None, message)
+
+    def _grow(self, index: int, node: bytes) -> None:
+        level = 0
+        while index & 1 and self.edge:
+            node = join(self.edge.pop(), node)
+            index >>= 1
+            level += 1
+            if level % KEPT_LEVELS == 0:
+                self.kept[level] += node
+        self.edge.append(node)
+
+    def _is_signed(self, checkpoint: Signed) -> bool:
+        try:
+            key = Ed25519PublicKey.from_public_bytes(self._keys[checkpoint.key_id])
+            key.verify(checkpoint.signature, checkpoint.body)
+        except (InvalidSignature, KeyError):
+            return False
+        return True
+
+
 async def papers_are_sealed(
     connection: asyncpg.Connection, public_keys: Mapping[int, bytes], findings: Findings
 ) -> str:
     """Every entry lies where its number says under roots that the service has signed; gives what was read, in one line."""
-    checkpoints = {row["size"]: row for row in await connection.fetch(CHECKPOINTS)}
-    edge: list[bytes] = []
-    kept: dict[int, bytearray] = defaultdict(bytearray)
-    size = older = signed = 0
+    sealing = Sealing([paper_checkpoint(row) for row in await connection.fetch(CHECKPOINTS)], public_keys, findings)
     async for row in connection.cursor(ENTRIES, prefetch=5_000):
-        if row["seq"] != size + 1:
-            findings.add("paper", None, f"entry {size + 1} is missing")
-        size = row["seq"]
-        older += row["is_older"]
-        leaf = _leaf(row)
-        if leaf != row["leaf"]:
-            findings.add(
-                "paper", None, f"entry {size}, of {row['kind']} {row['subject_id']}, is not what its leaf says"
-            )
-        _grow(edge, kept, size - 1, row["leaf"])
-        if checkpoint := checkpoints.get(size):
-            signed = size
-            if checkpoint["root"] != fold(edge):
-                findings.add("paper", None, f"the root over {size} entries is not that of their leaves")
-    for checkpoint in checkpoints.values():
-        if not _is_signed(checkpoint, public_keys):
-            findings.add(
-                "paper", None, f"key {checkpoint['key_id']} did not sign the root over {checkpoint['size']} entries"
-            )
-    if max(checkpoints, default=0) != signed or signed != size:
-        findings.add(
-            "paper", None, f"{size} entries are sealed, and roots are signed over {max(checkpoints, default=0)}"
-        )
+        sealing.read(paper_entry(row))
+    sealing.end()
     head = await connection.fetchrow("SELECT seq, frontier FROM paper_head")
-    if head is None or (head["seq"], head["frontier"]) != (size, b"".join(edge)):
+    if head is None or (head["seq"], head["frontier"]) != (sealing.size, b"".join(sealing.edge)):
         findings.add("paper", None, "the head is not that of the entries")
     found: dict[int, bytes] = defaultdict(bytes)
     for row in await connection.fetch(NODES):
         found[row["level"]] += row["hash"]
+    kept = sealing.kept
     for level in sorted(
         {level for level, nodes in found.items() if nodes != kept[level]} | (kept.keys() - found.keys())
     ):
         if found[level] != kept[level]:
             findings.add("paper", None, f"the nodes of level {level} are not those of the tree")
     due = await connection.fetchval("SELECT count(*) FROM paper_due")
-    return f"{size} papers sealed, {older} of them older than their log, and {due} waiting"
+    return f"{sealing.size} papers sealed, {sealing.older} of them older than their log, and {due} waiting"
 
 
-def _leaf(row: asyncpg.Record) -> bytes:
+def paper_entry(row: asyncpg.Record) -> Entry:
+    """An entry as the database keeps it."""
     at = (row["entered_at"] - EPOCH) // MICROSECOND
-    subject = row["subject_id"].bytes
-    return sha256(
-        ENTRY.pack(b"\0\1P", row["seq"], KINDS[row["kind"]], subject, row["is_older"], at, row["fact"])
-    ).digest()
+    return Entry(row["seq"], row["kind"], row["subject_id"], row["is_older"], at, row["fact"], row["leaf"])
 
 
-def _grow(edge: list[bytes], kept: dict[int, bytearray], index: int, node: bytes) -> None:
-    level = 0
-    while index & 1 and edge:
-        node = join(edge.pop(), node)
-        index >>= 1
-        level += 1
-        if level % KEPT_LEVELS == 0:
-            kept[level] += node
-    edge.append(node)
-
-
-def _is_signed(checkpoint: asyncpg.Record, public_keys: Mapping[int, bytes]) -> bool:
-    at = checkpoint["recorded_at"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    body = f"meisu/papers\n{checkpoint['size']}\n{b64encode(checkpoint['root']).decode()}\n{at}\n".encode()
-    try:
-        Ed25519PublicKey.from_public_bytes(public_keys[checkpoint["key_id"]]).verify(checkpoint["signature"], body)
-    except (InvalidSignature, KeyError):
-        return False
-    return True
+def paper_checkpoint(row: asyncpg.Record) -> Signed:
+    """A signed root over papers as the database keeps it."""
+    return Signed(row["size"], None, row["recorded_at"], row["root"], row["key_id"], row["signature"], PAPERS)

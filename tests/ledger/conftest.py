@@ -1,4 +1,4 @@
-"""How many histories: two hundred in every run, ten thousand with --soak; where they are played; and what was in them."""
+"""How many histories, a fifth as many of repeated records; where they are played; and what was in them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -16,11 +16,15 @@ Play = Callable[[Callable[[Connection], Awaitable[None]]], Awaitable[None]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Two hundred in every run, ten thousand with --soak."""
     settings.register_profile(
         "ledger",
         max_examples=10_000 if config.getoption("--soak") else 200,
         deadline=None,
         suppress_health_check=QUIET,
+    )
+    settings.register_profile(
+        "repeats", settings.get_profile("ledger"), max_examples=2_000 if config.getoption("--soak") else 40
     )
 
 

@@ -1,7 +1,7 @@
 """Random histories of the ledger: drawn, and told to the oracle."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -240,8 +240,8 @@ class Told:
     episodes: list[Episode] = field(default_factory=list)
 
 
-def tell(deeds: Sequence[Deed]) -> Told:
-    """Tell a history to the oracle, which holds itself to the law that a void at once undoes all."""
+def tell(deeds: Sequence[Deed], names: Iterable[str] = CAST) -> Told:
+    """Tell a history between named accounts to the oracle, which holds itself to the law that a void at once undoes all."""
     oracle, told = Oracle(BOUNDARIES, QUOTAS), Told()
     for before, deed in zip([None, *deeds], deeds, strict=False):
         act = oracle.act
@@ -249,9 +249,9 @@ def tell(deeds: Sequence[Deed]) -> Told:
         if oracle.act == act:
             continue
         told.links.append(oracle.links())
-        told.places.append({name: (oracle.books[name].stock(), oracle.books[name].debt()) for name in CAST})
-        told.totals.append({name: (len(oracle.books[name].came), len(oracle.books[name].went)) for name in CAST})
-        told.tops.append({name: oracle.books[name].lines_in for name in CAST})
+        told.places.append({name: (oracle.books[name].stock(), oracle.books[name].debt()) for name in names})
+        told.totals.append({name: (len(oracle.books[name].came), len(oracle.books[name].went)) for name in names})
+        told.tops.append({name: oracle.books[name].lines_in for name in names})
         match before, deed:
             case Move(posted), Void(voided) if voided == [number for number, *_ in posted] and len(told.places) > 2:
                 assert told.places[-1] == told.places[-3], "a void at once undoes all"

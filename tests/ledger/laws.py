@@ -205,20 +205,21 @@ def _cells(fragments: Sequence[Fragment], names: dict[int, str]) -> list[tuple[i
 
 def check_acts(rows: Rows, told: Told, names: dict[int, str], made: set[int]) -> Painted:
     """Each act leaves what the oracle says; the picture after the last one."""
+    ordinary = [name for name in names.values() if name not in BOUNDARIES]
     painted = Painted()
     circles: set[Line] = set()
     acts = paint(rows, names)
     for links, places in zip(told.links, told.places, strict=True):
         with law("every line up to the end is written once, struck or jumped over"):
             painted = next(acts)
-            for name in ORDINARY:
+            for name in ordinary:
                 for side, column in (("in", painted.come), ("out", painted.out)):
                     assert all((name, line) in column for line in range(painted.ends[name, side])), name
         with law("every line is the oracle's after every act"):
             assert painted.links == links
             assert {line for line, came in painted.come.items() if came} == {reached for _, reached in links.values()}
         with law("debt = over - cover + made - ended by cuts"):
-            assert {name: painted.debts[name] for name in ORDINARY} == {name: len(places[name][1]) for name in ORDINARY}
+            assert {name: painted.debts[name] for name in ordinary} == {name: len(places[name][1]) for name in ordinary}
         walks = Walks(links, BOUNDARIES, QUOTAS, made)
         lines = {reached for _, reached in links.values()}
         closed = {line for line in lines if any(how == "circle" for _, how, *_ in walks.origins(line))}
@@ -227,7 +228,7 @@ def check_acts(rows: Rows, told: Told, names: dict[int, str], made: set[int]) ->
         SEEN["circular kg"] += len(closed - circles)
         circles = closed
         with law("stock is never circular, and no origin lies in stock twice"):
-            stock = [(name, line) for name in ORDINARY for line in places[name][0]]
+            stock = [(name, line) for name in ordinary for line in places[name][0]]
             ends = [end for line in stock for end in walks.origins(line)]
             SEEN["kg in stock traced after an act"] += len(ends)
             assert not [end for end in ends if end[1] == "circle"]
@@ -239,13 +240,13 @@ def check_acts(rows: Rows, told: Told, names: dict[int, str], made: set[int]) ->
 
 def check_loose(rows: Rows, painted: Painted, accounts: dict[str, int]) -> None:
     """Those accounts are loose for which the ends of their columns are not enough."""
-    for name in ORDINARY:
+    for name in accounts.keys() - BOUNDARIES:
         ins, outs = painted.ends[name, "in"], painted.ends[name, "out"]
         came = {line for (owner, line), link in painted.come.items() if link and owner == name}
         went = {line for (owner, line), link in painted.out.items() if link and owner == name}
         is_plain = came - went == set(range(outs, ins)) and went - came == set(range(ins, outs))
         assert (accounts[name] in rows.loose) == (not is_plain), name
-    assert not rows.loose & {accounts[name] for name in BOUNDARIES}
+    assert not rows.loose & {accounts[name] for name in accounts.keys() & BOUNDARIES}
 
 
 def check_episodes(rows: Rows, told: Told, names: dict[int, str]) -> None:

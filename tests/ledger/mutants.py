@@ -7,27 +7,33 @@ import asyncio
 import inspect
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
+from typing import TypeVar
 
 import asyncpg
 from hypothesis import Phase, given, settings
+from hypothesis.strategies import SearchStrategy
 
 import migrations
 from service.db import Connection, prepare_connection
 from service.embedded import services
 from service.store.sentences import sentences
 from tests.ledger.conftest import QUIET
-from tests.ledger.deeds import History, histories
+from tests.ledger.deeds import histories
 from tests.ledger.laws import check, law_of
+from tests.ledger.repeats import books, check_told, lay_out
 
 HISTORIES = 250
+HISTORIES_OF_REPEATS = 60
+
+H = TypeVar("H")
 
 
 class DoesNotFit(Exception):
@@ -134,6 +140,37 @@ MUTANTS = [
     ),
 ]
 
+JUDGE, SENT = "service.actions.weighings.desk:Desk.judge", "service.actions.weighings.sent"
+
+MUTANTS_OF_REPEATS = [
+    Mutant("a repeat is a record of its own", JUDGE, "self.told.get(sent.key)", "None"),
+    Mutant("what the same batch has told before is not known", JUDGE, "self.told[sent.key] = told", "pass"),
+    Mutant("another weight under the same id is a repeat", JUDGE, "known.body_hash != body_hash", "False"),
+    Mutant("a repeat is accepted like its record", f"{SENT}:answer_again", "status=Status.DUPLICATE, ", ""),
+    Mutant(
+        "a repeat of what was refused is told no reason", f"{SENT}:answer_again", "told.problem is not None", "False"
+    ),
+    Mutant(
+        "what was taken back may be told again",
+        "service.store.weighings.reading:_READ",
+        "AND w.record_id = sent.record_id",
+        "AND w.record_id = sent.record_id"
+        " AND NOT EXISTS (SELECT FROM weighing_version WHERE weighing_id = w.id AND status = 'void')",
+    ),
+    Mutant(
+        "a repeat hears what was said since",
+        "service.store.weighings.reading:_READ",
+        "f.record_id = w.duplicate_of",
+        "f.record_id = coalesce(w.duplicate_of, w.record_id)",
+    ),
+    Mutant(
+        "a correction is made as often as it is said",
+        "service.actions.weighings.correcting:correct_weighing",
+        "record == line.record",
+        "False",
+    ),
+]
+
 
 @contextmanager
 def broken(mutant: Mutant) -> Iterator[None]:
@@ -164,6 +201,10 @@ def _break_function(mutant: Mutant, place: str, name: str) -> Iterator[tuple[obj
     for step in path:
         owner = getattr(owner, step)
     original = vars(owner)[last]
+    if isinstance(original, str):  # a sentence that is made of several
+        setattr(owner, last, _changed(mutant, original))
+        yield owner, last, original
+        return
     source = inspect.getsource(original.fget if isinstance(original, property) else original)
     scope: dict[str, object] = {}
     exec(_changed(mutant, textwrap.dedent(source)), vars(module), scope)
@@ -184,15 +225,13 @@ def _changed(mutant: Mutant, text: str) -> str:
 
 
 @cache
-def drawn() -> Sequence[History]:
+def drawn(strategy: Callable[[], SearchStrategy[H]], count: int) -> Sequence[H]:
     """The same random histories for every mutant."""
-    found: list[History] = []
+    found: list[H] = []
 
-    @settings(
-        max_examples=HISTORIES, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=QUIET
-    )
-    @given(history=histories())
-    def draw(history: History) -> None:
+    @settings(max_examples=count, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=QUIET)
+    @given(history=strategy())
+    def draw(history: H) -> None:
         found.append(history)
 
     draw()
@@ -201,31 +240,47 @@ def drawn() -> Sequence[History]:
 
 async def catch(connection: Connection, mutant: Mutant) -> tuple[str, int] | None:
     """The law that caught the mutant, and after how many histories; none where it survived."""
+    return await _catch(mutant, drawn(histories, HISTORIES), partial(check, connection))
+
+
+async def catch_of_repeats(connection: Connection, folder: Path, mutant: Mutant) -> tuple[str, int] | None:
+    """The same of a mutant that answers repeats otherwise."""
+    return await _catch(
+        mutant, drawn(books, HISTORIES_OF_REPEATS), partial(check_told, connection, await lay_out(connection, folder))
+    )
+
+
+async def _catch(
+    mutant: Mutant, played: Sequence[H], holds: Callable[[H], Awaitable[object]]
+) -> tuple[str, int] | None:
     with broken(mutant):
-        for number, history in enumerate(drawn(), 1):
+        for number, history in enumerate(played, 1):
             try:
-                await check(connection, history)
+                await holds(history)
             except Exception as error:
                 return law_of(error), number
     return None
 
 
-async def _hunt(database_url: str) -> bool:
+async def _hunt(database_url: str, folder: Path) -> bool:
     connection = await asyncpg.connect(database_url)
     await prepare_connection(connection)
     survived = 0
+    hunts = [partial(catch, connection, mutant) for mutant in MUTANTS]
+    hunts += [partial(catch_of_repeats, connection, folder, mutant) for mutant in MUTANTS_OF_REPEATS]
+    everyone = [*MUTANTS, *MUTANTS_OF_REPEATS]
     try:
-        for mutant in MUTANTS:
+        for mutant, hunt in zip(everyone, hunts, strict=True):
             transaction = connection.transaction()
             await transaction.start()
-            caught = await catch(connection, mutant)
+            caught = await hunt()
             await transaction.rollback()
             survived += caught is None
-            law, number = caught or ("SURVIVED", len(drawn()))
+            law, number = caught or ("SURVIVED", 0)
             print(f"{mutant.broken:<52} {number:>4}  {law}", flush=True)
     finally:
         await connection.close()
-    print(f"{len(MUTANTS) - survived} of {len(MUTANTS)} mutants were caught within {HISTORIES} histories")
+    print(f"{len(everyone) - survived} of {len(everyone)} mutants were caught")
     return survived == 0
 
 
@@ -235,7 +290,7 @@ def main() -> None:
         Path(folder).chmod(0o711)
         with services(Path(folder) / "data", durable=False) as endpoints:
             migrations.upgrade(endpoints.owner_database_url)
-            is_caught = asyncio.run(_hunt(endpoints.database_url))
+            is_caught = asyncio.run(_hunt(endpoints.database_url, Path(folder)))
     sys.exit(not is_caught)
 
 

@@ -4,46 +4,72 @@ import json
 import random
 import re
 import struct
+from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
+from uuid import UUID
 
 import asyncpg
 import pytest
 from hypothesis import given, settings
 from hypothesis.strategies import integers
 
-from service.db import Database
+from service.actions.tickets import extend_ticket
+from service.db import Connection, Database
+from service.domain.policies import DEFAULTS
 from service.embedded import Endpoints
+from service.keys import KeyRing
+from service.store import papers
 from service.store.accounts import open_accounts
-from service.verify import export, run_export
-from service.verify.files import ENTRY
+from service.verify import Finding, export, run_export
+from service.verify.files import ENTRY, line_of
+from service.verify.sealed import Entry
+from tests import cast
 from tests.ledger.acts import CAST, history
 from tests.ledger.books import KEY
+from tests.ledger.repeats import NOON, lay_out
 
 pytestmark = pytest.mark.anyio
 
 KEYS = {KEY.key_id: KEY.private.public_key().public_bytes_raw()}
 
 
-FILES = ["entries.bin", "accounts.jsonl", "checkpoints.jsonl", "keys.json"]
+FILES = ["entries.bin", "accounts.jsonl", "checkpoints.jsonl", "keys.json", "papers.jsonl", "paper_checkpoints.jsonl"]
 
 
 def silent(_: str) -> None:
     """Nobody listens."""
 
 
+async def seal(connection: Connection, at: datetime) -> None:
+    """Seal what waits, a few at a time."""
+    while await papers.seal(connection, 3, at=at, sign=KEY):
+        at += timedelta(seconds=1)
+
+
 @pytest.fixture
 async def folder(committed: Database, endpoints: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An export of a book with voids, claw-backs and replaces."""
+    """An export of a book with voids, claw-backs and replaces, and of papers, one of which has two versions."""
     monkeypatch.setattr("service.verify.database.WINDOW", 32)
     async with committed.transaction() as connection:
+        await lay_out(connection, tmp_path)
+        await seal(connection, NOON)
+        ticket_id = await connection.fetchval("SELECT id FROM ticket ORDER BY id LIMIT 1")
+        later = NOON + timedelta(hours=48)
+        await extend_ticket(
+            connection, ticket_id, later, "修路", at=NOON, keys=KeyRing.open(tmp_path, NOON), policies=DEFAULTS,
+            actor=cast.PAIZHAI_CLERK.actor,
+        )  # fmt: skip
+        await seal(connection, NOON + timedelta(minutes=1))
         by_key = await open_accounts(connection, CAST)
         await history(connection, random.Random(11), [by_key[key] for key in CAST], 60)
     connection = await asyncpg.connect(endpoints.database_url)
+    (out := tmp_path / "export").mkdir()
     try:
-        await export(connection, KEYS, tmp_path)
+        await export(connection, KEYS, out, with_texts=True)
     finally:
         await connection.close()
-    return tmp_path
+    return out
 
 
 async def test_an_export_is_audited_without_a_database(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,12 +77,13 @@ async def test_an_export_is_audited_without_a_database(folder: Path, monkeypatch
 
     assert run_export(folder, KEYS, said.append) == []
     assert run_export(folder, say=silent) == []
-    assert said[0].endswith("accounts: 0 differences")
+    assert said[:2] == ["9 papers sealed, 0 of them older than their log, 8 with their texts", said[1]]
+    assert said[1].endswith("accounts: 0 differences")
     assert {finding.check for finding in run_export(folder, {KEY.key_id: bytes(32)}, silent)} >= {"signature"}
 
     monkeypatch.setattr("service.verify.files.WINDOW", 16)
     assert run_export(folder, KEYS, said.append) == []
-    assert said[1] == said[0]
+    assert said[:2] == said[2:]
 
 
 async def test_readers_in_other_processes_find_what_one_finds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +101,11 @@ def claimed(line: bytes) -> set[int]:
     """The size that a damaged line of checkpoints still claims, if any."""
     size = re.search(rb"\\n(\d+)\\n", line)
     return {int(size[1])} if size else set()
+
+
+def names(found: list[Finding], place: str) -> bool:
+    """Whether a finding says where it is."""
+    return any(re.search(place, finding.message) for finding in found)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -94,10 +126,7 @@ async def test_a_changed_byte_is_found_wherever_it_is(folder: Path, name: str) -
             case "entries.bin":
                 assert at // ENTRY.size + 1 in {finding.seq for finding in found}, found
             case "accounts.jsonl":
-                assert any(
-                    finding.check == "account" and re.search(rf"(line|account) {line}\b", finding.message)
-                    for finding in found
-                ), found
+                assert names([each for each in found if each.check == "account"], rf"(line|account) {line}\b"), found
             case "checkpoints.jsonl":
                 told = {sizes[line - 1], *claimed(path.read_bytes().split(b"\n")[line - 1])}
                 assert any(
@@ -105,8 +134,14 @@ async def test_a_changed_byte_is_found_wherever_it_is(folder: Path, name: str) -
                     and (finding.seq in told or f"line {line} of" in finding.message)
                     for finding in found
                 ), found
+            case "papers.jsonl":
+                assert names(found, rf"(line|entry) {line}\b"), found
+            case "paper_checkpoints.jsonl":
+                told = claimed(path.read_bytes().split(b"\n")[line - 1])
+                assert names(found, rf"line {line} of|root over {''.join(map(str, told))} entries"), found
             case _:
-                assert {finding.check for finding in found} == {"signature"}, found
+                assert {finding.check for finding in found} <= {"signature", "paper"}, found
+                assert "signature" in {finding.check for finding in found}
 
     sizes = [
         int(json.loads(note)["note"].split("\n")[1]) for note in (folder / "checkpoints.jsonl").read_text().splitlines()
@@ -135,3 +170,40 @@ async def test_a_debt_that_is_said_to_be_paid_twice_is_found(folder: Path) -> No
     path.write_bytes(whole[:last] + b"\1" + whole[last + 1 :])
 
     assert seq in {finding.seq for finding in run_export(folder, say=silent)}
+
+
+@pytest.mark.parametrize("name", ["checkpoints.jsonl", "paper_checkpoints.jsonl"])
+async def test_b5_a_checkpoint_that_somebody_kept_is_of_the_same_log(folder: Path, name: str) -> None:
+    """The log has only grown since, or else the checkpoint is refused: an old root that was written anew is not the one."""
+    notes = [json.loads(line)["note"] for line in (folder / name).read_text().splitlines()]
+    kept, size = notes[1], int(notes[1].split("\n")[1])
+    assert run_export(folder, KEYS, silent, [kept]) == []
+
+    root = kept.split("\n")[2]
+    for other in (kept.replace(root, notes[2].split("\n")[2]), kept.replace(f"\n{size}\n", "\n100000\n")):
+        (found,) = run_export(folder, KEYS, silent, [kept, other])
+        assert (found.check, str(other.split("\n")[1]) in found.message) == ("checkpoint", True)
+
+
+async def test_papers_that_were_written_anew_are_not_what_was_signed(folder: Path) -> None:
+    """A paper whose text, fact and leaf were all changed to agree is found by the root over it; one taken out by its number."""
+    path = folder / "papers.jsonl"
+    lines = path.read_text().splitlines()
+    place, forged = next(
+        (n, each) for n, each in enumerate(map(json.loads, lines)) if each["kind"] == "ticket" and "text" in each
+    )
+    forged["text"] = forged["text"].replace("31000", "31001")
+    entry = Entry(
+        forged["seq"], forged["kind"], UUID(forged["subject_id"]), forged["is_older"], forged["at"],
+        sha256(forged["text"].encode()).digest(), b"",
+    )  # fmt: skip
+    forged |= {"fact": entry.fact.hex(), "leaf": entry.meant.hex()}
+    path.write_text("\n".join([*lines[:place], line_of(forged).rstrip(), *lines[place + 1 :], ""]))
+    found = run_export(folder, KEYS, silent)
+    assert {finding.message for finding in found} >= {"the root over 6 entries is not that of their leaves"}
+    assert not names(found, "cannot be read|says")
+
+    path.write_text("\n".join([*lines[:4], *lines[5:], ""]))
+    assert names(run_export(folder, KEYS, silent), "entry 5 is missing")
+    path.unlink()
+    assert [finding.message for finding in run_export(folder, KEYS, silent)] == ["there is no papers.jsonl"]

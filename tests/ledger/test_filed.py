@@ -84,6 +84,11 @@ DAMAGES = [
 ]
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
+
+
 async def filed(by: By, terms: dict[str, Any]) -> str:
     await by(PAIZHAI_CLERK).post("/v1/contracts", json=terms)
     answer = await by(PLANT_CLERK).post("/v1/contracts", json=terms)

@@ -1,6 +1,6 @@
 """What the tests of filing share: the usual papers, and lots that a firm holds already."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from httpx import Response
 from uuid_utils.compat import uuid7
 
-from service.clock import Clock
 from service.domain.allotments import Draft, Kind, fact_of
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.units import Kilograms
@@ -24,9 +23,10 @@ TOO_LATE = "2026-03-18T00:00:00+08:00"
 
 
 def at(app: FastAPI, moment: str) -> datetime:
-    """Stop the service's clock at a moment."""
-    app.state.clock = Clock(f"{moment},0")
-    now: datetime = app.state.clock.now()
+    """Stop the service's clock at a moment: not one before it began, since what it does by itself has then been done later."""
+    now = datetime.fromisoformat(moment).astimezone(UTC)
+    assert app.state.clock.now() <= now, "let the service begin earlier (`begins_at`)"
+    app.state.clock.stop_at(now)
     return now
 
 

@@ -1,11 +1,17 @@
 """From a draft to the published table, and back."""
 
+import pytest
 from fastapi import FastAPI
 
 from tests.cast import ANSHAN, DASHIQIAO, LI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE
 from tests.routes.by import By
 from tests.routes.filing import at, slip
 from tests.routes.quota import MINE, TENTH, allot, allotment, approve, base, fill_pools, step
+
+
+@pytest.fixture
+def begins_at() -> str:
+    return "2026-03-31T23:59:59+08:00"
 
 
 async def test_an_allotment_goes_from_the_countys_draft_to_the_published_table(by: By) -> None:

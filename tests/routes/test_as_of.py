@@ -11,7 +11,6 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.clock import Clock
 from service.domain.permissions import Role
 from service.domain.proofs import Named
 from service.domain.units import Kilograms
@@ -38,7 +37,7 @@ class Day:
         """Keep what is answered now, and let ten minutes pass."""
         self.told.append((self.now, await self.ask(None)))
         self.now += timedelta(minutes=10)
-        self.app.state.clock = Clock(f"{self.now.isoformat()},0")
+        self.app.state.clock.stop_at(self.now)
 
     async def ask(self, as_of: datetime | None) -> Answers:
         """Every read of the book as of a time."""
@@ -100,7 +99,7 @@ def _without(answer: Any, name: str) -> Any:
 async def test_e53_every_read_answers_as_it_answered_then(app: FastAPI, by: By) -> None:
     """Loads weighed, corrected, taken back, sent back, refused in part, split, without a paper, and from a trader's lots."""
     day = Day(app, by)
-    app.state.clock = Clock(f"{day.now.isoformat()},0")
+    app.state.clock.stop_at(day.now)
     async with app.state.database.transaction() as connection:
         await yard.grant(connection, 150_000, at=day.now, sign=app.state.keys.current(Purpose.LEDGER))
         ours = await yard.contract(connection, at=day.now, mine_id=cast.PAIZHAI_MINE, kg=Kilograms(400_000))

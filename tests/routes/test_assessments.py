@@ -20,6 +20,11 @@ MINE = str(cast.PAIZHAI_MINE)
 Q1 = {"mine_id": MINE, "year": 2026, "quarter": 1}
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return "2026-02-01T09:00:00+08:00"
+
+
 async def draw(by: By, status: int = 201, **asked: Any) -> dict[str, Any]:
     answer = await by(LI).post("/v1/assessments", json={**Q1, **asked})
     assert answer.status_code == status, answer.text

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 
 from tests.cast import DASHIQIAO, LI, PAIZHAI_CLERK, PLANT_CLERK
@@ -10,6 +11,11 @@ from tests.routes.filing import at, contract
 from tests.routes.test_assessments import Q1, draw, sign, swept
 
 HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture
+def begins_at() -> str:
+    return "2026-02-01T09:00:00+08:00"
 
 
 async def page(by: By, path: str, person: Any = LI) -> str:

@@ -15,7 +15,7 @@ from service.keys import Purpose
 from service.settings import Settings
 from tests import cast
 from tests.cast import AUDITOR, LI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE, STRANGER_CLERK, TRADER_CLERK, YINGKOU
-from tests.routes.filing import ON_DAY_1, at, contract, issue, refused, slip
+from tests.routes.filing import ON_DAY_1, contract, issue, refused, slip
 
 pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
@@ -29,9 +29,13 @@ def picture(kind: str) -> bytes:
     return made.getvalue()
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
+
+
 @pytest.fixture(autouse=True)
 async def day_1(app: FastAPI) -> None:
-    at(app, ON_DAY_1)
     await issue(app, 1_000_000)
 
 

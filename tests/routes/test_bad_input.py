@@ -12,15 +12,15 @@ from service.domain.units import MAX_KILOGRAMS
 from tests import cast
 from tests.cast import LI, PAIZHAI_CLERK, PLANT_CLERK, STRANGER_CLERK, TRADER_CLERK, Person
 from tests.routes.by import By
-from tests.routes.filing import ON_DAY_1, at, contract, from_stock, slip, trader_lot
+from tests.routes.filing import ON_DAY_1, contract, from_stock, slip, trader_lot
 from tests.routes.registry_entries import ENTERPRISES
 
 TOMORROW = "2026-03-04"
 
 
-@pytest.fixture(autouse=True)
-async def day_1(app: FastAPI) -> None:
-    at(app, ON_DAY_1)
+@pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
 
 
 def said(answer: httpx.Response) -> tuple[int, str, str, str]:

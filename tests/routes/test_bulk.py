@@ -15,7 +15,7 @@ from xlsxwriter import Workbook
 from service.domain.sheets import MOST_ROWS, WHAT_TO_DO
 from tests import cast
 from tests.cast import LI, PAIZHAI_CLERK, PLANT_CLERK, STRANGER_CLERK, TRADER_CLERK
-from tests.routes.filing import ON_DAY_1, at, contract, from_stock, issue, refused, slip, trader_lot
+from tests.routes.filing import ON_DAY_1, contract, from_stock, issue, refused, slip, trader_lot
 
 pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
@@ -78,9 +78,13 @@ def in_csv(answer: httpx.Response) -> list[list[str]]:
 CSV = {"Content-Type": "text/csv"}
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
+
+
 @pytest.fixture(autouse=True)
 async def day_1(app: FastAPI) -> None:
-    at(app, ON_DAY_1)
     await issue(app, 1_000_000)
 
 

@@ -19,6 +19,11 @@ OUTAGE = {
 }
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return "2026-03-17T23:59:59+08:00"
+
+
 @pytest.fixture(autouse=True)
 def in_a_hurry(app: FastAPI) -> None:
     """Let nobody wait for processes that are not there."""

@@ -29,9 +29,13 @@ pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
+
+
 @pytest.fixture(autouse=True)
 async def day_1(app: FastAPI) -> None:
-    at(app, ON_DAY_1)
     await issue(app, 1_000_000)
 
 

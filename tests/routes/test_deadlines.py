@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 
 from service.actions.sweeps import sweep
@@ -13,6 +14,11 @@ from tests.routes.by import By
 from tests.routes.filing import at, contract
 from tests.routes.quota import approve, base, fill_pools, step
 from tests.routes.ruling import rule
+
+
+@pytest.fixture
+def begins_at() -> str:
+    return "2026-03-03T09:00:00+08:00"
 
 
 async def swept(app: FastAPI, moment: str) -> None:

@@ -12,10 +12,15 @@ from python_calamine import CalamineWorkbook
 from service.routes import exports
 from tests import cast
 from tests.cast import AUDITOR, BRIDGE_7_DEVICE, LI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE, STRANGER_CLERK
-from tests.routes.filing import ON_DAY_1, at, contract, issue, refused, slip
+from tests.routes.filing import ON_DAY_1, contract, issue, refused, slip
 
 pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
+
+
+@pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
 
 
 def rows_of(answer: httpx.Response) -> list[dict[str, str]]:
@@ -26,7 +31,6 @@ def rows_of(answer: httpx.Response) -> list[dict[str, str]]:
 @pytest.fixture(autouse=True)
 async def papers(app: FastAPI, by: By) -> None:
     """Four contracts, one of them filed by both sides, and a slip."""
-    at(app, ON_DAY_1)
     await issue(app, 1_000_000)
     for number in ("HT-1", "HT-2", "HT-3", '=HYPERLINK("x")'):
         await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract(number=number))

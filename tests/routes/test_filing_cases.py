@@ -28,6 +28,11 @@ By = Callable[[cast.Person], httpx.AsyncClient]
 NOON = datetime(2026, 3, 3, 4, tzinfo=UTC)
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return "2026-03-03T09:00:00+08:00"
+
+
 @pytest.fixture(autouse=True)
 async def day_1(app: FastAPI, by: By) -> None:
     at(app, ON_DAY_1)

@@ -15,16 +15,20 @@ from service.embedded import Endpoints
 from tests import yard
 from tests.cast import PAIZHAI_CLERK, PLANT_CLERK, PLANT_TWO, STRANGER, STRANGER_CLERK, TRADER_CLERK, Person
 from tests.routes.by import By
-from tests.routes.filing import ON_DAY_1, at, contract, from_stock, issue, refused, slip
+from tests.routes.filing import ON_DAY_1, contract, from_stock, issue, refused, slip
 
 pytestmark = pytest.mark.anyio
 Wish = tuple[Person, str, dict[str, Any]]
 """Who files, where, and what."""
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
+
+
 @pytest.fixture(autouse=True)
 async def day_1(app: FastAPI) -> None:
-    at(app, ON_DAY_1)
     await issue(app, 8_000_000)
 
 

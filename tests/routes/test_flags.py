@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from fastapi import FastAPI
 
 from service.domain.alerts import Alert, Flag
@@ -19,6 +20,11 @@ from tests.routes.quota import allot, base, fill_pools
 from tests.routes.test_deadlines import swept
 
 SERVICE = Path(__file__).parents[2] / "service"
+
+
+@pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
 
 
 def raised() -> set[str]:

@@ -10,15 +10,19 @@ from fastapi import FastAPI
 
 from tests import cast
 from tests.cast import LI, PAIZHAI_CLERK, PLANT_CLERK, STRANGER_CLERK, TRADER_CLERK
-from tests.routes.filing import ON_DAY_1, alerts, at, contract, from_stock, issue, refused
+from tests.routes.filing import ON_DAY_1, alerts, contract, from_stock, issue, refused
 
 pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
+
+
 @pytest.fixture(autouse=True)
 async def day_1(app: FastAPI) -> None:
-    at(app, ON_DAY_1)
     await issue(app, 1_000_000)
 
 

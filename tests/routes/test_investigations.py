@@ -14,9 +14,13 @@ from tests.routes.test_deadlines import swept
 AUTHORITY = {"authority": "海城市公安局", "reason": "涉嫌虚假合同", "document_no": "海公〔2026〕7号"}
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
+
+
 @pytest.fixture(autouse=True)
 async def day_1(app: FastAPI) -> None:
-    at(app, ON_DAY_1)
     await issue(app, 1_000_000)
 
 

@@ -13,15 +13,19 @@ from service.domain.ledger import AccountKey, AccountKind
 from service.store import lots
 from tests import cast
 from tests.cast import LI, PAIZHAI_CLERK, PLANT_CLERK, STRANGER_CLERK, TRADER_CLERK, YINGKOU
-from tests.routes.filing import ON_DAY_1, at, from_stock, issue, refused, slip, trader_lot
+from tests.routes.filing import ON_DAY_1, from_stock, issue, refused, slip, trader_lot
 
 pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
+
+
 @pytest.fixture(autouse=True)
 async def day_1(app: FastAPI) -> None:
-    at(app, ON_DAY_1)
     await issue(app, 60_000)
 
 

@@ -22,6 +22,11 @@ ONE_OF_EACH = (
 ELSEWHERE = {"/sign-in", "/alerts/beside", "/healthz", "/readyz", "/metrics", "/openapi.json"}
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
+
+
 @pytest.mark.parametrize("person", ONE_OF_EACH, ids=lambda person: person.username)
 async def test_each_page_of_a_menu_opens_for_whose_it_is(by: By, app: FastAPI, person: cast.Person) -> None:
     at(app, ON_DAY_1)

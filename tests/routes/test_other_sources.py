@@ -39,9 +39,13 @@ PROJECT = {
 _sequence = count(1)
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
+
+
 @pytest.fixture(autouse=True)
 async def day_1(app: FastAPI, by: By) -> None:
-    at(app, ON_DAY_1)
     await fill_pools(by)
 
 

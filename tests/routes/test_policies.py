@@ -27,6 +27,11 @@ from tests.routes.filing import alerts, at, contract, slip
 from tests.routes.quota import allot, base, fill_pools
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return "2026-03-01T09:00:00+08:00"
+
+
 def decision(value: Any, valid_from: str = "2026-03-01", **more: Any) -> dict[str, Any]:
     """What the province decides."""
     return {"value": value, "valid_from": valid_from, "document_no": "辽镁政〔2026〕9号", "reason": "试行", **more}

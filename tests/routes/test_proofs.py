@@ -23,6 +23,11 @@ pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
+
+
 async def sealed(app: FastAPI) -> None:
     sign = app.state.keys.current(Purpose.LEDGER)
     async with app.state.database.transaction() as connection:
@@ -71,3 +76,33 @@ async def test_what_was_filed_and_issued_is_in_the_log_of_papers(app: FastAPI, b
         assert refused(await by(cast.STRANGER_CLERK).get(f"/v1/{path}/proof"), 404, "not-found")
     note = (await by(LI).get(f"/v1/slips/{handed['id']}/proof")).json()["checkpoint"]["note"]
     assert note.startswith("meisu/papers\n")
+
+
+async def test_b5_the_log_of_papers_has_only_grown(app: FastAPI, by: By) -> None:
+    """Of any two sizes the one is proved to be the beginning of the other; of an old root that was written anew it is not."""
+    at(app, ON_DAY_1)
+    assert refused(await by(LI).get("/v1/log/papers/checkpoint"), 404, "not-found")
+    for number in range(3):
+        await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(number=f"JJ-{number}"))
+    await sealed(app)
+    then = (await by(LI).get("/v1/log/papers/checkpoint")).json()
+    for number in range(3, 8):
+        await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(number=f"JJ-{number}"))
+    await sealed(app)
+    now = (await by(LI).get("/v1/log/papers/checkpoint")).json()
+
+    grown = (await by(PLANT_CLERK).get("/v1/log/papers/consistency?from=3")).json()
+
+    path = [b64decode(step) for step in grown["path"]]
+    assert (grown["first"], grown["first_root"]) == (3, then["root"])
+    assert (grown["second"], grown["second_root"]) == (8, now["root"])
+    assert evidence.is_consistent(3, b64decode(then["root"]), 8, b64decode(now["root"]), path)
+    rewritten = hashlib.sha256(b64decode(then["root"])).digest()
+    assert not evidence.is_consistent(3, rewritten, 8, b64decode(now["root"]), path)
+    assert (await by(LI).get("/v1/log/papers/checkpoint?size=3")).json() == then
+    assert then["note"].startswith("meisu/papers\n3\n")
+    keys = (await by(LI).get("/v1/log/keys")).json()["items"]
+    assert then["key"] in [key["key"] for key in keys if key["signs"] == "papers"]
+    for query in ("from=3&to=9", "from=4&to=3"):
+        assert refused(await by(LI).get(f"/v1/log/papers/consistency?{query}"), 404, "not-found")
+    assert refused(await by(LI).get("/v1/log/papers/checkpoint?size=2"), 404, "not-found")

@@ -1,12 +1,12 @@
 """What quota there is: the tree, one mine, the public table; now and as it was known."""
 
-import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
 import httpx
+import pytest
 from fastapi import FastAPI
 
 from service.actions.sweeps import sweep
@@ -34,6 +34,18 @@ from tests.routes.filing import at, contract, slip
 from tests.routes.quota import MINE, allot, allotment, base, fill_pools, step
 
 PATH = f"/v1/mines/{MINE['mine_id']}/quota?year=2026"
+
+
+@pytest.fixture
+def begins_at() -> str:
+    return "2026-03-03T09:00:00+08:00"
+
+
+def a_moment_later(app: FastAPI) -> datetime:
+    """Let some time pass on the service's clock."""
+    now: datetime = app.state.clock.now() + timedelta(seconds=1)
+    app.state.clock.stop_at(now)
+    return now
 
 
 async def province(by: By, person: Person, query: str = "year=2026") -> dict[str, Any]:
@@ -155,18 +167,17 @@ async def test_an_overdraw_is_covered_by_the_next_tranche_and_stays_in_the_book(
 async def test_what_was_known_then_stays_what_it_was(by: By, app: FastAPI) -> None:
     moments = []
 
-    async def mark() -> None:
-        await asyncio.sleep(0.002)
-        moments.append(quote(app.state.clock.now().isoformat()))
-        await asyncio.sleep(0.002)
+    def mark() -> None:
+        moments.append(quote(a_moment_later(app).isoformat()))
+        a_moment_later(app)
 
-    await mark()
+    mark()
     await fill_pools(by, 1000)
     first = await allot(by(ANSHAN), base(100))
-    await mark()
+    mark()
     await file(by(PAIZHAI_CLERK), "/v1/slips", slip(kg=130))
     await file(by(PAIZHAI_CLERK), "/v1/contracts", contract(kg=500))
-    await mark()
+    mark()
     await allot(by(ANSHAN), base(50, quarter=2))
     await file(by(PAIZHAI_CLERK), "/v1/slips", slip(number="JJ-2", kg=60))
     await step(by(ANSHAN), first["id"], "withdraw")
@@ -256,9 +267,8 @@ async def test_a_pool_has_episodes_of_its_own(by: By, app: FastAPI) -> None:
     first = await file(by(PAIZHAI_CLERK), "/v1/slips", slip(kg=90))
     breaking = await file(by(PAIZHAI_CLERK), "/v1/slips", slip(number="JJ-2", kg=40))
     await file(by(PAIZHAI_CLERK), "/v1/slips", slip(number="JJ-3", kg=5))
-    await asyncio.sleep(0.002)
-    moment = quote(app.state.clock.now().isoformat())
-    await asyncio.sleep(0.002)
+    moment = quote(a_moment_later(app).isoformat())
+    a_moment_later(app)
     total = allotment("total", "210000", {"jurisdiction": "210300"}, 50)
     cover = await allot(by(PROVINCE), total)
 

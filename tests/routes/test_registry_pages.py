@@ -3,6 +3,7 @@
 import re
 
 import httpx
+import pytest
 from fastapi import FastAPI
 
 from tests import cast
@@ -36,6 +37,11 @@ FORMS: dict[str, dict[str, str]] = {
         "document_no": "海存量〔2026〕3号",
     },
 }  # fmt: skip
+
+
+@pytest.fixture
+def begins_at() -> str:
+    return "2026-03-02T09:00:00+08:00"
 
 
 async def page(by: By, path: str, person: cast.Person = LI, status: int = 200) -> str:

@@ -5,6 +5,7 @@ from io import BytesIO, StringIO
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from fastapi import FastAPI
 from python_calamine import CalamineWorkbook
 
@@ -17,6 +18,11 @@ MINE = str(cast.PAIZHAI_MINE)
 LEDGERS = f"/v1/reports/mines/{MINE}"
 Q1 = {"mine_id": MINE, "year": 2026, "quarter": 1}
 COUNTY = "/v1/reports/counties/210381/quarter?year=2026&quarter=1"
+
+
+@pytest.fixture
+def begins_at() -> str:
+    return "2026-03-03T09:00:00+08:00"
 
 
 async def ticketed_load(by: By, net_kg: int) -> str:

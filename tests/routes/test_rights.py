@@ -27,6 +27,11 @@ from tests.routes.quota import MINE, SCALE, TENTH, allot, allotment, approve, ba
 from tests.routes.ruling import rule
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return "2026-01-10T09:00:00+08:00"
+
+
 @pytest.fixture(autouse=True)
 async def audited(app: FastAPI, stage_endpoints: Endpoints) -> AsyncIterator[None]:
     """Whatever a test does, the book is what its entries come to."""

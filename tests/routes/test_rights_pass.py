@@ -30,6 +30,11 @@ from tests.routes.ruling import rule
 from tests.routes.test_rights import mine_of, quota_of, try_to
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return "2026-02-01T09:00:00+08:00"
+
+
 @pytest.fixture(autouse=True)
 async def audited(app: FastAPI, stage_endpoints: Endpoints) -> AsyncIterator[None]:
     """Whatever a test does, the book is what its entries come to."""

@@ -14,7 +14,7 @@ from service.keys import Purpose
 from service.verify import Finding, verify
 from tests import cast
 from tests.cast import ANSHAN, LI, PLANT_CLERK, STRANGER_CLERK, TRADER_CLERK, YINGKOU
-from tests.routes.filing import ON_DAY_1, alerts, at, contract, from_stock, receive, refused
+from tests.routes.filing import ON_DAY_1, alerts, contract, from_stock, receive, refused
 from tests.routes.quota import allot, base, fill_pools
 
 pytestmark = pytest.mark.anyio
@@ -22,9 +22,13 @@ By = Callable[[cast.Person], httpx.AsyncClient]
 Audit = Callable[[], Awaitable[list[Finding]]]
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
+
+
 @pytest.fixture(autouse=True)
 async def day_1(app: FastAPI, by: By) -> None:
-    at(app, ON_DAY_1)
     await fill_pools(by)
     await allot(by(ANSHAN), base(60_000))
 

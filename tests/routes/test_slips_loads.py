@@ -27,6 +27,11 @@ _sequence = count(1)
 
 
 @pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
+
+
+@pytest.fixture
 async def plant(app: FastAPI, by: By) -> cast.Person:
     """The scale at the gate of Paizhai's own plant; 100 t of quota."""
     at(app, ON_DAY_1)

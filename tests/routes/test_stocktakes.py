@@ -19,6 +19,11 @@ By = Callable[[cast.Person], httpx.AsyncClient]
 
 
 @pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
+
+
+@pytest.fixture
 async def lot(app: FastAPI, by: By) -> UUID:
     """50 t at the trader's."""
     at(app, ON_DAY_1)

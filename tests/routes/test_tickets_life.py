@@ -9,7 +9,6 @@ import pytest
 from fastapi import FastAPI
 
 from service.actions.sweeps import sweep
-from service.clock import Clock
 from tests import cast, yard
 from tests.routes.by import By
 from tests.routes.ruling import rule
@@ -61,7 +60,7 @@ async def test_e39_what_is_never_weighed_holds_nothing_and_what_never_arrives_is
         assert (await alerts("never-weighed"), await alerts("never-received")) == (never_weighed, never_received)
     assert await held_kg() == 0
     assert (await by(cast.LI).get(f"/v1/tickets/{astray['id']}")).json()["state"] == "out", "it is not released"
-    app.state.clock = Clock(f"{(now + timedelta(hours=80)).isoformat()},0")
+    app.state.clock.stop_at(now + timedelta(hours=80))
     await weigh(by, astray, "in", 31_000, now + timedelta(hours=79))
     assert await alerts("never-received") == []
 
@@ -79,7 +78,7 @@ async def test_e38_a_ticket_is_extended_before_or_after_its_end_and_the_paper_st
     assert (await keys(by))["revocations"]["items"] == []
 
     later = now + timedelta(hours=40)
-    app.state.clock = Clock(f"{later.isoformat()},0")
+    app.state.clock.stop_at(later)
     assert await check(by, ticket["code"]) == ["ticket-expired"]
     for until in (first, later, now):
         answer = await do(by, cast.PAIZHAI_CLERK, ticket, "extend", valid_until=until.isoformat())
@@ -99,7 +98,7 @@ async def test_e38_an_arrival_after_expiry_is_accepted_and_flagged(
     until = (now + timedelta(minutes=5)).isoformat()
     paper = await issue(by, yard.ticket_in(contract_id, now, valid_until=until))
     assert (await weigh(by, paper, "out", 31_000, now))["flags"] == []
-    app.state.clock = Clock(f"{(now + timedelta(hours=1)).isoformat()},0")
+    app.state.clock.stop_at(now + timedelta(hours=1))
     found = await weigh(by, paper, "in", 31_000, now + timedelta(hours=1))
     assert (found["status"], found["flags"]) == ("accepted", ["ticket-expired"])
 
@@ -198,7 +197,7 @@ async def test_o03_a_ticket_that_waits_is_cancelled_by_its_seller_or_runs_out(
         result["ticket"] for result in (await by(cast.PAIZHAI_CLERK).post("/v1/tickets", json=wishes)).json()["results"]
     ]
     assert (await do(by, cast.PAIZHAI_CLERK, papers[1], "cancel")).json()["state"] == "cancelled"
-    app.state.clock = Clock(f"{(now + timedelta(hours=25)).isoformat()},0")
+    app.state.clock.stop_at(now + timedelta(hours=25))
     answer = await do(by, cast.LI, papers[2], "release")
     assert (answer.status_code, answer.json()["code"]) == (409, "ticket-has-ended")
 

@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi import FastAPI
 
 from service.actions.tickets import Order, issue_tickets, retire_key
-from service.clock import Clock
 from service.domain.codes.numbers import make_number
 from service.domain.codes.tickets import TicketCode, encode, read
 from service.keys import Purpose
@@ -132,7 +131,7 @@ async def test_what_has_expired_leaves_the_list_and_versions_go_on(
 ) -> None:
     paper = await issue(by, yard.ticket_in(contract_id, now))
     await do(by, cast.PAIZHAI_CLERK, paper, "cancel")
-    app.state.clock = Clock(f"{(now + timedelta(hours=25)).isoformat()},0")
+    app.state.clock.stop_at(now + timedelta(hours=25))
     found = (await keys(by))["revocations"]
     assert (found["items"], found["version"]) == ([], 1)
     assert await check(by, paper["code"]) == ["ticket-cancelled", "ticket-expired"]
@@ -153,7 +152,7 @@ async def test_w03_codes_on_paper_outlive_their_key(app: FastAPI, by: By, contra
     assert (await check(by, old["code"]), await check(by, new["code"])) == ([], [])
 
     # An old key is told of until the last of its tickets' windows ends.
-    app.state.clock = Clock(f"{(now + timedelta(hours=25)).isoformat()},0")
+    app.state.clock.stop_at(now + timedelta(hours=25))
     assert [key["key_id"] for key in (await keys(by))["keys"]] == [2]
     assert await check(by, old["code"]) == ["ticket-expired"]
 
@@ -164,7 +163,7 @@ async def test_w03_a_key_that_somebody_else_may_have_is_believed_no_longer(
     """U20: what it signed before stays good, what it signed after is printed anew, what others sign is no ticket."""
     old = await issue(by, yard.ticket_in(contract_id, now))
     stolen_at = now + timedelta(minutes=30)
-    app.state.clock = Clock(f"{(now + timedelta(hours=1)).isoformat()},0")
+    app.state.clock.stop_at(now + timedelta(hours=1))
     later = await issue(by, yard.ticket_in(contract_id, now, plate="辽C54321"))
     key = app.state.keys.current(Purpose.TICKETS)
     true = read(later["code"], app.state.keys.public_keys(Purpose.TICKETS))

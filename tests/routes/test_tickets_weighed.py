@@ -7,7 +7,6 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI
 
-from service.clock import Clock
 from service.domain.units import SHANGHAI
 from service.keys import Purpose
 from tests import cast, yard
@@ -57,7 +56,7 @@ async def test_e21_a_load_after_the_contracts_last_day_is_flagged(
         ending = await yard.contract(connection, at=now, valid_until=now.astimezone(SHANGHAI).date())
     paper = await issue(by, yard.ticket_in(ending, now, valid_until=(now + timedelta(days=3)).isoformat()))
     later = now + timedelta(days=2)
-    app.state.clock = Clock(f"{later.isoformat()},0")
+    app.state.clock.stop_at(later)
     assert (await weigh(by, paper, "out", 31_000, later))["flags"] == ["contract-expired"]
 
 
@@ -79,7 +78,7 @@ async def test_e22_loads_before_both_sides_have_filed_are_allowed_until_day_16(
     first = await issue(by, yard.ticket_in(UUID(one_sided["id"]), now, plate="辽C22220"))
     assert (await weigh(by, first, "out", 31_000, now))["flags"] == []
     later = now + timedelta(days=17)
-    app.state.clock = Clock(f"{later.isoformat()},0")
+    app.state.clock.stop_at(later)
     second = await issue(by, yard.ticket_in(UUID(one_sided["id"]), later, plate="辽C22221"))
     assert (await weigh(by, second, "out", 31_000, later))["flags"] == ["filing-overdue"]
 
@@ -100,7 +99,7 @@ async def test_e32_a_returned_load_credits_the_quota_when_the_mine_has_weighed_i
 
 async def test_e28_a_hold_rolls_over_new_year(app: FastAPI, by: By) -> None:
     eve = datetime(2026, 12, 31, 15, 0, tzinfo=UTC)  # 23:00 in Shanghai
-    app.state.clock = Clock(f"{eve.isoformat()},0")
+    app.state.clock.stop_at(eve)
     async with app.state.database.transaction() as connection:
         for year in (2026, 2027):
             await yard.grant(
@@ -115,7 +114,7 @@ async def test_e28_a_hold_rolls_over_new_year(app: FastAPI, by: By) -> None:
     paper = await issue(by, yard.ticket_in(under, eve))
     assert [await held_kg(by, year) for year in (2026, 2027)] == [31_000, 0]
 
-    app.state.clock = Clock(f"{(eve + timedelta(hours=2)).isoformat()},0")
+    app.state.clock.stop_at(eve + timedelta(hours=2))
     assert [await held_kg(by, year) for year in (2026, 2027)] == [0, 31_000]
     await weigh(by, paper, "out", 30_000, eve + timedelta(hours=2))
     quotas = [

@@ -9,7 +9,6 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.clock import Clock
 from service.domain.units import SHANGHAI
 from service.keys import Purpose
 from service.store.weighings import Road
@@ -127,7 +126,7 @@ def test_w05_a_load_that_is_missed_does_not_flag_every_later_one(
 async def test_e14_a_load_of_the_last_evening_is_the_old_years(app: FastAPI, by: By) -> None:
     """R16: weighed on 31 December at 23:59, sent and received on 1 January: the old year's quota, and its lot."""
     evening = datetime(2026, 12, 31, 23, 59, tzinfo=SHANGHAI)
-    app.state.clock = Clock(f"{(evening + timedelta(hours=3)).isoformat()},0")
+    app.state.clock.stop_at(evening + timedelta(hours=3))
     contract_id: UUID
     async with app.state.database.transaction() as connection:
         for year in (2026, 2027):

@@ -11,7 +11,6 @@ import pytest
 from fastapi import FastAPI
 
 from service.actions.weighings import Sent
-from service.clock import Clock
 from service.domain.permissions import Role
 from service.domain.proofs import Named
 from service.domain.units import Kilograms
@@ -66,7 +65,7 @@ async def test_e55_what_was_weighed_while_the_platform_was_down_keeps_both_times
     tickets = [await issue(by, contract_id, now, plate=f"辽C3000{number}") for number in range(2)]
     records = [yard.record(one, "out", 31_200, now + timedelta(minutes=place)) for place, one in enumerate(tickets)]
     back = now + timedelta(hours=9)
-    app.state.clock = Clock(f"{back.isoformat()},0")
+    app.state.clock.stop_at(back)
     told = await weigh(by, *records)
     again = await weigh(by, *records)
 

@@ -1,6 +1,6 @@
 -- name: last_checkpoint
 -- The newest checkpoint, or the one of size $1. Locks nothing; leans on a_checkpoint_has_one_size.
-SELECT size, act, recorded_at, root, key_id, signature FROM checkpoint
+SELECT size, recorded_at, root, key_id, signature FROM checkpoint
 WHERE $1::bigint IS NULL OR size = $1
 ORDER BY size DESC
 LIMIT 1

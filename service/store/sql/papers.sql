@@ -66,8 +66,11 @@ WHERE entry.subject_id = ANY($1::uuid[])
 ORDER BY entry.seq
 
 -- name: last_checkpoint
--- Locks nothing; leans on a_sealing_has_one_size.
-SELECT size, recorded_at, root, key_id, signature FROM paper_checkpoint ORDER BY size DESC LIMIT 1
+-- The newest checkpoint, or the one of size $1. Locks nothing; leans on a_sealing_has_one_size.
+SELECT size, recorded_at, root, key_id, signature FROM paper_checkpoint
+WHERE $1::bigint IS NULL OR size = $1
+ORDER BY size DESC
+LIMIT 1
 
 -- name: leaves
 -- As of the ledger: the leaves with seq in any of the ranges [$1, $2), in order. Locks nothing; leans on a_paper_has_one_seq.

@@ -108,6 +108,7 @@ async def test_two_hundred_loads_outlive_everything(house: House, contract: str,
     await pc.switch_on()
     page = await pc.open(house.url)
     await page.wait_for_selector("#desk:not([hidden])")
+    assert await page.get_attribute("#net", "data-state") in ("asking", "off"), "nobody has answered yet"
     assert await unsent(page) == 100
     await page.wait_for_selector("#net[data-state=off]")
     starting = asyncio.create_task(asyncio.to_thread(house.start, connected=False))

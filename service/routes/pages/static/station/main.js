@@ -28,7 +28,7 @@ const LOOK_FOR_UPDATE_MS = 3600_000;
 
 const clock = new Clock((await recall("clock").catch(() => null)) ?? null);
 const api = new Api(clock);
-const standing = { station: null, isOnline: navigator.onLine, unsent: 0, isReadyOffline: false };
+const standing = { station: null, isOnline: null, unsent: 0, isReadyOffline: false };
 const strips = new Map();
 let dictionary;
 let device;
@@ -407,8 +407,8 @@ async function lookAtDevice() {
 }
 
 function quietly(error) {
-  if (error instanceof Unreachable) setOnline(false);
-  else if (!(error instanceof Problem)) throw error;
+  if (!(error instanceof Unreachable || error instanceof Problem)) throw error;
+  setOnline(error instanceof Problem);
 }
 
 async function stay() {

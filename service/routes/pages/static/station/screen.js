@@ -21,12 +21,14 @@ function lettering(id, words) {
   element(id).replaceChildren(both(words));
 }
 
-/** Who we are, and whether anybody hears us. */
+const HEARD = new Map([[null, "asking"], [true, "on"], [false, "off"]]);
+
+/** Who we are, and whether anybody hears us; `isOnline` is null until somebody was asked. */
 export function showStanding({ station, isOnline, unsent, isReadyOffline }) {
   element("station-name").textContent = station ? station.name : "计量站";
   const net = element("net");
-  net.dataset.state = isOnline ? "on" : "off";
-  lettering("net-words", SAID[isOnline ? "online" : "offline"]);
+  net.dataset.state = HEARD.get(isOnline);
+  lettering("net-words", SAID[`net-${HEARD.get(isOnline)}`]);
   lettering("ready-words", SAID[isReadyOffline ? "ready-offline" : "not-ready-offline"]);
   element("unsent-count").textContent = String(unsent);
   element("unsent").dataset.state = unsent ? "some" : "none";

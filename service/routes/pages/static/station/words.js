@@ -1,8 +1,9 @@
 /** What the page says, Chinese first with English beside; the words of flags and checks come from the service. */
 
 export const SAID = {
-  "online": ["在线", "Online"],
-  "offline": ["离线", "Offline"],
+  "net-asking": ["连接中", "Connecting"],
+  "net-on": ["在线", "Online"],
+  "net-off": ["离线", "Offline"],
   "level-good": ["运单有效", "Ticket valid"],
   "level-warn": ["注意", "Look again"],
   "level-bad": ["不是有效运单", "Not a valid ticket"],
