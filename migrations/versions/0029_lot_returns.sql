@@ -1,5 +1,5 @@
--- Of loads out of stock that came back, what each lot has again; it was away meanwhile. Told anew with its ticket, under the lock of
--- the contract.
+-- Of loads out of stock that came back, what each lot has again; it was away meanwhile. Told anew with its ticket, under the
+-- lock of the contract.
 CREATE TABLE lot_return (
     ticket_id uuid NOT NULL,
     account bigint NOT NULL,            -- the lot's
