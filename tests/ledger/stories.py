@@ -41,7 +41,7 @@ SCALES = [
     (YARD, UUID(int=78)),
 ]
 WHY = "途中处置"
-CLOCKS = timedelta(minutes=10)
+CLOCKS = timedelta(minutes=2)
 """A load may be refused so much earlier than the scale says that it came."""
 
 

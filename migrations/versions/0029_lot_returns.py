@@ -1,4 +1,4 @@
-"""Alerts of two open tickets that are two no longer are settled (W05)."""
+"""What left a lot and came back into it was away meanwhile; and the head counts what is sent back (W10)."""
 
 from migrations import sentences_beside
 
