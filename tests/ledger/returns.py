@@ -84,9 +84,7 @@ class Trade(Teller):
             back_kg = rng.randrange(3_000, 34_000)
             backs = [self.tell(name, scale, Direction.BACK, back_kg, min(minutes, later) - 1)]
             if rng.random() < 0.3:
-                backs.append(
-                    self.tell(name, PLANT, Direction.BACK, back_kg, rng.randrange(1, min(minutes, later) + 10))
-                )
+                backs.append(self.tell(name, PLANT, Direction.BACK, back_kg, rng.randrange(1, min(minutes, later) + 1)))
         if how.startswith("refused"):
             kg = 27_500 if how == "refused-all" and scale == MINE else rng.randrange(3_000, 14_000)
             self._refuse_at(name, [[out], ins], backs, kg, later)

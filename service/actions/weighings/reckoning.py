@@ -47,7 +47,11 @@ async def reckon_sent_back(
     await lock_head(connection, at=at)
     for _ in range(ROUNDS):
         keys = await find_accounts(connection, [key for key in stirred if isinstance(key, AccountKey)])
-        causes = {keys[key] if isinstance(key, AccountKey) else key: cause for key, cause in stirred.items()}
+        causes: dict[int, Stirred] = {}
+        for key, cause in stirred.items():  # a lot may stand there twice: by its number, and by what it is
+            account = keys.get(key) if isinstance(key, AccountKey) else key
+            if account is not None and (account not in causes or cause.since < causes[account].since):
+                causes[account] = cause
         found = await lots.sent_back(connection, {account: cause.since for account, cause in causes.items()})
         beside = await lots.stock_beside(connection, {load.ticket_id: load.at for load in found}) if found else {}
         wrong = [
