@@ -176,6 +176,12 @@ async def shipped_at(connection: Connection, paper_ids: Collection[UUID], past: 
     return {row["paper_id"]: Kilograms(row["kg"] or 0) for row in rows}
 
 
+async def received_at(connection: Connection, contract_ids: Collection[UUID], past: Moment) -> Mapping[UUID, Kilograms]:
+    """What contracts had received by a time; nothing of those that had not (E53)."""
+    rows = await connection.fetch(SQL["received_at"], list(contract_ids), past.at)
+    return {row["paper_id"]: Kilograms(row["kg"]) for row in rows}
+
+
 async def issue(connection: Connection, issues: Sequence[Issue], *, at: datetime) -> None:
     """Write new tickets."""
     tickets = [issue.ticket for issue in issues]
