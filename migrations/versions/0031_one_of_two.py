@@ -2,5 +2,5 @@
 
 from migrations import sentences_beside
 
-revision, down_revision = "0030", "0029"
+revision, down_revision = "0031", "0030"
 upgrade = sentences_beside(__file__)
