@@ -139,6 +139,12 @@ async def find_stations(connection: Connection, station_ids: Collection[UUID]) -
     return {row["id"]: Station(row["id"], row["jurisdiction"], row["mine_id"], row["enterprise_id"]) for row in rows}
 
 
+async def find_places(connection: Connection, numbers: Collection[str]) -> dict[str, str]:
+    """Where the source stations of tickets are, by the tickets' numbers."""
+    rows = await connection.fetch(SQL["find_places"], list(numbers))
+    return {row["number"]: row["jurisdiction"] for row in rows}
+
+
 async def open_on_plates(connection: Connection, plates: Collection[str]) -> dict[str, list[tuple[datetime, datetime]]]:
     """When each plate's open tickets are valid."""
     times: dict[str, list[tuple[datetime, datetime]]] = {plate: [] for plate in plates}

@@ -52,6 +52,13 @@ FROM station AS s
 LEFT JOIN mine AS m ON m.id = s.mine_id
 WHERE s.id = ANY($1)
 
+-- name: find_places
+-- Locks nothing; leans on a_ticket_number_is_given_once.
+SELECT t.number, s.jurisdiction
+FROM ticket AS t
+INNER JOIN station AS s ON s.id = t.source_station_id
+WHERE t.number = ANY($1)
+
 -- name: open_on_plates
 -- Locks nothing; leans on ticket_on_the_road.
 SELECT plate, valid_from, valid_until FROM ticket WHERE plate = ANY($1) AND state IN ('issued', 'out')
