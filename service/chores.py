@@ -3,14 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 import asyncpg
 import structlog
 from redis.asyncio import Redis
 
 from service.actions.sweeps import sweep
-from service.actions.weighings import reckon_lately
 from service.clock import Clock
 from service.db import Database
 from service.domain.refusals import Busy
@@ -20,7 +18,6 @@ from service.rulebook import Rulebook
 from service.store import papers
 
 SWEEP_SECONDS = 60.0
-LOOKED_BACK = timedelta(minutes=10)
 SEAL_SECONDS = 1.0  # how long what was filed waits for its place in the log
 SEALED_AT_ONCE = 1_000
 
@@ -34,7 +31,7 @@ async def chores(
     """Run the chores until the block ends; none of them ends the service."""
     tasks = [
         asyncio.create_task(tell(database, redis)),
-        asyncio.create_task(_sweep(database, clock, rulebook, keys)),
+        asyncio.create_task(_sweep(database, clock, rulebook)),
         asyncio.create_task(_seal(database, clock, keys)),
     ]
     try:
@@ -49,15 +46,13 @@ async def chores(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _sweep(database: Database, clock: Clock, rulebook: Rulebook, keys: KeyRing) -> None:
+async def _sweep(database: Database, clock: Clock, rulebook: Rulebook) -> None:
     while True:
         try:
             at = clock.now()
             policies = await rulebook.policies(at)
             async with database.transaction() as connection:
-                if await sweep(connection, policies, at=at):
-                    sign = keys.current(Purpose.LEDGER)
-                    await reckon_lately(connection, at - LOOKED_BACK, at=at, sign=sign, policies=policies)
+                await sweep(connection, policies, at=at)
         except (Busy, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             log.warning("This sweep failed; the next is tried as usual", error=str(error))
         await asyncio.sleep(SWEEP_SECONDS)

@@ -8,11 +8,13 @@ from service.actions.investigations import release_ended
 from service.actions.lots import watch_refused_lots
 from service.actions.quotas import watch_pools
 from service.actions.stations import flag_silent
+from service.actions.tickets.beside import note_roads
 from service.db import Connection, Record
 from service.domain.alerts import Alert, Flag
 from service.domain.policies import Policies
 from service.store import alerts, quotas, sweeps
 from service.store.ledger import lock_head
+from service.store.weighings import Road
 
 KEYS_KEPT = timedelta(days=30)
 
@@ -35,6 +37,7 @@ async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> 
     )
     undecided = [(Flag.TICKET_HELD, "ticket", str(ticket["id"])) for ticket in unseen if ticket["waited"]]
     await alerts.settle_alerts(connection, undecided, at=at)
+    await note_roads(connection, [(_open_paper(ticket), None) for ticket in unseen if not ticket["waited"]], at=at)
     # Contracts after tickets, as everywhere.
     await move_waiting_contracts(connection, policies, at=at)
     await flag_overdue(connection, at=at)
@@ -55,6 +58,19 @@ async def _watch_owing_places(connection: Connection, *, at: datetime) -> None:
     await lock_head(connection, at=at)
     for year, codes in sorted(places.items()):
         await watch_pools(connection, codes, year, at=at)
+
+
+def _open_paper(ticket: Record) -> Road:
+    """What other tickets of its plate were held against until its time ran out."""
+    return Road(
+        ticket["plate"],
+        ticket["id"],
+        ticket["number"],
+        ticket["seller_id"],
+        ticket["buyer_id"],
+        None,
+        window=(ticket["valid_from"], ticket["valid_until"]),
+    )
 
 
 def _alert(code: Flag, ticket: Record, *, since: str) -> Alert:

@@ -1,7 +1,7 @@
 """Runs of plants: ore in, products out (P02)."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -15,9 +15,10 @@ from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
 from service.domain.runs import Input, Output, OutputKind, Run
 from service.keys import Purpose
-from service.routes.fields import Body, Day, DocumentNo, Grade, KilogramsIn, Reason, UuidText
+from service.routes.fields import AsOf, Body, Day, DocumentNo, Grade, KilogramsIn, Reason, UuidText
 from service.routes.idempotency import Answer, OnceDep
-from service.store import runs
+from service.store import provenance, runs
+from service.store.provenance import Moment
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
@@ -108,7 +109,7 @@ class RunOut(BaseModel):
     void_reason: str | None
 
     @classmethod
-    def of(cls, row: Record, yield_band: float) -> "RunOut":
+    def of(cls, row: Record | dict[str, Any], yield_band: float) -> "RunOut":
         """A run's row as clients see it."""
         outputs = [OutputOut.model_validate(output) for output in row["outputs"]]
         product_kg = sum(output.kg for output in outputs if output.kind is OutputKind.PRODUCT)
@@ -181,10 +182,14 @@ async def list_runs(
 
 @router.get("/{run_id}")
 async def get_run(
-    run_id: UUID, request: Request, connection: ReaderDep, actor: Annotated[Actor, Depends(may("runs.read"))]
+    run_id: UUID,
+    request: Request,
+    connection: ReaderDep,
+    actor: Annotated[Actor, Depends(may("runs.read"))],
+    as_of: AsOf = None,
 ) -> RunOut:
-    """One run."""
-    return await _one(connection, run_id, request, actor=actor)
+    """One run, now or as it stood then."""
+    return await _one(connection, run_id, request, await provenance.moment(connection, as_of), actor=actor)
 
 
 @router.post("/{run_id}/void", response_model=RunOut)
@@ -214,14 +219,16 @@ async def void_run(
     return await once(connection, actor, deed, status=200)
 
 
-async def _one(connection: Connection, run_id: UUID, request: Request, *, actor: Actor) -> RunOut:
-    rows = await runs.list_runs(connection, run_id=run_id, actor=actor)
-    if not rows:
+async def _one(
+    connection: Connection, run_id: UUID, request: Request, past: Moment | None = None, *, actor: Actor
+) -> RunOut:
+    row = await runs.find_run(connection, run_id, past, actor=actor)
+    if row is None:
         raise NotFound
-    return RunOut.of(rows[0], await _band(request))
+    return RunOut.of(row, await _band(request, past))
 
 
-async def _band(request: Request) -> float:
+async def _band(request: Request, past: Moment | None = None) -> float:
     state = request.app.state
-    policies = await state.rulebook.policies(state.clock.now())
+    policies = await state.rulebook.policies(past.at if past else state.clock.now())
     return float(policies.yield_band_share)

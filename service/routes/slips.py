@@ -1,6 +1,6 @@
 """Handover slips: a firm's own ore in its own plant."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -25,11 +25,11 @@ from service.domain.refusals import NotFound, Refusal
 from service.keys import Purpose
 from service.routes import fields
 from service.routes.entries import PoliciesNow
-from service.routes.fields import Body, Day, DocumentNo, Grade, KilogramsIn, Name, UuidText
+from service.routes.fields import AsOf, Body, Day, DocumentNo, Grade, KilogramsIn, Name, UuidText
 from service.routes.filings import Filings, file_one, filing_batcher
 from service.routes.idempotency import Answer, OnceDep
 from service.routes.receipts import sign_receipts
-from service.store import slips
+from service.store import provenance, slips
 
 router = APIRouter(prefix="/v1/slips", tags=["slips"])
 
@@ -81,7 +81,7 @@ class SlipOut(BaseModel):
     receipt_note: str | None = None
 
     @classmethod
-    def of(cls, row: Record, policies: Policies) -> "SlipOut":
+    def of(cls, row: Record | Mapping[str, Any], policies: Policies) -> "SlipOut":
         """A slip's row as clients see it; its day is that of the calendar and the outages that are known now (R27)."""
         due_on = slip_deadline(row["handed_on"], policies).due_on
         late = days_late(due_on, row["filed_at"])
@@ -155,12 +155,13 @@ async def get_slip(
     connection: ReaderDep,
     actor: Annotated[Actor, Depends(may("slips.read"))],
     policies: PoliciesNow,
+    as_of: AsOf = None,
 ) -> SlipOut:
-    """One slip, with its receipt."""
-    rows = await slips.list_slips(connection, ids=[slip_id], actor=actor)
-    if not rows:
+    """One slip, with its receipt, now or as it stood then."""
+    row = await slips.find_slip(connection, slip_id, await provenance.moment(connection, as_of), actor=actor)
+    if row is None:
         raise NotFound
-    return (await _stamped(request.app.state, connection, [SlipOut.of(rows[0], policies)]))[0]
+    return (await _stamped(request.app.state, connection, [SlipOut.of(row, policies)]))[0]
 
 
 async def _stamped(state: State, connection: Connection, seen: Sequence[SlipOut]) -> list[SlipOut]:

@@ -34,6 +34,22 @@ async def open_alerts(connection: Connection, alerts: Collection[Alert], *, at: 
     )
 
 
+async def restate_alerts(connection: Connection, alerts: Collection[Alert], *, at: datetime) -> None:
+    """Have those of the alerts that are open say what is known now, to whom it concerns now."""
+    for alert in alerts:
+        await connection.fetch(
+            SQL["restate_alert"],
+            alert.code.value,
+            alert.subject_kind,
+            alert.subject_id,
+            alert.jurisdiction,
+            list(alert.parties),
+            orjson.dumps(alert.facts, default=str).decode(),
+            alert.occurred_at,
+            at,
+        )
+
+
 async def settle_alerts(connection: Connection, subjects: Collection[tuple[Flag, str, str]], *, at: datetime) -> None:
     """Settle those of the alerts that are open: what they told of has been put right by itself."""
     if subjects:

@@ -13,7 +13,9 @@ from service.domain.permissions import Actor
 from service.domain.proofs import Named, ProofState
 from service.domain.units import Kilograms
 from service.store import papers
+from service.store.provenance import Moment
 from service.store.sentences import sentences
+from service.store.tickets import shipped_at
 
 SQL = sentences("contracts")
 
@@ -153,10 +155,12 @@ async def find_contract(connection: Connection, contract_id: UUID, *, actor: Act
     return next(iter(await list_contracts(connection, ids=[contract_id], actor=actor)), None)
 
 
-async def newest_filings(connection: Connection, contract_ids: Collection[UUID]) -> dict[UUID, list[Filing]]:
-    """What each firm has last filed of each contract."""
+async def newest_filings(
+    connection: Connection, contract_ids: Collection[UUID], past: Moment | None = None
+) -> dict[UUID, list[Filing]]:
+    """What each firm has last filed of each contract, or had then."""
     filings: dict[UUID, list[Filing]] = {contract_id: [] for contract_id in contract_ids}
-    rows = await connection.fetch(SQL["newest_filings"], list(contract_ids)) if contract_ids else ()
+    rows = await connection.fetch(SQL["newest_filings"], list(contract_ids), past and past.at) if contract_ids else ()
     for row in rows:
         filings[row["contract_id"]].append(_filing(row))
     return filings
@@ -171,6 +175,19 @@ async def instalments_kg(connection: Connection, framework_ids: Collection[UUID]
     """What the instalments of each framework promise; a closed one counts with what it shipped."""
     rows = await connection.fetch(SQL["instalments_kg"], list(framework_ids)) if framework_ids else ()
     return dict.fromkeys(framework_ids, Kilograms(0)) | {row["framework_id"]: Kilograms(row["kg"]) for row in rows}
+
+
+async def promised_at(connection: Connection, framework_id: UUID, past: Moment) -> Kilograms:
+    """What the instalments of a framework promised then; a closed one counts with what it had shipped."""
+    rows = await connection.fetch(SQL["instalments_at"], str(framework_id), past.at)
+    shipped = await shipped_at(connection, [row["id"] for row in rows if row["is_closed"]], past)
+    return Kilograms(sum(shipped.get(row["id"], 0) if row["is_closed"] else row["kg"] for row in rows))
+
+
+async def had_tranche(connection: Connection, source_id: UUID, day: date, known_at: datetime) -> bool:
+    """Whether a source had an issued tranche in force on a day, by what was on record at a time (R22d)."""
+    had: bool = await connection.fetchval(SQL["had_tranche"], source_id, day, known_at)
+    return had
 
 
 async def last_load_at(connection: Connection, contract_id: UUID) -> datetime | None:

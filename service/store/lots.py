@@ -1,6 +1,6 @@
 """Lots: what a holder received under one contract or slip, of one grade and quota year."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -72,6 +72,31 @@ async def stock_beside(connection: Connection, loads: Mapping[UUID, datetime]) -
     """
     rows = await connection.fetch(SQL["stock_beside"], list(loads), list(loads.values()))
     return dict.fromkeys(loads, 0) | {row["ticket_id"]: row["kg"] for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class LotReturn:
+    """What a lot has again of a load that came back; it was away meanwhile (W10)."""
+
+    ticket_id: UUID
+    account: int
+    kg: int
+    left_at: datetime
+    back_at: datetime
+
+
+async def find_returns(connection: Connection, ticket_ids: Collection[UUID]) -> dict[UUID, dict[int, LotReturn]]:
+    """What lots have again of these tickets' loads, by ticket and account."""
+    found: dict[UUID, dict[int, LotReturn]] = {}
+    for row in await connection.fetch(SQL["find_returns"], list(ticket_ids)):
+        found.setdefault(row["ticket_id"], {})[row["account"]] = LotReturn(**row)
+    return found
+
+
+async def keep_returns(connection: Connection, returns: Iterable[LotReturn]) -> None:
+    """Write what lots have again of loads, in place of what was known of them; nothing, where none came back after all."""
+    columns = zip(*((one.ticket_id, one.account, one.kg, one.left_at, one.back_at) for one in returns), strict=True)
+    await connection.execute(SQL["keep_returns"], *map(list, columns))
 
 
 async def held_by(connection: Connection, lot_ids: Collection[UUID], holder_id: UUID) -> dict[UUID, int]:

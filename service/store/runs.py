@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -10,6 +11,7 @@ from service.db import Connection, Record
 from service.domain.permissions import Actor
 from service.domain.runs import Books, Input, Line, Output, OutputKind, Run
 from service.domain.units import Kilograms
+from service.store.provenance import Moment
 from service.store.sentences import sentences
 
 SQL = sentences("runs")
@@ -134,6 +136,17 @@ async def list_runs(
     """The runs of the office's area or of the enterprise, newest first, with what went in and came out."""
     area = None if actor.reads_all else actor.area
     return await connection.fetch(SQL["list"], run_id, area, actor.enterprise_id, line_id, after, limit)
+
+
+async def find_run(connection: Connection, run_id: UUID, past: Moment | None, *, actor: Actor) -> dict[str, Any] | None:
+    """A run that the actor may know of, now or as it stood then: nothing of it changes, but that it was voided since."""
+    rows = await list_runs(connection, run_id=run_id, actor=actor)
+    if not rows or (past is not None and rows[0]["filed_at"] > past.at):
+        return None
+    found = dict(rows[0])
+    if past is not None and found["voided_at"] is not None and found["voided_at"] > past.at:
+        found |= {"voided_at": None, "void_reason": None}
+    return found
 
 
 async def product_account(connection: Connection, product_id: UUID, *, actor: Actor) -> tuple[int, Kilograms] | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from service.db import Connection, Record
@@ -10,7 +11,9 @@ from service.domain.papers import PaperKind
 from service.domain.permissions import Actor
 from service.domain.units import Kilograms
 from service.store import papers
+from service.store.provenance import Moment
 from service.store.sentences import sentences
+from service.store.tickets import shipped_at
 
 SQL = sentences("slips")
 
@@ -97,6 +100,19 @@ async def list_slips(
     area = None if actor.reads_all else actor.area
     chosen = None if ids is None else list(ids)
     return await connection.fetch(SQL["list"], chosen, area, actor.enterprise_id, mine, number, after, limit)
+
+
+async def find_slip(
+    connection: Connection, slip_id: UUID, past: Moment | None, *, actor: Actor
+) -> dict[str, Any] | None:
+    """A slip that the actor may know of, now or as it stood then."""
+    rows = await list_slips(connection, ids=[slip_id], actor=actor)
+    if not rows or (past is not None and rows[0]["filed_at"] > past.at):
+        return None
+    found = dict(rows[0])
+    if past is not None and found["by_tickets"]:
+        found["handed_kg"] = (await shipped_at(connection, [slip_id], past)).get(slip_id, 0)
+    return found
 
 
 async def slips_of(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Record]:

@@ -139,6 +139,12 @@ async def find_stations(connection: Connection, station_ids: Collection[UUID]) -
     return {row["id"]: Station(row["id"], row["jurisdiction"], row["mine_id"], row["enterprise_id"]) for row in rows}
 
 
+async def find_places(connection: Connection, numbers: Collection[str]) -> dict[str, str]:
+    """Where the source stations of tickets are, by the tickets' numbers."""
+    rows = await connection.fetch(SQL["find_places"], list(numbers))
+    return {row["number"]: row["jurisdiction"] for row in rows}
+
+
 async def open_on_plates(connection: Connection, plates: Collection[str]) -> dict[str, list[tuple[datetime, datetime]]]:
     """When each plate's open tickets are valid."""
     times: dict[str, list[tuple[datetime, datetime]]] = {plate: [] for plate in plates}
@@ -168,6 +174,12 @@ async def shipped_at(connection: Connection, paper_ids: Collection[UUID], past: 
     """What contracts and slips had shipped by a time; nothing of those that had not (E53)."""
     rows = await connection.fetch(SQL["shipped_at"], list(paper_ids), past.at, past.size)
     return {row["paper_id"]: Kilograms(row["kg"] or 0) for row in rows}
+
+
+async def received_at(connection: Connection, contract_ids: Collection[UUID], past: Moment) -> Mapping[UUID, Kilograms]:
+    """What contracts had received by a time; nothing of those that had not (E53)."""
+    rows = await connection.fetch(SQL["received_at"], list(contract_ids), past.at)
+    return {row["paper_id"]: Kilograms(row["kg"]) for row in rows}
 
 
 async def issue(connection: Connection, issues: Sequence[Issue], *, at: datetime) -> None:

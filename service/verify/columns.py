@@ -67,6 +67,14 @@ class Columns:
         struck = self.struck.get(account)
         return below - struck.outs.overlap(lo, lo + below) if struck else below
 
+    def totals(self, account: int) -> tuple[int, int]:
+        """How many kilograms came and how many went, of what still stands."""
+        struck = self.struck.get(account)
+        if struck is None:
+            return self.ins[account], self.outs[account]
+        come, gone = (sum(hi - lo for lo, hi in side.spans) for side in (struck.ins, struck.outs))
+        return self.ins[account] - come, self.outs[account] - gone
+
     def stock_and_debt(self, account: int) -> tuple[list[Span], list[Span]]:
         """What came and did not go, and what went and did not come, neighbours joined."""
         ins, outs = self.ins[account], self.outs[account]

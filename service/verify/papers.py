@@ -44,8 +44,15 @@ WHERE
     )
 """
 TICKETS = """
-SELECT number, account, out_kg, in_kg, split_kg + closed_kg, state = 'lost'
-FROM ticket WHERE state <> 'returned' AND back_kg IS NULL AND refused_kg = 0
+SELECT
+    number, account, out_kg, in_kg,
+    closed_kg + CASE
+        WHEN refused_kg = 0 THEN split_kg
+        -- What was refused and goes to another buyer is split off, too: as much as its contract counts, not as much as moves.
+        ELSE coalesce((SELECT sum(kg) FROM ticket_act WHERE ticket_id = ticket.id AND kind = 'split'), 0)::bigint
+    END,
+    state = 'lost', refused_kg, state <> 'out'
+FROM ticket WHERE back_kg IS NULL AND (state <> 'returned' OR refused_kg > 0)
 """
 # What went on under another ticket counts there; what was refused counts as shipped until it has come back.
 COUNTED_OTHERWISE = """
@@ -131,20 +138,25 @@ async def weighings_stand_behind_their_entries(
 
 
 async def tickets_are_what_their_loads_hold(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
-    """A ticket's two weights are what came into its load and went out of it, unless an officer took something back."""
-    ins, outs = books.columns.ins, books.columns.outs
-    async for number, account, out_kg, in_kg, aside_kg, is_lost in connection.cursor(TICKETS, prefetch=5_000):
+    """A ticket's two weights, and what was refused of it, are what came into its load and went out of it."""
+    totals = books.columns.totals
+    async for number, account, out_kg, in_kg, aside_kg, is_lost, refused_kg, went_on in connection.cursor(
+        TICKETS, prefetch=5_000
+    ):
         rest_kg = (out_kg or 0) - aside_kg
         if out_kg is None:
             come, gone = 0, in_kg or 0
         elif in_kg is None:
-            come, gone = out_kg, aside_kg + (rest_kg if is_lost else 0)
+            come, gone = out_kg, aside_kg + (max(0, rest_kg) if is_lost else 0)
         else:
-            come, gone = aside_kg + max(rest_kg, in_kg), aside_kg + max(rest_kg, in_kg)
-        if account not in books.columns.struck and (ins[account], outs[account]) != (come, gone):
-            message = (
-                f"ticket {number}: {come} kg came and {gone} kg went, its load says {ins[account]} and {outs[account]}"
-            )
+            come = gone = aside_kg + max(rest_kg, in_kg)
+        has_come, has_gone = totals(account)
+        if refused_kg:
+            # Of what was refused a part never came into the lot, and the others came back out of it.
+            anew_kg = min(max(0, has_come - come), refused_kg)
+            come, gone = come + anew_kg, gone + anew_kg - (0 if went_on else refused_kg)
+        if (has_come, has_gone) != (come, gone):
+            message = f"ticket {number}: {come} kg came and {gone} kg went, its load says {has_come} and {has_gone}"
             findings.add("ticket", None, message)
 
 

@@ -22,7 +22,11 @@ SELECT
         SELECT DISTINCT hole.fact FROM leg
         INNER JOIN hole ON hole.account = leg.target AND hole.side = 'in' AND hole.movement = leg.movement
         WHERE leg.movement = ANY(said.movement_ids) AND hole.kind = 'cut'
-    ) AS struck
+    ) AS struck,
+    coalesce((SELECT sum(leg.target_kg) FROM leg WHERE leg.movement = ANY(said.movement_ids)), 0) > coalesce((
+        SELECT sum(hole.hi - hole.lo) FROM hole
+        WHERE hole.movement = ANY(said.movement_ids) AND hole.side = 'in' AND hole.kind = 'cut'
+    ), 0) AS stands
 FROM (
     SELECT
         id, 1 AS version, gross_kg, tare_kg, net_kg, status, movement_ids, NULL::uuid AS because_of, recorded_at
@@ -99,6 +103,8 @@ def _faults(versions: Sequence[asyncpg.Record]) -> list[str]:
         fact = version_fact(after["id"], number, *((0, 0) if is_void else weights))
         is_bound = fact in after["posted"] or fact in before["struck"]
         moved = before["movement_ids"] if is_void else before["movement_ids"] or after["movement_ids"]
+        # Of a load that had come back whole nothing was left to strike when its record was taken back.
+        is_bound |= is_void and not before["stands"]
         if moved and (is_void or after["net_kg"] != before["net_kg"]) and not is_bound:
             faults.append(f"no entry binds version {number}")
     return faults

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from service.actions.sweeps import sweep
 from service.actions.weighings import Sent, weigh_all
 from service.db import Connection
+from service.domain.policies import DEFAULTS
 from service.domain.weighings import Direction, Record
 
 SEEN = {
@@ -43,14 +45,23 @@ SEEN = {
             a.code, a.subject_kind,
             coalesce(
                 w.station_id || '/' || w.record_id, p.number || '/' || t.plate, t.number, l.contract_id::text, a.subject_id
-            ) AS subject
+            ) AS subject,
+            a.jurisdiction, ARRAY(SELECT unnest(a.parties) ORDER BY 1) AS parties,
+            -- Of a station, a contract or a quota an alert names the load that was the first to break it, in the order of record.
+            CASE WHEN a.subject_kind IN ('ticket', 'weighing') THEN a.occurred_at END AS occurred_at,
+            CASE WHEN a.subject_kind IN ('ticket', 'weighing') THEN (
+                a.facts - '{ticket,weighing,weighing_before}'::text[]
+                || jsonb_build_object('told', told.record_id, 'before', before.record_id)
+            )::text END AS facts
         FROM alert AS a
-        LEFT JOIN weighing AS w ON a.subject_kind = 'weighing' AND w.id = a.subject_id::uuid
-        LEFT JOIN ticket AS t ON a.subject_kind = 'ticket' AND t.id = a.subject_id::uuid
+        LEFT JOIN weighing AS told ON told.id::text = a.facts ->> 'weighing'
+        LEFT JOIN weighing AS before ON before.id::text = a.facts ->> 'weighing_before'
+        LEFT JOIN weighing AS w ON a.subject_kind = 'weighing' AND w.id::text = a.subject_id
+        LEFT JOIN ticket AS t ON a.subject_kind = 'ticket' AND t.id::text = a.subject_id
         LEFT JOIN ticket AS p ON p.id = t.parent_id
-        LEFT JOIN lot AS l ON a.subject_kind = 'lot' AND l.id = a.subject_id::uuid
+        LEFT JOIN lot AS l ON a.subject_kind = 'lot' AND l.id::text = a.subject_id
         WHERE a.settled_at IS NULL
-        ORDER BY 1, 2, 3
+        ORDER BY 1, 2, 3, 4, 5
     """,
     "said": """
         SELECT w.station_id, w.record_id, coalesce(v.status, w.status) AS status,
@@ -65,14 +76,23 @@ SEEN = {
 
 
 async def end_of(
-    connection: Connection, batches: Sequence[Sequence[Sent]], *, at: datetime, sign: Any
+    connection: Connection,
+    batches: Sequence[Sequence[Sent]],
+    *,
+    at: datetime,
+    sign: Any,
+    sweeps: random.Random | None = None,
 ) -> dict[str, Any]:
-    """What there is to see after these batches; nothing of it stays."""
+    """What there is to see after these batches, perhaps with the sweeper coming by at any time; nothing of it stays."""
     transaction = connection.transaction()
     await transaction.start()
     try:
         for batch in batches:
+            if sweeps is not None and sweeps.random() < 0.3:
+                await sweep(connection, DEFAULTS, at=at)
             await weigh_all(connection, batch, at=at, sign=sign)
+        if sweeps is not None:
+            await sweep(connection, DEFAULTS, at=at)
         return await seen_of(connection)
     finally:
         await transaction.rollback()
@@ -96,6 +116,7 @@ def day(
     """What scales tell of a day, each by a clock of its own: lawful journeys, and all that goes wrong with them."""
     wrong = {station: timedelta(seconds=rng.randrange(-3_600, 3_600)) for station, _ in scales}
     numbers = dict.fromkeys((station for station, _ in scales), 0)
+    readings = dict(numbers)
     told: list[Sent] = []
 
     def tell(
@@ -105,9 +126,12 @@ def day(
         numbers[station] += rng.choice([1] * 30 + [2, 0])
         plate = ticket[1] if ticket and rng.random() < 0.97 else f"辽C{rng.randrange(20):05}"
         tare_kg = rng.choice([15_000] * 8 + [15_100, 18_000])
+        grade = rng.choice([None] * 20 + ["LM46", "LM45"])
+        readings[station] += rng.choice([1] * 30 + [0])
         record = Record(
             UUID(int=rng.getrandbits(128)), numbers[station], ticket and ticket[0], direction, plate, tare_kg + net_kg, tare_kg,
-            None, when + wrong[station], False, None, None, rng.choice(["fresh", "fresh", "stored"]),
+            grade, when + wrong[station], rng.random() < 0.05, None, None, rng.choice(["fresh", "fresh", "stored"]),
+            reading=readings[station], stable=rng.random() < 0.97,
         )  # fmt: skip
         told.append(Sent(station, person, -wrong[station], record))
         if rng.random() < 0.08:

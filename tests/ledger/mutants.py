@@ -28,7 +28,8 @@ from service.store.sentences import sentences
 from tests.ledger.conftest import QUIET
 from tests.ledger.deeds import histories
 from tests.ledger.laws import check, law_of
-from tests.ledger.repeats import books, check_told, lay_out
+from tests.ledger.repeats import books
+from tests.ledger.retold import check_told, lay_out
 
 HISTORIES = 250
 HISTORIES_OF_REPEATS = 60

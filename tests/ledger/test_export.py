@@ -27,7 +27,7 @@ from service.verify.sealed import Entry
 from tests import cast
 from tests.ledger.acts import CAST, history
 from tests.ledger.books import KEY
-from tests.ledger.repeats import NOON, lay_out
+from tests.ledger.retold import NOON, lay_out
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,8 @@ from service.embedded import Endpoints
 from tests.ledger.conftest import Play
 from tests.ledger.deeds import History, histories
 from tests.ledger.laws import check
-from tests.ledger.repeats import Book, Yard, books, check_told, lay_out
+from tests.ledger.repeats import Book, books
+from tests.ledger.retold import Yard, check_told, lay_out
 
 pytestmark = pytest.mark.anyio
 

@@ -16,6 +16,7 @@ from service.domain.proofs import Named
 from service.domain.units import Kilograms
 from service.keys import Purpose
 from tests import cast, yard
+from tests.routes.filing import contract, slip
 
 pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
@@ -23,14 +24,21 @@ Answers = dict[str, Any]
 WHY = {"reason": "到货不足"}
 
 
+@pytest.fixture
+def begins_at() -> str:
+    """A morning: what is projected changes at midnight."""
+    return "2026-06-03T07:00:00+08:00"
+
+
 class Day:
     """A day of Paizhai Mine, Plant Two and the trader, deed by deed; after each all reads of the book are kept."""
 
-    def __init__(self, app: FastAPI, by: By) -> None:
-        self.app, self.by = app, by
-        self.now: datetime = app.state.clock.now().replace(microsecond=0) - timedelta(hours=3)
+    def __init__(self, app: FastAPI, by: By, *, reads_the_book: bool = True) -> None:
+        self.app, self.by, self.reads_the_book = app, by, reads_the_book
+        self.now: datetime = app.state.clock.now()
         self.told: list[tuple[datetime, Answers]] = []
         self.tickets: list[str] = []
+        self.papers: list[str] = []
         self.numbers: defaultdict[cast.Person, count[int]] = defaultdict(lambda: count(1))
 
     async def goes_on(self) -> None:
@@ -39,6 +47,15 @@ class Day:
         self.now += timedelta(minutes=10)
         self.app.state.clock.stop_at(self.now)
 
+    async def looks_back(self) -> None:
+        """All is answered as it was; of a paper that nobody had filed then nothing is known."""
+        for moment, told in self.told:
+            then = await self.ask(moment + timedelta(minutes=5))
+            differing = {path: (told[path], then[path]) for path in told if told[path] != then.get(path)}
+            assert not differing, f"{moment}: {differing}"
+            assert {then[path] for path in map(_asked, self.papers) if path not in told} <= {404}
+        assert await self.ask(self.now) == await self.ask(None)
+
     async def ask(self, as_of: datetime | None) -> Answers:
         """Every read of the book as of a time."""
         params = {"as_of": as_of.isoformat()} if as_of else {}
@@ -46,9 +63,13 @@ class Day:
 
         async def get(path: str, **more: str | int) -> Any:
             answer = await self.by(cast.PROVINCE).get(path, params={**more, **params})
-            answers[f"{path} {more}"] = answer.json() if answer.status_code == 200 else answer.status_code
+            answers[_asked(path, **more)] = answer.json() if answer.status_code == 200 else answer.status_code
             return answer.json()
 
+        for paper in self.papers:
+            await get(paper)
+        if not self.reads_the_book:
+            return {path: _stripped(answer) for path, answer in answers.items()}
         year = self.now.year
         await get("/v1/quotas", year=year)
         await get(f"/v1/mines/{cast.PAIZHAI_MINE}/quota", year=year)
@@ -64,7 +85,7 @@ class Day:
         for account in sorted(accounts):
             book = await get("/v1/movements", account=account)
             accounts |= {item["source"]["account"] for item in book["items"]}
-        return {path: _without(answer, "as_of") for path, answer in answers.items()}
+        return {path: _stripped(answer) for path, answer in answers.items()}
 
     async def post(self, person: cast.Person, path: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = await self.by(person).post(path, json=body)
@@ -73,10 +94,9 @@ class Day:
         return says
 
     async def issue(
-        self, contract_id: UUID, person: cast.Person = cast.PAIZHAI_CLERK, **changed: Any
+        self, contract_id: UUID | None, person: cast.Person = cast.PAIZHAI_CLERK, **changed: Any
     ) -> dict[str, Any]:
-        plate = f"辽C7{len(self.tickets):04}"
-        asked = yard.ticket_in(contract_id, self.now, plate=plate, **changed)
+        asked = yard.ticket_in(contract_id, self.now, **{"plate": f"辽C7{len(self.tickets):04}", **changed})
         ticket = await self.post(person, "/v1/tickets", asked)
         self.tickets.append(ticket["id"])
         return ticket
@@ -92,8 +112,15 @@ class Day:
         return next(item["id"] for item in items if item["record_id"] == record["id"])
 
 
-def _without(answer: Any, name: str) -> Any:
-    return {key: value for key, value in answer.items() if key != name} if isinstance(answer, dict) else answer
+def _asked(path: str, **more: str | int) -> str:
+    return f"{path} {more}"
+
+
+def _stripped(answer: Any) -> Any:
+    """An answer without the time that was asked for, and without signatures of the moment in which it was given."""
+    if isinstance(answer, dict):
+        return {key: _stripped(value) for key, value in answer.items() if key not in ("as_of", "receipt_note")}
+    return [_stripped(value) for value in answer] if isinstance(answer, list) else answer
 
 
 async def test_e53_every_read_answers_as_it_answered_then(app: FastAPI, by: By) -> None:
@@ -106,6 +133,7 @@ async def test_e53_every_read_answers_as_it_answered_then(app: FastAPI, by: By) 
         theirs = await yard.contract(
             connection, at=day.now, mine_id=cast.PAIZHAI_MINE, buyer_id=cast.TRADER.id, kg=Kilograms(90_000)
         )
+    day.papers += [f"/v1/contracts/{ours}", f"/v1/contracts/{theirs}"]
     await day.goes_on()
 
     first = await day.issue(ours)
@@ -166,6 +194,7 @@ async def test_e53_every_read_answers_as_it_answered_then(app: FastAPI, by: By) 
         onward = await yard.contract(
             connection, at=day.now, seller_id=cast.TRADER.id, proof=proof, kg=Kilograms(60_000)
         )
+    day.papers.append(f"/v1/contracts/{onward}")
     await day.goes_on()
     sold = await day.issue(onward, cast.TRADER_CLERK, source_station_id=station_id)
     await day.weigh(sold, "out", 30_500, scale)
@@ -173,8 +202,109 @@ async def test_e53_every_read_answers_as_it_answered_then(app: FastAPI, by: By) 
     await day.weigh(sold, "in", 30_500)
     await day.goes_on()
 
-    for moment, told in day.told:
-        then = await day.ask(moment + timedelta(minutes=5))
-        differing = {path: (told[path], then[path]) for path in told if told[path] != then.get(path)}
-        assert not differing, f"{moment}: {differing}"
-    assert await day.ask(day.now) == await day.ask(None)
+    await day.looks_back()
+
+
+async def test_e53_papers_answer_as_they_answered_then(app: FastAPI, by: By) -> None:
+    """Contracts that differ, agree, are amended, exceed their framework, ship, pass through a trader and are closed; slips."""
+    day = Day(app, by, reads_the_book=False)
+    app.state.clock.stop_at(day.now)
+    signed_on = str((day.now - timedelta(days=20)).date())
+    terms = contract(signed_on=signed_on, valid_until=f"{day.now.year + 1}-06-30", grade="LM46", kg=400_000)
+
+    async def file(person: cast.Person, **changed: Any) -> str:
+        path = f"/v1/contracts/{(await day.post(person, '/v1/contracts', {**terms, **changed}))['id']}"
+        day.papers += [path] if path not in day.papers else []
+        await day.goes_on()
+        return path
+
+    async def file_both(
+        buyer: cast.Person = cast.PLANT_CLERK, seller: cast.Person = cast.PAIZHAI_CLERK, **changed: Any
+    ) -> str:
+        await file(seller, **changed)
+        return await file(buyer, **changed)
+
+    ours = await file(cast.PAIZHAI_CLERK)
+    async with app.state.database.transaction() as connection:
+        await yard.grant(connection, 450_000, at=day.now, sign=app.state.keys.current(Purpose.LEDGER))
+    await day.goes_on()
+    await file(cast.PLANT_CLERK, kg=390_000)
+    await file(cast.PLANT_CLERK)
+    change = {"agreed_on": str(day.now.date()), "reason": "追加数量", "kg": 500_000}
+    amendment = (await day.post(cast.PAIZHAI_CLERK, f"{ours}/amendments", change))["id"]
+    await day.goes_on()
+    await day.post(cast.PLANT_CLERK, f"{ours}/amendments/{amendment}/confirm", {})
+    await day.goes_on()
+
+    frame = await file_both(number="KJ-1", is_framework=True, kg=100_000)
+    for number in ("FP-1", "FP-2"):
+        last = await file_both(number=number, framework_id=frame.rsplit("/", maxsplit=1)[1], kg=60_000)
+    await day.post(cast.PLANT_CLERK, f"{last}/close", {})
+    await day.goes_on()
+
+    one, other = [await day.issue(UUID(ours.rsplit("/", maxsplit=1)[1]), plate="辽C90000") for _ in range(2)]
+    for ticket, kg in ((one, 10_000), (other, 20_000)):
+        await day.weigh(ticket, "out", kg)
+    await day.weigh(one, "in", 29_800)
+    await day.goes_on()
+    await day.post(cast.PLANT_CLERK, f"/v1/tickets/{one['id']}/apportion", {**WHY, "tickets": [other["id"]]})
+    await day.goes_on()
+
+    kiln = {"enterprise_id": str(cast.PLANT_TWO.id), "name": "一号窑", "kind": "light_burnt", "kiln": "shaft"}
+    line = await day.post(cast.LI, "/v1/lines", {**kiln, "status": "running", "ore_per_product": 2.1})
+    lot = (await by(cast.PLANT_CLERK).get("/v1/lots")).json()["items"][0]["id"]
+    made = {"outputs": [{"kind": "product", "name": "轻烧", "kg": 4_900}], "inputs": [{"lot_id": lot, "kg": 10_500}]}
+    body = {"number": "JG-1", "line_id": line["id"], "ran_on": str(day.now.date()), **made}
+    day.papers.append(f"/v1/runs/{(await day.post(cast.PLANT_CLERK, '/v1/runs', body))['id']}")
+    await day.goes_on()
+    await day.post(cast.PLANT_CLERK, f"{day.papers[-1]}/void", WHY)
+    await day.goes_on()
+
+    elsewhere = await file_both(cast.STRANGER_CLERK, number="HT-3", buyer_id=str(cast.STRANGER.id))
+    diverted = await day.issue(UUID(ours.rsplit("/", maxsplit=1)[1]))
+    await day.weigh(diverted, "out", 22_000)
+    await day.goes_on()
+    going = {"contract_id": elsewhere.rsplit("/", maxsplit=1)[1], "destination_station_id": str(cast.STRANGER_GATE)}
+    await day.post(cast.PAIZHAI_CLERK, f"/v1/tickets/{diverted['id']}/redirect", {**WHY, **going})
+    await day.goes_on()
+    await day.weigh(diverted, "in", 21_900, cast.STRANGER_DEVICE)
+    await day.goes_on()
+
+    bought = await file_both(cast.TRADER_CLERK, number="HT-2", buyer_id=str(cast.TRADER.id))
+    sold = await file_both(seller=cast.TRADER_CLERK, number="MY-1", seller_id=str(cast.TRADER.id), mine_id=None)
+    through = await day.issue(
+        UUID(bought.rsplit("/", maxsplit=1)[1]), onward_contract_id=sold.rsplit("/", maxsplit=1)[1]
+    )
+    await day.weigh(through, "out", 25_000)
+    await day.goes_on()
+    await day.weigh(through, "in", 24_990)
+    await day.goes_on()
+
+    place = {"name": "自用厂磅", "jurisdiction": "210381", "enterprise_id": str(cast.PAIZHAI.id)}
+    gate = (await day.post(cast.LI, "/v1/stations", place))["id"]
+    for number, by_tickets in (("JJ-1", False), ("JJ-2", True)):
+        body = slip(number=number, by_tickets=by_tickets, handed_on=signed_on, kg=60_000, grade="LM46")
+        day.papers.append(f"/v1/slips/{(await day.post(cast.PAIZHAI_CLERK, '/v1/slips', body))['id']}")
+        await day.goes_on()
+    handed = day.papers[-1]
+    loads = [
+        await day.issue(None, slip_id=handed.rsplit("/", maxsplit=1)[1], destination_station_id=gate) for _ in range(2)
+    ]
+    for load in loads:
+        await day.weigh(load, "out", 30_000)
+    await day.goes_on()
+    trucks = [{"plate": "辽C80001", "planned_kg": 12_000}, {"plate": "辽C80002", "planned_kg": 17_000}]
+    await day.post(cast.PAIZHAI_CLERK, f"/v1/tickets/{loads[0]['id']}/children", {**WHY, "trucks": trucks})
+    assert (await by(cast.LI).get(handed)).json()["handed_kg"] == 60_000, "each kilogram once, whichever truck it is on"
+    await day.goes_on()
+    await day.weigh(loads[1], "back", 30_000)
+    await day.goes_on()
+
+    await day.looks_back()
+    flags = [(moment, told[_asked(ours)]["flags"]) for moment, told in day.told]
+    assert "seller-without-quota" in flags[1][1]
+    assert "filing-mismatch" in flags[2][1]
+    assert flags[-1][1] == ["filing-late"]
+    moment = day.told[-1][0].isoformat()
+    for path in (ours, handed):
+        assert (await by(cast.STRANGER_CLERK).get(path, params={"as_of": moment})).status_code == 404

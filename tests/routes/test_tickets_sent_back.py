@@ -1,5 +1,6 @@
 """What is sent back out of a buyer's stock, clause by clause of W10, and told in any order (W04)."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,14 +11,23 @@ import pytest
 from fastapi import FastAPI
 
 from service.actions.lots import watch_refused_lots
+from service.app import create_app
 from service.domain.units import shanghai_day
+from service.embedded import Endpoints
 from service.keys import Purpose
+from service.settings import Settings
 from service.verify import verify
 from tests import cast, yard
+from tests.conftest import clients_of
 from tests.routes.test_tickets_transfer import contract, do, look, lots, out_kg, sent_out, weigh
 
 pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
+WAITING = """
+SELECT count(*)
+FROM pg_sleep(0.01)
+INNER JOIN pg_stat_activity ON datname = current_database() AND wait_event_type = 'Lock'
+"""
 
 
 @pytest.fixture
@@ -143,6 +153,56 @@ async def test_w10_a_truck_that_comes_back_without_a_word_brings_what_lay_there(
     assert (await out_kg(by, now), await flagged(app, by)) == (25_000, [("lot", 4_000), ("ticket", None)])
 
 
+SOLD = {"sold": ("out", 25_000, 20)}
+AWAY = {**SOLD, "returned": ("back", 25_000, 130)}
+BACK_BEFORE = {**SOLD, "returned": ("back", 25_000, 60)}
+IN_PART = {**SOLD, "came": ("in", 25_000, 40), "returned": ("back", 8_000, 130)}
+
+
+@pytest.mark.parametrize(
+    ("told", "order", "trader", "seller", "quota_kg"),
+    [
+        (AWAY, "sold refused back returned", (25_000, 4_000), [(4_000, 0)], 25_000),
+        (AWAY, "returned sold refused back", (25_000, 4_000), [(4_000, 0)], 25_000),
+        (AWAY, "refused back returned sold", (25_000, 4_000), [(4_000, 0)], 25_000),
+        (IN_PART, "refused back came returned sold", (25_000, 21_000), [(4_000, 0)], 25_000),
+        (BACK_BEFORE, "sold refused back returned", (21_000, 0), [], 21_000),
+        (SOLD, "sold refused back taken-back", (21_000, 0), [], 21_000),
+    ],
+)
+async def test_w10_what_was_on_the_road_when_some_was_refused_lay_there_no_longer(
+    app: FastAPI,
+    by: By,
+    bought: dict[str, Any],
+    sale: dict[str, Any],
+    now: datetime,
+    told: dict[str, tuple[str, int, int]],
+    order: str,
+    trader: tuple[int, int],
+    seller: list[tuple[int, int]],
+    quota_kg: int,
+) -> None:
+    """W04, W09: though the sale came back later, and whenever that is told; what never left, or was back before, lay there."""
+    ids = {}
+    for step in order.split():
+        if step == "refused":
+            await refuse(by, bought)
+        elif step == "back":
+            await weigh(by, bought, "back", 10_000, now + timedelta(hours=2))
+        elif step == "taken-back":
+            listed = (await by(cast.LI).get("/v1/weighings")).json()["items"]
+            [sold] = [one["id"] for one in listed if one["record_id"] == ids["sold"]]
+            void = await by(cast.LI).post(f"/v1/weighings/{sold}/void", json={"reason": "误记"})
+            assert void.status_code == 200, void.text
+        else:
+            direction, kg, minutes = told[step]
+            person = cast.PLANT_TWO_DEVICE if direction == "in" else cast.BRIDGE_7_DEVICE
+            ids[step] = (await weigh(by, sale, direction, kg, now + timedelta(minutes=minutes), person))["id"]
+    assert await lots(by, cast.TRADER.id) == [trader]
+    assert [kept for kept in await lots(by, cast.PAIZHAI.id) if kept != (0, 0)] == seller
+    assert (await out_kg(by, now), await flagged(app, by)) == (quota_kg, [("ticket", None)] if seller else [])
+
+
 async def test_w10_a_run_that_is_filed_late_had_taken_what_was_refused(app: FastAPI, by: By, now: datetime) -> None:
     """P02: yesterday's ore was there no longer; taken back, the run leaves all of the refused load in stock."""
     async with app.state.database.transaction() as connection:
@@ -178,3 +238,38 @@ async def test_w10_a_run_that_is_filed_late_had_taken_what_was_refused(app: Fast
     assert void.status_code == 200, void.text
     ore = [(kg, gone) for kg, gone in await lots(by, cast.PLANT_TWO.id) if kg]
     assert (ore, await flagged(app, by)) == ([(51_000, 0)], [])
+
+
+@pytest.mark.parametrize("is_sold_first", [True, False])
+async def test_w10_two_processes_tell_of_one_lot_at_the_same_moment(
+    app: FastAPI,
+    by: By,
+    settings: Settings,
+    stage_endpoints: Endpoints,
+    bought: dict[str, Any],
+    sale: dict[str, Any],
+    now: datetime,
+    *,
+    is_sold_first: bool,
+) -> None:
+    """W04: both have seen the lot before the other posted; the end is that of one after the other, without a sweep."""
+    other = create_app(settings, stage_endpoints)
+    async with other.router.lifespan_context(other), clients_of(other) as by_other:
+        other.state.clock.stop_at(app.state.clock.now())
+        deeds = [weigh(by_other, sale, "out", 25_000, now + timedelta(minutes=20)), refuse(by, bought)]
+        pool = app.state.database.pool
+        async with pool.acquire() as holder, pool.acquire() as looker:
+            held = holder.transaction()
+            await held.start()
+            await holder.fetch("SELECT FROM head FOR UPDATE")
+            told = []
+            for waiting, deed in enumerate(deeds if is_sold_first else reversed(deeds), 1):
+                told.append(asyncio.create_task(deed))
+                while await looker.fetchval(WAITING) < waiting:
+                    pass  # it waits for the head, and has read before all that it needs to know
+            await held.rollback()
+        await asyncio.gather(*told)
+    assert await lots(by, cast.TRADER.id) == [(25_000, 29_000)]
+    await weigh(by, bought, "back", 10_000, now + timedelta(hours=2))
+    assert await lots(by, cast.PAIZHAI.id) == [(4_000, 0)]
+    assert (await out_kg(by, now), await flagged(app, by)) == (25_000, [("lot", 4_000), ("ticket", None)])

@@ -11,12 +11,14 @@ from service.actions.contracts.filing import (
     file_versions,
 )
 from service.actions.contracts.overdue import flag_overdue, reassess
+from service.actions.contracts.past import as_it_stood
 from service.actions.contracts.standing import watch_framework
 
 __all__ = [
     "Draft",
     "Filed",
     "Order",
+    "as_it_stood",
     "check_sources",
     "close_contract",
     "file_contract",

@@ -71,6 +71,6 @@ async def _flag(connection: Connection, ticket: Ticket, act: Act, *, at: datetim
         stations[ticket.destination_station_id].jurisdiction,
         (ticket.seller_id, ticket.buyer_id),
         at,
-        {"ticket": ticket.number, "plate": ticket.plate, "kg": act.kg, **act.facts},
+        {"ticket": ticket.number, "plate": ticket.plate, **act.facts},
     )
     await alerts.open_alerts(connection, [alert], at=at)

@@ -6,14 +6,16 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from service.actions.tickets.beside import note_roads
 from service.actions.tickets.issuing import code_of
 from service.actions.tickets.locking import lock_own
 from service.actions.tickets.signing import hold_key
+from service.actions.weighings.plates import road_of
 from service.db import Connection
 from service.domain.alerts import Flag
 from service.domain.permissions import Actor
 from service.domain.ticket_acts import Act, ActKind
-from service.domain.tickets import TicketState, check_decision
+from service.domain.tickets import Journey, TicketState, check_decision
 from service.keys import KeyRing
 from service.store import alerts, audits, ticket_acts
 
@@ -32,6 +34,7 @@ async def release_ticket(
     signed = replace(ticket, code=code_of(ticket, key))
     assert signed.code is not None, "a code was signed"
     await ticket_acts.release(connection, ticket_id, signed.code, key.key_id, at=at)
+    await note_roads(connection, [(None, road_of(ticket, Journey(), None))], at=at)
     await _keep(connection, Act(uuid7(), ticket_id, ActKind.RELEASED, reason), "tickets.release", at=at, actor=actor)
 
 

@@ -6,7 +6,9 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from service.actions.overdraws import report_overdraws
+from service.actions.tickets.beside import note_roads
 from service.actions.tickets.locking import lock_own
+from service.actions.weighings.plates import road_of
 from service.db import Connection
 from service.domain.alerts import Flag
 from service.domain.ledger import AccountKey, AccountKind, Movement
@@ -30,6 +32,7 @@ async def cancel_ticket(connection: Connection, ticket_id: UUID, reason: str, *,
 
     if ended is not journey:
         await ticket_acts.end(connection, ticket_id, ended.state, at=at)
+        await note_roads(connection, [(road_of(ticket, journey, None), None)], at=at)
         act = Act(uuid7(), ticket_id, ActKind.CANCELLED, reason)
         await ticket_acts.keep(connection, [act], at=at, actor=actor)
         await audits.note(connection, "tickets.cancel", ticket_id, {"reason": reason}, at=at, actor=actor)
@@ -59,8 +62,9 @@ async def lose_ticket(
     await ticket_acts.keep(connection, [act], at=at, actor=actor)
     facts = {"reason": reason, "kg": act.kg}
     await audits.note(connection, "tickets.lose", ticket_id, facts, at=at, actor=actor)
-    settled = [(flag, "ticket", str(ticket_id)) for flag in (Flag.NEVER_RECEIVED, Flag.TWO_OPEN_TICKETS)]
-    await alerts.settle_alerts(connection, settled, at=at)
+    await alerts.settle_alerts(connection, [(Flag.NEVER_RECEIVED, "ticket", str(ticket_id))], at=at)
+    change = (road_of(ticket, journey, None), road_of(ticket, ended, None))
+    await note_roads(connection, [change], since=journey.out_at, at=at)
     await ticket_acts.revoke_all(connection, ticket, RevokedBecause.LOST, at=at)
     if act.kg is not None and journey.out_at is not None:
         await _write_off(connection, ticket, act, journey.out_at, at=at, sign=sign)

@@ -10,6 +10,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from service.actions.tickets.signing import hold_key
+from service.actions.weighings.plates import road_of, two_open_tickets
 from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.domain.codes.numbers import NUMBER_SPACE, make_number
@@ -131,7 +132,12 @@ async def issue_tickets(
     await tickets.issue(connection, issues, at=at)
     await alerts.open_alerts(
         connection,
-        [_alert(flag, one, issue.ticket) for one, issue in zip(good, issues, strict=True) for flag in issue.flags],
+        [
+            alert
+            for one, issue in zip(good, issues, strict=True)
+            for flag in issue.flags
+            if (alert := _alert(flag, one, issue)) is not None
+        ],
         at=at,
     )
     issued: defaultdict[tuple[Actor, str | None], list[UUID]] = defaultdict(list)
@@ -314,14 +320,18 @@ async def draw_numbers(connection: Connection, count: int) -> list[str]:
     return list(drawn)
 
 
-def _alert(flag: Flag, one: _Good, ticket: Ticket) -> Alert:
+def _alert(flag: Flag, one: _Good, issue: Issue) -> Alert | None:
+    ticket = issue.ticket
+    if flag is Flag.TWO_OPEN_TICKETS:
+        road = road_of(ticket, issue.journey, one.station.jurisdiction)
+        return two_open_tickets(road) if road is not None else None  # one that waits is not open yet
     of_the_mine = flag is Flag.QUOTA_FROZEN and ticket.mine_id is not None
     return Alert(
         flag,
         "mine" if of_the_mine else "ticket",
         str(ticket.mine_id if of_the_mine else ticket.id),
         one.station.jurisdiction,
-        (ticket.seller_id, ticket.buyer_id),
+        (ticket.seller_id,) if of_the_mine else (ticket.seller_id, ticket.buyer_id),
         ticket.valid_from,
         {"ticket": ticket.number, "plate": ticket.plate, "kg": ticket.planned_kg},
     )

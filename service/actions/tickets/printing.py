@@ -6,9 +6,11 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from service.actions.tickets.beside import note_roads
 from service.actions.tickets.issuing import code_of
 from service.actions.tickets.locking import lock_own
 from service.actions.tickets.signing import hold_key
+from service.actions.weighings.plates import road_of
 from service.db import Connection
 from service.domain.permissions import Actor
 from service.domain.policies import Policies
@@ -42,6 +44,8 @@ async def extend_ticket(
     check_validity(max(at, ticket.valid_from), valid_until, policies, at=at)
 
     await print_anew(connection, extended, key=key, at=at)
+    change = (road_of(ticket, journey, None), road_of(extended, journey, None))
+    await note_roads(connection, [change], since=journey.out_at, at=at, policies=policies)
     facts = {"from": ticket.valid_until, "until": valid_until, "was_over": at > ticket.valid_until}
     await ticket_acts.keep(
         connection, [Act(uuid7(), ticket_id, ActKind.EXTENDED, reason, facts=facts)], at=at, actor=actor

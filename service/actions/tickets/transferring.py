@@ -8,9 +8,11 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from service.actions.overdraws import report_overdraws
+from service.actions.tickets.beside import note_roads
 from service.actions.tickets.issuing import code_of, draw_numbers
 from service.actions.tickets.locking import lock_own
 from service.actions.tickets.signing import hold_key
+from service.actions.weighings.plates import road_of
 from service.db import Connection
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.permissions import Actor
@@ -95,6 +97,8 @@ async def close_ticket(
     rest_kg = journey.on_board_kg
     act = Act(uuid7(), ticket_id, ActKind.CLOSED, reason, rest_kg, movement_ids=(uuid7(),))
     await ticket_acts.advance(connection, ticket_id, ended)
+    change = (road_of(ticket, journey, None), road_of(ticket, ended, None))
+    await note_roads(connection, [change], since=journey.out_at, at=at, policies=policies)
     await ticket_acts.keep(connection, [act], at=at, actor=actor)
     await audits.note(connection, "tickets.close", ticket_id, {"kg": rest_kg, "reason": reason}, at=at, actor=actor)
     await ticket_acts.revoke_all(connection, ticket, RevokedBecause.ENDED, at=at)
@@ -153,6 +157,9 @@ async def hand_over(
     moved = replace(act, movement_ids=tuple(movement.id for movement in movements))
     await tickets.issue(connection, issues, at=at)
     await ticket_acts.advance(connection, parent.id, gone)
+    changes = [(road_of(parent, journey, None), road_of(parent, gone, None))]
+    changes += [(None, road_of(issue.ticket, issue.journey, None)) for issue in issues]
+    await note_roads(connection, changes, since=journey.out_at, at=at)
     await ticket_acts.keep(connection, [moved], at=at, actor=actor)
     if not gone.is_open:
         await ticket_acts.revoke_all(connection, parent, RevokedBecause.ENDED, at=at)

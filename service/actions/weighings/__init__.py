@@ -2,7 +2,7 @@
 
 from service.actions.weighings.correcting import correct_weighing, void_weighing
 from service.actions.weighings.desk import Stirred
-from service.actions.weighings.reckoning import reckon_lately, reckon_sent_back
+from service.actions.weighings.reckoning import reckon_sent_back
 from service.actions.weighings.recording import weigh_all
 from service.actions.weighings.sent import Sent, Weighed
 from service.actions.weighings.settling import Settlement, settle_suspense
@@ -13,7 +13,6 @@ __all__ = [
     "Stirred",
     "Weighed",
     "correct_weighing",
-    "reckon_lately",
     "reckon_sent_back",
     "settle_suspense",
     "void_weighing",

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeGuard
 from uuid import UUID
 
 from service.actions.weighings.clocks import Clocks
@@ -70,6 +71,8 @@ class Books:
         self.taken_back: dict[UUID, datetime] = {}  # under papers, when a load was last refused or came back
         self.pledged: dict[int, datetime | None] = {}  # the same of the accounts of pledged lots
         self.watches_lots = False  # whether there is any such moment
+        self.sends_back = False  # whether the batch itself makes one
+        self.sent_back: int | None = None  # how often something was sent back, before anything of this was read
 
     async def lock(self, connection: Connection, sent: Sequence[Sent]) -> None:
         """The stations, then the tickets."""
@@ -235,6 +238,7 @@ class Books:
     def _know(self, found: Found, memory: Memory | None = None) -> None:
         self.terms |= found.terms
         self.sources |= found.sources
+        self.sent_back = found.sent_back if self.sent_back is None else self.sent_back
         self.taken_back |= found.taken_back
         self.watches_lots |= bool(found.taken_back)
         for terms in found.terms.values():
@@ -347,11 +351,16 @@ class Books:
         """The account's number, where it is known."""
         return self.account_ids.get(account, account) if isinstance(account, AccountKey) else account
 
+    def is_lot(self, account: int | AccountKey) -> TypeGuard[int]:
+        """Whether it is a lot that was there before, as those of a proof are."""
+        key = self.account_keys.get(account) if isinstance(account, int) else account
+        return isinstance(account, int) and (key is None or key.kind is AccountKind.LOT)
+
     def watch_lot(self, ticket: Ticket, at: datetime) -> None:
         """Have what is sent back of a load looked at once more under the head's lock, when all of the batch is posted (W10)."""
         paper = paper_of(ticket)
         self.taken_back[paper] = max(at, self.taken_back.get(paper, at))
-        self.watches_lots = True
+        self.watches_lots = self.sends_back = True
 
     def last_taken_back(self, account: int | AccountKey) -> datetime | None:
         """When a load of a lot was last refused or came back; for ever, of a lot of which the batch knows nothing (W10)."""

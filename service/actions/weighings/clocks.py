@@ -54,8 +54,8 @@ class Clocks:
         ticks.know([tick])
         for one, before in zip(later, had, strict=True):
             now = ticks.went_back(one, self._policies)
-            if now is not None and before is None:
-                watch.open([_alert(station, one, now)])
+            if now is not None and now != before:
+                watch.restate(_alert(station, one, now))
             elif now is None and before is not None:
                 watch.settle((Flag.CLOCK_JUMPED_BACK, "weighing", str(one.weighing_id)))
         before = ticks.went_back(tick, self._policies)

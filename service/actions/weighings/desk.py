@@ -1,6 +1,6 @@
 """The judge of a batch: what becomes of each record, and all that is to be written in the end."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -10,11 +10,12 @@ from service.actions.weighings.books import Books
 from service.actions.weighings.drawing import redraw
 from service.actions.weighings.posting import GiveBack, Move, Step, post_steps
 from service.actions.weighings.retelling import retell_event, retell_story
+from service.actions.weighings.returning import Returns
 from service.actions.weighings.sent import Answer, Sent, answer_again
 from service.actions.weighings.watching import Watch, alert_of
 from service.db import Connection
 from service.domain.alerts import Flag
-from service.domain.ledger import AccountKey
+from service.domain.ledger import AccountKey, AccountKind
 from service.domain.policies import Policies
 from service.domain.tickets import Journey, Print, ReplacedBecause, Ticket
 from service.domain.units import Kilograms, shanghai_year
@@ -37,9 +38,10 @@ from service.domain.weighings import (
     told_together,
     weigh,
 )
+from service.domain.weighings.legs import lot_of
 from service.ids import new_id
 from service.store import ticket_acts, weighings
-from service.store.ledger import Memory, Signer
+from service.store.ledger import Memory, Signer, count_sent_back
 from service.store.ticket_acts import DeedVersion
 from service.store.weighings import Flow, Refused, Version
 
@@ -50,6 +52,11 @@ class Stirred:
 
     since: datetime
     because_of: UUID | None = None
+
+
+def _note(stirred: dict[int | AccountKey, Stirred], account: int | AccountKey, one: Stirred) -> None:
+    known = stirred.get(account)
+    stirred[account] = replace(one, since=min(one.since, known.since)) if known else one
 
 
 class Desk(Books):
@@ -64,6 +71,8 @@ class Desk(Books):
         self.fresh_ids: set[UUID] = set()
         self.versions: list[Version] = []
         self.stirred: dict[int | AccountKey, Stirred] = {}
+        self.calm: dict[int | AccountKey, Stirred] = {}  # lots of which nothing was sent back since, as far as is known
+        self.returns = Returns()
         self.disturbed: dict[UUID, Line] = {}  # contracts whose loads may draw other lots, and by which record
         self.deed_versions: list[DeedVersion] = []
         self.moved: dict[UUID, Journey] = {}
@@ -81,6 +90,8 @@ class Desk(Books):
         at = self.at
         if self.disturbed:
             await redraw(connection, self)
+        for lot in await self.returns.keep(connection):
+            _note(self.stirred, lot.account, Stirred(lot.since, lot.because_of))
         self._settle_contracts()
         await weighings.write(connection, self.lines, self.moved, self.shipped, self.books_used, at=at)
         for ticket_id in self.moved.keys() & self.deeds.keys():
@@ -89,11 +100,15 @@ class Desk(Books):
         await weighings.keep_versions(connection, self.versions, at=at)
         await weighings.keep_signatures(connection, list(self.signed.values()))
         await weighings.keep_refused(connection, self.refused, at=at)
-        over_kg = await post_steps(connection, self.steps, at=at, sign=sign, memory=memory)
+        done = await post_steps(connection, self.steps, at=at, sign=sign, memory=memory)
+        if self.sends_back:
+            await count_sent_back(connection)
+        if done.sent_back != self.sent_back and done.sent_back is not None:
+            self._stir_all()
         await self.watch.tell(connection, at=at)
         for year, sources in self.commitments.items():
             await watch_commitments(connection, sources, year, self.policies, at=at)
-        return {movement_id for movement_id in self.charged if over_kg.get(movement_id)}
+        return {movement_id for movement_id in self.charged if done.over_kg.get(movement_id)}
 
     def judge(self, sent: Sent) -> Answer:
         """What becomes of one record."""
@@ -294,9 +309,27 @@ class Desk(Books):
     def stir(self, account: int | AccountKey, at: datetime, because_of: UUID) -> None:
         """Note where kilograms of a lot come or go before some of it was sent back: that is reckoned anew then (W10)."""
         last_at = self.last_taken_back(account)
-        if last_at is not None and at <= last_at:
-            known = self.stirred.get(account)
-            self.stirred[account] = Stirred(min(at, known.since) if known else at, because_of)
+        stirred = self.stirred if last_at is not None and at <= last_at else self.calm
+        _note(stirred, account, Stirred(at, because_of))
+
+    def stir_sent_back(self, ticket: Ticket, journey: Journey, because_of: UUID) -> None:
+        """Have a lot looked at where a load came back out of it at another time than was known (W10)."""
+        was = self.journeys[ticket.id]
+        if was.in_kg is None or was.out_at is None or was.back_at is None or was.back_at == journey.back_at:
+            return
+        since = min(was.back_at, journey.back_at or was.back_at)
+        _note(self.stirred, lot_of(ticket, was.out_at), Stirred(since, because_of))
+
+    def _stir_all(self) -> None:
+        """Look at every lot that the batch has moved: while it was judged, another process has sent something back."""
+        at = {step.movement_id: step.occurred_at for step in self.steps if isinstance(step, Move)}
+        for owner_id, flows in self.flows.items():
+            for flow in flows:
+                for end in (flow.source, flow.target):
+                    if flow.movement_id in at and (isinstance(end, int) or end.kind is AccountKind.LOT):
+                        _note(self.stirred, end, Stirred(at[flow.movement_id], owner_id))
+        for account, one in self.calm.items():
+            _note(self.stirred, account, one)
 
     def post(self, owner_id: UUID, move: Move) -> None:
         """Have the ledger post a leg of a record's, or of a deed's."""
@@ -312,6 +345,7 @@ class Desk(Books):
 
     def _give_back(self, line: Line, ticket: Ticket, left_kg: int, fact: bytes) -> None:
         """What the source's scale weighs back in is taken off what filled the load, last first (W10)."""
+        back_kg: Counter[int] = Counter()
         for filling in reversed(self.stories[ticket.id]):
             flows = self.flows.get(filling.told.id, [])
             for place, flow in reversed(list(enumerate(flows))):
@@ -320,7 +354,10 @@ class Desk(Books):
                     continue
                 line.told.movement_ids.append(flow.movement_id)
                 self.steps.append(GiveBack(flow.movement_id, taken, line.occurred_at, fact))
-                if self.watches_lots:
-                    self.stir(flow.source, filling.occurred_at, line.told.id)
+                self.stir(flow.source, filling.occurred_at, line.told.id)
                 flows[place] = replace(flow, kg=Kilograms(flow.kg - taken))
                 left_kg -= taken
+                if self.is_lot(flow.source):
+                    back_kg[flow.source] += taken
+        if ticket.source_id is None:
+            self.returns.note(ticket.id, self.journeys[ticket.id], back_kg, line.told.id)

@@ -1,5 +1,6 @@
 """Which pledged lots the loads of a contract draw: in the order in which they left, whichever was told first (R23, W04)."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -89,6 +90,7 @@ async def _put_right(connection: Connection, desk: "Desk", terms: Terms, loads: 
         filling = [flow for flow in flows if flow.target == ticket.account and _is_drawn(desk, flow, lots)]
         drawn = legs_of_the_load(ticket, before, Kilograms(out.record.net_kg), out.occurred_at)
         wanted = _standing(drawn, sum(flow.kg for flow in filling))
+        desk.returns.note(ticket.id, load.journey, _came_back(desk, drawn, wanted), cause.told.id)
         is_unproven = any(is_suspense(leg.source) for leg in drawn)
         is_as_it_was = _sums(desk, wanted) == _sums(desk, filling)
         if is_as_it_was and is_unproven == (Flag.ORIGIN_UNPROVEN in out.told.flags):
@@ -112,6 +114,16 @@ def _standing(drawn: Iterable[Leg], standing_kg: int) -> list[Leg]:
         if taken_kg:
             wanted.append(replace(leg, kg=Kilograms(taken_kg)))
     return wanted
+
+
+def _came_back(desk: "Desk", drawn: Iterable[Leg], standing: Iterable[Leg]) -> Counter[int]:
+    """Of what a load draws, what each lot has again."""
+    back_kg: Counter[int] = Counter()
+    for legs, sign in ((drawn, 1), (standing, -1)):
+        for leg in legs:
+            if desk.is_lot(leg.source):
+                back_kg[leg.source] += sign * leg.kg
+    return back_kg
 
 
 async def _flows_of(connection: Connection, desk: "Desk", out: Line) -> list[Flow]:

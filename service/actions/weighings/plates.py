@@ -4,18 +4,18 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
+from itertools import combinations, takewhile
 from math import asin, cos, radians, sin, sqrt
 from statistics import median_low
 from uuid import UUID
 
-from service.actions.weighings.watching import Watch
+from service.actions.weighings.watching import OF_THE_SOURCE, Watch
 from service.domain.alerts import Alert, Flag
 from service.domain.policies import Policies
-from service.domain.tickets import OPEN_STATES, Journey, Ticket, TicketState
+from service.domain.tickets import Journey, Ticket, TicketState
 from service.domain.values import dataclass
 from service.domain.weighings import Circumstances, Line, Station
-from service.store.weighings import Road, Tare
+from service.store.weighings import Road, Tare, until
 
 _TARES_KNOWN = 3
 """From so many fresh tares on, a plate has a usual one."""
@@ -125,7 +125,9 @@ class Plates:
         """Whether another load of the ticket's plate is on the road at a moment (W05)."""
         roads = self._roads[ticket.plate]
         return bool(roads) and any(
-            (road.out_at, road.ticket_id) < (at, ticket.id) and road.is_on_the_road(at, self._missed_after)
+            road.out_at is not None
+            and (road.out_at, road.ticket_id) < (at, ticket.id)
+            and road.is_on_the_road(at, self._missed_after)
             for road in roads.values()
             if road.ticket_id != ticket.id
         )
@@ -133,31 +135,46 @@ class Plates:
     def note_journey(
         self, ticket: Ticket, was: Journey, journey: Journey, station: Station | None, watch: Watch
     ) -> None:
-        """Know when a ticket's load was on the road from now on; what another was flagged for may be explained by it."""
-        roads = self._roads[ticket.plate]
-        known = roads.get(ticket.id)
+        """Know from now on when a ticket's load was on the road, and whether its paper is open (W05)."""
+        known = self._roads[ticket.plate].get(ticket.id)
         jurisdiction = known.jurisdiction if known else station.jurisdiction if station else None
-        if known is None and (road := _road_of(ticket, was, jurisdiction)):
-            roads[ticket.id] = road  # it had ended before what was asked
-        before = _together(roads, self._missed_after)
-        roads.pop(ticket.id, None)
-        if road := _road_of(ticket, journey, jurisdiction):
-            roads[ticket.id] = road
-        if len(roads) < 2 and not before:
+        self.note_road(
+            known or road_of(ticket, was, jurisdiction),  # unknown, it had ended before what was asked
+            road_of(ticket, journey, jurisdiction),
+            watch,
+        )
+
+    def note_road(self, was: Road | None, now: Road | None, watch: Watch) -> None:
+        """Put one road in place of another, or of none; what other tickets were flagged for may be explained by it."""
+        either = was or now
+        if either is None:
             return
-        after = _together(roads, self._missed_after)
-        for ticket_id in after - before:
-            watch.open(_road_alert(roads[ticket_id]))
-        for ticket_id in before - after:
+        roads = self._roads[either.plate]
+        roads.pop(either.ticket_id, None)
+        if was is not None:
+            roads[was.ticket_id] = was
+        had = _together(roads, self._missed_after)
+        roads.pop(either.ticket_id, None)
+        if now is not None:
+            roads[now.ticket_id] = now
+        has = _together(roads, self._missed_after)
+        for ticket_id in (has.on_the_road - had.on_the_road) | (has.open - had.open):
+            watch.open([two_open_tickets(roads[ticket_id])])
+        if now is not None and now.ticket_id in has.flagged & had.flagged:
+            watch.reword(two_open_tickets(now))
+        for ticket_id in (had.flagged | had.beside) - has.flagged:
             watch.settle((Flag.TWO_OPEN_TICKETS, "ticket", str(ticket_id)))
 
 
-def _road_of(ticket: Ticket, journey: Journey, jurisdiction: str | None) -> Road | None:
-    # A part of another's load has left by no scale of its own; a plate with one is looked at when a ticket is issued.
-    if journey.out_at is None or ticket.parent_id is not None:
+def road_of(ticket: Ticket, journey: Journey, jurisdiction: str | None) -> Road | None:
+    """What others of its plate are held against, where a ticket stands so."""
+    window = (ticket.valid_from, ticket.valid_until) if journey.is_open else None
+    # A part of another's load has left by no scale of its own: only its paper counts.
+    out_at = journey.out_at if ticket.parent_id is None else None
+    if out_at is None and window is None:
         return None
     ended_at = journey.in_at or journey.back_at
-    if ended_at is None and journey.state not in OPEN_STATES:
+    if ended_at is None and not journey.is_open:
         ended_at = journey.ended_at
     return Road(
         ticket.plate,
@@ -166,23 +183,46 @@ def _road_of(ticket: Ticket, journey: Journey, jurisdiction: str | None) -> Road
         ticket.seller_id,
         ticket.buyer_id,
         jurisdiction,
-        journey.out_at,
+        out_at,
         ended_at,
         journey.state is TicketState.LOST,
+        window,
     )
 
 
-def _together(roads: Mapping[UUID, Road], missed_after: timedelta) -> set[UUID]:
-    """The tickets whose load left while another of the plate was on the road."""
+@dataclass(frozen=True, slots=True)
+class _Together:
+    """Which of a plate's tickets are one of two."""
+
+    on_the_road: frozenset[UUID] = frozenset()  # whose load left while another was on the road
+    open: frozenset[UUID] = frozenset()  # whose paper is open beside one that was issued before
+    beside: frozenset[UUID] = frozenset()  # whose paper is open beside any other
+
+    @property
+    def flagged(self) -> frozenset[UUID]:
+        """Those of which it is said."""
+        return self.on_the_road | self.open
+
+
+_ALONE = _Together()
+
+
+def _together(roads: Mapping[UUID, Road], missed_after: timedelta) -> _Together:
     if len(roads) < 2:
-        return set()
-    together = set()
+        return _ALONE
+    left = set()
     last_end = datetime.min.replace(tzinfo=UTC)
-    for road in sorted(roads.values(), key=lambda one: (one.out_at, one.ticket_id)):
-        if road.out_at < last_end and not road.is_lost:
-            together.add(road.ticket_id)
-        last_end = max(last_end, road.until(missed_after))
-    return together
+    journeys = [(road.out_at, road.ticket_id, road) for road in roads.values() if road.out_at is not None]
+    for out_at, ticket_id, road in sorted(journeys, key=lambda one: one[:2]):
+        if out_at < last_end and not road.is_lost:
+            left.add(ticket_id)
+        last_end = max(last_end, until(out_at, road.ended_at, missed_after))
+    pairs = [(one.ticket_id, other.ticket_id) for one, other in combinations(roads.values(), 2) if one.is_beside(other)]
+    return _Together(
+        frozenset(left),
+        frozenset(max(pair) for pair in pairs),
+        frozenset(ticket_id for pair in pairs for ticket_id in pair),
+    )
 
 
 def _km(one: tuple[float, float], other: tuple[float, float]) -> float:
@@ -204,9 +244,16 @@ def _alert(flag: Flag, tare: Tare) -> Alert:
     )
 
 
-def _road_alert(road: Road) -> list[Alert]:
-    if road.jurisdiction is None:
-        return []
-    facts = {"ticket": road.number, "plate": road.plate}
-    parties = (road.seller_id, road.buyer_id)
-    return [Alert(Flag.TWO_OPEN_TICKETS, "ticket", str(road.ticket_id), road.jurisdiction, parties, road.out_at, facts)]
+def two_open_tickets(road: Road) -> Alert:
+    """The alert of a ticket that is one of two of its plate."""
+    occurred_at = road.out_at or (road.window and road.window[0])
+    assert occurred_at is not None, "it has left, or is open"
+    return Alert(
+        Flag.TWO_OPEN_TICKETS,
+        "ticket",
+        str(road.ticket_id),
+        road.jurisdiction or OF_THE_SOURCE,
+        (road.seller_id, road.buyer_id),
+        occurred_at,
+        {"ticket": road.number, "plate": road.plate},
+    )

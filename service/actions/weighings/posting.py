@@ -50,6 +50,14 @@ class Move:
 Step = Move | GiveBack | Strike
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What the posting of steps has found: what lay beyond, by movement, and how often something had been sent back (W10)."""
+
+    over_kg: dict[UUID, Kilograms]
+    sent_back: int | None  # None: nothing was posted
+
+
 async def post_steps(
     connection: Connection,
     steps: Sequence[Step],
@@ -57,8 +65,8 @@ async def post_steps(
     at: datetime,
     sign: Signer,
     memory: Memory | None = None,
-) -> dict[UUID, Kilograms]:
-    """Post the steps in order, and report the overdraws that they open and close; what lay beyond, by movement."""
+) -> Done:
+    """Post the steps in order, and report the overdraws that they open and close."""
     keys = {account for step in steps if isinstance(step, Move) for account in (step.leg.source, step.leg.target)}
     wanted = {key for key in keys if isinstance(key, AccountKey)}
     lots = {key for key in wanted if key.kind is AccountKind.LOT}
@@ -70,8 +78,11 @@ async def post_steps(
         memory = None  # it is for who posts once
     over_kg: dict[UUID, Kilograms] = {}
     waiting: list[Movement] = []
+    sent_back: int | None = None
 
     async def keep(posted: Posted) -> None:
+        nonlocal sent_back
+        sent_back = posted.sent_back
         over_kg.update(posted.over_kg)
         await report_overdraws(connection, posted, at=at)
 
@@ -107,4 +118,4 @@ async def post_steps(
             )
         await keep(posted)
     await flush()
-    return over_kg
+    return Done(over_kg, sent_back)

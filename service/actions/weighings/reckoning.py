@@ -12,7 +12,7 @@ from service.domain.policies import Policies
 from service.domain.weighings.legs import still_there
 from service.store import lots
 from service.store.accounts import find_accounts
-from service.store.ledger import Memory, Signer
+from service.store.ledger import Memory, Signer, lock_head
 
 ROUNDS = 16
 """What is told of one lot may stir the lot before it; no chain of sales out of stock is as long as this."""
@@ -39,13 +39,19 @@ async def reckon_sent_back(
 ) -> None:
     """Cut of what was sent back out of lots what was in stock there at that time, as the book has it now.
 
-    1. See which loads something was refused of, or came back, since kilograms of their lots come or go otherwise.
-    2. Of those, where another part was in stock than was cut, the tickets are told anew.
-    3. That may stir other lots: those from which such a load had been sold.
+    1. Lock the head, so that all who tell of one lot do this one after the other, each seeing what those before it wrote.
+    2. See which loads something was refused of, or came back, since kilograms of their lots come or go otherwise.
+    3. Of those, where another part was in stock than was cut, the tickets are told anew.
+    4. That may stir other lots: those from which such a load had been sold.
     """
+    await lock_head(connection, at=at)
     for _ in range(ROUNDS):
         keys = await find_accounts(connection, [key for key in stirred if isinstance(key, AccountKey)])
-        causes = {keys[key] if isinstance(key, AccountKey) else key: cause for key, cause in stirred.items()}
+        causes: dict[int, Stirred] = {}
+        for key, cause in stirred.items():  # a lot may stand there twice: by its number, and by what it is
+            account = keys.get(key) if isinstance(key, AccountKey) else key
+            if account is not None and (account not in causes or cause.since < causes[account].since):
+                causes[account] = cause
         found = await lots.sent_back(connection, {account: cause.since for account, cause in causes.items()})
         beside = await lots.stock_beside(connection, {load.ticket_id: load.at for load in found}) if found else {}
         wrong = [
@@ -62,13 +68,3 @@ async def reckon_sent_back(
             retell_sent_back(desk, ticket_id, because_of)
         await desk.write(connection, sign=sign)
         stirred = desk.stirred
-
-
-async def reckon_lately(
-    connection: Connection, since: datetime, *, at: datetime, sign: Signer, policies: Policies
-) -> None:
-    """Look once more at what was sent back since a time: another process may have told of the same lot at the same moment."""
-    accounts = [lot["account"] for lot in await lots.refused_lots(connection)]
-    if accounts:
-        stirred = dict.fromkeys(accounts, Stirred(since))
-        await reckon_sent_back(connection, stirred, at=at, sign=sign, policies=policies)

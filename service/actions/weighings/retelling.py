@@ -3,6 +3,7 @@
 The end is what it would be if all had come in the order of their corrected times.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -109,9 +110,11 @@ def _retell(
     """Tell the records of a ticket anew; `involved` are also those that have left it."""
     telling = tell(desk, ticket, story, cause, seen)
     if ticket is not None and telling.journey != desk.journeys[ticket.id]:
+        desk.stir_sent_back(ticket, telling.journey, cause.told.id)
         desk.move(ticket, telling.journey)
     if ticket is not None and ticket.source_id is None and ticket.contract_id is not None:
         desk.disturbed[ticket.contract_id] = cause
+        desk.returns.note(ticket.id, telling.journey, _came_back(desk, telling, ticket), cause.told.id)
     deeds = [deed for deed in desk.deeds.get(ticket.id, ()) if deed.follows_the_scales] if ticket else []
     movements = put_right(desk, involved, deeds, telling, cause, correction)
     for line in involved:
@@ -124,9 +127,19 @@ def _retell(
     for deed in deeds:
         say_of_deed(desk, deed, movements[deed.act.id], cause, correction)
     if ticket is not None and telling.deeds:
-        alert_of_deeds(desk, telling, ticket, cause)
+        alert_of_deeds(desk, telling, ticket, story[-1] if story else cause)
         _retell_others(desk, ticket, cause, correction, retold or set())
     return telling
+
+
+def _came_back(desk: "Desk", telling: Telling, ticket: Ticket) -> Counter[int]:
+    """Of what a load had drawn, what each lot has again."""
+    back_kg: Counter[int] = Counter()
+    for stream, kg in telling.cut.items():
+        source = telling.wanted[stream].source
+        if telling.wanted[stream].target == ticket.account and desk.is_lot(source):
+            back_kg[source] += kg
+    return back_kg
 
 
 def _retell_others(desk: "Desk", ticket: Ticket, cause: Line, correction: Correction | None, retold: set[UUID]) -> None:

@@ -221,8 +221,11 @@ def _open(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, old
             continue
         alert = alert_of(flag, line, station, ticket, beyond_kg=telling.beyond.get(line.told.id))
         of_ticket = alert.subject_kind == "ticket" and flag is not Flag.TWO_OPEN_TICKETS
-        if flag in telling.open if of_ticket else flag not in old:
+        if not of_ticket and flag not in old:
             desk.watch.open([alert])
+        elif of_ticket and flag in telling.open - telling.told:
+            telling.told.add(flag)
+            desk.watch.restate(alert)
 
 
 def _close(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:
@@ -231,7 +234,9 @@ def _close(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, ol
         subject = subject_of(flag, line.told.id, line.told.station_id, ticket)
         match subject[1]:
             case "ticket":
-                if flag not in telling.open:
+                if flag is Flag.GRADE_MISMATCH and flag not in telling.open:
+                    desk.watch.doubt(subject)  # of the ticket itself, perhaps, since it was issued (E46)
+                elif flag not in telling.open:
                     desk.watch.settle(subject)
             case "weighing":
                 if flag not in now:
@@ -242,10 +247,12 @@ def _close(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, ol
 
 
 def alert_of_deeds(desk: "Desk", telling: Telling, ticket: Ticket, cause: Line) -> None:
-    """Open, or settle, what people's deeds and the scales say of each other (W11)."""
+    """Open, or settle, what people's deeds and the scales say of each other, where no record says it (W11)."""
     subject = (Flag.WEIGHT_GAP, "ticket", str(ticket.id))
+    if Flag.WEIGHT_GAP in telling.told:
+        return
     if Flag.WEIGHT_GAP in telling.open:
-        desk.watch.open([alert_of(Flag.WEIGHT_GAP, cause, desk.stations[cause.told.station_id], ticket)])
+        desk.watch.restate(alert_of(Flag.WEIGHT_GAP, cause, desk.stations[cause.told.station_id], ticket))
     else:
         desk.watch.settle(subject)
 

@@ -86,6 +86,7 @@ class Telling:
     cut: Counter[Stream] = field(default_factory=Counter)  # of what a record tells, what came back or was refused
     flags: dict[UUID, tuple[Flag, ...]] = field(default_factory=dict)
     open: set[Flag] = field(default_factory=set)  # what is said of the ticket in the end
+    told: set[Flag] = field(default_factory=set)  # of that, what somebody was found for who says it
     beyond: dict[UUID, int] = field(default_factory=dict)
     came_anew_kg: int = 0  # of what was refused
     deeds: frozenset[UUID] = frozenset()

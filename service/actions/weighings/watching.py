@@ -1,6 +1,7 @@
 """What somebody should look at: the alerts that a batch opens, and those that it puts right."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.domain.tickets import Ticket
 from service.domain.weighings import Line, Station
-from service.store import alerts, weighings
+from service.store import alerts, tickets, weighings
 
 Subject = tuple[Flag, str, str]
 
@@ -26,6 +27,8 @@ _OF_THE_WEIGHING = frozenset(
 )
 _OF_THE_CONTRACT = frozenset({Flag.CONTRACT_OVERSHIPPED, Flag.CONTRACT_EXPIRED, Flag.FILING_OVERDUE})
 _OF_THE_MINE = frozenset({Flag.QUOTA_FROZEN, Flag.SELLER_WITHOUT_QUOTA})
+OF_THE_SOURCE = ""
+"""In place of a jurisdiction that is not known yet: that of the source station of the ticket that the alert names."""
 
 
 class Watch:
@@ -35,14 +38,31 @@ class Watch:
         self._opened: dict[Subject, Alert] = {}
         self._settled: dict[Subject, bool] = {}
         self._doubtful: set[Subject] = set()
+        self._restated: set[Subject] = set()
+        self._reworded: dict[Subject, Alert] = {}
 
     def open(self, found: Iterable[Alert]) -> None:
         """Have these looked at."""
         for alert in found:
             if self._settled.pop(alert.subject, False):
-                self._opened[alert.subject] = alert
+                self.restate(alert)
             else:
                 self._opened.setdefault(alert.subject, alert)  # one that is open keeps its first opening
+
+    def restate(self, alert: Alert) -> None:
+        """Have this looked at; one that is open says this now, whichever record had opened it (W04)."""
+        self._settled.pop(alert.subject, None)
+        self._opened[alert.subject] = alert
+        self._restated.add(alert.subject)
+        self._reworded.pop(alert.subject, None)
+
+    def reword(self, alert: Alert) -> None:
+        """Have this say what is known now, if it is open."""
+        if alert.subject in self._opened:
+            self._opened[alert.subject] = alert
+            self._restated.add(alert.subject)
+        else:
+            self._reworded[alert.subject] = alert
 
     def settle(self, subject: Subject) -> None:
         """What this told of has been put right."""
@@ -54,11 +74,28 @@ class Watch:
 
     async def tell(self, connection: Connection, *, at: datetime) -> None:
         """Open and settle. Opened first: what one record of the batch told amiss another may have put right."""
-        await alerts.open_alerts(connection, self._opened.values(), at=at)
-        if doubtful := self._doubtful - self._opened.keys():
-            said = await weighings.still_said(connection, doubtful)
-            self._settled |= dict.fromkeys(doubtful - said, True)
+        told = await _placed(connection, [*self._opened.values(), *self._reworded.values()])
+        opened, reworded = told[: len(self._opened)], told[len(self._opened) :]
+        await alerts.open_alerts(connection, opened, at=at)
+        restated = [alert for alert in opened if alert.subject in self._restated]
+        await alerts.restate_alerts(connection, [*restated, *reworded], at=at)
+        if self._doubtful:
+            said = await weighings.still_said(connection, self._doubtful)
+            self._settled |= dict.fromkeys(self._doubtful - said, True)
         await alerts.settle_alerts(connection, list(self._settled), at=at)
+
+
+async def _placed(connection: Connection, told: list[Alert]) -> list[Alert]:
+    numbers = {str(alert.facts["ticket"]) for alert in told if alert.jurisdiction == OF_THE_SOURCE}
+    if not numbers:
+        return told
+    places = await tickets.find_places(connection, numbers)
+    return [
+        replace(alert, jurisdiction=places[str(alert.facts["ticket"])])
+        if alert.jurisdiction == OF_THE_SOURCE
+        else alert
+        for alert in told
+    ]
 
 
 def alert_of(flag: Flag, line: Line, station: Station, ticket: Ticket | None, *, beyond_kg: int | None = None) -> Alert:
@@ -70,8 +107,14 @@ def alert_of(flag: Flag, line: Line, station: Station, ticket: Ticket | None, *,
     if flag is Flag.CONTRACT_OVERSHIPPED and beyond_kg is not None:
         facts["over_kg"] = beyond_kg
     _, kind, subject_id = subject_of(flag, told.id, station.id, ticket)
-    parties = (ticket.seller_id, ticket.buyer_id) if ticket else (station.enterprise_id,)
-    return Alert(flag, kind, subject_id, station.jurisdiction, parties, line.occurred_at, facts)
+    # What is about a station, a mine or a contract concerns the same firms and office, whichever load tells it first.
+    parties: tuple[UUID, ...] = (station.enterprise_id,)
+    jurisdiction = station.jurisdiction
+    if ticket is not None and kind != "station":
+        parties = (ticket.seller_id,) if kind == "mine" else (ticket.seller_id, ticket.buyer_id)
+        if kind in ("mine", "contract") and station.id != ticket.source_station_id:
+            jurisdiction = OF_THE_SOURCE
+    return Alert(flag, kind, subject_id, jurisdiction, parties, line.occurred_at, facts)
 
 
 def subject_of(flag: Flag, weighing_id: UUID, station_id: UUID, ticket: Ticket | None) -> Subject:

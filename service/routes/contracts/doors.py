@@ -19,11 +19,12 @@ from service.domain.permissions import Actor
 from service.domain.policies import Policies
 from service.domain.refusals import NotFound, Refusal
 from service.routes.contracts.bodies import ContractIn, ContractOut, ContractsOut, VersionsOut
-from service.routes.contracts.shown import one, shown, side_of, stamped
+from service.routes.contracts.shown import one, one_then, shown, side_of, stamped
 from service.routes.entries import PoliciesNow
+from service.routes.fields import AsOf
 from service.routes.filings import Filings, file_one, filing_batcher
 from service.routes.idempotency import Answer, OnceDep
-from service.store import contracts
+from service.store import contracts, provenance
 
 router = APIRouter(prefix="/v1/contracts", tags=["contracts"])
 
@@ -96,11 +97,20 @@ async def list_contracts(
 
 @router.get("/{contract_id}")
 async def get_contract(
-    contract_id: UUID, request: Request, connection: ReaderDep, actor: Annotated[Actor, Depends(may("contracts.read"))]
+    contract_id: UUID,
+    request: Request,
+    connection: ReaderDep,
+    actor: Annotated[Actor, Depends(may("contracts.read"))],
+    as_of: AsOf = None,
 ) -> ContractOut:
-    """One contract with both its sides, and a receipt for each that the actor may see."""
-    at = request.app.state.clock.now()
-    contract = await one(connection, contract_id, await request.app.state.rulebook.policies(at), at=at, actor=actor)
+    """One contract with both its sides, and a receipt for each that the actor may see; now or as it stood then."""
+    past = await provenance.moment(connection, as_of)
+    at = past.at if past else request.app.state.clock.now()
+    policies = await request.app.state.rulebook.policies(at)
+    if past:
+        contract = await one_then(connection, contract_id, policies, past, actor=actor)
+    else:
+        contract = await one(connection, contract_id, policies, at=at, actor=actor)
     return (await stamped(request.app.state, connection, [contract]))[0]
 
 

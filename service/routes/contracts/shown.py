@@ -6,6 +6,7 @@ from uuid import UUID
 
 from starlette.datastructures import State
 
+from service.actions.contracts import as_it_stood
 from service.db import Connection
 from service.domain import deadlines, filings
 from service.domain.alerts import Flag
@@ -19,6 +20,7 @@ from service.domain.refusals import NotFound
 from service.routes.contracts.bodies import ContractOut, FilingOut, PledgeOut, ProofLineOut, TermsOut
 from service.routes.receipts import sign_receipts
 from service.store import amendments, contracts, pledges
+from service.store.provenance import Moment
 
 
 async def one(
@@ -29,6 +31,32 @@ async def one(
     if not found:
         raise NotFound
     return (await shown(connection, [(found[0], actor)], policies, at=at))[0]
+
+
+async def one_then(
+    connection: Connection, contract_id: UUID, policies: Policies, past: Moment, *, actor: Actor
+) -> ContractOut:
+    """A contract that the actor may know of, as it stood; raises NotFound where there was none, or not for the actor."""
+    found = await contracts.find_contract(connection, contract_id, actor=actor)
+    stood = await as_it_stood(connection, found, past, policies) if found else None
+    if stood is None:
+        raise NotFound
+    firm = actor.enterprise_id
+    if firm in (None, stood.contract.seller_id, stood.contract.buyer_id):
+        amending = stood.amending.id if stood.amending else None
+        return _of(
+            stood.contract,
+            stood.filed,
+            stood.pledged,
+            stood.instalments_kg,
+            amending,
+            policies,
+            at=past.at,
+            actor=actor,
+        )
+    if all(filing.enterprise_id != firm for filing in stood.filed):
+        raise NotFound
+    return _of_a_claimant(stood.contract, stood.filed, policies, actor=actor)
 
 
 async def stamped(state: State, connection: Connection, seen: Sequence[ContractOut]) -> list[ContractOut]:

@@ -2,7 +2,7 @@
 
 from service.store.ledger.balances import Balance, balances
 from service.store.ledger.cuts import claw_back, give_back, replace_movement, void
-from service.store.ledger.heads import Head, Signer, lock_head
+from service.store.ledger.heads import Head, Signer, count_sent_back, lock_head
 from service.store.ledger.memory import Memory
 from service.store.ledger.posting import READ_OF_ENDS, Posted, append
 
@@ -16,6 +16,7 @@ __all__ = [
     "append",
     "balances",
     "claw_back",
+    "count_sent_back",
     "give_back",
     "lock_head",
     "replace_movement",

@@ -1,6 +1,7 @@
 """The head, which orders all acts, and the signed checkpoint that ends every batch of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -25,12 +26,16 @@ class Signer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where the ledger ends; `recorded_at` is the time of what is posted next."""
+    """Where the ledger ends; `recorded_at` is the time of what is posted next.
+
+    `sent_back` is how often something was sent back that had come into a lot (W10).
+    """
 
     seq: int
     act: int
     recorded_at: datetime
     frontier: bytes
+    sent_back: int
 
 
 async def lock_head(connection: Connection, *, at: datetime) -> Head:
@@ -41,6 +46,11 @@ async def lock_head(connection: Connection, *, at: datetime) -> Head:
     row = await connection.fetchrow(SQL["lock_head"], at)
     assert row is not None, "there is one head"
     return Head(**row)
+
+
+async def count_sent_back(connection: Connection) -> None:
+    """Let all who post after this transaction know that something was sent back, if they looked before (W10)."""
+    await connection.execute(SQL["count_sent_back"])
 
 
 def sealed(head: Head, leaves: Sequence[bytes], *, sign: Signer) -> tuple[evidence.Growth, bytes]:
@@ -54,7 +64,7 @@ async def seal(
 ) -> tuple[Head, bytes]:
     """Sign the log as it is with these leaves, and move the head to its end; gives the new head and the root."""
     growth, signature = sealed(head, leaves, sign=sign)
-    after = Head(head.seq + len(leaves), act, head.recorded_at, growth.frontier)
+    after = replace(head, seq=head.seq + len(leaves), act=act, frontier=growth.frontier)
     await connection.execute(
         SQL["seal"],
         after.seq,

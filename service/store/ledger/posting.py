@@ -38,6 +38,7 @@ class Posted:
     opened: list[Overdraw]
     closed: list[Overdraw]
     debts: dict[int, Kilograms]
+    sent_back: int  # how often something was, that had come into a lot, as the head says
 
     @property
     def size(self) -> int:
@@ -68,8 +69,9 @@ async def append(
     batch = lay_batch(head, movements, ends, sign=sign)
     if memory is not None:
         memory.learn(head, batch.after, ends)
-    assert await post(connection, batch), "the head is locked"
-    return await _posted(connection, batch)
+    sent_back = await post(connection, batch)
+    assert sent_back is not None, "the head is locked"
+    return await _posted(connection, batch, sent_back)
 
 
 async def _append_from(
@@ -93,10 +95,11 @@ async def _append_from(
     batch = lay_batch(replace(head, recorded_at=max(at, head.recorded_at)), movements, memory.ends, sign=sign)
     memory.go_on(batch.after)
     async with memory.turn:
-        if not (memory.is_alone and await post(connection, batch)):
+        sent_back = await post(connection, batch) if memory.is_alone else None
+        if sent_back is None:
             memory.doubt()
             return None
-    return await _posted(connection, batch)
+    return await _posted(connection, batch, sent_back)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +124,17 @@ def lay_batch(head: Head, movements: Sequence[Movement], ends: Mapping[int, Ends
     laid = books.lay(ends, movements)
     packed, leaves = pack_legs(head.seq, acts, movements, ends, laid)
     growth, signature = sealed(head, leaves, sign=sign)
-    after = Head(head.seq + len(leaves), acts[-1], head.recorded_at, growth.frontier)
+    after = replace(head, seq=head.seq + len(leaves), act=acts[-1], frontier=growth.frontier)
     return Batch(head, after, acts, movements, laid, packed, growth.root, growth.kept, sign.key_id, signature)
 
 
-async def post(connection: Connection, batch: Batch) -> bool:
-    """Write a batch and lock the head; not where the head is another than the one it was reckoned from."""
+async def post(connection: Connection, batch: Batch) -> int | None:
+    """Write a batch and lock the head; not where the head is another than the one it was reckoned from.
+
+    Gives how often something was sent back, as the head says then (W10).
+    """
     after = batch.after
-    moved: bool = await connection.fetchval(
+    sent_back: int | None = await connection.fetchval(
         SQL["post"],
         batch.before.seq,
         batch.before.frontier,
@@ -144,10 +150,10 @@ async def post(connection: Connection, batch: Batch) -> bool:
         list(batch.kept.values()),
         batch.packed,
     )
-    return moved
+    return sent_back
 
 
-async def _posted(connection: Connection, batch: Batch) -> Posted:
+async def _posted(connection: Connection, batch: Batch, sent_back: int) -> Posted:
     over_kg: dict[UUID, Kilograms] = {}
     cover_kg: dict[UUID, Kilograms] = {}
     debts: list[DebtChange] = []
@@ -166,7 +172,13 @@ async def _posted(connection: Connection, batch: Batch) -> Posted:
             if cover:
                 debts.append(DebtChange(target, act, seq, id_, -cover, target, at))
     return await _with_episodes(
-        connection, batch.before, batch.after, batch.root, debts, over_kg=over_kg, cover_kg=cover_kg
+        connection,
+        batch.before,
+        replace(batch.after, sent_back=sent_back),
+        batch.root,
+        debts,
+        over_kg=over_kg,
+        cover_kg=cover_kg,
     )
 
 
@@ -247,6 +259,7 @@ async def _with_episodes(
         opened=[episode for episode in moved if episode.opened_act > before.act],
         closed=[episode for episode in moved if not episode.is_open],
         debts={episode.account: episode.debt_kg for episode in moved},
+        sent_back=after.sent_back,
     )
 
 

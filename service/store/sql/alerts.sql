@@ -17,6 +17,18 @@ opened AS (
 INSERT INTO outbox (topic, message, recorded_at)
 SELECT 'alerts', jsonb_build_object('id', id, 'event', 'opened'), $9 FROM opened
 
+-- name: restate_alert
+-- Locks the one alert, where it is open and says something else; leans on an_alert_is_open_once.
+WITH restated AS (
+    UPDATE alert SET jurisdiction = $4, parties = $5::uuid[], facts = $6::text::jsonb, occurred_at = $7
+    WHERE
+        code = $1 AND subject_kind = $2 AND subject_id = $3 AND settled_at IS NULL
+        AND (jurisdiction, parties, facts, occurred_at) IS DISTINCT FROM ($4, $5::uuid[], $6::text::jsonb, $7)
+    RETURNING id
+)
+INSERT INTO outbox (topic, message, recorded_at)
+SELECT 'alerts', jsonb_build_object('id', id, 'event', 'opened'), $8 FROM restated
+
 -- name: settle_alerts
 -- Locks the open alerts of the subjects; leans on an_alert_is_open_once.
 WITH settled AS (

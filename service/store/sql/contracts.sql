@@ -27,6 +27,32 @@ WHERE exists(
         AND year = extract(YEAR FROM asked.day) AND state IN ('issued', 'published') AND kg > 0 AND issued_on <= asked.day
 )
 
+-- name: had_tranche
+-- Locks nothing; leans on allotment_by_mine. As with_tranche, of one source ($1) on a day ($2), by what was on record at $3.
+SELECT exists(
+    SELECT FROM allotment AS a
+    WHERE
+        $1 IN (a.mine_id, a.project_id, a.stock_id)
+        AND a.year = extract(YEAR FROM $2::date) AND a.kg > 0 AND a.issued_on <= $2
+        AND EXISTS (SELECT FROM allotment_step AS s WHERE s.allotment_id = a.id AND s.step = 'issue' AND s.recorded_at <= $3)
+        AND NOT EXISTS (
+            SELECT FROM allotment_step AS s WHERE s.allotment_id = a.id AND s.step = 'withdraw' AND s.recorded_at <= $3
+        )
+) AS had_tranche
+
+-- name: instalments_at
+-- Locks nothing; reads all filings that were on record at $2: the contracts that then named a framework ($1), each with what its newest
+-- version then told of it, and whether it had been closed.
+SELECT contract.id, (said.terms ->> 'kg')::bigint AS kg, contract.closed_at <= $2 AS is_closed
+FROM contract
+CROSS JOIN LATERAL (
+    SELECT terms FROM filing
+    WHERE filing.contract_id = contract.id AND filed_at <= $2
+    ORDER BY (filing.enterprise_id = contract.seller_id) DESC, first_filed_at, version DESC LIMIT 1
+) AS said
+WHERE contract.id IN (SELECT contract_id FROM filing WHERE terms ->> 'framework_id' = $1::text)
+    AND said.terms ->> 'framework_id' = $1
+
 -- name: open_contracts
 -- In the order of sellers and numbers; a second writer of the same number waits at a_seller_numbers_a_contract_once and then
 -- does nothing.
@@ -64,11 +90,11 @@ SELECT * FROM contract WHERE id = $1 FOR UPDATE
 SELECT * FROM contract WHERE id = ANY($1) ORDER BY id FOR UPDATE
 
 -- name: newest_filings
--- Locks nothing; leans on a_side_files_a_version_once.
+-- Locks nothing; leans on a_side_files_a_version_once. Those of contracts ($1) now, or of what had been filed at $2.
 SELECT DISTINCT ON (contract_id, enterprise_id)
     id, contract_id, enterprise_id, version, terms, filed_at, first_filed_at, days_late, fact
 FROM filing
-WHERE contract_id = ANY($1)
+WHERE contract_id = ANY($1) AND ($2::timestamptz IS NULL OR filed_at <= $2)
 ORDER BY contract_id, enterprise_id, version DESC
 
 -- name: add_filings

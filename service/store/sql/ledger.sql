@@ -1,7 +1,7 @@
 -- name: lock_head
 -- Locks the head: the last lock of every transaction that posts, so that all acts stand in one order.
 -- A statement of its own, since a statement takes its snapshot before it waits.
-SELECT seq, act, greatest(recorded_at, $1) AS recorded_at, frontier
+SELECT seq, act, greatest(recorded_at, $1) AS recorded_at, frontier, sent_back
 FROM head
 FOR UPDATE;
 
@@ -195,9 +195,13 @@ completed AS (
 UPDATE head
 SET seq = $1, act = $2, recorded_at = $3, frontier = $4;
 
+-- name: count_sent_back
+-- Locks the head.
+UPDATE head SET sent_back = sent_back + 1;
+
 -- name: post
 -- Locks the head, and where it has the seq and frontier given, moves it and writes what belongs to the move: plain legs, the
--- signed checkpoint, and the nodes that were completed. Of each leg $13 has 204 bytes: the 156 that its leaf binds, then source,
+-- signed checkpoint, and the nodes that were completed; gives how often something was sent back, where it has moved it. Of each leg $13 has 204 bytes: the 156 that its leaf binds, then source,
 -- target and leaf. The lock has no condition: one would be asked of the row as it was before the wait.
 WITH locked AS MATERIALIZED (
     SELECT seq, frontier
@@ -210,7 +214,7 @@ moved AS (
     SET seq = $3, act = $4, recorded_at = $5, frontier = $6
     FROM locked
     WHERE locked.seq = $1 AND locked.frontier = $2
-    RETURNING head.seq
+    RETURNING head.sent_back
 ),
 
 written AS (
@@ -252,7 +256,7 @@ completed AS (
     CROSS JOIN unnest($10::integer[], $11::bigint[], $12::bytea[]) AS kept
 )
 
-SELECT EXISTS (SELECT FROM moved);
+SELECT sent_back FROM moved;
 
 -- name: open_overdraws
 -- Under the head's lock: kinds of accounts, and their open episodes. Leans on an_account_is_overdrawn_once_at_a_time.

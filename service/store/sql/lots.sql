@@ -104,9 +104,10 @@ WHERE
 ORDER BY ticket.id
 
 -- name: stock_beside
--- Locks nothing; leans on ticket_taken_back and the keys of legs. What lots had beside loads ($1) at a time ($2): what stands of all that
--- had come into them by then less what had gone out. A load of which something was sent back counts as its scale told until then, and
--- without that from then on, whatever of it was cut; of two at one instant the lower id leads.
+-- Locks nothing; leans on ticket_taken_back, lot_return_by_lot and the keys of legs. What lots had beside loads ($1) at a time ($2): what
+-- stands of all that had come into them by then less what had gone out. What was sold and came back was away meanwhile. A load of which
+-- something was sent back counts as its scale told until then, and without that from then on, whatever of it was cut; of two at one
+-- instant the lower id leads.
 WITH asked AS (
     SELECT a.ticket_id, a.at, lot.account
     FROM unnest($1::uuid[], $2::timestamptz[]) AS a (ticket_id, at)
@@ -182,6 +183,11 @@ event AS MATERIALIZED (
     SELECT account, least(in_at, at), id, FALSE, in_kg FROM sent_back
     UNION ALL
     SELECT account, at, id, TRUE, -kg FROM sent_back
+    UNION ALL
+    SELECT away.account, moved.at, NULL, FALSE, moved.kg
+    FROM place
+    INNER JOIN lot_return AS away ON away.account = place.account AND away.back_at > away.left_at
+    CROSS JOIN LATERAL (VALUES (away.left_at, -away.kg), (away.back_at, away.kg)) AS moved (at, kg)
 )
 
 SELECT asked.ticket_id, sum(event.kg)::bigint AS kg
@@ -190,3 +196,14 @@ INNER JOIN event
     ON event.account = asked.account AND event.ticket_id IS DISTINCT FROM asked.ticket_id
     AND (event.at < asked.at OR (event.at = asked.at AND (NOT event.is_sent_back OR event.ticket_id < asked.ticket_id)))
 GROUP BY asked.ticket_id
+
+-- name: find_returns
+-- Locks nothing: under the contracts' locks; leans on a_load_comes_back_into_a_lot_once.
+SELECT ticket_id, account, kg, left_at, back_at FROM lot_return WHERE ticket_id = ANY($1) AND kg > 0
+
+-- name: keep_returns
+-- Under the contracts' locks.
+INSERT INTO lot_return (ticket_id, account, kg, left_at, back_at)
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::timestamptz[])
+ON CONFLICT ON CONSTRAINT a_load_comes_back_into_a_lot_once DO UPDATE
+SET kg = excluded.kg, left_at = excluded.left_at, back_at = excluded.back_at

@@ -46,7 +46,11 @@ SELECT
     s.due_on, s.filed_at, s.days_late, s.flags, s.movement_id, s.fact,
     coalesce((SELECT sum(l.over_kg) FROM leg AS l WHERE l.movement = s.movement_id), 0)::bigint AS over_kg,
     CASE
-        WHEN s.by_tickets THEN coalesce((SELECT sum(t.out_kg) FROM ticket AS t WHERE t.slip_id = s.id AND t.state <> 'returned'), 0)
+        WHEN s.by_tickets THEN coalesce((
+            SELECT sum(t.out_kg - t.split_kg - CASE WHEN t.back_kg IS NULL THEN 0 ELSE least(t.refused_kg, t.out_kg - t.split_kg) END)
+            FROM ticket AS t
+            WHERE t.slip_id = s.id AND t.state <> 'returned'
+        ), 0)
         ELSE s.kg
     END::bigint AS handed_kg
 FROM slip AS s

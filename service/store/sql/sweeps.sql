@@ -12,7 +12,7 @@ UPDATE ticket SET state = 'expired', ended_at = $2 FROM due, enterprise AS selle
 WHERE ticket.id = due.id AND seller.id = ticket.seller_id
 RETURNING
     ticket.id, ticket.number, ticket.seller_id, ticket.buyer_id, ticket.planned_kg AS kg, ticket.valid_until, seller.jurisdiction,
-    ticket.code IS NULL AS waited
+    ticket.code IS NULL AS waited, ticket.plate, ticket.valid_from
 
 -- name: never_received
 -- Locks nothing; leans on ticket_on_the_road and alert_settled_by_hand. What its buyer refused is on the road again since then; what

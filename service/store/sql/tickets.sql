@@ -52,6 +52,13 @@ FROM station AS s
 LEFT JOIN mine AS m ON m.id = s.mine_id
 WHERE s.id = ANY($1)
 
+-- name: find_places
+-- Locks nothing; leans on a_ticket_number_is_given_once.
+SELECT t.number, s.jurisdiction
+FROM ticket AS t
+INNER JOIN station AS s ON s.id = t.source_station_id
+WHERE t.number = ANY($1)
+
 -- name: open_on_plates
 -- Locks nothing; leans on ticket_on_the_road.
 SELECT plate, valid_from, valid_until FROM ticket WHERE plate = ANY($1) AND state IN ('issued', 'out')
@@ -160,21 +167,132 @@ ORDER BY t.id
 LIMIT $4
 FOR UPDATE
 
+-- name: received_at
+-- Locks nothing; leans on ticket_by_contract, act_by_former_contract, ticket_by_onward_contract, weighing_by_ticket and act_by_ticket: what
+-- contracts ($1) had received by $2, each with the tickets that were its own then. A ticket to which nothing has happened since says it itself; of any other what the scales and the deeds then said: what
+-- came in, or its share of a weighing, less what was refused, or else of what had come back.
+WITH load AS (
+    SELECT ticket.contract_id AS paper_id, ticket.* FROM ticket
+    WHERE ticket.contract_id = ANY($1::uuid[]) AND NOT EXISTS (
+        SELECT FROM ticket_act AS act
+        WHERE act.ticket_id = ticket.id AND act.kind = 'redirected' AND act.kg IS NULL AND act.done_at > $2
+    )
+    UNION ALL
+    SELECT went.paper_id, ticket.*
+    FROM (
+        SELECT DISTINCT ON (act.ticket_id) act.ticket_id, (act.facts ->> 'from_contract')::uuid AS paper_id
+        FROM ticket_act AS act
+        WHERE
+            act.kind = 'redirected' AND act.kg IS NULL AND act.done_at > $2
+            AND act.ticket_id IN (
+                SELECT former.ticket_id FROM ticket_act AS former
+                WHERE former.kind = 'redirected' AND former.facts ->> 'from_contract' = ANY($1::uuid[]::text[])
+            )
+        ORDER BY act.ticket_id, act.done_at, act.id
+    ) AS went
+    INNER JOIN ticket ON ticket.id = went.ticket_id
+    WHERE went.paper_id = ANY($1)
+    UNION ALL
+    SELECT ticket.onward_contract_id, ticket.* FROM ticket WHERE ticket.onward_contract_id = ANY($1)
+),
+
+known AS (
+    SELECT
+        load.*,
+        EXISTS (
+            SELECT FROM weighing
+            LEFT JOIN weighing_version AS said ON said.weighing_id = weighing.id
+            WHERE weighing.ticket_id = load.id AND greatest(weighing.recorded_at, said.recorded_at) > $2
+            UNION ALL
+            SELECT FROM ticket_act WHERE ticket_act.ticket_id = load.id AND ticket_act.done_at > $2
+            UNION ALL
+            SELECT FROM ticket_act
+            INNER JOIN ticket_act_version AS said ON said.act_id = ticket_act.id
+            WHERE ticket_act.ticket_id = load.id AND said.recorded_at > $2
+        ) AS has_changed
+    FROM load
+    WHERE load.issued_at <= $2
+),
+
+told AS (
+    SELECT
+        known.paper_id, known.id,
+        (array_agg(line.net_kg) FILTER (WHERE line.direction = 'in'))[1] AS in_kg,
+        (array_agg(line.net_kg) FILTER (WHERE line.direction = 'back' AND NOT line.flags @> ARRAY['station-bypass']))[1] AS back_kg
+    FROM known
+    LEFT JOIN LATERAL (
+        SELECT
+            weighing.direction,
+            coalesce(said.net_kg, weighing.net_kg) AS net_kg,
+            coalesce(said.flags, weighing.flags) AS flags
+        FROM weighing
+        LEFT JOIN LATERAL (
+            SELECT * FROM weighing_version AS version
+            WHERE version.weighing_id = weighing.id AND version.recorded_at <= $2
+            ORDER BY version.version DESC LIMIT 1
+        ) AS said ON TRUE
+        WHERE
+            weighing.ticket_id = known.id AND weighing.recorded_at <= $2
+            AND coalesce(said.status, weighing.status) = 'accepted'
+            AND NOT coalesce(said.flags, weighing.flags) && ARRAY['ticket-reused', 'no-ticket', 'ticket-revoked']
+    ) AS line ON TRUE
+    WHERE known.has_changed
+    GROUP BY known.paper_id, known.id
+)
+
+SELECT paper_id, sum(in_kg - coalesce(nullif(refused_kg, 0), back_kg, 0))::bigint AS kg
+FROM (
+    SELECT paper_id, in_kg, refused_kg, back_kg FROM known WHERE NOT has_changed
+    UNION ALL
+    SELECT
+        told.paper_id,
+        coalesce((
+            SELECT coalesce((
+                SELECT said.kg FROM ticket_act_version AS said
+                WHERE said.act_id = act.id AND said.recorded_at <= $2
+                ORDER BY said.version DESC LIMIT 1
+            ), act.kg)
+            FROM ticket_act AS act
+            WHERE act.ticket_id = told.id AND act.kind = 'apportioned' AND act.done_at <= $2
+            ORDER BY act.done_at DESC LIMIT 1
+        ), told.in_kg),
+        (SELECT sum(act.kg) FROM ticket_act AS act WHERE act.ticket_id = told.id AND act.kind = 'refused' AND act.done_at <= $2),
+        told.back_kg
+    FROM told
+) AS received
+WHERE in_kg IS NOT NULL
+GROUP BY paper_id
+
 -- name: shipped_at
--- Locks nothing; leans on ticket_by_contract, ticket_by_slip, weighing_by_ticket, act_by_ticket and the indexes of legs by account:
--- what contracts and slips ($1) had shipped by $2, which is seq $3. A ticket to which nothing has happened since says it itself; of
+-- Locks nothing; leans on ticket_by_contract, act_by_former_contract, ticket_by_slip, weighing_by_ticket, act_by_ticket and the indexes
+-- of legs by account: what contracts and slips ($1) had shipped by $2, which is seq $3, each with the tickets that were its own then. A ticket to which nothing has happened since says it itself; of
 -- any other the book does: what had come into its load, less what had gone on to other trucks, and less what was refused once that
 -- has come back.
 WITH load AS (
-    SELECT paper.id AS paper_id, FALSE AS is_onward, ticket.*
-    FROM unnest($1::uuid[]) AS paper (id)
-    INNER JOIN ticket ON ticket.contract_id = paper.id
+    SELECT ticket.contract_id AS paper_id, ticket.* FROM ticket
+    WHERE ticket.contract_id = ANY($1::uuid[]) AND NOT EXISTS (
+        SELECT FROM ticket_act AS act
+        WHERE act.ticket_id = ticket.id AND act.kind = 'redirected' AND act.kg IS NULL AND act.done_at > $2
+    )
     UNION ALL
-    SELECT paper.id, FALSE, ticket.*
-    FROM unnest($1::uuid[]) AS paper (id)
-    INNER JOIN ticket ON ticket.slip_id = paper.id
+    SELECT went.paper_id, ticket.*
+    FROM (
+        SELECT DISTINCT ON (act.ticket_id) act.ticket_id, (act.facts ->> 'from_contract')::uuid AS paper_id
+        FROM ticket_act AS act
+        WHERE
+            act.kind = 'redirected' AND act.kg IS NULL AND act.done_at > $2
+            AND act.ticket_id IN (
+                SELECT former.ticket_id FROM ticket_act AS former
+                WHERE former.kind = 'redirected' AND former.facts ->> 'from_contract' = ANY($1::uuid[]::text[])
+            )
+        ORDER BY act.ticket_id, act.done_at, act.id
+    ) AS went
+    INNER JOIN ticket ON ticket.id = went.ticket_id
+    WHERE went.paper_id = ANY($1)
     UNION ALL
-    SELECT ticket.onward_contract_id, TRUE, ticket.* FROM ticket WHERE ticket.onward_contract_id = ANY($1)
+    SELECT ticket.slip_id, ticket.* FROM ticket WHERE ticket.slip_id = ANY($1)
+    UNION ALL
+    SELECT ticket.onward_contract_id, ticket.* FROM ticket WHERE ticket.onward_contract_id = ANY($1)
 ),
 
 known AS (
@@ -194,7 +312,7 @@ known AS (
 standing AS (
     SELECT
         known.paper_id, known.account, refused.kg AS refused_kg,
-        coalesce(known.onward_contract_id, known.contract_id, known.slip_id) AS kept_under,
+        coalesce(known.onward_contract_id, known.paper_id) AS kept_under,
         CASE WHEN back.at IS NULL THEN $3 ELSE coalesce((
             SELECT size FROM checkpoint WHERE recorded_at < back.at ORDER BY recorded_at DESC, size DESC LIMIT 1
         ), 0) END AS seq
@@ -215,12 +333,6 @@ standing AS (
     ) AS refused
     WHERE
         known.has_changed AND (back.at IS NULL OR refused.kg IS NOT NULL)
-        AND (
-            NOT known.is_onward
-            OR EXISTS (
-                SELECT FROM ticket_act WHERE ticket_act.ticket_id = known.id AND kind = 'redirected' AND done_at <= $2
-            )
-        )
 ),
 
 word AS (

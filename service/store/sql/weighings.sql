@@ -300,12 +300,13 @@ FROM unnest($1::uuid[], $2::integer[]) AS y (source_id, year)
 INNER JOIN stock AS s ON s.id = y.source_id
 
 -- name: find_plates
--- Locks nothing; leans on weighing_by_plate and ticket_out_by_plate. Of each plate ($1) the last fresh tares before a moment ($2) and all
--- weighings from then on; then its loads that were on the road after that moment.
+-- Locks nothing; leans on weighing_by_plate, ticket_out_by_plate and ticket_on_the_road. Of each plate ($1) the last fresh tares before a
+-- moment ($2) and all weighings from then on; then its loads that were on the road after that moment, and all that are open.
 SELECT
     FALSE AS is_road, p.plate, w.id, w.station_id, w.record_id AS other_id, w.occurred_at AS begun_at, NULL::timestamptz AS ended_at,
     NULL AS number, w.tare_kg, w.gross_kg, w.tare_source = 'fresh' AS is_fresh, s.jurisdiction,
-    coalesce(s.enterprise_id, m.enterprise_id) AS owner_id, s.latitude, s.longitude
+    coalesce(s.enterprise_id, m.enterprise_id) AS owner_id, s.latitude, s.longitude, NULL::timestamptz AS valid_from,
+    NULL::timestamptz AS valid_until
 FROM unnest($1::text[], $2::text::timestamptz[]) AS p (plate, since)
 CROSS JOIN LATERAL (
     SELECT * FROM weighing
@@ -322,8 +323,12 @@ INNER JOIN station AS s ON s.id = w.station_id
 LEFT JOIN mine AS m ON m.id = s.mine_id
 UNION ALL
 SELECT
-    TRUE, p.plate, t.id, t.source_station_id, t.buyer_id, t.out_at, coalesce(t.in_at, t.back_at, t.ended_at), t.number, NULL, NULL, t.state = 'lost',
-    s.jurisdiction, t.seller_id, NULL, NULL
+    TRUE, p.plate, t.id, t.source_station_id, t.buyer_id,
+    -- A part of another's load has left by no scale of its own.
+    CASE WHEN t.parent_id IS NULL THEN t.out_at END,
+    coalesce(t.in_at, t.back_at, t.ended_at), t.number, NULL, NULL, t.state = 'lost', s.jurisdiction, t.seller_id, NULL, NULL,
+    CASE WHEN t.state IN ('issued', 'out') THEN t.valid_from END,
+    CASE WHEN t.state IN ('issued', 'out') THEN t.valid_until END
 FROM unnest($1::text[], $2::text::timestamptz[]) AS p (plate, since)
 CROSS JOIN LATERAL (
     SELECT * FROM ticket
@@ -332,7 +337,14 @@ CROSS JOIN LATERAL (
         -- One that arrived before it left, by the clocks, is held against those that left before it all the same.
         AND greatest(out_at, coalesce(in_at, back_at, ended_at, 'infinity')) >= p.since
     UNION ALL
-    SELECT * FROM ticket WHERE plate = p.plate AND state = 'out' AND out_at < p.since - interval '7 days' AND parent_id IS NULL
+    SELECT * FROM ticket
+    WHERE
+        plate = p.plate AND state IN ('issued', 'out')
+        AND (
+            -- Else it is one of those above.
+            parent_id IS NOT NULL OR out_at IS NULL OR out_at < p.since - interval '7 days'
+            OR greatest(out_at, coalesce(in_at, back_at, ended_at, 'infinity')) < p.since
+        )
 ) AS t
 INNER JOIN station AS s ON s.id = t.source_station_id
 
@@ -366,14 +378,22 @@ CROSS JOIN LATERAL (
 
 -- name: still_said
 -- Locks nothing; leans on ticket_by_contract, contract_by_mine, slip_by_mine, ticket_by_slip, weighing_by_ticket and weighing_by_station.
--- Whether a record says a flag of its contract, mine or station now.
+-- Whether a record says a flag of its contract, mine or station now, or a ticket has said it of itself or its mine when it was issued.
 SELECT EXISTS (
+    SELECT FROM ticket WHERE $2::text = 'ticket' AND id = $3::uuid AND $1::text = ANY(flags)
+) OR EXISTS (
+    SELECT FROM contract AS c INNER JOIN ticket AS t ON t.contract_id = c.id WHERE $2 = 'mine' AND c.mine_id = $3 AND $1 = ANY(t.flags)
+) OR EXISTS (
+    SELECT FROM slip AS s INNER JOIN ticket AS t ON t.slip_id = s.id WHERE $2 = 'mine' AND s.mine_id = $3 AND $1 = ANY(t.flags)
+) OR EXISTS (
     SELECT
     FROM (
         SELECT w.id, w.flags
         FROM ticket AS t
         INNER JOIN weighing AS w ON w.ticket_id = t.id
-        WHERE $2::text = 'contract' AND t.contract_id = $3::uuid
+        WHERE $2 = 'contract' AND t.contract_id = $3
+        UNION ALL
+        SELECT id, flags FROM weighing WHERE $2 = 'ticket' AND ticket_id = $3
         UNION ALL
         SELECT w.id, w.flags
         FROM contract AS c
@@ -392,7 +412,7 @@ SELECT EXISTS (
     LEFT JOIN LATERAL (
         SELECT status, flags FROM weighing_version WHERE weighing_id = w.id ORDER BY version DESC LIMIT 1
     ) AS v ON TRUE
-    WHERE $1::text = ANY(coalesce(v.flags, w.flags)) AND v.status IS DISTINCT FROM 'void'
+    WHERE $1 = ANY(coalesce(v.flags, w.flags)) AND v.status IS DISTINCT FROM 'void'
 )
 
 -- name: write

@@ -3,8 +3,8 @@
 from service.store.weighings.flows import Flow, find_flows
 from service.store.weighings.listing import find_over, list_weighings, lock_line, signature_of, still_said, versions_of
 from service.store.weighings.locking import lock
-from service.store.weighings.reading import Asked, Found, find_lines_of, find_ticks, read
-from service.store.weighings.roads import Road, Tare
+from service.store.weighings.reading import Asked, Found, find_lines_of, find_roads, find_ticks, read
+from service.store.weighings.roads import Road, Tare, until
 from service.store.weighings.terms import find_sources, lock_terms
 from service.store.weighings.writing import Refused, Version, keep_refused, keep_signatures, keep_versions, write
 
@@ -19,6 +19,7 @@ __all__ = [
     "find_flows",
     "find_lines_of",
     "find_over",
+    "find_roads",
     "find_sources",
     "find_ticks",
     "keep_refused",
@@ -31,6 +32,7 @@ __all__ = [
     "read",
     "signature_of",
     "still_said",
+    "until",
     "versions_of",
     "write",
 ]

@@ -54,6 +54,7 @@ class Found:
     taken_back: dict[
         UUID, datetime
     ]  # of papers under which something was refused, or came back, when that last happened
+    sent_back: int  # how often that happened, of all papers
 
 
 async def read(connection: Connection, asked: Asked, policies: Policies) -> Found:
@@ -102,6 +103,7 @@ async def read(connection: Connection, asked: Asked, policies: Policies) -> Foun
         row["ends"],
         readings,
         dict(row["taken_back"]),
+        row["sent_back"],
     )
 
 
@@ -114,13 +116,21 @@ SELECT
     ARRAY(SELECT row(p.*) FROM {within(SQL["find_plates"], 11)} AS p) AS plates,
     ARRAY(SELECT row(e.*) FROM {within(READ_OF_ENDS, 14)} AS e) AS ends,
     ARRAY(SELECT row(n.*) FROM {within(SQL["find_readings"], 15)} AS n) AS readings,
-    ARRAY(SELECT row(b.*) FROM {within(SQL["find_taken_back"], 19)} AS b) AS taken_back
+    ARRAY(SELECT row(b.*) FROM {within(SQL["find_taken_back"], 19)} AS b) AS taken_back,
+    (SELECT sent_back FROM head) AS sent_back
 """  # noqa: S608 - sentences of ours; one statement, one way there and back
 
 
 async def find_lines_of(connection: Connection, ticket_ids: Collection[UUID]) -> list[Line]:
     """All that was told of these tickets."""
     return [line_of(row) for row in await connection.fetch(SQL["find_lines_of"], list(ticket_ids))]
+
+
+async def find_roads(connection: Connection, plates: Collection[str], since: datetime) -> list[Road]:
+    """The plates' loads that were on the road after a moment, and what papers of theirs are open."""
+    asked = list(plates)
+    rows = await connection.fetch(SQL["find_plates"], asked, array_of([since] * len(asked)), timedelta())
+    return tares_and_roads(rows)[1]
 
 
 async def find_ticks(connection: Connection, numbers: Collection[tuple[UUID, int]]) -> dict[UUID, list[Tick]]:

@@ -27,7 +27,7 @@ class Tare:
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """When a ticket's load was on the road, and whose it is."""
+    """When a ticket's load was on the road, for how long its paper is good while it is open, and whose it is."""
 
     plate: str
     ticket_id: UUID
@@ -35,18 +35,26 @@ class Road:
     seller_id: UUID
     buyer_id: UUID
     jurisdiction: str | None
-    out_at: datetime
-    ended_at: datetime | None
+    out_at: datetime | None = None  # None: it has not left, or by no scale of its own
+    ended_at: datetime | None = None
     is_lost: bool = False  # written off: nobody looks for its paper any more, until it turns up (E39)
+    window: tuple[datetime, datetime] | None = None  # None: it is open no longer
 
     def is_on_the_road(self, at: datetime, missed_after: timedelta) -> bool:
-        """Whether it was neither over nor missed at a moment."""
-        return at < self.until(missed_after)
+        """Whether it had left, and was neither over nor missed at a moment."""
+        return self.out_at is not None and at < until(self.out_at, self.ended_at, missed_after)
 
-    def until(self, missed_after: timedelta) -> datetime:
-        """When it ended, or was missed (W07): that is one alert, not one more for each later load."""
-        missed_at = self.out_at + missed_after
-        return missed_at if self.ended_at is None else min(self.ended_at, missed_at)
+    def is_beside(self, other: "Road") -> bool:
+        """Whether both papers are open, and good at the same time."""
+        if self.window is None or other.window is None:
+            return False
+        return self.window[0] < other.window[1] and other.window[0] < self.window[1]
+
+
+def until(out_at: datetime, ended_at: datetime | None, missed_after: timedelta) -> datetime:
+    """When a load's journey ended, or was missed (W07): that is one alert, not one more for each later load."""
+    missed_at = out_at + missed_after
+    return missed_at if ended_at is None else min(ended_at, missed_at)
 
 
 def tares_and_roads(rows: Iterable[Iterable[Any]]) -> tuple[list[Tare], list[Road]]:
@@ -54,10 +62,13 @@ def tares_and_roads(rows: Iterable[Iterable[Any]]) -> tuple[list[Tare], list[Roa
     tares, roads = [], []
     for (
         is_road, plate, id_, station_id, other_id, begun_at, ended_at, number, tare_kg, gross_kg, is_fresh, jurisdiction,
-        owner_id, latitude, longitude,
+        owner_id, latitude, longitude, valid_from, valid_until,
     ) in rows:  # fmt: skip
         if is_road:
-            roads.append(Road(plate, id_, number, owner_id, other_id, jurisdiction, begun_at, ended_at, is_fresh))
+            window = (valid_from, valid_until) if valid_from and valid_until else None
+            roads.append(
+                Road(plate, id_, number, owner_id, other_id, jurisdiction, begun_at, ended_at, is_fresh, window)
+            )
         else:
             where = None if latitude is None else (latitude, longitude)
             tares.append(

@@ -1,0 +1,35 @@
+"""Two open tickets on one plate: what people do to tickets, and time, may make it so, or put it right (W05)."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from service.actions.weighings.plates import Plates
+from service.actions.weighings.watching import Watch
+from service.db import Connection
+from service.domain.policies import DEFAULTS, Policies
+from service.store import weighings
+from service.store.weighings import Road
+
+
+async def note_roads(
+    connection: Connection,
+    changes: Collection[tuple[Road | None, Road | None]],
+    *,
+    at: datetime,
+    since: datetime | None = None,
+    policies: Policies = DEFAULTS,
+) -> None:
+    """Open and settle what follows for the tickets of the same plates, where some stood so and stand otherwise now.
+
+    What left before `since` does not follow from it; None: before now.
+    """
+    plates = Plates(policies)
+    names = {road.plate for change in changes for road in change if road is not None}
+    if not names:
+        return
+    found = await weighings.find_roads(connection, names, min(since or at, at))
+    plates.know(names, (), [*found, *(was for was, _ in changes if was is not None)])
+    watch = Watch()
+    for was, now in changes:
+        plates.note_road(was, now, watch)
+    await watch.tell(connection, at=at)
