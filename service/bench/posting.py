@@ -29,9 +29,7 @@ from service.store.accounts import open_accounts
 from service.store.ledger import Memory, Posted, append
 
 CALLERS = 64
-BATCHES_AT_ONCE = (
-    2  # of callers who come with what is to be posted, and of whom half is reckoned while the other half is written
-)
+BATCHES_AT_ONCE = 2  # one is reckoned while the other is written: these callers have no requests to read
 BATCH = 1_000
 LOTS = 128
 MOST_EXPECTED = 12_000  # loads a second: so many are made ready

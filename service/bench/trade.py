@@ -93,7 +93,7 @@ class Trade:
     async def _post(self, connection: Connection, movements: list[Movement]) -> None:
         head = await lock_head(connection, at=datetime.now(UTC))
         batch = lay_batch(head, movements, self.ends, sign=self.sign)
-        assert await post(connection, batch), "the head is locked"
+        assert await post(connection, batch) is not None, "the head is locked"
         self.legs = batch.after.seq
         last_tier = set(self.holders[-1])
         for movement, (_, target_lo, _, _) in zip(movements, batch.laid, strict=True):
