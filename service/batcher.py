@@ -17,7 +17,6 @@ BATCHES_OF_FEW = 2
 FEW_SEEN_SECONDS = 5.0  # who came so lately will come again
 MANY_WAIT_SECONDS = 0.02  # for their next slice at most, however many of few there are
 USUAL_SECONDS = 0.005  # of a batch of few, before one was seen
-AT_ONCE_BESIDE = 2  # a slice and a batch of few: a second one of few would make the first one slower
 
 Item = TypeVar("Item")
 Job = TypeVar("Job")
@@ -218,8 +217,7 @@ class Batcher(Generic[Job, Answer]):
         if self._idle == self._at_once:
             return self._waiting > 0
         if self._is_shared():
-            is_room_left = self._at_once - self._idle < AT_ONCE_BESIDE
-            return is_room_left and self._few_waiting >= (1 if self._many_under_way else self._least_beside)
+            return self._few_waiting >= (1 if self._many_under_way else self._least_beside)
         return self._waiting >= self._least_beside
 
     def _next_shared_batch(self) -> list[tuple[_Request[Job, Answer], int]]:

@@ -119,32 +119,6 @@ async def test_however_many_single_jobs_come_a_large_request_goes_on() -> None:
         assert await large == list(range(200))
 
 
-async def test_beside_a_slice_one_batch_of_few_is_under_way() -> None:
-    under_way: set[int] = set()
-    most = 0
-
-    async def slow(jobs: list[int]) -> Sequence[int]:
-        nonlocal most
-        under_way.add(jobs[0])
-        most = max(most, len(under_way) if min(under_way) < 5_000 else 0)
-        await asyncio.sleep(0.005)
-        under_way.remove(jobs[0])
-        return jobs
-
-    async with Batcher("beside", slow, at_once=3, least_beside=2).running() as batcher:
-
-        async def scale(number: int) -> None:
-            while not large.done():
-                await asyncio.sleep(number / 1000)
-                await batcher.submit([5_000 + number])
-
-        await batcher.submit([5_000])
-        large = asyncio.create_task(batcher.submit(range(200)))
-        await asyncio.gather(*(scale(number) for number in range(10)))
-        assert await large == list(range(200))
-    assert most == 2
-
-
 async def test_several_large_requests_share_each_batch() -> None:
     book = Book()
     book.gate.clear()

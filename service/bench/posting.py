@@ -25,11 +25,11 @@ from service.domain.units import Kilograms
 from service.domain.weighings import Record
 from service.ids import new_id
 from service.keys import Purpose
+from service.routes.weighings import AT_ONCE
 from service.store.accounts import open_accounts
 from service.store.ledger import Memory, Posted, append
 
 CALLERS = 64
-BATCHES_AT_ONCE = 2  # one is reckoned while the other is written: these callers have no requests to read
 BATCH = 1_000
 LOTS = 128
 MOST_EXPECTED = 12_000  # loads a second: so many are made ready
@@ -106,7 +106,7 @@ class Weighbridges:
         """Loads a second that 64 callers have weighed, each one after the other."""
         async with self.database.transaction() as connection:
             await province.plan(connection, int(MOST_EXPECTED * seconds))
-        async with Batcher[Sent, Weighed]("bench", self._run, at_once=BATCHES_AT_ONCE).running() as batcher:
+        async with Batcher[Sent, Weighed]("bench", self._run, at_once=AT_ONCE).running() as batcher:
             return await _rate(seconds, lambda: _submit(batcher, province))
 
     async def batch_rate(self, province: Province, batches: int) -> float:
@@ -189,7 +189,7 @@ class Engine:
             await self.post(batch)
             return [None] * len(batch)
 
-        async with Batcher[Movement, None]("bench", run, at_once=BATCHES_AT_ONCE).running() as batcher:
+        async with Batcher[Movement, None]("bench", run, at_once=AT_ONCE).running() as batcher:
 
             async def call() -> None:
                 await batcher.submit(self.movements(1, hot=hot))

@@ -38,8 +38,7 @@ router = APIRouter(prefix="/v1/weighings", tags=["weighings"])
 
 MOST_RECORDS = 5_000
 MOST_IN_BATCH = 400
-# While the one process reads requests, the database should have a batch: with two of them it waited an eighth of the time.
-AT_ONCE, LEAST_BESIDE = 3, 8
+AT_ONCE = 2
 SLICE = 100
 SHORT = 32  # results: such an answer is written sooner than a thread has been woken
 Weighings = Batcher[Sent, Weighed]
@@ -192,7 +191,6 @@ def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
         run,
         action_of_many=run_many,
         at_once=AT_ONCE,
-        least_beside=LEAST_BESIDE,
         most_in_batch=MOST_IN_BATCH,
         slice_size=SLICE,
         rerun_on=(asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.DeadlockDetectedError),
