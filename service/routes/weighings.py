@@ -1,7 +1,7 @@
 """What scales say: one record or a day's book of them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -181,12 +181,12 @@ def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
     memory = Memory()
 
     async def run(batch: list[Sent]) -> Sequence[Weighed]:
-        return await _weigh(state, batch, memory, is_patient=False)
+        return await _weigh(state, batch, memory, is_patient=False, goes_on=batcher.goes_on_with_few)
 
     async def run_many(batch: list[Sent]) -> Sequence[Weighed]:
-        return await _weigh(state, batch, memory, is_patient=True)
+        return await _weigh(state, batch, memory, is_patient=True, goes_on=batcher.goes_on_with_many)
 
-    return Weighings(
+    batcher = Weighings(
         "weighings",
         run,
         action_of_many=run_many,
@@ -194,7 +194,9 @@ def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
         most_in_batch=MOST_IN_BATCH,
         slice_size=SLICE,
         rerun_on=(asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.DeadlockDetectedError),
-    ).running()
+        rest=state.database.rest,
+    )
+    return batcher.running()
 
 
 async def rehearse(state: State) -> None:
@@ -203,8 +205,15 @@ async def rehearse(state: State) -> None:
     await asyncio.gather(*rehearsed)
 
 
-async def _weigh(state: State, batch: list[Sent], memory: Memory | None, *, is_patient: bool) -> Sequence[Weighed]:
-    async with state.database.steady_transaction(is_patient=is_patient) as connection:
+async def _weigh(
+    state: State,
+    batch: list[Sent],
+    memory: Memory | None,
+    *,
+    is_patient: bool,
+    goes_on: Callable[[], bool] = lambda: False,
+) -> Sequence[Weighed]:
+    async with state.database.steady_transaction(is_patient=is_patient, goes_on=goes_on) as connection:
         return await weigh_all(
             connection,
             batch,
