@@ -4,7 +4,7 @@ from service.store.ledger.balances import Balance, balances
 from service.store.ledger.cuts import claw_back, give_back, replace_movement, void
 from service.store.ledger.heads import Head, Signer, count_sent_back, lock_head
 from service.store.ledger.memory import Memory
-from service.store.ledger.posting import READ_OF_ENDS, Posted, append
+from service.store.ledger.posting import READ_OF_ENDS, Posted, Writing, append, written_before
 
 __all__ = [
     "READ_OF_ENDS",
@@ -13,6 +13,7 @@ __all__ = [
     "Memory",
     "Posted",
     "Signer",
+    "Writing",
     "append",
     "balances",
     "claw_back",
@@ -21,4 +22,5 @@ __all__ = [
     "lock_head",
     "replace_movement",
     "void",
+    "written_before",
 ]

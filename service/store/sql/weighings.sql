@@ -418,7 +418,8 @@ SELECT EXISTS (
 -- name: write
 -- Under the locks of the stations, tickets and contracts: the records, and where they have brought tickets, contracts and books. Of each
 -- record $1 has 152 bytes: five ids, what its body hashes to, five numbers; then lists, one as one text, and what most do not say as an
--- object. Of each ticket $11 has 72 bytes: its id and seven numbers, of which the least is none.
+-- object. Of each ticket $11 has 72 bytes: its id and seven numbers, of which the least is none. All of it stands `before` what is posted
+-- in the same exchange.
 WITH recorded AS (
     INSERT INTO weighing (
         id, station_id, record_id, ticket_id, person_id, body_hash, sequence, gross_kg, tare_kg, net_kg, weighed_at, occurred_at,
@@ -477,9 +478,10 @@ WITH recorded AS (
         ) AS given (at, direction, plate, grade, manual, tare_source, status, movement_ids, rest, ticket)
         OFFSET 0
     ) AS given
+    RETURNING 1
 ),
 
-moved AS (
+brought AS (
     UPDATE ticket
     SET
         state = j.state,
@@ -496,6 +498,7 @@ moved AS (
         + nullif(substr($11, j.at + 65, 8)::bigint, -9223372036854775808) * interval '1 microsecond'
     FROM ROWS FROM (generate_series(0, length($11::bytea) - 1, 72), unnest($12::text::text[])) AS j (at, state)
     WHERE ticket.id = encode(substr($11, j.at + 1, 16), 'hex')::uuid
+    RETURNING 1
 ),
 
 shipped AS (
@@ -503,12 +506,24 @@ shipped AS (
     SET shipped_kg = c.shipped_kg, received_kg = c.received_kg
     FROM unnest($13::text::uuid[], $14::text::bigint[], $15::text::bigint[]) AS c (id, shipped_kg, received_kg)
     WHERE contract.id = c.id
+    RETURNING 1
+),
+
+told AS (
+    UPDATE station_book
+    SET seen = b.seen::int8multirange, repeated = b.repeated, told_at = $10, last_at = b.last_at
+    FROM unnest($16::text::uuid[], $17::text[], $18::text::bigint[], $19::text::timestamptz[]) AS b (station_id, seen, repeated, last_at)
+    WHERE station_book.station_id = b.station_id
+    RETURNING 1
+),
+
+before AS MATERIALIZED (
+    SELECT
+        (SELECT count(*) FROM recorded) + (SELECT count(*) FROM brought) + (SELECT count(*) FROM shipped)
+        + (SELECT count(*) FROM told) AS changed
 )
 
-UPDATE station_book
-SET seen = b.seen::int8multirange, repeated = b.repeated, told_at = $10, last_at = b.last_at
-FROM unnest($16::text::uuid[], $17::text[], $18::text::bigint[], $19::text::timestamptz[]) AS b (station_id, seen, repeated, last_at)
-WHERE station_book.station_id = b.station_id
+SELECT changed FROM before
 
 -- name: keep_signatures
 -- Leans on a_weighing_is_signed_once.
