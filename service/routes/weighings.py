@@ -16,6 +16,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.datastructures import State
 
 from service import problems
+from service.actions import weighings as actions
 from service.actions.weighings import Sent, Weighed, weigh_all
 from service.auth import may
 from service.batcher import Batcher
@@ -201,17 +202,21 @@ def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
 
 async def rehearse(state: State) -> None:
     """Open the connections of the batches, and have their sentences planned: the first trucks of a day need not wait for that."""
-    rehearsed = (_weigh(state, [], None, is_patient=is_patient) for is_patient in (False, True) for _ in range(AT_ONCE))
-    await asyncio.gather(*rehearsed)
+
+    async def one(*, is_patient: bool) -> None:
+        async with state.database.steady_transaction(is_patient=is_patient) as connection:
+            await actions.rehearse(connection, at=state.clock.now(), sign=state.keys.current(Purpose.LEDGER))
+
+    await asyncio.gather(*(one(is_patient=is_patient) for is_patient in (False, True) for _ in range(AT_ONCE)))
 
 
 async def _weigh(
     state: State,
     batch: list[Sent],
-    memory: Memory | None,
+    memory: Memory,
     *,
     is_patient: bool,
-    goes_on: Callable[[], bool] = lambda: False,
+    goes_on: Callable[[], bool],
 ) -> Sequence[Weighed]:
     async with state.database.steady_transaction(is_patient=is_patient, goes_on=goes_on) as connection:
         return await weigh_all(

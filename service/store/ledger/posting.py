@@ -185,6 +185,12 @@ async def post(connection: Connection, batch: Batch, writing: Writing | None = N
     return sent_back
 
 
+async def rehearse(connection: Connection, writing: Writing, *, at: datetime) -> None:
+    """Have the sentence that writes and posts planned: no head is the one that it looks for, and nothing is posted."""
+    nowhere = Head(seq=-1, act=-1, recorded_at=at, frontier=b"", sent_back=0)
+    await post(connection, Batch(nowhere, nowhere, (), (), (), b"", b"", {}, 0, b""), writing)
+
+
 async def _posted(connection: Connection, batch: Batch, sent_back: int) -> Posted:
     over_kg: dict[UUID, Kilograms] = {}
     cover_kg: dict[UUID, Kilograms] = {}
