@@ -21,7 +21,7 @@ SELECT
         SELECT source_lo + source_kg FROM leg
         WHERE source = account.id AND NOT source_behind ORDER BY source_lo DESC LIMIT 1
     ), 0) AS outs,
-    EXISTS (SELECT FROM loose WHERE loose.account = account.id) AS is_loose,
+    coalesce((SELECT TRUE FROM loose WHERE loose.account = account.id), FALSE) AS is_loose,
     (SELECT sha256(frontier) FROM head) AS digest
 FROM account
 WHERE id = ANY($1::text::bigint[]);
