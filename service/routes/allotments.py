@@ -1,5 +1,6 @@
 """Allotments: drafted, consulted on, approved, issued, published, withdrawn."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -16,6 +17,7 @@ from service.keys import Purpose
 from service.routes.entries import After, Limit, Now, PoliciesNow
 from service.routes.fields import (
     AdjustmentKilograms,
+    AsOf,
     Body,
     Day,
     DocumentNo,
@@ -148,7 +150,7 @@ class AllotmentOut(BaseModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, row: Record) -> Self:
+    def of(cls, row: Record | Mapping[str, Any]) -> Self:
         """An allotment's row as clients see it."""
         holder = {name: row[name] for name in ("mine_id", "project_id", "stock_id")}
         own: dict[str, Any] = {name: row[name] for name in cls.model_fields if name not in ("source", "to")}
@@ -204,9 +206,14 @@ async def list_allotments(
 
 @router.get("/{allotment_id}")
 async def show_allotment(
-    allotment_id: UUID, connection: ReaderDep, actor: Annotated[Actor, Depends(may("allotments.read"))]
+    allotment_id: UUID,
+    connection: ReaderDep,
+    actor: Annotated[Actor, Depends(may("allotments.read"))],
+    as_of: AsOf = None,
 ) -> AllotmentOut:
-    """One allotment."""
+    """One allotment, now or as it stood then."""
+    if as_of is not None:
+        return AllotmentOut.of(await deeds.as_it_stood(connection, allotment_id, as_of, actor=actor))
     return AllotmentOut.of(await allotments.find_allotment(connection, allotment_id, actor=actor))
 
 
