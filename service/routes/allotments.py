@@ -14,7 +14,7 @@ from service.db import ConnectionDep, ReaderDep, Record
 from service.domain.allotments import Cause, Draft, Kind, State, Step
 from service.domain.permissions import Actor
 from service.keys import Purpose
-from service.routes.entries import After, Limit, Now, PoliciesNow
+from service.routes.entries import OF_THE_PAST, After, Limit, Now, PoliciesNow
 from service.routes.fields import (
     AdjustmentKilograms,
     AsOf,
@@ -204,7 +204,7 @@ async def list_allotments(
     return AllotmentsOut(items=items, next=items[-1].id if len(items) == limit else None)
 
 
-@router.get("/{allotment_id}")
+@router.get("/{allotment_id}", dependencies=OF_THE_PAST)
 async def show_allotment(
     allotment_id: UUID,
     connection: ReaderDep,

@@ -1,10 +1,11 @@
 """Tickets and allotments as they stood: whatever came later, each moment is answered as it was answered then (E53)."""
 
 import asyncio
+import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -29,49 +30,69 @@ def begins_at() -> str:
 
 
 class Road(Day):
-    """A day on which tickets are told of again and again; after each deed the province and the firms look at them all."""
+    """A day on which tickets are told of again and again: after each deed those in hand are looked at."""
+
+    def __init__(self, app: FastAPI, by: By) -> None:
+        super().__init__(app, by, reads_the_book=False)
+        self.seen: dict[str, list[tuple[datetime, Any]]] = {}
+
+    async def goes_on(self) -> None:
+        """Keep what is answered of the papers in hand, and let ten minutes pass."""
+        for path, answer in (await self.ask(None)).items():
+            self.seen.setdefault(path, []).append((self.now, answer))
+        self.now += timedelta(minutes=10)
+        self.app.state.clock.stop_at(self.now)
+
+    async def looks_back(self) -> None:
+        """Each paper is answered as it was at all moments at which it was looked at; before it was written there was none."""
+        for path, answers in self.seen.items():
+            paper, _, reader = path.split(" ")
+            person = next(person for person in cast.PEOPLE if person.username == reader)
+            for moment, told in [(answers[0][0] - timedelta(minutes=1), 404), *answers]:
+                then = await self.by(person).get(paper, params={"as_of": moment.isoformat()})
+                assert (then.json() if then.status_code == 200 else then.status_code) == told, f"{moment}: {path}"
 
     async def issue(
         self, contract_id: UUID | None, person: cast.Person = cast.PAIZHAI_CLERK, **changed: Any
     ) -> dict[str, Any]:
-        """A ticket that is asked for; all look."""
+        """A ticket that is asked for, and is the one in hand from now on."""
         ticket = await super().issue(contract_id, person, **changed)
-        await self.sees(ticket)
+        await self.takes(ticket)
         return ticket
 
-    async def sees(self, *tickets: dict[str, Any]) -> None:
-        """Have tickets looked at from now on."""
-        self.papers += [f"/v1/tickets/{ticket['id']}" for ticket in tickets]
+    async def takes(self, *tickets: dict[str, Any]) -> None:
+        """Have these in hand."""
+        self.papers = [f"/v1/tickets/{ticket['id']}" for ticket in tickets]
         await self.goes_on()
 
     async def weigh(
         self, ticket: dict[str, Any] | None, direction: str, kg: int, person: cast.Person | None = None
     ) -> str:
-        """What a scale tells; all look."""
+        """What a scale tells."""
         weighing_id = await super().weigh(ticket, direction, kg, person)
         await self.goes_on()
         return weighing_id
 
     async def do(self, person: cast.Person, ticket: dict[str, Any], deed: str, **body: Any) -> Any:
-        """What somebody does; all look."""
+        """What somebody does; what comes of it is in hand, too."""
         done = await self.post(person, f"/v1/tickets/{ticket['id']}/{deed}", {**WHY, **body})
-        new = [one for one in done.get("items", [done]) if f"/v1/tickets/{one['id']}" not in self.papers]
-        await self.sees(*new)
+        self.papers += [f"/v1/tickets/{one['id']}" for one in done.get("items", [done])]
+        await self.goes_on()
         return done
 
     async def correct(self, weighing_id: str, kg: int) -> None:
-        """What a scale should have said; all look."""
+        """What a scale should have said."""
         path = f"/v1/weighings/{weighing_id}/correct"
         await self.post(cast.LI, path, {**WHY, "gross_kg": 15_000 + kg, "tare_kg": 15_000})
         await self.goes_on()
 
     async def void(self, weighing_id: str) -> None:
-        """A record that is taken back; all look."""
+        """A record that is taken back."""
         await self.post(cast.LI, f"/v1/weighings/{weighing_id}/void", WHY)
         await self.goes_on()
 
     async def is_swept(self, hours: int) -> None:
-        """So much later the sweeper comes; all look."""
+        """So much later the sweeper comes."""
         self.now += timedelta(hours=hours)
         self.app.state.clock.stop_at(self.now)
         policies = await self.app.state.rulebook.policies(self.now)
@@ -84,14 +105,13 @@ class Road(Day):
 
     def states(self, ticket: dict[str, Any]) -> list[str]:
         """How a ticket stood, one after the other."""
-        seen = [told.get(asked(f"/v1/tickets/{ticket['id']}")) for _, told in self.told]
-        states = [one["state"] for one in seen if one]
+        states = [told["state"] for _, told in self.seen[asked(f"/v1/tickets/{ticket['id']}")]]
         return [state for place, state in enumerate(states) if not place or states[place - 1] != state]
 
 
 async def test_e53_tickets_answer_as_they_answered_then(app: FastAPI, by: By) -> None:
     """W01, W10, W11, E33-E39, O03: every end, some that were none, and papers that said something else."""
-    day = Road(app, by, cast.PROVINCE, cast.PLANT_CLERK, cast.STRANGER_CLERK, reads_the_book=False)
+    day = Road(app, by)
     app.state.clock.stop_at(day.now)
     async with app.state.database.transaction() as connection:
         await yard.grant(connection, 900_000, at=day.now, sign=app.state.keys.current(Purpose.LEDGER))
@@ -152,35 +172,44 @@ async def test_e53_tickets_answer_as_they_answered_then(app: FastAPI, by: By) ->
     child = await day.do(clerk, sent_on, "redirect", **elsewhere)
     await day.weigh(child, "in", 8_990, cast.STRANGER_DEVICE)
 
+    day.readers = (cast.PROVINCE, cast.PLANT_CLERK, cast.STRANGER_CLERK)
     diverted = await day.issue(ours)
     await day.weigh(diverted, "out", 22_000)
     await day.do(clerk, diverted, "redirect", **elsewhere)
     await day.do(clerk, diverted, "extend", **long)
     await day.weigh(diverted, "in", 21_900, cast.STRANGER_DEVICE)
 
+    day.readers = (cast.PROVINCE,)
     one, other = [await day.issue(ours, plate="辽C90000") for _ in range(2)]
     outs = [await day.weigh(ticket, "out", kg) for ticket, kg in ((one, 10_000), (other, 20_000))]
+    await day.takes(one, other)
     await day.weigh(one, "in", 29_800)
     await day.do(cast.PLANT_CLERK, one, "apportion", tickets=[other["id"]])
     await day.correct(outs[1], 22_000)
 
     await rule(app, overdraw="hold")
-    held, turned_down, undecided = [await day.issue(ours, planned_kg=950_000) for _ in range(3)]
+    for _ in range(9):
+        await day.issue(ours, planned_kg=100_000)
+    held, turned_down, undecided = [await day.issue(ours, planned_kg=100_000) for _ in range(3)]
+    await day.takes(held, turned_down, undecided)
     await day.weigh(held, "out", 26_000)
     await day.do(office, held, "release")
     await day.weigh(held, "out", 26_100)
     await day.do(office, turned_down, "refuse")
 
+    await day.takes(unused, found_again, taken_back, undecided)
     await day.is_swept(60)
     await day.weigh(found_again, "in", 30_000)
     await day.weigh(found_again, "out", 30_100)
     out = await day.weigh(taken_back, "out", 30_000)
     await day.void(out)
     await day.is_swept(1)
-    await day.void(twice)
     await day.weigh(undecided, "out", 20_000)
+    await day.takes(delivered, *children)
+    await day.void(twice)
     retirement = {**WHY, "signed_after": (day.now - timedelta(days=9)).isoformat()}
-    await day.issue(ours, planned_kg=1_000)
+    held_back = await day.issue(ours, planned_kg=1_000)
+    await day.takes(held_back, held)
     await day.post(cast.PROVINCE, "/v1/tickets/keys/1/retire", retirement)
     await day.goes_on()
 
@@ -199,24 +228,47 @@ async def test_e53_tickets_answer_as_they_answered_then(app: FastAPI, by: By) ->
     assert day.states(lost) == ["issued", "out", "lost", "delivered"]
     assert day.states(undecided) == ["held", "expired"]
     path = f"/v1/tickets/{diverted['id']}"
-    seen = [[told.get(asked(path, firm)) == 404 for firm in day.readers[1:]] for _, told in day.told]
-    assert [False, True] in seen, "it was the plant's"
-    assert seen[-1] == [True, False], "it is another's now"
-    for wrong in ("yesterday", "2026-06-03"):
-        assert (await by(cast.PROVINCE).get(path, params={"as_of": wrong})).status_code == 422
-    for nobody in (cast.TRADER_CLERK, cast.DASHIQIAO):
-        params = {"as_of": day.told[3][0].isoformat()}
-        assert (await by(nobody).get(day.papers[0], params=params)).status_code == 404
+    whose = {
+        firm: [told == 404 for _, told in day.seen[asked(path, firm)]]
+        for firm in (cast.PLANT_CLERK, cast.STRANGER_CLERK)
+    }
+    assert whose == {cast.PLANT_CLERK: [False] * 2 + [True] * 3, cast.STRANGER_CLERK: [True] * 2 + [False] * 3}
+    moment = day.seen[asked(path)][0][0].isoformat()
+    for reader, params, status in (
+        (cast.PROVINCE, {"as_of": "yesterday"}, 422),
+        (cast.TRADER_CLERK, {"as_of": moment}, 404),
+        (cast.DASHIQIAO, {"as_of": moment}, 404),
+    ):
+        assert (await by(reader).get(path, params=params)).status_code == status
+
+
+async def test_e53_what_will_be_known_is_not_told(app: FastAPI, standing: By) -> None:
+    """By any route that tells what was known at a time: neither of a time to come, nor of one that is none."""
+    asked = [
+        path
+        for path, doors in app.openapi()["paths"].items()
+        for parameter in doors.get("get", {}).get("parameters", ())
+        if parameter["name"] == "as_of" and "/reports/" not in path
+    ]
+    assert {"/v1/tickets/{ticket_id}", "/v1/allotments/{allotment_id}", "/v1/quotas"} <= {*asked}
+    to_come = (app.state.clock.now() + timedelta(days=9_999)).isoformat()
+    for path in asked:
+        params = {"year": 2026, "account": 1}
+        for as_of, code in ((to_come, "moment-to-come"), ("yesterday", "malformed-body")):
+            address = re.sub("{.*?}", "210381" if "{code}" in path else str(uuid4()), path)
+            answer = await standing(cast.PROVINCE).get(address, params={**params, "as_of": as_of})
+            assert (answer.status_code, answer.json()["code"]) == (422, code), path
 
 
 async def test_e53_allotments_answer_as_they_answered_then(app: FastAPI, by: By) -> None:
     """R14: drafted for one day and issued on another, issued at once, published, withdrawn; and of a mine that changed hands."""
-    day = Day(app, by, cast.PROVINCE, cast.LI, cast.PAIZHAI_CLERK, cast.STRANGER_CLERK, reads_the_book=False)
+    day = Road(app, by)
+    day.readers = (cast.PROVINCE, cast.PAIZHAI_CLERK, cast.STRANGER_CLERK)
     app.state.clock.stop_at(day.now)
 
     async def allot(person: cast.Person, body: dict[str, Any], *, issue: bool = False) -> str:
         made = await day.post(person, "/v1/allotments", {**body, "issue": issue})
-        day.papers.append(f"/v1/allotments/{made['id']}")
+        day.papers = [f"/v1/allotments/{made['id']}"]
         await day.goes_on()
         return day.papers[-1]
 
@@ -243,19 +295,20 @@ async def test_e53_allotments_answer_as_they_answered_then(app: FastAPI, by: By)
     await allot(cast.PROVINCE, allotment("reward", "210381", MINE, 1_000_000, reason="技改"), issue=True)
     await step(cast.PROVINCE, day.papers[-1], "withdraw", "2026-06-10")
 
+    day.papers = [proposed, dropped]
     await edit_the_mine(enterprise_id=str(cast.STRANGER.id))
     await day.goes_on()
 
     await day.looks_back()
-    said = [told[asked(proposed)] for _, told in day.told if asked(proposed) in told]
-    assert [(one["state"], one["issued_on"]) for one in said[:5]] == [
+    said = [(one["state"], one["issued_on"]) for _, one in day.seen[asked(proposed)]]
+    assert said == [
         ("draft", "2026-07-01"),
         ("consulted", "2026-07-01"),
         ("approved", "2026-07-01"),
         ("issued", "2026-06-08"),
         ("published", "2026-06-08"),
+        ("published", "2026-06-08"),
     ]
-    firms = [[told[asked(proposed, firm)] == 404 for firm in day.readers[2:]] for _, told in day.told[3:]]
-    assert (firms[0], firms[-1]) == ([False, True], [True, False]), "its mine has another owner"
-    assert (await by(cast.PROVINCE).get(proposed, params={"as_of": "yesterday"})).status_code == 422
+    whose = [[told == 404 for _, told in day.seen[asked(proposed, firm)]] for firm in day.readers[1:]]
+    assert whose == [[False] * 5 + [True], [True] * 5 + [False]], "its mine has another owner"
     assert (await by(cast.DASHIQIAO).get(proposed, params={"as_of": day.now.isoformat()})).status_code == 404

@@ -14,6 +14,7 @@ from service.domain.codes.plates import plate_as_seen
 from service.domain.permissions import Actor
 from service.domain.tickets import TicketIsHeld, TicketState
 from service.keys import Purpose
+from service.routes.entries import OF_THE_PAST
 from service.routes.fields import AsOf
 from service.routes.pictures import qr_png, qr_svg
 from service.routes.tickets.bodies import (
@@ -131,7 +132,7 @@ async def check_code(
     )
 
 
-@router.get("/{ticket_id}")
+@router.get("/{ticket_id}", dependencies=OF_THE_PAST)
 async def get_ticket(
     ticket_id: UUID,
     request: Request,
