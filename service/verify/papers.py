@@ -54,8 +54,8 @@ SELECT
     state = 'lost', refused_kg, state <> 'out'
 FROM ticket WHERE back_kg IS NULL AND (state <> 'returned' OR refused_kg > 0)
 """
-# What stands of what came into loads beside what their source's scale saw: what the second scale saw more (W02), and of what was refused
-# that part which the buyer's lot had no longer (W10).
+# What stands of what came into loads beside what their source's scale saw: what the second scale saw more (W02), and
+# of what was refused that part which the buyer's lot had no longer (W10).
 CAME_BESIDE = """
 WITH came AS (
     SELECT leg.target AS account, source.kind, leg.movement, sum(leg.target_kg) AS kg

@@ -40,8 +40,8 @@ FROM (
 ) AS said
 ORDER BY id, version
 """
-# What a truck whose load came back ($1) may have had on board at a moment ($2): what was refused, or else what its source's scale said then
-# and went on by no other truck. Of words of one moment any may have been the last.
+# What a truck whose load came back ($1) may have had on board at a moment ($2): what was refused, or else what its source's
+# scale said then and went on by no other truck. Of words of one moment any may have been the last.
 ON_BOARD = """
 SELECT coalesce(acts.refused_kg, left_with.kg - acts.split_kg) AS kg
 FROM weighing AS back

@@ -21,6 +21,14 @@ from service.embedded import Endpoints
 from tests import cast
 
 WEIGHINGS = b"POST /v1/weighings"
+OTHER_PAGES = """
+import sys
+from pathlib import Path
+from service.__main__ import main
+from service.routes.pages import station
+station.STATIC = Path(sys.argv.pop(1))
+main()
+"""
 
 
 class Relay:
@@ -89,8 +97,11 @@ class House:
         self._port: int | None = None
         self._tokens: dict[cast.Person, str] = {}
 
-    def start(self, *, connected: bool = True) -> None:
-        """Start the service, and wait until it answers; unconnected, nobody reaches it before `connect`."""
+    def start(self, *, connected: bool = True, pages: Path | None = None) -> None:
+        """Start the service, and wait until it answers; unconnected, nobody reaches it before `connect`.
+
+        With a folder of pages the station's page is another version, as after an update of the service.
+        """
         environment = {
             **os.environ,
             "DATABASE_URL": self.endpoints.database_url,
@@ -99,7 +110,8 @@ class House:
             "MEISU_PUBLIC_URL": self.url,
             "MEISU_POOL_SIZE": "4",
         }
-        command = [sys.executable, "-m", "service", "serve", "--port", "0", "--data", str(self._data)]
+        begun = ["-m", "service"] if pages is None else ["-c", OTHER_PAGES, str(pages)]
+        command = [sys.executable, *begun, "serve", "--port", "0", "--data", str(self._data)]
         self._process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout
         address = next(
