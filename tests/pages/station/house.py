@@ -94,14 +94,30 @@ class House:
         self.url = self.relay.url
         self._data = data
         self._process: subprocess.Popen[str] | None = None
+        self._started: list[subprocess.Popen[str]] = []
         self._port: int | None = None
         self._tokens: dict[cast.Person, str] = {}
 
-    def start(self, *, connected: bool = True, pages: Path | None = None) -> None:
-        """Start the service, and wait until it answers; unconnected, nobody reaches it before `connect`.
+    def start(self, *, connected: bool = True) -> None:
+        """Start the service, and wait until it answers; unconnected, nobody reaches it before `connect`."""
+        self._process, self._port = self._serve(self._data, ["-m", "service"])
+        if connected:
+            self.connect()
 
-        With a folder of pages the station's page is another version, as after an update of the service.
-        """
+    def next_version(self, folder: Path, pages: Path) -> Callable[[], None]:
+        """Start the service beside this one, with other pages for stations; gives what puts it in this one's place."""
+        folder.mkdir(mode=0o711)
+        (folder / "keys").symlink_to(self._data / "keys")
+        process, port = self._serve(folder, ["-c", OTHER_PAGES, str(pages)])
+
+        def take_over() -> None:
+            self.kill()
+            self._process, self._port = process, port
+            self.connect()
+
+        return take_over
+
+    def _serve(self, data: Path, begun: list[str]) -> "tuple[subprocess.Popen[str], int]":
         environment = {
             **os.environ,
             "DATABASE_URL": self.endpoints.database_url,
@@ -110,17 +126,13 @@ class House:
             "MEISU_PUBLIC_URL": self.url,
             "MEISU_POOL_SIZE": "4",
         }
-        begun = ["-m", "service"] if pages is None else ["-c", OTHER_PAGES, str(pages)]
-        command = [sys.executable, *begun, "serve", "--port", "0", "--data", str(self._data)]
-        self._process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout
-        address = next(
-            (found for line in self._process.stdout if (found := re.search(r"http://\S+:(\d+)", line))), None
-        )
+        command = [sys.executable, *begun, "serve", "--port", "0", "--data", str(data)]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        self._started.append(process)
+        assert process.stdout
+        address = next((found for line in process.stdout if (found := re.search(r"http://\S+:(\d+)", line))), None)
         assert address, "the service has started"
-        self._port = int(address[1])
-        if connected:
-            self.connect()
+        return process, int(address[1])
 
     def connect(self) -> None:
         """Let the line lead to the service."""
@@ -146,6 +158,9 @@ class House:
     def close(self) -> None:
         """End everything."""
         self.kill()
+        for process in self._started:
+            process.kill()
+            process.wait()
         self.relay.close()
 
     def ask(self, person: cast.Person, method: str, path: str, body: object = None) -> Any:
