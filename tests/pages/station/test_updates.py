@@ -13,7 +13,9 @@ from tests.pages.station.house import House, wait_until
 from tests.pages.station.test_desk import record, take
 
 # It asks twice a second whether the county has approved it, and not every ten.
-IMPATIENT = "{ const patient = setInterval; window.setInterval = (deed, ms) => patient(deed, ms === 10000 ? 500 : ms); }"
+IMPATIENT = (
+    "{ const patient = setInterval; window.setInterval = (deed, ms) => patient(deed, ms === 10000 ? 500 : ms); }"
+)
 VERSION = "document.documentElement.dataset.version"
 LOOK_FOR_UPDATE = "navigator.serviceWorker.getRegistration('/station').then((known) => known.update())"
 
