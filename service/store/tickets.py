@@ -109,13 +109,6 @@ def ticket_and_journey(row: Record | Mapping[str, Any]) -> tuple[Ticket, Journey
     return _ticket(row), _journey(row)
 
 
-def ticket_and_journey_of(values: Sequence[Any]) -> tuple[Ticket, Journey]:
-    """The same of values in the order of their fields, where a ticket that was printed once has no earlier prints."""
-    prints = tuple(_print(one) for one in values[19] or ())
-    said = (*values[:19], prints, *values[20:26])
-    return Ticket(*said), Journey(TicketState(values[26]), *values[27:])
-
-
 async def find_tickets(connection: Connection, ticket_ids: Collection[UUID]) -> list[tuple[Ticket, datetime]]:
     """Tickets as they stand now, and when they were issued."""
     rows = await connection.fetch(SQL["find"], list(ticket_ids))

@@ -21,13 +21,7 @@ SELECT
         SELECT row(station_id, jurisdiction, mine_id, enterprise_id, latitude, longitude, seen::text, repeated, is_stopped, last_at) FROM book
     ) AS books,
     ARRAY(
-        SELECT
-            row(
-                id, number, code, contract_id, slip_id, seller_id, buyer_id, mine_id, earmark, plate, planned_kg, grade, source_station_id,
-                destination_station_id, valid_from, valid_until, account, source_account, reissue, nullif(earlier_prints, '[]'), parent_id,
-                onward_contract_id, onward_buyer_id, project_id, stock_id, acted_at, state, out_kg, out_at, in_kg, in_at, back_kg, ended_at,
-                split_kg, closed_kg, refused_kg, back_at
-            )
+        SELECT t
         FROM ticket AS t
         WHERE
             (SELECT count(*) FROM book) > 0

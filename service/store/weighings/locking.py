@@ -36,4 +36,4 @@ async def lock(
             "books"
         ]
     ]
-    return books, [tickets.ticket_and_journey_of(one) for one in row["tickets"]]
+    return books, [tickets.ticket_and_journey(one) for one in row["tickets"]]
