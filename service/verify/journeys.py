@@ -11,6 +11,7 @@ Stand = tuple[str, datetime | None]
 """A state, and when the ticket ended."""
 
 # What moved a ticket is what was not said to be without a paper, or beside its load. A yard's scale only checks a part of a load.
+# When a load came back, and who ended a ticket, was not kept from the beginning (0008, 0009).
 JOURNEYS = """
 SELECT
     ticket.number, ticket.state, ticket.out_at, ticket.in_at, ticket.back_at, ticket.out_kg, ticket.in_kg, ticket.back_kg,
@@ -18,7 +19,12 @@ SELECT
     ticket.parent_id IS NOT NULL AS is_part, coalesce(told.lefts, 0) AS lefts, coalesce(told.ins, 0) AS ins,
     coalesce(told.backs, 0) AS backs, CASE WHEN ticket.parent_id IS NULL THEN told.left_at ELSE parent.out_at END AS left_at,
     told.arrived_at, told.arrival_told_at, told.came_back_at, told.return_told_at, told.came_back_kg, done.*,
-    ARRAY(SELECT expired_at FROM ticket_expiry WHERE ticket_id = ticket.id) AS expiries
+    ARRAY(SELECT expired_at FROM ticket_expiry WHERE ticket_id = ticket.id) AS expiries,
+    EXISTS (
+        SELECT FROM paper WHERE subject_id = ticket.id AND is_older
+        UNION ALL
+        SELECT FROM paper_due WHERE subject_id = ticket.id AND is_older
+    ) AS is_older
 FROM ticket
 LEFT JOIN ticket AS parent ON parent.id = ticket.parent_id
 LEFT JOIN (
@@ -83,7 +89,8 @@ def _faults(row: asyncpg.Record) -> list[str]:
     if row["shared_at"] is None and (row["in_at"] != row["arrived_at"] or row["ins"] > 1):
         faults.append(f"it is said to have arrived at {row['in_at']}, and its scale says {row['arrived_at']}")
     came_back = (row["came_back_at"], row["came_back_kg"])
-    if (row["back_at"], row["back_kg"]) != came_back or row["backs"] > 1:
+    back_at = row["came_back_at"] if row["is_older"] and row["back_at"] is None else row["back_at"]
+    if (back_at, row["back_kg"]) != came_back or row["backs"] > 1:
         faults.append(f"it is said to have come back at {row['back_at']}, and its scale says {row['came_back_at']}")
     if row["refused_kg"] != (row["said_refused_kg"] or 0) or row["acted_at"] != row["last_at"]:
         faults.append("what was done to it last is not what it says")
@@ -96,6 +103,7 @@ def _stand(row: asyncpg.Record) -> Stand:
     kept = "delivered" if has_arrived and row["in_kg"] > refused_kg else "returned"
     is_on_board = bool(refused_kg) or not has_arrived
     is_all_split = row["out_kg"] is not None and row["out_kg"] <= row["split_kg"]
+    is_unsaid = row["is_older"] and row["last_at"] is None
     cases = (
         (row["backs"] and is_on_board, kept, row["return_told_at"]),
         (row["sent_on_at"], kept, row["sent_on_at"]),
@@ -105,6 +113,7 @@ def _stand(row: asyncpg.Record) -> Stand:
         (row["closed_at"], "delivered", row["closed_at"]),
         (is_all_split and row["ended_at"] in (row["splits"] or ()), "delivered", row["ended_at"]),
         (row["out_kg"] is not None, "out", None),
+        (is_unsaid and row["state"] in ("cancelled", "lost"), row["state"], row["ended_at"]),
         (row["cancelled_at"], "cancelled", row["cancelled_at"]),
         (row["lost_at"], "lost", row["lost_at"]),
         # What a scale had told of it may have been taken back since, and then it is good again until the sweeper comes.
