@@ -13,13 +13,13 @@ from uuid import UUID, uuid4
 import httpx
 from fastapi import FastAPI
 
-from service.actions.sweeps import sweep
 from service.demo import cast
 from service.demo.cast import ANSHAN, HAICHENG, LIAONING, XIUYAN, Firm
 from service.domain.permissions import Role
 from service.domain.units import SHANGHAI
 from tests.cast import Person
 from tests.conftest import token_of
+from tests.sweeping import swept
 
 Json = dict[str, Any]
 
@@ -94,12 +94,8 @@ class Province:
         """Let it be a moment in Beijing, and do what the service does by itself as time passes."""
         at = datetime.fromisoformat(f"{moment}+08:00" if " " in moment else f"{moment} 09:00:00+08:00")
         self.app.state.clock.stop_at(at)
-        policies = await self.app.state.rulebook.policies(at)
-        while True:  # until no other sweep is at it
-            async with self.app.state.database.transaction() as connection:
-                if await sweep(connection, policies, at=at):
-                    return at
-            await asyncio.sleep(0.05)
+        await swept(self.app, at)
+        return at
 
     @property
     def today(self) -> date:

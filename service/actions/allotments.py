@@ -1,7 +1,9 @@
 """Allotting quota: a draft is written, consulted on, approved, issued onto the ledger, published, withdrawn."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from fractions import Fraction
+from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -103,6 +105,22 @@ async def take_step(
         await allotments.move_allotment(connection, allotment_id, then, row["issued_on"])
         await allotments.insert_step(connection, allotment_id, step, on, at=at, actor=actor)
     await audits.note(connection, f"allotments.{step}", allotment_id, {"on": on}, at=at, actor=actor)
+
+
+async def as_it_stood(connection: Connection, allotment_id: UUID, at: datetime, *, actor: Actor) -> Mapping[str, Any]:
+    """What an allotment said, told from its steps (E53); its draft's day is not known where it was issued before that was kept.
+
+    Raises NotFound where there was none, or not for the actor.
+    """
+    row = await allotments.find_then(connection, allotment_id, at, actor=actor)
+    steps = await allotments.steps_by(connection, allotment_id, at)
+    issued_on = next((on for step, on in steps if step is Step.ISSUE), None)
+    return {
+        **row,
+        "state": rules.state_by(step for step, _ in steps),
+        "issued_on": issued_on or row["drafted_for"],
+        "suggested_kg": row["suggested_kg"] if issued_on else None,
+    }
 
 
 async def _hold_the_book(connection: Connection, allotment: Allotment, *, at: datetime) -> None:

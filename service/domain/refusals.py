@@ -64,6 +64,12 @@ class MalformedBody(Refusal):
     title = "请求内容格式不正确；errors 列出了具体位置"
 
 
+class MomentToCome(MalformedBody):
+    """`as_of` lies in the future: what will be known then is not known yet; leave it out, and the answer is that of now."""
+
+    title = "as_of 晚于当前时间，届时情况尚不可知；不填 as_of 即为当前情况"
+
+
 class TooLarge(Refusal):
     """The body is larger than this address takes; send it in parts."""
 

@@ -1,5 +1,6 @@
 """Allotments: drafted, consulted on, approved, issued, published, withdrawn."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -13,9 +14,10 @@ from service.db import ConnectionDep, ReaderDep, Record
 from service.domain.allotments import Cause, Draft, Kind, State, Step
 from service.domain.permissions import Actor
 from service.keys import Purpose
-from service.routes.entries import After, Limit, Now, PoliciesNow
+from service.routes.entries import OF_THE_PAST, After, Limit, Now, PoliciesNow
 from service.routes.fields import (
     AdjustmentKilograms,
+    AsOf,
     Body,
     Day,
     DocumentNo,
@@ -148,7 +150,7 @@ class AllotmentOut(BaseModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, row: Record) -> Self:
+    def of(cls, row: Record | Mapping[str, Any]) -> Self:
         """An allotment's row as clients see it."""
         holder = {name: row[name] for name in ("mine_id", "project_id", "stock_id")}
         own: dict[str, Any] = {name: row[name] for name in cls.model_fields if name not in ("source", "to")}
@@ -202,11 +204,16 @@ async def list_allotments(
     return AllotmentsOut(items=items, next=items[-1].id if len(items) == limit else None)
 
 
-@router.get("/{allotment_id}")
+@router.get("/{allotment_id}", dependencies=OF_THE_PAST)
 async def show_allotment(
-    allotment_id: UUID, connection: ReaderDep, actor: Annotated[Actor, Depends(may("allotments.read"))]
+    allotment_id: UUID,
+    connection: ReaderDep,
+    actor: Annotated[Actor, Depends(may("allotments.read"))],
+    as_of: AsOf = None,
 ) -> AllotmentOut:
-    """One allotment."""
+    """One allotment, now or as it stood then."""
+    if as_of is not None:
+        return AllotmentOut.of(await deeds.as_it_stood(connection, allotment_id, as_of, actor=actor))
     return AllotmentOut.of(await allotments.find_allotment(connection, allotment_id, actor=actor))
 
 

@@ -11,6 +11,7 @@ from service.db import Connection, ReaderDep, Record
 from service.domain.permissions import area_of
 from service.domain.provenance import Ending, Fragment, Share, bounded, shares
 from service.domain.refusals import NotFound
+from service.routes.entries import OF_THE_PAST
 from service.routes.fields import AsOf
 from service.routes.provenance import MOST_NAMED, Limit, OriginOut, ReadsProvenance, RestOut, UnprovenOut
 from service.store import documents, lots, provenance
@@ -56,7 +57,7 @@ class CompositionOut(BaseModel):
     not_walked: RestOut | None
 
 
-@router.get("/jurisdictions/{code}")
+@router.get("/jurisdictions/{code}", dependencies=OF_THE_PAST)
 async def jurisdiction_composition(
     code: str,
     connection: ReaderDep,

@@ -16,8 +16,8 @@ from service.auth import may
 from service.db import SessionDoor
 from service.domain.permissions import Actor
 from service.domain.policies import Policies
-from service.domain.refusals import VersionOutdated, VersionRequired
-from service.routes.fields import Body
+from service.domain.refusals import MomentToCome, VersionOutdated, VersionRequired
+from service.routes.fields import AsOf, Body
 from service.routes.idempotency import Once
 from service.store.tables import Entry, RevisionRow
 
@@ -84,9 +84,17 @@ def version(if_match: Annotated[str | None, Header()] = None) -> int:
     return int(text)
 
 
+def is_past(request: Request, as_of: AsOf = None) -> None:
+    """Refuse to tell what will be known: the same question has the same answer for ever (E53). Raises MomentToCome."""
+    if as_of is not None and as_of > now(request):
+        raise MomentToCome(as_of=as_of)
+
+
 Now = Annotated[datetime, Depends(now)]
 PoliciesNow = Annotated[Policies, Depends(policies_now)]
 Version = Annotated[int, Depends(version)]
+OF_THE_PAST = [Depends(is_past)]
+"""What each route with `as_of` depends on."""
 
 
 def tag(response: Response, entry: Entry) -> None:

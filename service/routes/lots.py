@@ -12,6 +12,7 @@ from service.auth import may
 from service.db import Connection, ReaderDep, Record
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
+from service.routes.entries import OF_THE_PAST
 from service.routes.fields import AsOf
 from service.store import ledger, lots, pledges, provenance
 from service.store.provenance import Moment
@@ -51,7 +52,7 @@ class LotsOut(BaseModel):
     next: UUID | None
 
 
-@router.get("")
+@router.get("", dependencies=OF_THE_PAST)
 async def list_lots(
     connection: ReaderDep,
     actor: Annotated[Actor, Depends(may("lots.read"))],
@@ -67,7 +68,7 @@ async def list_lots(
     return LotsOut(items=items, next=items[-1].id if len(items) == limit else None)
 
 
-@router.get("/{lot_id}")
+@router.get("/{lot_id}", dependencies=OF_THE_PAST)
 async def get_lot(
     lot_id: UUID,
     connection: ReaderDep,

@@ -12,6 +12,7 @@ from service.db import ReaderDep, Record
 from service.domain.ledger import AccountKind
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
+from service.routes.entries import OF_THE_PAST
 from service.routes.fields import AsOf
 from service.store import documents, movements, provenance
 
@@ -55,7 +56,7 @@ class MovementsOut(BaseModel):
     next: int | None
 
 
-@router.get("")
+@router.get("", dependencies=OF_THE_PAST)
 async def list_movements(
     connection: ReaderDep,
     actor: Annotated[Actor, Depends(may("movements.read"))],

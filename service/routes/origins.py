@@ -16,6 +16,7 @@ from service.domain.proofs import ProofState, undrawn
 from service.domain.provenance import Interval
 from service.domain.refusals import NotFound
 from service.domain.units import Kilograms
+from service.routes.entries import OF_THE_PAST
 from service.routes.fields import AsOf
 from service.routes.provenance import MOST_NAMED, Limit, OriginOut, RestOut, UnprovenOut, answer_of
 from service.store import contracts, pledges, provenance, tickets
@@ -61,7 +62,7 @@ async def _owing(connection: Connection, contract: Contract, past: Moment | None
     return _Owing(shipped_kg, terms.kg - shipped_kg if terms.is_from_stock else 0)
 
 
-@router.get("")
+@router.get("", dependencies=OF_THE_PAST)
 async def show_origins(
     contract_id: UUID,
     connection: ReaderDep,

@@ -15,6 +15,7 @@ from service.domain.permissions import Actor
 from service.domain.provenance import Ending, Flow, Fragment, Step, bounded, flows, shares
 from service.domain.refusals import NotFound
 from service.domain.units import Kilograms
+from service.routes.entries import OF_THE_PAST
 from service.routes.fields import AsOf
 from service.store import documents, provenance, runs
 
@@ -114,7 +115,7 @@ class HoldersOut(BaseModel):
     rest: RestOut | None
 
 
-@router.get("/tickets/{ticket_id}")
+@router.get("/tickets/{ticket_id}", dependencies=OF_THE_PAST)
 async def ticket_provenance(
     ticket_id: UUID, connection: ReaderDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
 ) -> ProvenanceOut:
@@ -129,7 +130,7 @@ async def ticket_provenance(
     return await answer_of(connection, answer, [*steps, *onward], limit, actor=actor)
 
 
-@router.get("/lots/{lot_id}")
+@router.get("/lots/{lot_id}", dependencies=OF_THE_PAST)
 async def lot_provenance(
     lot_id: UUID, connection: ReaderDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
 ) -> ProvenanceOut:
@@ -141,7 +142,7 @@ async def lot_provenance(
     return await answer_of(connection, answer, steps, limit, actor=actor)
 
 
-@router.get("/products/{product_id}")
+@router.get("/products/{product_id}", dependencies=OF_THE_PAST)
 async def product_provenance(
     product_id: UUID, connection: ReaderDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
 ) -> ProductProvenanceOut:
@@ -155,7 +156,7 @@ async def product_provenance(
     return ProductProvenanceOut(**{**dict(answer), "kg": kg, "ore_kg": answer.kg})
 
 
-@router.get("/contracts/{contract_id}")
+@router.get("/contracts/{contract_id}", dependencies=OF_THE_PAST)
 async def contract_provenance(
     contract_id: UUID, connection: ReaderDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
 ) -> ProvenanceOut:
@@ -167,7 +168,7 @@ async def contract_provenance(
     return await answer_of(connection, answer, steps, limit, actor=actor)
 
 
-@router.get("/mines/{mine_id}")
+@router.get("/mines/{mine_id}", dependencies=OF_THE_PAST)
 async def mine_holders(
     mine_id: UUID,
     connection: ReaderDep,

@@ -15,8 +15,8 @@ from service.domain.permissions import Actor
 from service.domain.policies import stated
 from service.domain.quotas import Figures, Holding, Node, PoolEpisode, Window
 from service.domain.units import shanghai_day, shanghai_year
-from service.routes.entries import After, Limit, Now, PoliciesNow
-from service.routes.fields import Instant
+from service.routes.entries import OF_THE_PAST, After, Limit, Now, PoliciesNow
+from service.routes.fields import AsOf
 from service.store import allotments, provenance, quotas
 
 router = APIRouter(tags=["quota"])
@@ -212,14 +212,14 @@ class PublishedTableOut(BaseModel):
     next: UUID | None
 
 
-@router.get("/v1/quotas")
+@router.get("/v1/quotas", dependencies=OF_THE_PAST)
 async def show_tree(
     connection: ReaderDep,
     actor: ReaderActor,
     policies: PoliciesNow,
     at: Now,
     year: QuotaYear,
-    as_of: Instant | None = None,
+    as_of: AsOf = None,
 ) -> TreeOut:
     """Province, cities, counties and holders: an office sees its area and the chain above it, an enterprise its own."""
     past = await provenance.moment(connection, as_of)
@@ -241,7 +241,7 @@ async def show_published(
     return PublishedTableOut(items=items, next=items[-1].id if len(items) == limit else None)
 
 
-@router.get("/v1/mines/{mine_id}/quota")
+@router.get("/v1/mines/{mine_id}/quota", dependencies=OF_THE_PAST)
 async def show_mine_quota(
     mine_id: UUID,
     connection: ReaderDep,
@@ -249,7 +249,7 @@ async def show_mine_quota(
     policies: PoliciesNow,
     at: Now,
     year: QuotaYear,
-    as_of: Instant | None = None,
+    as_of: AsOf = None,
 ) -> MineQuotaOut:
     """One mine's quota: what it got, what left, and by which tranches."""
     past = await provenance.moment(connection, as_of)

@@ -15,6 +15,7 @@ from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
 from service.domain.runs import Input, Output, OutputKind, Run
 from service.keys import Purpose
+from service.routes.entries import OF_THE_PAST
 from service.routes.fields import AsOf, Body, Day, DocumentNo, Grade, KilogramsIn, Reason, UuidText
 from service.routes.idempotency import Answer, OnceDep
 from service.store import provenance, runs
@@ -180,7 +181,7 @@ async def list_runs(
     return RunsOut(items=items, next=items[-1].id if len(items) == limit else None)
 
 
-@router.get("/{run_id}")
+@router.get("/{run_id}", dependencies=OF_THE_PAST)
 async def get_run(
     run_id: UUID,
     request: Request,

@@ -24,7 +24,7 @@ from service.domain.policies import Policies, stated
 from service.domain.refusals import NotFound, Refusal
 from service.keys import Purpose
 from service.routes import fields
-from service.routes.entries import PoliciesNow
+from service.routes.entries import OF_THE_PAST, PoliciesNow
 from service.routes.fields import AsOf, Body, Day, DocumentNo, Grade, KilogramsIn, Name, UuidText
 from service.routes.filings import Filings, file_one, filing_batcher
 from service.routes.idempotency import Answer, OnceDep
@@ -148,7 +148,7 @@ async def list_slips(
     return SlipsOut(items=items, next=items[-1].id if len(items) == limit else None)
 
 
-@router.get("/{slip_id}")
+@router.get("/{slip_id}", dependencies=OF_THE_PAST)
 async def get_slip(
     slip_id: UUID,
     request: Request,

@@ -19,6 +19,7 @@ from service.domain.allotments import (
     Kind,
     Right,
     State,
+    Step,
 )
 from service.domain.permissions import Actor
 from service.domain.quotas import chain
@@ -122,6 +123,24 @@ async def find_allotment(connection: Connection, allotment_id: UUID, *, actor: A
     if not rows:
         raise NotFound
     return rows[0]
+
+
+async def find_then(connection: Connection, allotment_id: UUID, at: datetime, *, actor: Actor) -> Record:
+    """An allotment that the actor might know of at a time; raises NotFound, also where nobody had written it yet (E53).
+
+    Its state, its day and what the score suggested are those of now.
+    """
+    above = chain(actor.jurisdiction) if actor.jurisdiction else []
+    row = await connection.fetchrow(SQL["find_then"], actor.area, above, actor.enterprise_id, allotment_id, at)
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def steps_by(connection: Connection, allotment_id: UUID, at: datetime) -> list[tuple[Step, date]]:
+    """The steps that an allotment had taken by a time, each with the day of its document."""
+    rows = await connection.fetch(SQL["steps_by"], allotment_id, at)
+    return [(Step(row["step"]), row["taken_on"]) for row in rows if row["step"] != "draft"]
 
 
 async def list_allotments(

@@ -1,7 +1,7 @@
 """What firms and offices do to tickets, and the list of codes that are good no longer."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -40,6 +40,18 @@ async def keep(connection: Connection, acts: Sequence[Act], *, at: datetime, act
 async def acts_of(door: Door, ticket_id: UUID) -> Sequence[Record]:
     """What was done to a ticket, oldest first."""
     return await door.fetch(SQL["acts_of"], ticket_id)
+
+
+async def before_changes(connection: Connection, ticket: Ticket, at: datetime) -> Ticket:
+    """A ticket with the window, the contract, the buyer and the destination that it had at a time."""
+    for row in await connection.fetch(SQL["find_changed"], ticket.id, at):
+        names = (
+            ("valid_until",)
+            if row["kind"] == ActKind.EXTENDED
+            else ("contract_id", "buyer_id", "destination_station_id")
+        )
+        ticket = replace(ticket, **{name: row[name] for name in names})
+    return ticket
 
 
 async def find_deeds(connection: Connection, ticket_ids: Collection[UUID]) -> dict[UUID, list[Deed]]:

@@ -109,6 +109,24 @@ def ticket_and_journey(row: Record | Mapping[str, Any]) -> tuple[Ticket, Journey
     return _ticket(row), _journey(row)
 
 
+async def find_tickets(connection: Connection, ticket_ids: Collection[UUID]) -> list[tuple[Ticket, datetime]]:
+    """Tickets as they stand now, and when they were issued."""
+    rows = await connection.fetch(SQL["find"], list(ticket_ids))
+    return [(_ticket(row), row["issued_at"]) for row in rows]
+
+
+async def find_then(door: Door, ticket: Ticket, actor: Actor) -> Mapping[str, Any] | None:
+    """The row of a ticket, with the names of those who were its parties then, when the actor might know of it."""
+    rows = await door.fetch(SQL["find_then"], *_scope(actor), ticket.id, ticket.buyer_id, ticket.destination_station_id)
+    return rows[0] if rows else None
+
+
+async def expiries(connection: Connection, ticket_ids: Collection[UUID]) -> list[tuple[UUID, datetime]]:
+    """When the sweeper ended tickets, though a scale may have told of them since."""
+    rows = await connection.fetch(SQL["expiries"], list(ticket_ids))
+    return [(row["ticket_id"], row["expired_at"]) for row in rows]
+
+
 async def find_named(door: Door, naming: Naming) -> tuple[Ticket, Journey] | None:
     """The ticket that a text names, whoever asks: the text itself is the right to know of it (W03)."""
     rows = await door.fetch(SQL["find_named"], naming.ticket_id, naming.number)

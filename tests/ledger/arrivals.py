@@ -12,6 +12,7 @@ from service.actions.weighings import Sent, weigh_all
 from service.db import Connection
 from service.domain.policies import DEFAULTS
 from service.domain.weighings import Direction, Record
+from tests.sweeping import lead
 
 SEEN = {
     "tickets": """
@@ -87,12 +88,14 @@ async def end_of(
     transaction = connection.transaction()
     await transaction.start()
     try:
+        if sweeps is not None:
+            await lead(connection)
         for batch in batches:
             if sweeps is not None and sweeps.random() < 0.3:
-                await sweep(connection, DEFAULTS, at=at)
+                assert await sweep(connection, DEFAULTS, at=at)
             await weigh_all(connection, batch, at=at, sign=sign)
         if sweeps is not None:
-            await sweep(connection, DEFAULTS, at=at)
+            assert await sweep(connection, DEFAULTS, at=at)
         return await seen_of(connection)
     finally:
         await transaction.rollback()

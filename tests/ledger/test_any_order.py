@@ -23,6 +23,7 @@ from tests.ledger.arrivals import day, end_of, seen_of, told_anyhow
 from tests.ledger.returns import Trade
 from tests.ledger.stories import Teller, World, any_order, end_of_stories, stock_a_trader
 from tests.ledger.test_hot_mine import prepare
+from tests.sweeping import lead
 
 pytestmark = pytest.mark.anyio
 
@@ -438,6 +439,7 @@ async def test_w05_what_people_do_to_tickets_puts_two_open_ones_right(app: FastA
 
     await prepare(app, 10_000_000, 1)
     async with app.state.database.transaction() as connection:
+        await lead(connection)
         contract_id = await connection.fetchval("SELECT contract_id FROM ticket")
 
         async def issue(starts: datetime) -> tuple[UUID, str]:
@@ -463,5 +465,5 @@ async def test_w05_what_people_do_to_tickets_puts_two_open_ones_right(app: FastA
             connection, third, at + 2 * day_long, "道路封闭", at=at, keys=keys, policies=DEFAULTS, actor=cast.LI.actor
         )
         assert await flagged(connection) == [later]
-        await sweep(connection, DEFAULTS, at=at + 4 * day_long)
+        assert await sweep(connection, DEFAULTS, at=at + 4 * day_long)
         assert await flagged(connection) == []

@@ -33,8 +33,9 @@ def begins_at() -> str:
 class Day:
     """A day of Paizhai Mine, Plant Two and the trader, deed by deed; after each all reads of the book are kept."""
 
-    def __init__(self, app: FastAPI, by: By, *, reads_the_book: bool = True) -> None:
+    def __init__(self, app: FastAPI, by: By, *readers: cast.Person, reads_the_book: bool = True) -> None:
         self.app, self.by, self.reads_the_book = app, by, reads_the_book
+        self.readers = readers or (cast.PROVINCE,)
         self.now: datetime = app.state.clock.now()
         self.told: list[tuple[datetime, Answers]] = []
         self.tickets: list[str] = []
@@ -53,7 +54,8 @@ class Day:
             then = await self.ask(moment + timedelta(minutes=5))
             differing = {path: (told[path], then[path]) for path in told if told[path] != then.get(path)}
             assert not differing, f"{moment}: {differing}"
-            assert {then[path] for path in map(_asked, self.papers) if path not in told} <= {404}
+            papers = {asked(paper, reader) for paper in self.papers for reader in self.readers}
+            assert {then[path] for path in papers - told.keys()} <= {404}
         assert await self.ask(self.now) == await self.ask(None)
 
     async def ask(self, as_of: datetime | None) -> Answers:
@@ -61,13 +63,14 @@ class Day:
         params = {"as_of": as_of.isoformat()} if as_of else {}
         answers: Answers = {}
 
-        async def get(path: str, **more: str | int) -> Any:
-            answer = await self.by(cast.PROVINCE).get(path, params={**more, **params})
-            answers[_asked(path, **more)] = answer.json() if answer.status_code == 200 else answer.status_code
+        async def get(path: str, reader: cast.Person = cast.PROVINCE, **more: str | int) -> Any:
+            answer = await self.by(reader).get(path, params={**more, **params})
+            answers[asked(path, reader, **more)] = answer.json() if answer.status_code == 200 else answer.status_code
             return answer.json()
 
         for paper in self.papers:
-            await get(paper)
+            for reader in self.readers:
+                await get(paper, reader)
         if not self.reads_the_book:
             return {path: _stripped(answer) for path, answer in answers.items()}
         year = self.now.year
@@ -112,8 +115,9 @@ class Day:
         return next(item["id"] for item in items if item["record_id"] == record["id"])
 
 
-def _asked(path: str, **more: str | int) -> str:
-    return f"{path} {more}"
+def asked(path: str, reader: cast.Person = cast.PROVINCE, **more: str | int) -> str:
+    """What was asked, by whom."""
+    return f"{path} {more} {reader.username}"
 
 
 def _stripped(answer: Any) -> Any:
@@ -301,7 +305,7 @@ async def test_e53_papers_answer_as_they_answered_then(app: FastAPI, by: By) -> 
     await day.goes_on()
 
     await day.looks_back()
-    flags = [(moment, told[_asked(ours)]["flags"]) for moment, told in day.told]
+    flags = [(moment, told[asked(ours)]["flags"]) for moment, told in day.told]
     assert "seller-without-quota" in flags[1][1]
     assert "filing-mismatch" in flags[2][1]
     assert flags[-1][1] == ["filing-late"]

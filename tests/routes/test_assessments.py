@@ -1,13 +1,11 @@
 """Scoring sheets: what is filled from the book, what departments enter, what is signed, and what hangs on it (R18, §5)."""
 
-import asyncio
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
 
-from service.actions.sweeps import sweep
 from tests import cast
 from tests.cast import ANSHAN, BRIDGE_7_DEVICE, DASHIQIAO, LI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE, STRANGER_CLERK
 from tests.routes.by import By
@@ -15,6 +13,7 @@ from tests.routes.filing import at, contract, issue, refused
 from tests.routes.quota import MINE as TO_MINE
 from tests.routes.quota import TENTH, allot, allotment, fill_pools
 from tests.routes.ruling import rule
+from tests.sweeping import swept
 
 MINE = str(cast.PAIZHAI_MINE)
 Q1 = {"mine_id": MINE, "year": 2026, "quarter": 1}
@@ -64,17 +63,6 @@ async def weigh_without_ticket(by: By, moment: str, net_kg: int = 20_000) -> Non
     assert answer.json()["results"][0]["flags"] == ["no-ticket"], answer.text
 
 
-async def swept(app: FastAPI, moment: str) -> None:
-    now = at(app, moment)
-    policies = await app.state.rulebook.policies(now)
-    for _ in range(50):  # the service's own chores may be at it
-        async with app.state.database.transaction() as connection:
-            if await sweep(connection, policies, at=now):
-                return
-        await asyncio.sleep(0.1)
-    pytest.fail("nobody swept")
-
-
 async def test_s5_the_sheet_has_the_items_and_maxima_of_the_notice(by: By, app: FastAPI) -> None:
     """§5: 12 plus items of 100, 15 minus items of 103, seven vetoes; the head's figures are the ledger's."""
     at(app, "2026-03-10T09:00:00+08:00")
@@ -100,7 +88,7 @@ async def test_s5_minus_items_are_filled_with_a_link_to_each_fact(by: By, app: F
     events = [{"camera": "东", "kind": kind, "at": f"2026-02-01T0{hour}:00:00+08:00"} for hour, kind in
               ((1, "tampered"), (2, "down"))]  # fmt: skip
     assert (await by(BRIDGE_7_DEVICE).post("/v1/cameras", json={"events": events})).status_code == 204
-    await swept(app, "2026-02-20T09:00:00+08:00")
+    await swept(app, at(app, "2026-02-20T09:00:00+08:00"))
 
     sheet = await draw(by)
 
@@ -168,7 +156,7 @@ async def test_s5_a_contract_that_the_seller_filed_in_time_is_not_held_against_i
     """R26: the buyer's lateness is the buyer's."""
     at(app, "2026-02-01T09:00:00+08:00")
     await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract(signed_on="2026-01-31"))
-    await swept(app, "2026-02-20T09:00:00+08:00")
+    await swept(app, at(app, "2026-02-20T09:00:00+08:00"))
 
     assert line(await draw(by), "minus", 3)["points"] == 0
 

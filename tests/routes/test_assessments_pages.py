@@ -8,7 +8,8 @@ from fastapi import FastAPI
 from tests.cast import DASHIQIAO, LI, PAIZHAI_CLERK, PLANT_CLERK
 from tests.routes.by import By
 from tests.routes.filing import at, contract
-from tests.routes.test_assessments import Q1, draw, sign, swept
+from tests.routes.test_assessments import Q1, draw, sign
+from tests.sweeping import swept
 
 HTML = {"Accept": "text/html"}
 
@@ -28,7 +29,7 @@ async def test_s5_the_county_prints_the_sheet_with_its_facts(by: By, app: FastAP
     """§5, R18: Chinese first; the contract behind minus 3 is one click away."""
     at(app, "2026-02-01T09:00:00+08:00")
     filed = (await by(PLANT_CLERK).post("/v1/contracts", json=contract(signed_on="2026-01-31"))).json()
-    await swept(app, "2026-02-20T09:00:00+08:00")
+    await swept(app, at(app, "2026-02-20T09:00:00+08:00"))
     sheet = await draw(by)
 
     shown = await page(by, f"/assessments/{sheet['id']}")

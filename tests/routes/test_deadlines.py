@@ -1,36 +1,23 @@
 """Who is told what is due: before its day, and after it; and how it is settled."""
 
-import asyncio
 from datetime import datetime
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
-from service.actions.sweeps import sweep
 from service.domain.units import SHANGHAI
 from tests.cast import ANSHAN, DASHIQIAO, LI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE, TRADER_CLERK
 from tests.routes.by import By
 from tests.routes.filing import at, contract
 from tests.routes.quota import approve, base, fill_pools, step
 from tests.routes.ruling import rule
+from tests.sweeping import swept
 
 
 @pytest.fixture
 def begins_at() -> str:
     return "2026-03-03T09:00:00+08:00"
-
-
-async def swept(app: FastAPI, moment: str) -> None:
-    """Stop the clock at a moment and sweep once."""
-    now = at(app, moment)
-    policies = await app.state.rulebook.policies(now)
-    for _ in range(50):  # the service's own chores may be at it
-        async with app.state.database.transaction() as connection:
-            if await sweep(connection, policies, at=now):
-                return
-        await asyncio.sleep(0.1)
-    raise AssertionError("nobody swept")
 
 
 async def open_alerts(by: By, code: str, person: Any = LI) -> list[dict[str, Any]]:
@@ -42,19 +29,19 @@ async def test_r22_who_has_not_filed_is_told_three_days_before_and_both_when_it_
     """R22, R26, E22: the reminder reaches the side that owes and its office, and ends with the filing or the day."""
     at(app, "2026-03-03T09:00:00+08:00")
     filed = (await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract())).json()
-    await swept(app, "2026-03-13T23:59:59+08:00")
+    await swept(app, at(app, "2026-03-13T23:59:59+08:00"))
     assert await open_alerts(by, "deadline-near") == []
 
-    await swept(app, "2026-03-14T00:00:00+08:00")
+    await swept(app, at(app, "2026-03-14T00:00:00+08:00"))
     (near,) = await open_alerts(by, "deadline-near")
     assert (near["subject_id"], near["facts"]["due_on"], near["facts"]["rule"]) == (filed["id"], "2026-03-17", "R22")
     assert len(await open_alerts(by, "deadline-near", PLANT_CLERK)) == 1
     assert await open_alerts(by, "deadline-near", PAIZHAI_CLERK) == []
     assert await open_alerts(by, "deadline-near", DASHIQIAO) == []
 
-    await swept(app, "2026-03-17T23:59:59+08:00")
+    await swept(app, at(app, "2026-03-17T23:59:59+08:00"))
     assert (await open_alerts(by, "deadline-near"), await open_alerts(by, "filing-overdue")) == ([near], [])
-    await swept(app, "2026-03-18T00:00:00+08:00")
+    await swept(app, at(app, "2026-03-18T00:00:00+08:00"))
     assert await open_alerts(by, "deadline-near") == []
     (late,) = await open_alerts(by, "filing-overdue", PAIZHAI_CLERK)
     assert late["facts"]["due_on"] == "2026-03-17"
@@ -75,10 +62,10 @@ async def test_r22_an_amendment_is_due_recalled_and_put_off_like_a_filing(by: By
     assert (item["duty"], item["rule"], item["due_on"]) == ("contract-amendment", "R22", "2026-03-18")
     assert item["parties"] == [contract()["buyer_id"]]
 
-    await swept(app, "2026-03-15T00:00:00+08:00")
+    await swept(app, at(app, "2026-03-15T00:00:00+08:00"))
     (near,) = await open_alerts(by, "deadline-near", PLANT_CLERK)
     assert (near["subject_id"], near["facts"]["amendment"]) == (filed["id"], 1)
-    await swept(app, "2026-03-19T00:00:00+08:00")
+    await swept(app, at(app, "2026-03-19T00:00:00+08:00"))
     assert len(await open_alerts(by, "filing-overdue")) == 1
     outage = {"starts_at": "2026-03-10T00:00:00+08:00", "ends_at": "2026-03-11T12:00:00+08:00"}
     declared = await by(PROVINCE).post("/v1/outages", json={**outage, "reason": "机房断电", "document_no": "辽1"})
@@ -92,7 +79,7 @@ async def test_r22_an_amendment_is_due_recalled_and_put_off_like_a_filing(by: By
     at(app, "2026-03-20T23:59:59+08:00")
     answered = (await by(PLANT_CLERK).post(f"{path}/{proposed['id']}/confirm")).json()
     assert answered["answer_days_late"] == 0
-    await swept(app, "2026-03-20T23:59:59+08:00")
+    await swept(app, at(app, "2026-03-20T23:59:59+08:00"))
     assert (await by(PLANT_CLERK).get("/v1/deadlines")).json()["items"] == []
     assert await open_alerts(by, "deadline-near") == []
 
@@ -113,7 +100,7 @@ async def test_r14_a_county_is_told_before_and_after_its_ten_working_days(by: By
     at(app, "2026-04-01T09:00:00+08:00")
     await fill_pools(by)
     approval = await approve(by, base(10))
-    await swept(app, "2026-04-13T09:00:00+08:00")
+    await swept(app, at(app, "2026-04-13T09:00:00+08:00"))
     (near,) = await open_alerts(by, "deadline-near")
     assert (near["subject_id"], near["facts"]["duty"], near["facts"]["due_on"]) == (
         approval,
@@ -121,11 +108,11 @@ async def test_r14_a_county_is_told_before_and_after_its_ten_working_days(by: By
         "2026-04-16",
     )
     await step(by(LI), approval, "issue", "2026-04-13")
-    await swept(app, "2026-04-17T00:00:00+08:00")
+    await swept(app, at(app, "2026-04-17T00:00:00+08:00"))
     (late,) = await open_alerts(by, "allotment-late")
     assert (late["subject_id"], late["facts"]["duty"]) == (approval, "publication")
     await step(by(LI), approval, "publish", "2026-04-17")
-    await swept(app, "2026-04-17T00:01:00+08:00")
+    await swept(app, at(app, "2026-04-17T00:01:00+08:00"))
     assert [alert["id"] for alert in await open_alerts(by, "allotment-late")] == [late["id"]]
     settled = await by(ANSHAN).post(f"/v1/alerts/{late['id']}/settle", json={"note": "已催办"})
     assert settled.status_code == 204
@@ -140,10 +127,10 @@ async def test_r19_statistics_are_recalled_flagged_and_settled_by_the_report(by:
     assert due["quarter-statistics", 1] == "2026-04-07"
     body = {"duty": "quarter-statistics", "jurisdiction": "210381", "year": 2026, "quarter": 3, "document_no": "海统3"}
 
-    await swept(app, "2026-10-08T23:59:59+08:00")
+    await swept(app, at(app, "2026-10-08T23:59:59+08:00"))
     subject = "210381:quarter-statistics:2026:3"
     assert subject in {alert["subject_id"] for alert in await open_alerts(by, "deadline-near")}
-    await swept(app, "2026-10-09T00:00:00+08:00")
+    await swept(app, at(app, "2026-10-09T00:00:00+08:00"))
     assert subject in {alert["subject_id"] for alert in await open_alerts(by, "report-late", ANSHAN)}
 
     assert (await by(PAIZHAI_CLERK).post("/v1/submissions", json=body)).status_code == 404
@@ -151,7 +138,7 @@ async def test_r19_statistics_are_recalled_flagged_and_settled_by_the_report(by:
     answer = await by(LI).post("/v1/submissions", json=body)
     assert (answer.status_code, answer.json()["due_on"], answer.json()["days_late"]) == (201, "2026-10-08", 1)
     assert subject not in {alert["subject_id"] for alert in await open_alerts(by, "report-late")}
-    await swept(app, "2026-10-09T00:01:00+08:00")
+    await swept(app, at(app, "2026-10-09T00:01:00+08:00"))
     assert subject not in {alert["subject_id"] for alert in await open_alerts(by, "report-late")}
     assert (await by(ANSHAN).get("/v1/submissions?year=2026")).json()["items"] == [answer.json()]
     assert (await by(LI).post("/v1/submissions", json={**body, "quarter": None})).status_code == 422
@@ -161,7 +148,7 @@ async def test_r15_the_years_report_and_r18_the_sheets_have_their_days(by: By, a
     """R15, R18: 20 November and ten days before the quarter ends; a sheet that was reported is owed no more."""
     at(app, "2026-11-18T09:00:00+08:00")
     await fill_pools(by)
-    await swept(app, "2026-11-18T09:00:00+08:00")
+    await swept(app, at(app, "2026-11-18T09:00:00+08:00"))
     near = {alert["subject_id"] for alert in await open_alerts(by, "deadline-near")}
     assert near == {"210381:year-report:2026:0"}
     late = {alert["subject_id"] for alert in await open_alerts(by, "report-late")}
@@ -184,7 +171,7 @@ async def test_2027_does_not_raise(by: By, app: FastAPI) -> None:
         },
     )  # fmt: skip
     assert answer.status_code == 201, answer.text
-    await swept(app, datetime(2027, 10, 5, 9, tzinfo=SHANGHAI).isoformat())
+    await swept(app, at(app, datetime(2027, 10, 5, 9, tzinfo=SHANGHAI).isoformat()))
     assert (await by(LI).get("/v1/deadlines")).status_code == 200
 
 

@@ -1,7 +1,6 @@
 """Every flag there is: somebody raises it, an office settles it with a note, and its next episode is another alert (§9)."""
 
 import ast
-import asyncio
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,14 +9,13 @@ import pytest
 from fastapi import FastAPI
 
 from service.domain.alerts import Alert, Flag
-from service.store import sweeps
 from service.store.alerts import open_alerts, settle_alerts
 from tests import yard
 from tests.cast import ANSHAN, BRIDGE_7_DEVICE, LI, PAIZHAI, PAIZHAI_CLERK, PLANT_CLERK
 from tests.routes.by import By
 from tests.routes.filing import ON_DAY_1, at, contract, slip
 from tests.routes.quota import allot, base, fill_pools
-from tests.routes.test_deadlines import swept
+from tests.sweeping import lead, swept
 
 SERVICE = Path(__file__).parents[2] / "service"
 
@@ -60,11 +58,7 @@ async def test_an_office_settles_each_and_its_next_episode_is_another(app: FastA
 
     async with app.state.database.transaction() as connection:
         # Meanwhile nobody sweeps: what is told here is owed by nobody, and would settle itself.
-        for _ in range(200):
-            if leads := await sweeps.lead(connection):
-                break
-            await asyncio.sleep(0.05)
-        assert leads
+        await lead(connection)
         first = await tell()
         assert first.keys() == set(Flag)
         assert all(item["facts"] and item["subject_id"] and item["occurred_at"] for item in first.values())
@@ -100,12 +94,12 @@ async def test_the_sweeper_does_not_tell_again_what_an_office_has_settled(app: F
     await by(BRIDGE_7_DEVICE).post("/v1/weighings", json=yard.record(ticket, "out", 31_000, now))
     await by(BRIDGE_7_DEVICE).post("/v1/heartbeats", json={"sent_at": now.isoformat(), "unsent": 0, "app_version": "1"})
 
-    await swept(app, "2026-03-19T00:00:00+08:00")
+    await swept(app, at(app, "2026-03-19T00:00:00+08:00"))
     codes = ("pool-overdrawn", "filing-overdue", "never-received", "station-silent")
     for code in codes:
         (alert,) = await open_now(by, code)
         assert (await by(LI).post(f"/v1/alerts/{alert['id']}/settle", json={"note": "已核查"})).status_code == 204
-    await swept(app, "2026-03-19T00:05:00+08:00")
+    await swept(app, at(app, "2026-03-19T00:05:00+08:00"))
     assert [await open_now(by, code) for code in codes] == [[], [], [], []]
 
     # Something else happens: the station is heard of and falls silent anew, the pool is filled and broken again.
@@ -115,5 +109,5 @@ async def test_the_sweeper_does_not_tell_again_what_an_office_has_settled(app: F
     await fill_pools(by, 100_000)
     await allot(by(ANSHAN), base(100_000))
     await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(number="JJ-2", kg=120_000, handed_on="2026-03-19"))
-    await swept(app, "2026-03-19T12:00:00+08:00")
+    await swept(app, at(app, "2026-03-19T12:00:00+08:00"))
     assert [len(await open_now(by, code)) for code in ("pool-overdrawn", "station-silent")] == [1, 1]

@@ -9,7 +9,7 @@ from tests import cast
 from tests.cast import ANSHAN, DASHIQIAO, LI, PAIZHAI_CLERK, PLANT_CLERK, STRANGER_CLERK, TRADER_CLERK
 from tests.routes.by import By
 from tests.routes.filing import ON_DAY_1, alerts, at, contract, from_stock, issue, refused, trader_lot
-from tests.routes.test_deadlines import swept
+from tests.sweeping import swept
 
 AUTHORITY = {"authority": "海城市公安局", "reason": "涉嫌虚假合同", "document_no": "海公〔2026〕7号"}
 
@@ -67,7 +67,7 @@ async def test_e57_a_contract_under_investigation_is_held_told_and_free_by_itsel
     assert refused(await by(PAIZHAI_CLERK).post("/v1/tickets", json=ticket(filed["id"])), 409, "under-investigation")
     at(app, "2026-03-21T00:00:00+08:00")
     assert (await by(PAIZHAI_CLERK).post("/v1/tickets", json=ticket(filed["id"], 21))).status_code == 201
-    await swept(app, "2026-03-21T00:01:00+08:00")
+    await swept(app, at(app, "2026-03-21T00:01:00+08:00"))
     assert await alerts(by, code="under-investigation", state="open") == []
     (seen,) = (await by(PAIZHAI_CLERK).get("/v1/investigations")).json()["items"]
     assert (seen["ended_by_itself"], seen["released_at"]) == (True, "2026-03-20T16:01:00Z")

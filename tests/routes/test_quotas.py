@@ -9,7 +9,6 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.actions.sweeps import sweep
 from service.keys import Purpose
 from service.store.ledger import void
 from service.verify import verify
@@ -32,6 +31,7 @@ from tests.cast import (
 from tests.routes.by import By
 from tests.routes.filing import at, contract, slip
 from tests.routes.quota import MINE, allot, allotment, base, fill_pools, step
+from tests.sweeping import swept
 
 PATH = f"/v1/mines/{MINE['mine_id']}/quota?year=2026"
 
@@ -298,10 +298,7 @@ async def test_a_cap_is_broken_by_a_load_within_its_own_quota(by: By, app: FastA
     assert (await province(by, LI))["children"][0]["children"][0]["overdraws"] == []
     own = await file(by(PAIZHAI_CLERK), "/v1/slips", slip(number="JJ-2", kg=40, earmark="镁建材"))
 
-    async with app.state.database.transaction() as connection:
-        assert await sweep(
-            connection, await app.state.rulebook.policies(app.state.clock.now()), at=app.state.clock.now()
-        )
+    await swept(app, app.state.clock.now())
 
     [episode] = (await province(by, LI))["children"][0]["children"][0]["overdraws"]
     assert (episode["opened_by"], episode["over_kg"], episode["cause"]) == (own["movement_id"], 10, "slip")

@@ -8,7 +8,6 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.actions.sweeps import sweep
 from service.embedded import Endpoints
 from service.keys import Purpose
 from service.verify import verify
@@ -28,6 +27,7 @@ from tests.routes.filing import at, contract, slip
 from tests.routes.quota import MINE, SCALE, allot, allotment, base, fill_pools
 from tests.routes.ruling import rule
 from tests.routes.test_rights import mine_of, quota_of, try_to
+from tests.sweeping import swept
 
 
 @pytest.fixture
@@ -115,9 +115,7 @@ async def test_r25_what_special_quota_leaves_or_misuses_is_withdrawn_at_the_year
     )
     assert (await by(ANSHAN).post("/v1/earmarks", json=use)).status_code == 201
     await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(kg=3_000, earmark="镁建材"))
-    now = at(app, "2026-03-03T10:00:00+08:00")
-    async with app.state.database.transaction() as connection:
-        await sweep(connection, await app.state.rulebook.policies(now), at=now)
+    await swept(app, at(app, "2026-03-03T10:00:00+08:00"))
     (alert,) = (await by(LI).get("/v1/alerts?state=open&code=earmark-misused")).json()["items"]
     assert (alert["facts"]["kg"], alert["facts"]["earmark"]) == (3_000, "镁建材")
 

@@ -1,6 +1,5 @@
 """The register of stations: who is there, who is silent, and a day in figures (E48, W05)."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -13,12 +12,12 @@ from fastapi import FastAPI
 from python_calamine import CalamineWorkbook
 
 from service.actions.stations import beat
-from service.actions.sweeps import sweep
 from service.domain.stations import CameraEvent, CameraEventKind, DayLine, Span, blind_spans, day_sheet
 from service.domain.units import shanghai_day
 from tests import cast, yard
 from tests.cast import Person
 from tests.routes.device import Device
+from tests.sweeping import swept
 
 pytestmark = pytest.mark.anyio
 By = Callable[[Person], httpx.AsyncClient]
@@ -29,16 +28,6 @@ async def live(app: FastAPI, at: datetime) -> None:
         policies = await app.state.rulebook.policies(at)
         actor = cast.BRIDGE_7_DEVICE.actor
         await beat(connection, sent_at=at, unsent=4, app_version="1.0", policies=policies, at=at, actor=actor)
-
-
-async def swept(app: FastAPI, at: datetime) -> None:
-    """Sweep once, after the service's own sweep if that is under way."""
-    for _ in range(100):
-        async with app.state.database.transaction() as connection:
-            if await sweep(connection, await app.state.rulebook.policies(at), at=at):
-                return
-        await asyncio.sleep(0.05)
-    pytest.fail("the service sweeps for ever")
 
 
 async def states(by: By, who: Person = cast.LI) -> dict[str, str]:

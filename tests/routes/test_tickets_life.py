@@ -1,6 +1,5 @@
 """What becomes of tickets after they are issued, beside what scales tell: W01, W07, O03, E4, E5, E37–E39."""
 
-import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,26 +7,16 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi import FastAPI
 
-from service.actions.sweeps import sweep
 from tests import cast, yard
 from tests.routes.by import By
 from tests.routes.ruling import rule
 from tests.routes.ticketing import WHY, check, do, held_kg, issue, keys, weigh
+from tests.sweeping import swept
 
 pytestmark = pytest.mark.anyio
 
 
 # What time alone brings about (W07, E39)
-
-
-async def swept(app: FastAPI, at: datetime) -> None:
-    """Sweep once, after the service's own sweep if that is under way."""
-    for _ in range(100):
-        async with app.state.database.transaction() as connection:
-            if await sweep(connection, await app.state.rulebook.policies(at), at=at):
-                return
-        await asyncio.sleep(0.05)
-    pytest.fail("the service sweeps for ever")
 
 
 async def test_e39_what_is_never_weighed_holds_nothing_and_what_never_arrives_is_missed(

@@ -6,6 +6,7 @@ from service.actions.tickets.deciding import refuse_ticket, release_ticket
 from service.actions.tickets.diverting import Diversion, redirect_ticket, refuse_part
 from service.actions.tickets.ending import cancel_ticket, lose_ticket
 from service.actions.tickets.issuing import Order, issue_tickets
+from service.actions.tickets.past import as_it_stood
 from service.actions.tickets.printing import extend_ticket, reissue_ticket
 from service.actions.tickets.retiring import retire_key
 from service.actions.tickets.transferring import Truck, close_ticket, split_ticket
@@ -16,6 +17,7 @@ __all__ = [
     "Order",
     "Truck",
     "apportion_weighing",
+    "as_it_stood",
     "cancel_ticket",
     "close_ticket",
     "codes_in_use",

@@ -67,6 +67,7 @@ async def redirect_ticket(
 
     facts = {
         "from_contract": ticket.contract_id,
+        "from_buyer": ticket.buyer_id,
         "to_contract": diversion.contract_id,
         "from_station": ticket.destination_station_id,
         "to_station": diversion.destination_station_id,

@@ -98,10 +98,10 @@ def tell(
     desk: "Desk",
     ticket: Ticket | None,
     story: Iterable[Line],
-    cause: Line,
+    cause: Line | None,
     seen: Circumstances | None,
 ) -> Telling:
-    """Tell a story from its beginning; its contracts count it anew.
+    """Tell a story from its beginning; its contracts count it anew. Without a cause nothing is new in it.
 
     1. What was counted of it is counted no longer.
     2. Records are told in their order; a deed is told as soon as they have said what it needs.
@@ -135,7 +135,7 @@ def tell(
 
 
 def _tell_line(
-    desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, cause: Line, seen: Circumstances | None
+    desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, cause: Line | None, seen: Circumstances | None
 ) -> None:
     asked = desk.circumstances_of(line, ticket)
     is_new = line is cause and seen is not None

@@ -42,6 +42,7 @@ from service.domain.allotments.steps import (
     may_approve,
     may_draft,
     may_issue,
+    state_by,
 )
 
 __all__ = [
@@ -85,5 +86,6 @@ __all__ = [
     "may_draft",
     "may_issue",
     "room_under_ceiling",
+    "state_by",
     "withdrawal_of",
 ]

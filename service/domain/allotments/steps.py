@@ -1,6 +1,8 @@
 """The steps of an allotment from draft to publication, and who takes them (R14)."""
 
+from collections.abc import Iterable
 from enum import StrEnum
+from functools import reduce
 from types import MappingProxyType
 
 from service.domain.allotments.holders import Holder
@@ -56,6 +58,11 @@ def after(step: Step, state: State) -> State:
     if state not in turns:
         raise StepOutOfOrder(state=state, step=step)
     return then
+
+
+def state_by(steps: Iterable[Step]) -> State:
+    """Where these steps, in their order, have brought an allotment."""
+    return reduce(lambda state, step: after(step, state), steps, State.DRAFT)
 
 
 def may_issue(actor: Actor, source: str | None) -> bool:

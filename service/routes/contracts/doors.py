@@ -20,7 +20,7 @@ from service.domain.policies import Policies
 from service.domain.refusals import NotFound, Refusal
 from service.routes.contracts.bodies import ContractIn, ContractOut, ContractsOut, VersionsOut
 from service.routes.contracts.shown import one, one_then, shown, side_of, stamped
-from service.routes.entries import PoliciesNow
+from service.routes.entries import OF_THE_PAST, PoliciesNow
 from service.routes.fields import AsOf
 from service.routes.filings import Filings, file_one, filing_batcher
 from service.routes.idempotency import Answer, OnceDep
@@ -95,7 +95,7 @@ async def list_contracts(
     return ContractsOut(items=items, next=items[-1].id if len(items) == limit else None)
 
 
-@router.get("/{contract_id}")
+@router.get("/{contract_id}", dependencies=OF_THE_PAST)
 async def get_contract(
     contract_id: UUID,
     request: Request,

@@ -14,6 +14,8 @@ from service.domain.codes.plates import plate_as_seen
 from service.domain.permissions import Actor
 from service.domain.tickets import TicketIsHeld, TicketState
 from service.keys import Purpose
+from service.routes.entries import OF_THE_PAST
+from service.routes.fields import AsOf
 from service.routes.pictures import qr_png, qr_svg
 from service.routes.tickets.bodies import (
     ActOut,
@@ -28,7 +30,7 @@ from service.routes.tickets.bodies import (
     TicketOut,
     TicketsOut,
 )
-from service.routes.tickets.shown import one_ticket, shown
+from service.routes.tickets.shown import one_then, one_ticket, shown
 from service.store import ticket_acts
 
 MOST_VERSION = 2**63 - 1  # what a bigint holds
@@ -130,11 +132,17 @@ async def check_code(
     )
 
 
-@router.get("/{ticket_id}")
+@router.get("/{ticket_id}", dependencies=OF_THE_PAST)
 async def get_ticket(
-    ticket_id: UUID, request: Request, reader: ReaderDep, actor: Annotated[Actor, Depends(may("tickets.read"))]
+    ticket_id: UUID,
+    request: Request,
+    reader: ReaderDep,
+    actor: Annotated[Actor, Depends(may("tickets.read"))],
+    as_of: AsOf = None,
 ) -> TicketOut:
-    """One ticket."""
+    """One ticket, now or as it stood then."""
+    if as_of is not None:
+        return await one_then(reader, request, actor, ticket_id, as_of)
     return await one_ticket(reader, request, actor, ticket_id)
 
 

@@ -1,12 +1,15 @@
 """Tickets as those who may know of them see them."""
 
 from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from fastapi import Request
 
-from service.db import Door
+from service.actions.tickets import as_it_stood
+from service.db import Connection, Door
 from service.domain.codes.tickets import code_text
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
@@ -20,6 +23,16 @@ async def one_ticket(door: Door, request: Request, actor: Actor, ticket_id: UUID
     if not found:
         raise NotFound
     return found[0]
+
+
+async def one_then(connection: Connection, request: Request, actor: Actor, ticket_id: UUID, at: datetime) -> TicketOut:
+    """A ticket that the actor may know of, as it stood; raises NotFound where there was none, or not for the actor."""
+    stood = await as_it_stood(connection, ticket_id, at)
+    row = await tickets.find_then(connection, stood[0], actor) if stood else None
+    if row is None or stood is None:
+        raise NotFound
+    then = {part.name: getattr(one, part.name) for one in stood for part in fields(one)}
+    return _out({**row, **then}, request.app.state.settings.public_url)
 
 
 async def shown(door: Door, request: Request, actor: Actor | None, **wanted: Any) -> list[TicketOut]:

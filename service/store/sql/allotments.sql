@@ -30,8 +30,8 @@ SELECT code FROM jurisdiction WHERE code = $1
 -- Locks nothing that others wait for.
 INSERT INTO allotment (
     id, year, quarter, kind, from_jurisdiction, to_jurisdiction, mine_id, project_id, stock_id,
-    kg, document_no, reason, earmark, approved_by, state, issued_on, created_at, cause, application_id
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'draft', $15, $16, $17, $18)
+    kg, document_no, reason, earmark, approved_by, state, issued_on, drafted_for, created_at, cause, application_id
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'draft', $15, $15, $16, $17, $18)
 
 -- name: note_suggestion
 -- Locks the allotment, which its action has locked already.
@@ -82,6 +82,42 @@ AND ($7::text IS NULL OR allotment.state = $7)
 AND ($8::uuid IS NULL OR allotment.id > $8)
 ORDER BY allotment.id
 LIMIT $9
+
+-- name: find_then
+-- Locks nothing; leans on the primary keys. An allotment ($4) for those who might know of it at a time ($5): as in list_allotments, but
+-- with the holder's firm and place as the registry had them then.
+SELECT allotment.*
+FROM allotment
+CROSS JOIN LATERAL (
+    SELECT 'mines' AS slice, mine.id, mine.jurisdiction, mine.enterprise_id FROM mine WHERE mine.id = allotment.mine_id
+    UNION ALL
+    SELECT 'projects', project.id, project.jurisdiction, project.operator_id FROM project WHERE project.id = allotment.project_id
+    UNION ALL
+    SELECT 'stocks', stock.id, NULL, stock.enterprise_id FROM stock WHERE stock.id = allotment.stock_id
+    UNION ALL
+    SELECT NULL, NULL, allotment.to_jurisdiction, NULL WHERE allotment.to_jurisdiction IS NOT NULL
+) AS now
+LEFT JOIN LATERAL (
+    SELECT revision.entry ->> 'jurisdiction' AS jurisdiction,
+        coalesce(revision.entry ->> 'enterprise_id', revision.entry ->> 'operator_id')::uuid AS enterprise_id
+    FROM revision
+    WHERE revision.slice = now.slice AND revision.entry_id = now.id AND revision.recorded_at <= $5
+    ORDER BY revision.version DESC LIMIT 1
+) AS past ON TRUE
+CROSS JOIN LATERAL (SELECT coalesce(past.enterprise_id, now.enterprise_id) AS enterprise_id) AS firm
+LEFT JOIN enterprise ON enterprise.id = firm.enterprise_id AND allotment.stock_id IS NOT NULL
+CROSS JOIN LATERAL (SELECT coalesce(enterprise.jurisdiction, past.jurisdiction, now.jurisdiction) AS jurisdiction) AS place
+WHERE
+    allotment.id = $4 AND allotment.created_at <= $5
+    AND (
+        $1::text IS NULL OR starts_with(place.jurisdiction, $1) OR starts_with(allotment.from_jurisdiction, $1)
+        OR allotment.to_jurisdiction = ANY($2::text[])
+    )
+    AND ($3::uuid IS NULL OR firm.enterprise_id = $3)
+
+-- name: steps_by
+-- Locks nothing; leans on allotment_step_by_allotment. What had been done by a time, in its order.
+SELECT step, taken_on FROM allotment_step WHERE allotment_id = $1 AND recorded_at <= $2 ORDER BY recorded_at, id
 
 -- name: in_force
 -- Locks nothing; under the head's lock nobody issues in the meantime. Leans on allotment_by_mine, allotment_by_project and

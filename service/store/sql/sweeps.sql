@@ -4,10 +4,15 @@ SELECT pg_try_advisory_xact_lock(7316202613)
 
 -- name: expire_tickets
 -- Locks the tickets in id order, as weighing does, and passes over those that are being weighed; leans on ticket_held and
--- ticket_waiting.
+-- ticket_waiting. Keeps when it did so: a scale may tell of one after all.
 WITH due AS (
     SELECT id FROM ticket WHERE state IN ('issued', 'held') AND valid_until < $1 ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED
+),
+
+kept AS (
+    INSERT INTO ticket_expiry (ticket_id, expired_at) SELECT id, $2 FROM due
 )
+
 UPDATE ticket SET state = 'expired', ended_at = $2 FROM due, enterprise AS seller
 WHERE ticket.id = due.id AND seller.id = ticket.seller_id
 RETURNING

@@ -63,8 +63,22 @@ WHERE EXISTS (SELECT FROM ticket WHERE ticket.key_id = k.key_id AND ticket.valid
     )
 
 -- name: acts_of
--- Locks nothing; leans on act_by_ticket, oldest first.
-SELECT kind, kg, facts, reason, done_at FROM ticket_act WHERE ticket_id = $1 ORDER BY id
+-- Locks nothing; leans on act_by_ticket, oldest first. Who the buyer was before is not told to the one after.
+SELECT kind, kg, facts - 'from_buyer' AS facts, reason, done_at FROM ticket_act WHERE ticket_id = $1 ORDER BY id
+
+-- name: find_changed
+-- Locks nothing; leans on act_by_ticket. What a ticket ($1) said by $2 of what somebody has changed since: until when it was good, and
+-- to whom it went. Before deeds kept the former buyer, it is that of the former contract.
+SELECT DISTINCT ON (act.kind)
+    act.kind, (act.facts ->> 'from')::timestamptz AS valid_until, (act.facts ->> 'from_contract')::uuid AS contract_id,
+    coalesce((act.facts ->> 'from_buyer')::uuid, contract.buyer_id) AS buyer_id,
+    (act.facts ->> 'from_station')::uuid AS destination_station_id
+FROM ticket_act AS act
+LEFT JOIN contract ON contract.id = (act.facts ->> 'from_contract')::uuid
+WHERE
+    act.ticket_id = $1 AND act.done_at > $2
+    AND (act.kind = 'extended' OR (act.kind = 'redirected' AND act.kg IS NULL))
+ORDER BY act.kind, act.done_at, act.id
 
 -- name: find_deeds
 -- Locks nothing: under the locks of the tickets; leans on act_by_ticket. What changes a ticket's story, oldest first, with what was

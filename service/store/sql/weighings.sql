@@ -191,6 +191,26 @@ FROM weighing_version
 WHERE weighing_id = $1
 ORDER BY version
 
+-- name: find_sayings
+-- Locks nothing; leans on weighing_by_ticket and a_version_of_a_weighing_is_kept_once. All that was ever said of what was told of tickets,
+-- and when; the refused are nothing that was told.
+SELECT
+    w.id, w.station_id, w.record_id, w.body_hash, w.sequence, w.direction, w.ticket_id, w.ticket_text, w.plate,
+    said.gross_kg, said.tare_kg, w.grade, w.manual,
+    w.manual_reason, w.second_person, w.tare_source, w.weighed_at, w.occurred_at, w.recorded_at, w.person_id, w.axles,
+    w.mgo_per_mille, w.moisture_per_mille, w.reading, w.stable, said.status, said.duplicate_of,
+    said.flags, said.movement_ids::text[] AS movement_ids, said.version, said.recorded_at AS said_at
+FROM weighing AS w
+CROSS JOIN LATERAL (
+    SELECT w.gross_kg, w.tare_kg, w.status, w.duplicate_of, w.flags, w.movement_ids, 1 AS version, w.recorded_at
+    UNION ALL
+    SELECT gross_kg, tare_kg, status, duplicate_of, flags, movement_ids, version, recorded_at
+    FROM weighing_version
+    WHERE weighing_id = w.id
+) AS said
+WHERE w.ticket_id = ANY($1) AND w.status <> 'refused'
+ORDER BY w.id, said.version
+
 -- name: signature
 -- Locks nothing.
 SELECT device_id, jws FROM signature WHERE weighing_id = $1

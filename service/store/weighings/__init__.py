@@ -1,7 +1,15 @@
 """What the scales said, and what the rules ask about it: one exchange for a whole batch to read, one to write."""
 
 from service.store.weighings.flows import Flow, find_flows
-from service.store.weighings.listing import find_over, list_weighings, lock_line, signature_of, still_said, versions_of
+from service.store.weighings.listing import (
+    find_over,
+    find_sayings,
+    list_weighings,
+    lock_line,
+    signature_of,
+    still_said,
+    versions_of,
+)
 from service.store.weighings.locking import lock
 from service.store.weighings.reading import Asked, Found, find_lines_of, find_roads, find_ticks, read
 from service.store.weighings.roads import Road, Tare, until
@@ -20,6 +28,7 @@ __all__ = [
     "find_lines_of",
     "find_over",
     "find_roads",
+    "find_sayings",
     "find_sources",
     "find_ticks",
     "keep_refused",

@@ -1,6 +1,7 @@
 """Weighings as people ask for them, and as somebody says more of one."""
 
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 from service.db import Connection
@@ -56,6 +57,12 @@ async def list_weighings(
 async def versions_of(connection: Connection, weighing_id: UUID) -> list[Row]:
     """What was said of a weighing after it was recorded, first to last."""
     return await connection.fetch(SQL["versions"], weighing_id)
+
+
+async def find_sayings(connection: Connection, ticket_ids: Collection[UUID]) -> list[tuple[datetime, Line]]:
+    """All that was ever said of these tickets' records, each record first to last, and when it was said."""
+    rows = await connection.fetch(SQL["find_sayings"], list(ticket_ids))
+    return [(row["said_at"], line_of(row[:LENGTH_OF_A_LINE])) for row in rows]
 
 
 async def signature_of(connection: Connection, weighing_id: UUID) -> Row | None:
