@@ -37,7 +37,6 @@ async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> 
     )
     undecided = [(Flag.TICKET_HELD, "ticket", str(ticket["id"])) for ticket in unseen if ticket["waited"]]
     await alerts.settle_alerts(connection, undecided, at=at)
-    await note_roads(connection, [(_open_paper(ticket), None) for ticket in unseen if not ticket["waited"]], at=at)
     # Contracts after tickets, as everywhere.
     await move_waiting_contracts(connection, policies, at=at)
     await flag_overdue(connection, at=at)
@@ -47,6 +46,7 @@ async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> 
     await flag_silent(connection, policies, at=at)
     await release_ended(connection, at=at)
     await sweeps.forget(connection, at - KEYS_KEPT, at=at)
+    await note_roads(connection, [(_open_paper(ticket), None) for ticket in unseen if not ticket["waited"]], at=at)
     return True
 
 

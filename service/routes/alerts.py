@@ -92,7 +92,10 @@ async def stream_alerts(
     actor: Annotated[Actor, Depends(may("alerts.read"))],
     last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,16}-\d{1,20}$")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    """Alerts as they are opened and settled; goes on after Last-Event-ID, as far back as the stream reaches."""
+    """Alerts as they are opened, changed and settled; goes on after Last-Event-ID, as far back as the stream reaches.
+
+    `alert.withdrawn` names one that concerns others now, by its id alone.
+    """
     stream = STREAM.format(topic="alerts")
     streams = request.app.state.cache.waiting
     # Not "$": it would mean anew, at each read, the end of that moment, and lose what came between two reads.
@@ -108,7 +111,7 @@ async def stream_alerts(
             place = entries[-1][0].decode()
 
 
-async def _events(request: Request, messages: list[tuple[str, dict[str, str]]], actor: Actor) -> list[ServerSentEvent]:
+async def _events(request: Request, messages: list[tuple[str, dict[str, Any]]], actor: Actor) -> list[ServerSentEvent]:
     """The messages that the actor may see, with their alerts as they are now."""
     if not messages:
         return []
@@ -116,8 +119,20 @@ async def _events(request: Request, messages: list[tuple[str, dict[str, str]]], 
     async with database(request).transaction(readonly=True) as connection:
         rows = await alerts.list_alerts(connection, ids=ids, limit=len(ids), actor=actor)
     seen = {str(row["id"]): AlertOut.of(row) for row in rows}
-    return [
-        ServerSentEvent(id=place, event=f"alert.{message['event']}", data=seen[message["id"]])
-        for place, message in messages
-        if message["id"] in seen
-    ]
+    events = []
+    for place, message in messages:
+        name = _changed(message, actor) if message["event"] == "changed" else message["event"]
+        alert = seen.get(message["id"])
+        if name == "withdrawn":
+            events.append(ServerSentEvent(id=place, event="alert.withdrawn", data={"id": message["id"]}))
+        elif name is not None and alert is not None:
+            events.append(ServerSentEvent(id=place, event=f"alert.{name}", data=alert))
+    return events
+
+
+def _changed(message: dict[str, Any], actor: Actor) -> str | None:
+    """What an alert that is told anew is to one who watches: new, changed, gone, or as it was."""
+    did, does = (alerts.concerns(message[told], actor) for told in ("was", "is"))
+    if did and does:
+        return "changed" if message["says_otherwise"] else None
+    return "opened" if does else "withdrawn" if did else None

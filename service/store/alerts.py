@@ -1,7 +1,8 @@
 """Alerts: opened and settled in the transaction of what causes them, each with a message in the outbox."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -60,6 +61,12 @@ async def settle_alerts(connection: Connection, subjects: Collection[tuple[Flag,
 async def settle_alert(connection: Connection, alert_id: UUID, note: str, *, at: datetime, actor: Actor) -> bool:
     """Settle one alert by hand; False when it is settled already."""
     return await connection.fetchval(SQL["settle_alert"], alert_id, at, actor.person_id, note) is not None
+
+
+def concerns(told: Mapping[str, Any], actor: Actor) -> bool:
+    """Whether an alert of this jurisdiction and these parties is among those that `list_alerts` would give the actor."""
+    in_the_area = actor.area is None or actor.covers(told["jurisdiction"])
+    return in_the_area and (actor.enterprise_id is None or str(actor.enterprise_id) in told["parties"])
 
 
 async def list_alerts(

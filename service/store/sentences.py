@@ -5,12 +5,19 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "sql"
 NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+READ = re.compile(r"\bsentence\.(\w+)")
 
 
 def sentences(capability: str) -> dict[str, str]:
-    """The sentences of `sql/<capability>.sql` by name: each follows its line `-- name: …` and one comment."""
+    """The sentences of `sql/<capability>.sql` by name: each follows its line `-- name: …` and one comment.
+
+    One that reads `FROM sentence.<name>` has an earlier one of the file there, with the same parameters.
+    """
     parts = NAME.split((FOLDER / f"{capability}.sql").read_text(encoding="utf-8"))
-    return dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
+    known: dict[str, str] = {}
+    for name, text in zip(parts[1::2], parts[2::2], strict=True):
+        known[name] = READ.sub(lambda found: f"{within(known[found[1]], 0)} AS {found[1]}", text.strip())
+    return known
 
 
 def within(sentence: str, before: int) -> str:

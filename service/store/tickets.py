@@ -163,6 +163,11 @@ async def find_places(connection: Connection, numbers: Collection[str]) -> dict[
     return {row["number"]: row["jurisdiction"] for row in rows}
 
 
+async def hold_plates(connection: Connection, plates: Collection[str]) -> None:
+    """Let nobody else issue, open or end tickets of these plates before this transaction ends, but for scales (W05)."""
+    await connection.fetch(SQL["hold_plates"], list(plates))
+
+
 async def open_on_plates(connection: Connection, plates: Collection[str]) -> dict[str, list[tuple[datetime, datetime]]]:
     """When each plate's open tickets are valid."""
     times: dict[str, list[tuple[datetime, datetime]]] = {plate: [] for plate in plates}

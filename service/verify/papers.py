@@ -54,6 +54,37 @@ SELECT
     state = 'lost', refused_kg, state <> 'out'
 FROM ticket WHERE back_kg IS NULL AND (state <> 'returned' OR refused_kg > 0)
 """
+# What stands of what came into loads beside what their source's scale saw: what the second scale saw more (W02), and
+# of what was refused that part which the buyer's lot had no longer (W10).
+CAME_BESIDE = """
+WITH came AS (
+    SELECT leg.target AS account, source.kind, leg.movement, sum(leg.target_kg) AS kg
+    FROM account AS source
+    INNER JOIN leg ON leg.source = source.id
+    WHERE source.kind = 'gained'
+    GROUP BY leg.target, source.kind, leg.movement
+    UNION ALL
+    SELECT ticket.account, source.kind, leg.movement, sum(leg.target_kg)
+    FROM ticket
+    INNER JOIN leg ON leg.target = ticket.account
+    INNER JOIN account AS source
+        ON
+            source.id = leg.source AND source.kind = 'lot'
+            AND source.document_id = coalesce(ticket.onward_contract_id, ticket.contract_id, ticket.slip_id)
+    WHERE ticket.refused_kg > 0
+    GROUP BY ticket.account, source.kind, leg.movement
+)
+
+SELECT
+    came.account, came.kind,
+    sum(came.kg - coalesce((
+        SELECT sum(hole.hi - hole.lo) FROM hole
+        WHERE hole.account = came.account AND hole.side = 'in' AND hole.movement = came.movement AND hole.kind = 'cut'
+    ), 0))::bigint AS kg
+FROM came
+INNER JOIN ticket ON ticket.account = came.account
+GROUP BY came.account, came.kind
+"""
 # What went on under another ticket counts there; what was refused counts as shipped until it has come back.
 COUNTED_OTHERWISE = """
 SELECT contract.number, contract.shipped_kg, contract.received_kg, loads.shipped_kg AS shipped, loads.received_kg AS received
@@ -140,6 +171,7 @@ async def weighings_stand_behind_their_entries(
 async def tickets_are_what_their_loads_hold(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
     """A ticket's two weights, and what was refused of it, are what came into its load and went out of it."""
     totals = books.columns.totals
+    beside = {(row["account"], row["kind"]): row["kg"] for row in await connection.fetch(CAME_BESIDE)}
     async for number, account, out_kg, in_kg, aside_kg, is_lost, refused_kg, went_on in connection.cursor(
         TICKETS, prefetch=5_000
     ):
@@ -150,13 +182,17 @@ async def tickets_are_what_their_loads_hold(connection: asyncpg.Connection, book
             come, gone = out_kg, aside_kg + (max(0, rest_kg) if is_lost else 0)
         else:
             come = gone = aside_kg + max(rest_kg, in_kg)
-        has_come, has_gone = totals(account)
+        gained_kg = come - (out_kg or 0)
         if refused_kg:
             # Of what was refused a part never came into the lot, and the others came back out of it.
-            anew_kg = min(max(0, has_come - come), refused_kg)
+            anew_kg = beside.get((account, "lot"), 0)
             come, gone = come + anew_kg, gone + anew_kg - (0 if went_on else refused_kg)
+        has_come, has_gone = totals(account)
         if (has_come, has_gone) != (come, gone):
             message = f"ticket {number}: {come} kg came and {gone} kg went, its load says {has_come} and {has_gone}"
+            findings.add("ticket", None, message)
+        elif (has_gained := beside.get((account, "gained"), 0)) != gained_kg:
+            message = f"ticket {number}: {gained_kg} kg more arrived than had left, its load gained {has_gained}"
             findings.add("ticket", None, message)
 
 

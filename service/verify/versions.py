@@ -12,6 +12,9 @@ from service.verify.books import Books
 from service.verify.findings import Findings
 from service.verify.papers import act_fact
 
+Corrected = tuple[asyncpg.Record, asyncpg.Record]
+"""What was said of a weighing before somebody said other weights, and what he said."""
+
 # The weighing itself is the first version. Of each the facts of what was posted for it, and of what was struck of that.
 SAID = """
 SELECT
@@ -36,6 +39,38 @@ FROM (
     FROM weighing_version
 ) AS said
 ORDER BY id, version
+"""
+# What a truck whose load came back ($1) may have had on board at a moment ($2): what was refused, or else what its source's
+# scale said then and went on by no other truck. Of words of one moment any may have been the last.
+ON_BOARD = """
+SELECT coalesce(acts.refused_kg, left_with.kg - acts.split_kg) AS kg
+FROM weighing AS back
+INNER JOIN ticket ON ticket.id = back.ticket_id
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(kg) FILTER (WHERE kind = 'split'), 0) AS split_kg, sum(kg) FILTER (WHERE kind = 'refused') AS refused_kg
+    FROM ticket_act WHERE ticket_id = ticket.id AND done_at <= $2
+) AS acts
+CROSS JOIN LATERAL (
+    SELECT ticket.planned_kg AS kg WHERE ticket.parent_id IS NOT NULL
+    UNION ALL
+    SELECT word.net_kg
+    FROM (
+        SELECT said.*, lead(said.recorded_at) OVER (PARTITION BY said.id ORDER BY said.version) AS said_until
+        FROM (
+            SELECT id, 1 AS version, net_kg, status, flags, recorded_at
+            FROM weighing WHERE ticket_id = ticket.id AND direction = 'out'
+            UNION ALL
+            SELECT weighing.id, more.version, more.net_kg, more.status, more.flags, more.recorded_at
+            FROM weighing_version AS more
+            INNER JOIN weighing ON weighing.id = more.weighing_id
+            WHERE weighing.ticket_id = ticket.id AND weighing.direction = 'out'
+        ) AS said
+    ) AS word
+    WHERE
+        word.recorded_at <= $2 AND (word.said_until IS NULL OR word.said_until >= $2)
+        AND word.status = 'accepted' AND NOT word.flags && ARRAY['ticket-reused', 'no-ticket', 'ticket-revoked']
+) AS left_with
+WHERE back.id = $1 AND back.direction = 'back' AND (ticket.in_kg IS NULL OR acts.refused_kg IS NOT NULL)
 """
 # Each weighing of which something was struck, with its ticket, and by what.
 STRUCK = """
@@ -74,14 +109,18 @@ async def weighings_have_every_version(connection: asyncpg.Connection, books: Bo
     causes = {row["because_of"] for row in rows} - {None}
     known = {row["id"] for row in await connection.fetch(CAUSES, list(causes))}
     for id_, of_one in groupby(rows, key=lambda row: row["id"]):
-        for fault in _faults(list(of_one)):
+        unbound: list[Corrected] = []
+        for fault in _faults(list(of_one), unbound):
             findings.add("version", None, f"weighing {id_}: {fault}")
+        for before, after in unbound:
+            if not await _moves_nothing(connection, before, after):
+                findings.add("version", None, f"weighing {id_}: no entry binds version {after['version']}")
     for id_ in sorted({row["id"] for row in rows if row["because_of"] and row["because_of"] not in known}):
         findings.add("version", None, f"weighing {id_}: a version follows from a weighing that there is not")
     await _nothing_is_struck_in_silence(connection, findings)
 
 
-def _faults(versions: Sequence[asyncpg.Record]) -> list[str]:
+def _faults(versions: Sequence[asyncpg.Record], unbound: list[Corrected]) -> list[str]:
     faults = []
     if [each["version"] for each in versions] != list(range(1, len(versions) + 1)):
         faults.append(f"versions {[each['version'] for each in versions]} are not all")
@@ -106,8 +145,16 @@ def _faults(versions: Sequence[asyncpg.Record]) -> list[str]:
         # Of a load that had come back whole nothing was left to strike when its record was taken back.
         is_bound |= is_void and not before["stands"]
         if moved and (is_void or after["net_kg"] != before["net_kg"]) and not is_bound:
-            faults.append(f"no entry binds version {number}")
+            unbound.append((before, after))
     return faults
+
+
+async def _moves_nothing(connection: asyncpg.Connection, before: asyncpg.Record, after: asyncpg.Record) -> bool:
+    """Whether a load that came back is corrected between weights of which none is less than what was on board: that much moves."""
+    if after["status"] == "void":
+        return False
+    may_have_had = await connection.fetch(ON_BOARD, after["id"], after["recorded_at"])
+    return any(min(before["net_kg"], row["kg"]) == min(after["net_kg"], row["kg"]) for row in may_have_had)
 
 
 async def _nothing_is_struck_in_silence(connection: asyncpg.Connection, findings: Findings) -> None:

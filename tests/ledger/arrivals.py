@@ -7,12 +7,21 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from fastapi import FastAPI
+
 from service.actions.sweeps import sweep
 from service.actions.weighings import Sent, weigh_all
 from service.db import Connection
 from service.domain.policies import DEFAULTS
 from service.domain.weighings import Direction, Record
+from tests import cast
 from tests.sweeping import lead
+
+SCALES = [
+    (person.station_id, person.id)
+    for person in (cast.BRIDGE_7_DEVICE, cast.PLANT_TWO_DEVICE, cast.STRANGER_DEVICE)
+    if person.station_id
+]
 
 SEEN = {
     "tickets": """
@@ -180,3 +189,15 @@ def told_anyhow(rng: random.Random, told: Sequence[Sent], *, repeats: int) -> li
         batches.append(sent[:size])
         sent = sent[size:]
     return batches
+
+
+async def lay_out(app: FastAPI) -> None:
+    """Two of the stations an hour apart, so that a truck may be too fast; in different counties."""
+    async with app.state.database.transaction() as connection:
+        for east, (station_id, _) in enumerate(SCALES[:2]):
+            await connection.execute(
+                "UPDATE station SET latitude = 40.8, longitude = $2, jurisdiction = $3 WHERE id = $1",
+                station_id,
+                122.5 + east,
+                ("210381", "210323")[east],
+            )

@@ -1,14 +1,30 @@
 """Alerts: who hears of them, and what settling one means."""
 
+import asyncio
+import json
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
 
 from service.domain.alerts import Alert, Flag
-from service.store.alerts import open_alerts, settle_alerts
-from tests.cast import ANSHAN, AUDITOR, DASHIQIAO, LI, PAIZHAI, PAIZHAI_CLERK, PAIZHAI_MINE, PROVINCE, STRANGER_CLERK
+from service.store.alerts import open_alerts, restate_alerts, settle_alerts
+from tests.cast import (
+    ANSHAN,
+    AUDITOR,
+    DASHIQIAO,
+    LI,
+    PAIZHAI,
+    PAIZHAI_CLERK,
+    PAIZHAI_MINE,
+    PROVINCE,
+    STRANGER,
+    STRANGER_CLERK,
+    Person,
+)
 from tests.routes.by import By
 
 pytestmark = pytest.mark.anyio
@@ -85,3 +101,57 @@ async def test_lists_go_on_where_they_stopped(app: FastAPI, by: By) -> None:
     assert {item["subject_id"] for item in first["items"] + rest["items"]} == set(stations)
     assert (await by(LI).get("/v1/alerts?code=weight-gap")).json()["items"] == []
     assert (await by(LI).get("/v1/alerts?code=nonsense")).status_code == 422
+
+
+async def heard(app: FastAPI, by: By, who: Person, until: str) -> list[tuple[str, Any]]:
+    """What one who watches is told, each by its name and what it says of kilograms, up to an event of this name."""
+    told = bytearray()
+    is_enough = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await is_enough.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        told.extend(message.get("body", b""))
+        if f"event: {until}\n".encode() in told and told.endswith(b"\n\n"):
+            is_enough.set()
+
+    headers = [(name.lower().encode(), text.encode()) for name, text in by(who).headers.items()]
+    scope = {"type": "http", "method": "GET", "path": "/v1/alerts/stream", "query_string": b"", "http_version": "1.1"}
+    scope |= {"headers": [*headers, (b"last-event-id", b"0-0")], "scheme": "http", "server": ("test", 80)}
+    async with asyncio.timeout(20):
+        await app(scope, receive, send)
+    events = []
+    for part in told.decode().strip().split("\n\n"):
+        lines = dict(line.split(": ", 1) for line in part.splitlines() if not line.startswith(":"))
+        events.append((lines["event"], json.loads(lines["data"]).get("facts")))
+    return events
+
+
+async def test_w04_who_watches_hears_that_an_alert_says_something_else_and_not_that_it_was_opened_again(
+    app: FastAPI, by: By
+) -> None:
+    """A record that came late tells the same episode anew: with other kilograms, or of another firm, or in another county."""
+    at = app.state.clock.now()
+    first = Alert(Flag.WEIGHT_GAP, "ticket", str(uuid4()), "210381", (PAIZHAI.id,), at, {"kg": 1})
+    await told(app, first)
+    for then in (
+        first,  # nothing else is said
+        replace(first, parties=(PAIZHAI.id, STRANGER.id)),
+        replace(first, parties=(PAIZHAI.id, STRANGER.id), facts={"kg": 2}),
+        replace(first, jurisdiction="210882", facts={"kg": 2}),
+    ):
+        async with app.state.database.transaction() as connection:
+            await restate_alerts(connection, [then], at=at)
+    async with app.state.database.transaction() as connection:
+        await settle_alerts(connection, [first.subject], at=at)
+
+    now = {"kg": 2}
+    opened, changed, settled = [(f"alert.{event}", now) for event in ("opened", "changed", "settled")]
+    assert await heard(app, by, PROVINCE, "alert.settled") == [opened, changed, changed, settled]
+    assert await heard(app, by, PAIZHAI_CLERK, "alert.settled") == [opened, changed, changed, settled]
+    assert await heard(app, by, DASHIQIAO, "alert.settled") == [opened, opened, settled]
+    # Of what concerns others now they hear only that it is gone.
+    assert await heard(app, by, LI, "alert.withdrawn") == [("alert.withdrawn", None)]
+    assert await heard(app, by, STRANGER_CLERK, "alert.withdrawn") == [("alert.withdrawn", None)]

@@ -7,7 +7,7 @@ from service.actions.weighings.plates import Plates
 from service.actions.weighings.watching import Watch
 from service.db import Connection
 from service.domain.policies import DEFAULTS, Policies
-from service.store import weighings
+from service.store import tickets, weighings
 from service.store.weighings import Road
 
 
@@ -21,12 +21,14 @@ async def note_roads(
 ) -> None:
     """Open and settle what follows for the tickets of the same plates, where some stood so and stand otherwise now.
 
-    What left before `since` does not follow from it; None: before now.
+    The last thing that a deed does: it holds the plates, so that of two deeds at once the later one sees the other. What left
+    before `since` does not follow from it; None: before now.
     """
     plates = Plates(policies)
     names = {road.plate for change in changes for road in change if road is not None}
     if not names:
         return
+    await tickets.hold_plates(connection, names)
     found = await weighings.find_roads(connection, names, min(since or at, at))
     plates.know(names, (), [*found, *(was for was, _ in changes if was is not None)])
     watch = Watch()

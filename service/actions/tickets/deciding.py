@@ -34,8 +34,8 @@ async def release_ticket(
     signed = replace(ticket, code=code_of(ticket, key))
     assert signed.code is not None, "a code was signed"
     await ticket_acts.release(connection, ticket_id, signed.code, key.key_id, at=at)
-    await note_roads(connection, [(None, road_of(ticket, Journey(), None))], at=at)
     await _keep(connection, Act(uuid7(), ticket_id, ActKind.RELEASED, reason), "tickets.release", at=at, actor=actor)
+    await note_roads(connection, [(None, road_of(ticket, Journey(), None))], at=at)
 
 
 async def refuse_ticket(connection: Connection, ticket_id: UUID, reason: str, *, at: datetime, actor: Actor) -> None:

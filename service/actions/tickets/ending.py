@@ -32,13 +32,13 @@ async def cancel_ticket(connection: Connection, ticket_id: UUID, reason: str, *,
 
     if ended is not journey:
         await ticket_acts.end(connection, ticket_id, ended.state, at=at)
-        await note_roads(connection, [(road_of(ticket, journey, None), None)], at=at)
         act = Act(uuid7(), ticket_id, ActKind.CANCELLED, reason)
         await ticket_acts.keep(connection, [act], at=at, actor=actor)
         await audits.note(connection, "tickets.cancel", ticket_id, {"reason": reason}, at=at, actor=actor)
         if journey.state is TicketState.HELD:
             await alerts.settle_alerts(connection, [(Flag.TICKET_HELD, "ticket", str(ticket_id))], at=at)
         await ticket_acts.revoke_all(connection, ticket, RevokedBecause.CANCELLED, at=at)
+        await note_roads(connection, [(road_of(ticket, journey, None), None)], at=at)
 
 
 async def lose_ticket(
@@ -63,11 +63,11 @@ async def lose_ticket(
     facts = {"reason": reason, "kg": act.kg}
     await audits.note(connection, "tickets.lose", ticket_id, facts, at=at, actor=actor)
     await alerts.settle_alerts(connection, [(Flag.NEVER_RECEIVED, "ticket", str(ticket_id))], at=at)
-    change = (road_of(ticket, journey, None), road_of(ticket, ended, None))
-    await note_roads(connection, [change], since=journey.out_at, at=at)
     await ticket_acts.revoke_all(connection, ticket, RevokedBecause.LOST, at=at)
     if act.kg is not None and journey.out_at is not None:
         await _write_off(connection, ticket, act, journey.out_at, at=at, sign=sign)
+    change = (road_of(ticket, journey, None), road_of(ticket, ended, None))
+    await note_roads(connection, [change], since=journey.out_at, at=at)
 
 
 async def _write_off(

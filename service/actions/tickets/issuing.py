@@ -9,8 +9,9 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from service.actions.tickets.beside import note_roads
 from service.actions.tickets.signing import hold_key
-from service.actions.weighings.plates import road_of, two_open_tickets
+from service.actions.weighings.plates import road_of
 from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.domain.codes.numbers import NUMBER_SPACE, make_number
@@ -60,7 +61,7 @@ class _Good:
     paper: Paper
     onward: Paper | None
     station: Station
-    flags: list[Flag]
+    is_frozen: bool
     load: AccountKey
     quota: AccountKey | None
     waits: bool = False
@@ -74,8 +75,9 @@ async def issue_tickets(
     1. Hold the key and the contracts, so that nobody retires or closes them meanwhile, and read what the rules ask.
     2. Refuse order by order; under policies `block` and `hold` the head is locked, and what the quota has not left is
        refused or set to wait (O03).
-    3. Open the accounts, draw the numbers, sign the codes, write the tickets; under policy `hold` those that the
-       quota has not left wait for an officer, without a code.
+    3. Hold the plates last, and see which other tickets of theirs are open (W05).
+    4. Draw the numbers, sign the codes, write the tickets; under policy `hold` those that the quota has not left wait for
+       an officer, without a code.
     """
     answers: list[UUID | Refusal] = [NotFound()] * len(orders)
     key = await hold_key(connection, keys=keys)
@@ -93,9 +95,10 @@ async def issue_tickets(
     if not good:
         return answers
 
+    found = await _flags(connection, good)
     numbers = await draw_numbers(connection, len(good))
     issues = []
-    for one, number in zip(good, numbers, strict=True):
+    for one, flags, number in zip(good, found, numbers, strict=True):
         wish, ticket_id = one.order.wish, one.load.document_id
         assert ticket_id is not None, "a load is a ticket's"
         ticket = Ticket(
@@ -123,20 +126,20 @@ async def issue_tickets(
             stock_id=one.paper.stock_id,
         )
         if one.waits:
-            held = [*one.flags, Flag.TICKET_HELD]
+            held = [*flags, Flag.TICKET_HELD]
             issues.append(Issue(ticket, one.order.actor.person_id, held, None, Journey(TicketState.HELD)))
         else:
             signed = replace(ticket, code=code_of(ticket, key))
-            issues.append(Issue(signed, one.order.actor.person_id, one.flags, key.key_id))
+            issues.append(Issue(signed, one.order.actor.person_id, flags, key.key_id))
         answers[one.place] = ticket_id
     await tickets.issue(connection, issues, at=at)
     await alerts.open_alerts(
         connection,
         [
-            alert
+            _alert(flag, one, issue)
             for one, issue in zip(good, issues, strict=True)
             for flag in issue.flags
-            if (alert := _alert(flag, one, issue)) is not None
+            if flag is not Flag.TWO_OPEN_TICKETS
         ],
         at=at,
     )
@@ -148,6 +151,12 @@ async def issue_tickets(
         for (actor, request_id), ids in issued.items()
     ]
     await audits.note_all(connection, "tickets.issue", notes, at=at)
+    beside = [
+        (None, road_of(issue.ticket, issue.journey, one.station.jurisdiction))
+        for one, issue in zip(good, issues, strict=True)
+        if Flag.TWO_OPEN_TICKETS in issue.flags
+    ]
+    await note_roads(connection, beside, at=at)
     return answers
 
 
@@ -160,7 +169,6 @@ async def _judge(
     stations = await tickets.find_stations(
         connection, [station for wish in wishes for station in (wish.source_station_id, wish.destination_station_id)]
     )
-    open_times = await tickets.open_on_plates(connection, {wish.plate for wish in wishes})
     loads = {
         (paper.source_id, shanghai_year(wish.valid_from))
         for wish in wishes
@@ -191,18 +199,26 @@ async def _judge(
             continue
         year = shanghai_year(wish.valid_from)
         source = sources.get((paper.source_id, year)) if paper.source_id else None
-        times = open_times[wish.plate]
-        flags = flags_of(
-            wish,
-            paper,
-            is_frozen=source is not None and source.is_frozen(shanghai_day(wish.valid_from), policies),
-            another_is_open=any(since < wish.valid_until and wish.valid_from < until for since, until in times),
-        )
-        times.append((wish.valid_from, wish.valid_until))
+        is_frozen = source is not None and source.is_frozen(shanghai_day(wish.valid_from), policies)
         quota = AccountKey(AccountKind.QUOTA, owner_id=paper.source_id, year=year, earmark=paper.earmark)
         load = AccountKey(AccountKind.LOAD, owner_id=paper.seller_id, document_id=uuid7())
-        good.append(_Good(place, order, paper, onward, station, flags, load, quota if paper.source_id else None))
+        good.append(_Good(place, order, paper, onward, station, is_frozen, load, quota if paper.source_id else None))
     return good
+
+
+async def _flags(connection: Connection, good: Sequence[_Good]) -> list[list[Flag]]:
+    """What is noted with each of the tickets: of two that two processes issue at once the later one sees the other."""
+    plates = {one.order.wish.plate for one in good}
+    await tickets.hold_plates(connection, plates)
+    open_times = await tickets.open_on_plates(connection, plates)
+    found = []
+    for one in good:
+        wish, times = one.order.wish, open_times[one.order.wish.plate]
+        another_is_open = any(since < wish.valid_until and wish.valid_from < until for since, until in times)
+        found.append(flags_of(wish, one.paper, is_frozen=one.is_frozen, another_is_open=another_is_open))
+        if not one.waits:
+            times.append((wish.valid_from, wish.valid_until))
+    return found
 
 
 async def _papers(connection: Connection, wishes: Sequence[Wish]) -> dict[UUID, Paper]:
@@ -320,11 +336,8 @@ async def draw_numbers(connection: Connection, count: int) -> list[str]:
     return list(drawn)
 
 
-def _alert(flag: Flag, one: _Good, issue: Issue) -> Alert | None:
+def _alert(flag: Flag, one: _Good, issue: Issue) -> Alert:
     ticket = issue.ticket
-    if flag is Flag.TWO_OPEN_TICKETS:
-        road = road_of(ticket, issue.journey, one.station.jurisdiction)
-        return two_open_tickets(road) if road is not None else None  # one that waits is not open yet
     of_the_mine = flag is Flag.QUOTA_FROZEN and ticket.mine_id is not None
     return Alert(
         flag,

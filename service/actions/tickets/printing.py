@@ -44,13 +44,13 @@ async def extend_ticket(
     check_validity(max(at, ticket.valid_from), valid_until, policies, at=at)
 
     await print_anew(connection, extended, key=key, at=at)
-    change = (road_of(ticket, journey, None), road_of(extended, journey, None))
-    await note_roads(connection, [change], since=journey.out_at, at=at, policies=policies)
     facts = {"from": ticket.valid_until, "until": valid_until, "was_over": at > ticket.valid_until}
     await ticket_acts.keep(
         connection, [Act(uuid7(), ticket_id, ActKind.EXTENDED, reason, facts=facts)], at=at, actor=actor
     )
     await audits.note(connection, "tickets.extend", ticket_id, {**facts, "reason": reason}, at=at, actor=actor)
+    change = (road_of(ticket, journey, None), road_of(extended, journey, None))
+    await note_roads(connection, [change], since=journey.out_at, at=at, policies=policies)
 
 
 async def reissue_ticket(

@@ -97,8 +97,6 @@ async def close_ticket(
     rest_kg = journey.on_board_kg
     act = Act(uuid7(), ticket_id, ActKind.CLOSED, reason, rest_kg, movement_ids=(uuid7(),))
     await ticket_acts.advance(connection, ticket_id, ended)
-    change = (road_of(ticket, journey, None), road_of(ticket, ended, None))
-    await note_roads(connection, [change], since=journey.out_at, at=at, policies=policies)
     await ticket_acts.keep(connection, [act], at=at, actor=actor)
     await audits.note(connection, "tickets.close", ticket_id, {"kg": rest_kg, "reason": reason}, at=at, actor=actor)
     await ticket_acts.revoke_all(connection, ticket, RevokedBecause.ENDED, at=at)
@@ -109,6 +107,8 @@ async def close_ticket(
     movement = Movement(movement_id, act.id, ticket.account, accounts[key], rest_kg, at, act.fact)
     posted = await append(connection, [movement], at=at, sign=keys.current(Purpose.LEDGER))
     await report_overdraws(connection, posted, at=at)
+    change = (road_of(ticket, journey, None), road_of(ticket, ended, None))
+    await note_roads(connection, [change], since=journey.out_at, at=at, policies=policies)
 
 
 def child_of(parent: Ticket, truck: Truck, kg: Kilograms) -> Ticket:
@@ -157,11 +157,11 @@ async def hand_over(
     moved = replace(act, movement_ids=tuple(movement.id for movement in movements))
     await tickets.issue(connection, issues, at=at)
     await ticket_acts.advance(connection, parent.id, gone)
-    changes = [(road_of(parent, journey, None), road_of(parent, gone, None))]
-    changes += [(None, road_of(issue.ticket, issue.journey, None)) for issue in issues]
-    await note_roads(connection, changes, since=journey.out_at, at=at)
     await ticket_acts.keep(connection, [moved], at=at, actor=actor)
     if not gone.is_open:
         await ticket_acts.revoke_all(connection, parent, RevokedBecause.ENDED, at=at)
     posted = await append(connection, movements, at=at, sign=keys.current(Purpose.LEDGER))
     await report_overdraws(connection, posted, at=at)
+    changes = [(road_of(parent, journey, None), road_of(parent, gone, None))]
+    changes += [(None, road_of(issue.ticket, issue.journey, None)) for issue in issues]
+    await note_roads(connection, changes, since=journey.out_at, at=at)

@@ -18,16 +18,32 @@ INSERT INTO outbox (topic, message, recorded_at)
 SELECT 'alerts', jsonb_build_object('id', id, 'event', 'opened'), $9 FROM opened
 
 -- name: restate_alert
--- Locks the one alert, where it is open and says something else; leans on an_alert_is_open_once.
-WITH restated AS (
-    UPDATE alert SET jurisdiction = $4, parties = $5::uuid[], facts = $6::text::jsonb, occurred_at = $7
+-- Locks the one alert, where it is open and says something else; leans on an_alert_is_open_once. Who watches hears of the change, and whom
+-- it concerned before and concerns now.
+WITH was AS (
+    SELECT id, jurisdiction, parties, (jurisdiction, facts, occurred_at) IS DISTINCT FROM ($4, $6::text::jsonb, $7) AS says_otherwise
+    FROM alert
     WHERE
         code = $1 AND subject_kind = $2 AND subject_id = $3 AND settled_at IS NULL
         AND (jurisdiction, parties, facts, occurred_at) IS DISTINCT FROM ($4, $5::uuid[], $6::text::jsonb, $7)
-    RETURNING id
+    FOR UPDATE
+),
+
+restated AS (
+    UPDATE alert SET jurisdiction = $4, parties = $5::uuid[], facts = $6::text::jsonb, occurred_at = $7
+    FROM was WHERE alert.id = was.id
 )
+
 INSERT INTO outbox (topic, message, recorded_at)
-SELECT 'alerts', jsonb_build_object('id', id, 'event', 'opened'), $8 FROM restated
+SELECT
+    'alerts',
+    jsonb_build_object(
+        'id', id, 'event', 'changed', 'says_otherwise', says_otherwise,
+        'was', jsonb_build_object('jurisdiction', jurisdiction, 'parties', to_jsonb(parties)),
+        'is', jsonb_build_object('jurisdiction', $4, 'parties', to_jsonb($5::uuid[]))
+    ),
+    $8
+FROM was
 
 -- name: settle_alerts
 -- Locks the open alerts of the subjects; leans on an_alert_is_open_once.

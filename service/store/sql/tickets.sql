@@ -59,6 +59,12 @@ FROM ticket AS t
 INNER JOIN station AS s ON s.id = t.source_station_id
 WHERE t.number = ANY($1)
 
+-- name: hold_plates
+-- Takes an advisory lock for each plate until the transaction ends, in one order: so many plates share one that a batch takes few. The last
+-- of all locks, after the ledger's head; scales never take it.
+SELECT pg_advisory_xact_lock(7316202613000 + share)
+FROM (SELECT DISTINCT hashtext(plate) & 63 AS share FROM unnest($1::text[]) AS plate ORDER BY share) AS shares
+
 -- name: open_on_plates
 -- Locks nothing; leans on ticket_on_the_road.
 SELECT plate, valid_from, valid_until FROM ticket WHERE plate = ANY($1) AND state IN ('issued', 'out')
@@ -203,10 +209,10 @@ ORDER BY t.id
 LIMIT $4
 FOR UPDATE
 
--- name: received_at
--- Locks nothing; leans on ticket_by_contract, act_by_former_contract, ticket_by_onward_contract, weighing_by_ticket and act_by_ticket: what
--- contracts ($1) had received by $2, each with the tickets that were its own then. A ticket to which nothing has happened since says it itself; of any other what the scales and the deeds then said: what
--- came in, or its share of a weighing, less what was refused, or else of what had come back.
+-- name: loads_at
+-- Locks nothing; leans on ticket_by_contract, act_by_former_contract, ticket_by_slip, ticket_by_onward_contract, weighing_by_ticket and
+-- act_by_ticket: the tickets that contracts and slips ($1) had by $2, each with those that were its own then, and whether anything has
+-- happened to them since.
 WITH load AS (
     SELECT ticket.contract_id AS paper_id, ticket.* FROM ticket
     WHERE ticket.contract_id = ANY($1::uuid[]) AND NOT EXISTS (
@@ -229,25 +235,33 @@ WITH load AS (
     INNER JOIN ticket ON ticket.id = went.ticket_id
     WHERE went.paper_id = ANY($1)
     UNION ALL
+    SELECT ticket.slip_id, ticket.* FROM ticket WHERE ticket.slip_id = ANY($1)
+    UNION ALL
     SELECT ticket.onward_contract_id, ticket.* FROM ticket WHERE ticket.onward_contract_id = ANY($1)
-),
+)
 
-known AS (
-    SELECT
-        load.*,
-        EXISTS (
-            SELECT FROM weighing
-            LEFT JOIN weighing_version AS said ON said.weighing_id = weighing.id
-            WHERE weighing.ticket_id = load.id AND greatest(weighing.recorded_at, said.recorded_at) > $2
-            UNION ALL
-            SELECT FROM ticket_act WHERE ticket_act.ticket_id = load.id AND ticket_act.done_at > $2
-            UNION ALL
-            SELECT FROM ticket_act
-            INNER JOIN ticket_act_version AS said ON said.act_id = ticket_act.id
-            WHERE ticket_act.ticket_id = load.id AND said.recorded_at > $2
-        ) AS has_changed
-    FROM load
-    WHERE load.issued_at <= $2
+SELECT
+    load.*,
+    EXISTS (
+        SELECT FROM weighing
+        LEFT JOIN weighing_version AS said ON said.weighing_id = weighing.id
+        WHERE weighing.ticket_id = load.id AND greatest(weighing.recorded_at, said.recorded_at) > $2
+        UNION ALL
+        SELECT FROM ticket_act WHERE ticket_act.ticket_id = load.id AND ticket_act.done_at > $2
+        UNION ALL
+        SELECT FROM ticket_act
+        INNER JOIN ticket_act_version AS said ON said.act_id = ticket_act.id
+        WHERE ticket_act.ticket_id = load.id AND said.recorded_at > $2
+    ) AS has_changed
+FROM load
+WHERE load.issued_at <= $2
+
+-- name: received_at
+-- Locks nothing; leans on what loads_at does: what contracts ($1) had received by $2. A ticket to which nothing has happened since says it
+-- itself; of any other what the scales and the deeds then said: what came in, or its share of a weighing, less what was refused, or else of
+-- what had come back.
+WITH known AS (
+    SELECT * FROM sentence.loads_at
 ),
 
 told AS (
@@ -300,49 +314,11 @@ WHERE in_kg IS NOT NULL
 GROUP BY paper_id
 
 -- name: shipped_at
--- Locks nothing; leans on ticket_by_contract, act_by_former_contract, ticket_by_slip, weighing_by_ticket, act_by_ticket and the indexes
--- of legs by account: what contracts and slips ($1) had shipped by $2, which is seq $3, each with the tickets that were its own then. A ticket to which nothing has happened since says it itself; of
--- any other the book does: what had come into its load, less what had gone on to other trucks, and less what was refused once that
--- has come back.
-WITH load AS (
-    SELECT ticket.contract_id AS paper_id, ticket.* FROM ticket
-    WHERE ticket.contract_id = ANY($1::uuid[]) AND NOT EXISTS (
-        SELECT FROM ticket_act AS act
-        WHERE act.ticket_id = ticket.id AND act.kind = 'redirected' AND act.kg IS NULL AND act.done_at > $2
-    )
-    UNION ALL
-    SELECT went.paper_id, ticket.*
-    FROM (
-        SELECT DISTINCT ON (act.ticket_id) act.ticket_id, (act.facts ->> 'from_contract')::uuid AS paper_id
-        FROM ticket_act AS act
-        WHERE
-            act.kind = 'redirected' AND act.kg IS NULL AND act.done_at > $2
-            AND act.ticket_id IN (
-                SELECT former.ticket_id FROM ticket_act AS former
-                WHERE former.kind = 'redirected' AND former.facts ->> 'from_contract' = ANY($1::uuid[]::text[])
-            )
-        ORDER BY act.ticket_id, act.done_at, act.id
-    ) AS went
-    INNER JOIN ticket ON ticket.id = went.ticket_id
-    WHERE went.paper_id = ANY($1)
-    UNION ALL
-    SELECT ticket.slip_id, ticket.* FROM ticket WHERE ticket.slip_id = ANY($1)
-    UNION ALL
-    SELECT ticket.onward_contract_id, ticket.* FROM ticket WHERE ticket.onward_contract_id = ANY($1)
-),
-
-known AS (
-    SELECT
-        load.*,
-        EXISTS (
-            SELECT FROM weighing
-            LEFT JOIN weighing_version AS said ON said.weighing_id = weighing.id
-            WHERE weighing.ticket_id = load.id AND greatest(weighing.recorded_at, said.recorded_at) > $2
-            UNION ALL
-            SELECT FROM ticket_act WHERE ticket_act.ticket_id = load.id AND ticket_act.done_at > $2
-        ) AS has_changed
-    FROM load
-    WHERE load.issued_at <= $2
+-- Locks nothing; leans on what loads_at does, and the indexes of legs by account: what contracts and slips ($1) had shipped by $2, which is
+-- seq $3. A ticket to which nothing has happened since says it itself; of any other the book does: what had come into its load, less what
+-- had gone on to other trucks, and less what was refused once that has come back.
+WITH known AS (
+    SELECT * FROM sentence.loads_at
 ),
 
 standing AS (

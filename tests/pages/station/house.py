@@ -21,6 +21,14 @@ from service.embedded import Endpoints
 from tests import cast
 
 WEIGHINGS = b"POST /v1/weighings"
+OTHER_PAGES = """
+import sys
+from pathlib import Path
+from service.__main__ import main
+from service.routes.pages import station
+station.STATIC = Path(sys.argv.pop(1))
+main()
+"""
 
 
 class Relay:
@@ -86,11 +94,30 @@ class House:
         self.url = self.relay.url
         self._data = data
         self._process: subprocess.Popen[str] | None = None
+        self._started: list[subprocess.Popen[str]] = []
         self._port: int | None = None
         self._tokens: dict[cast.Person, str] = {}
 
     def start(self, *, connected: bool = True) -> None:
         """Start the service, and wait until it answers; unconnected, nobody reaches it before `connect`."""
+        self._process, self._port = self._serve(self._data, ["-m", "service"])
+        if connected:
+            self.connect()
+
+    def next_version(self, folder: Path, pages: Path) -> Callable[[], None]:
+        """Start the service beside this one, with other pages for stations; gives what puts it in this one's place."""
+        folder.mkdir(mode=0o711)
+        (folder / "keys").symlink_to(self._data / "keys")
+        process, port = self._serve(folder, ["-c", OTHER_PAGES, str(pages)])
+
+        def take_over() -> None:
+            self.kill()
+            self._process, self._port = process, port
+            self.connect()
+
+        return take_over
+
+    def _serve(self, data: Path, begun: list[str]) -> "tuple[subprocess.Popen[str], int]":
         environment = {
             **os.environ,
             "DATABASE_URL": self.endpoints.database_url,
@@ -99,16 +126,13 @@ class House:
             "MEISU_PUBLIC_URL": self.url,
             "MEISU_POOL_SIZE": "4",
         }
-        command = [sys.executable, "-m", "service", "serve", "--port", "0", "--data", str(self._data)]
-        self._process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout
-        address = next(
-            (found for line in self._process.stdout if (found := re.search(r"http://\S+:(\d+)", line))), None
-        )
+        command = [sys.executable, *begun, "serve", "--port", "0", "--data", str(data)]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        self._started.append(process)
+        assert process.stdout
+        address = next((found for line in process.stdout if (found := re.search(r"http://\S+:(\d+)", line))), None)
         assert address, "the service has started"
-        self._port = int(address[1])
-        if connected:
-            self.connect()
+        return process, int(address[1])
 
     def connect(self) -> None:
         """Let the line lead to the service."""
@@ -134,6 +158,9 @@ class House:
     def close(self) -> None:
         """End everything."""
         self.kill()
+        for process in self._started:
+            process.kill()
+            process.wait()
         self.relay.close()
 
     def ask(self, person: cast.Person, method: str, path: str, body: object = None) -> Any:

@@ -1,13 +1,12 @@
 // What pages do beyond links and forms: alerts that arrive while one looks, pictures of origins, and printing.
 "use strict";
 
-// An alert was opened or settled: the panels that listen for it fetch themselves anew (hx-trigger="alerts-changed").
+// An alert was opened, changed or settled: the panels that listen for it fetch themselves anew (hx-trigger="alerts-changed").
 const live = document.querySelector("[data-alerts-stream]");
 if (live && window.EventSource) {
   const stream = new EventSource(live.dataset.alertsStream);
   const changed = () => document.body.dispatchEvent(new CustomEvent("alerts-changed"));
-  stream.addEventListener("alert.opened", changed);
-  stream.addEventListener("alert.settled", changed);
+  for (const event of ["opened", "changed", "settled", "withdrawn"]) stream.addEventListener(`alert.${event}`, changed);
   window.addEventListener("pagehide", () => stream.close());
 }
 
