@@ -33,6 +33,8 @@ passwords.HASHER = PasswordHasher.from_parameters(CHEAPEST)
 
 MEMORY_BYTES = 2 * 2**30
 TESTS = Path(__file__).parent
+# A morning in the middle of a month, a quarter and a year: what is done for a day, and lasts one, is not cut by their ends.
+BEGINS_AT = "2026-08-19T10:00:00+08:00"
 QUICK = {"domain", "house", "routes", "store"}
 
 
@@ -186,12 +188,12 @@ async def stage_endpoints(servers: Endpoints, stage: str) -> AsyncIterator[Endpo
 def settings() -> Iterator[Settings]:
     """The service's settings, with a data folder of this test's own; on a disk its keys alone would wait for eight syncs."""
     with TemporaryDirectory(prefix="meisu-", dir=roomy_memory()) as folder:
-        yield Settings(data=Path(folder))
+        yield Settings(data=Path(folder), clock=f"{BEGINS_AT},1")
 
 
 @pytest.fixture
 def begins_at() -> str | None:
-    """The moment at which the service's clock stands from its start on; by itself it goes with the wall's."""
+    """The moment at which the service's clock stands from its start on; by itself it goes on from BEGINS_AT."""
     return None
 
 

@@ -313,6 +313,7 @@ async def test_o01_what_was_contracted_then_is_told_as_it_was_then(app: FastAPI,
     await by(PLANT_CLERK).post("/v1/contracts", json=contract())
     at(app, "2026-03-06T09:00:00+08:00")
     await agree(by, path, kg=150_000)
+    at(app, "2026-03-06T12:00:00+08:00")  # of a time to come nothing is told
     told = {}
     for day in range(3, 7):
         asked = {"year": 2026, "as_of": f"2026-03-0{day}T12:00:00+08:00"}
