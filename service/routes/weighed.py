@@ -16,7 +16,8 @@ from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
 from service.domain.units import dry_kg
 from service.keys import Purpose
-from service.routes.fields import Body, Reason
+from service.routes.entries import OF_THE_PAST
+from service.routes.fields import AsOf, Body, Reason
 from service.routes.idempotency import Once, OnceDep
 from service.store import weighings
 
@@ -133,7 +134,7 @@ class SettlementIn(Body):
     note: Reason
 
 
-@router.get("")
+@router.get("", dependencies=OF_THE_PAST)
 async def list_weighings(
     connection: ReaderDep,
     actor: Reader,
@@ -142,9 +143,13 @@ async def list_weighings(
     ticket: UUID | None = None,
     plate: Annotated[str | None, Query(max_length=32)] = None,
     after: UUID | None = None,
+    as_of: AsOf = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> WeighingsOut:
-    """The weighings of the office's area, the station or the enterprise, newest first; `status=refused` for the auditor."""
+    """The weighings of the office's area, the station or the enterprise, newest first, as they stand or stood then.
+
+    `status=refused` is for the auditor.
+    """
     rows = await weighings.list_weighings(
         connection,
         status=status,
@@ -152,6 +157,7 @@ async def list_weighings(
         ticket_id=ticket,
         plate=plate,
         after=after,
+        as_of=as_of,
         limit=limit,
         actor=actor,
     )
@@ -159,10 +165,10 @@ async def list_weighings(
     return WeighingsOut(items=items, next=items[-1].id if len(items) == limit else None)
 
 
-@router.get("/{weighing_id}")
-async def show_weighing(weighing_id: UUID, connection: ReaderDep, actor: Reader) -> WeighingFullOut:
-    """One weighing, with what was said of it later and what its device has signed."""
-    return await _shown(connection, weighing_id, actor)
+@router.get("/{weighing_id}", dependencies=OF_THE_PAST)
+async def show_weighing(weighing_id: UUID, connection: ReaderDep, actor: Reader, as_of: AsOf = None) -> WeighingFullOut:
+    """One weighing, with what was said of it later and what its device has signed; now or as it stood then."""
+    return await _shown(connection, weighing_id, actor, as_of)
 
 
 @router.post("/{weighing_id}/correct", response_model=WeighingFullOut)
@@ -207,15 +213,17 @@ async def _answered(
         return await once(connection, actor, done, status=200)
 
 
-async def _shown(connection: Connection, weighing_id: UUID, actor: Actor) -> WeighingFullOut:
-    rows = await weighings.list_weighings(connection, ids=[weighing_id], actor=actor)
+async def _shown(
+    connection: Connection, weighing_id: UUID, actor: Actor, as_of: datetime | None = None
+) -> WeighingFullOut:
+    rows = await weighings.list_weighings(connection, ids=[weighing_id], as_of=as_of, actor=actor)
     if not rows:
         raise NotFound
     signature = await weighings.signature_of(connection, weighing_id)
     return WeighingFullOut.model_validate(
         {
             **rows[0],
-            "versions": [dict(row) for row in await weighings.versions_of(connection, weighing_id)],
+            "versions": [dict(row) for row in await weighings.versions_of(connection, weighing_id, as_of)],
             "signature": dict(signature) if signature else None,
         }
     )

@@ -109,10 +109,10 @@ def ticket_and_journey(row: Record | Mapping[str, Any]) -> tuple[Ticket, Journey
     return _ticket(row), _journey(row)
 
 
-async def find_tickets(connection: Connection, ticket_ids: Collection[UUID]) -> list[tuple[Ticket, datetime]]:
+async def find_tickets(connection: Connection, ticket_ids: Collection[UUID]) -> list[tuple[Ticket, Journey, datetime]]:
     """Tickets as they stand now, and when they were issued."""
     rows = await connection.fetch(SQL["find"], list(ticket_ids))
-    return [(_ticket(row), row["issued_at"]) for row in rows]
+    return [(*ticket_and_journey(row), row["issued_at"]) for row in rows]
 
 
 async def find_then(door: Door, ticket: Ticket, actor: Actor) -> Mapping[str, Any] | None:

@@ -15,6 +15,7 @@ from service.verify.filings import (
     slips_are_what_their_hashes_say,
 )
 from service.verify.findings import Findings
+from service.verify.journeys import tickets_stand_where_they_were_brought
 from service.verify.papers import (
     acts_stand_behind_their_entries,
     contracts_count_their_loads,
@@ -127,6 +128,7 @@ CHECKS: tuple[Check, ...] = (
     weighings_stand_behind_their_entries,
     weighings_have_every_version,
     tickets_are_what_their_loads_hold,
+    tickets_stand_where_they_were_brought,
     contracts_count_their_loads,
     runs_stand_behind_their_entries,
     acts_stand_behind_their_entries,

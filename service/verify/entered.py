@@ -42,6 +42,10 @@ HELD = {
     },
     "ticket": {
         **dict.fromkeys(("out_kg", "in_kg", "split_kg", "closed_kg"), "what its load holds"),
+        **dict.fromkeys(
+            ("state", "out_at", "in_at", "back_at", "back_kg", "ended_at", "refused_kg", "acted_at"),
+            "where weighings, acts and the sweeper have brought it",
+        ),
     },
 }  # fmt: skip
 # … and this nobody holds.
@@ -55,12 +59,6 @@ LOOSE = {
     "amendment": dict.fromkeys(
         ("due_on", "days_late", "answer_days_late"), "reckoned from days that are bound and the calendar, which may change"
     ),
-    "ticket": {
-        "state": "where the scales and the acts have brought it",
-        **dict.fromkeys(("out_at", "in_at", "back_at", "back_kg", "ended_at"), "what weighings say, which are bound"),
-        "refused_kg": "the sum of its acts; what a contract counts is held against it",
-        "acted_at": "when the newest of its acts was done",
-    },
 }  # fmt: skip
 # An entry's fact, and its row's; the newest entry of a paper counts, also one that is not sealed yet.
 DIFFERENT = """

@@ -19,6 +19,7 @@ from service.verify.database import read_book
 from service.verify.entered import BOUND, HELD, LOOSE, papers_are_what_was_entered
 from service.verify.filings import filings_are_what_their_hashes_say
 from service.verify.findings import Findings
+from service.verify.journeys import tickets_stand_where_they_were_brought
 from service.verify.papers import contracts_count_their_loads, tickets_are_what_their_loads_hold
 from service.verify.sealed import papers_are_sealed
 from tests import cast, yard
@@ -211,6 +212,7 @@ HOLDING = (
     filings_are_what_their_hashes_say,
     contracts_count_their_loads,
     tickets_are_what_their_loads_hold,
+    tickets_stand_where_they_were_brought,
 )
 
 

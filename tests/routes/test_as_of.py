@@ -83,6 +83,9 @@ class Day:
             await get(f"/v1/lots/{lot['id']}")
             await get(f"/v1/provenance/lots/{lot['id']}")
             accounts.add(lot["account"])
+        for weighing in (await get("/v1/weighings", limit=500))["items"]:
+            if weighing["version"] > 1:
+                await get(f"/v1/weighings/{weighing['id']}")
         for ticket in self.tickets:
             await get(f"/v1/provenance/tickets/{ticket}")
         for account in sorted(accounts):

@@ -68,8 +68,10 @@ class Road(Day):
     async def weigh(
         self, ticket: dict[str, Any] | None, direction: str, kg: int, person: cast.Person | None = None
     ) -> str:
-        """What a scale tells."""
+        """What a scale tells; where several look, it is in hand, too."""
         weighing_id = await super().weigh(ticket, direction, kg, person)
+        if len(self.readers) > 1:
+            self.papers.append(f"/v1/weighings/{weighing_id}")
         await self.goes_on()
         return weighing_id
 

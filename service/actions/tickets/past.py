@@ -10,12 +10,13 @@ from service.actions.weighings.desk import Desk
 from service.actions.weighings.telling import tell
 from service.db import Connection
 from service.domain.policies import DEFAULTS
-from service.domain.ticket_acts import ActKind
+from service.domain.ticket_acts import Act, ActKind
 from service.domain.tickets import Journey, Ticket, TicketState
 from service.domain.weighings import Circumstances, Deed, Line, Status, share
 from service.store import ticket_acts, tickets, weighings
 
 _UNSEEN = frozenset({TicketState.ISSUED, TicketState.HELD})
+_ENDED = {TicketState.CANCELLED: ActKind.CANCELLED, TicketState.LOST: ActKind.LOST}
 _WAITS = Journey(TicketState.HELD)
 
 
@@ -93,16 +94,24 @@ async def _read(connection: Connection, ticket_id: UUID) -> Records:
     while waiting:
         found = await tickets.find_tickets(connection, waiting)
         deeds = await ticket_acts.find_deeds(connection, waiting)
-        records.tickets |= {ticket.id: ticket for ticket, _ in found}
-        records.issued_at |= {ticket.id: issued_at for ticket, issued_at in found}
-        records.deeds |= deeds
-        waiting = {ticket.parent_id for ticket, _ in found if ticket.parent_id is not None}
+        records.tickets |= {ticket.id: ticket for ticket, _, _ in found}
+        records.issued_at |= {ticket.id: issued_at for ticket, _, issued_at in found}
+        records.deeds |= {ticket.id: _unsaid(ticket, journey) for ticket, journey, _ in found} | deeds
+        waiting = {ticket.parent_id for ticket, _, _ in found if ticket.parent_id is not None}
         waiting |= {id_ for of_ticket in deeds.values() for deed in of_ticket for id_ in deed.rides_with}
         waiting -= records.tickets.keys()
     records.tickets = dict(sorted(records.tickets.items()))  # ids are given in the order of time
     records.sayings = await weighings.find_sayings(connection, records.tickets)
     records.expiries = await tickets.expiries(connection, records.tickets)
     return records
+
+
+def _unsaid(ticket: Ticket, journey: Journey) -> list[Deed]:
+    """Who ended a ticket before deeds were kept (schema 0009), for it to be told with them: only its row says that it did."""
+    kind = _ENDED.get(journey.state)
+    if kind is None or journey.ended_at is None:
+        return []
+    return [Deed(Act(ticket.id, ticket.id, kind, ""), journey.ended_at)]
 
 
 def _go_on(desk: Hindsight, records: Records, moment: datetime) -> None:

@@ -128,7 +128,7 @@ FOR UPDATE OF b
 
 -- name: list
 -- Locks nothing; walks the keys backwards, those of the refused by weighing_refused. Whose they are: the office's area, the station's own,
--- the enterprise's stations and the tickets in which it is a party.
+-- the enterprise's stations and the tickets in which it is a party. With a time ($12): as they stood, and whose the ticket was then.
 SELECT * FROM (
     SELECT
         w.id, w.station_id, s.name AS station, w.record_id, w.sequence, w.direction, w.ticket_id, t.number AS ticket,
@@ -145,12 +145,23 @@ SELECT * FROM (
     LEFT JOIN mine AS m ON m.id = s.mine_id
     LEFT JOIN ticket AS t ON t.id = w.ticket_id
     LEFT JOIN LATERAL (
-        SELECT * FROM weighing_version WHERE weighing_id = w.id ORDER BY version DESC LIMIT 1
+        SELECT * FROM weighing_version
+        WHERE weighing_id = w.id AND ($12::timestamptz IS NULL OR recorded_at <= $12)
+        ORDER BY version DESC LIMIT 1
     ) AS v ON TRUE
     WHERE
         (
             $1 OR starts_with(s.jurisdiction, $2::text) OR coalesce(s.enterprise_id, m.enterprise_id) = $3::uuid OR s.id = $4::uuid
-            OR $3::uuid IN (t.seller_id, t.buyer_id)
+            OR $3::uuid IN (
+                t.seller_id,
+                CASE WHEN $12 IS NULL THEN t.buyer_id ELSE coalesce((
+                    SELECT coalesce((act.facts ->> 'from_buyer')::uuid, former.buyer_id)
+                    FROM ticket_act AS act
+                    LEFT JOIN contract AS former ON former.id = (act.facts ->> 'from_contract')::uuid
+                    WHERE act.ticket_id = t.id AND act.kind = 'redirected' AND act.kg IS NULL AND act.done_at > $12
+                    ORDER BY act.done_at, act.id LIMIT 1
+                ), t.buyer_id) END
+            )
         )
         AND ($5::uuid IS NULL OR w.id < $5)
         AND ($6::uuid[] IS NULL OR w.id = ANY($6))
@@ -159,6 +170,7 @@ SELECT * FROM (
         AND ($8::uuid IS NULL OR w.station_id = $8)
         AND ($9::uuid IS NULL OR w.ticket_id = $9)
         AND ($10::text IS NULL OR w.plate = $10)
+        AND ($12 IS NULL OR w.recorded_at <= $12)
     ORDER BY w.id DESC
     LIMIT $11
 ) AS weighings
@@ -178,6 +190,7 @@ SELECT * FROM (
         AND coalesce($7::text, 'refused') = 'refused'
         AND ($8::uuid IS NULL OR r.station_id = $8)
         AND $9::uuid IS NULL AND $10::text IS NULL
+        AND ($12 IS NULL OR r.recorded_at <= $12)
     ORDER BY r.id DESC
     LIMIT $11
 ) AS refusals
@@ -188,7 +201,7 @@ LIMIT $11
 -- Locks nothing; leans on a_version_of_a_weighing_is_kept_once.
 SELECT version, gross_kg, tare_kg, net_kg, status, flags, movement_ids, because_of, reason, person_id, recorded_at
 FROM weighing_version
-WHERE weighing_id = $1
+WHERE weighing_id = $1 AND ($2::timestamptz IS NULL OR recorded_at <= $2)
 ORDER BY version
 
 -- name: find_sayings

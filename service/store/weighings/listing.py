@@ -34,10 +34,11 @@ async def list_weighings(
     ticket_id: UUID | None = None,
     plate: str | None = None,
     after: UUID | None = None,
+    as_of: datetime | None = None,
     limit: int = 50,
     actor: Actor,
 ) -> list[Row]:
-    """The weighings that the actor may know of as they stand now, the refused among them, newest first."""
+    """The weighings that the actor may know of as they stand, or stood, the refused among them, newest first."""
     return await connection.fetch(
         SQL["list"],
         actor.reads_all,
@@ -51,12 +52,13 @@ async def list_weighings(
         ticket_id,
         plate,
         limit,
+        as_of,
     )
 
 
-async def versions_of(connection: Connection, weighing_id: UUID) -> list[Row]:
+async def versions_of(connection: Connection, weighing_id: UUID, as_of: datetime | None = None) -> list[Row]:
     """What was said of a weighing after it was recorded, first to last."""
-    return await connection.fetch(SQL["versions"], weighing_id)
+    return await connection.fetch(SQL["versions"], weighing_id, as_of)
 
 
 async def find_sayings(connection: Connection, ticket_ids: Collection[UUID]) -> list[tuple[datetime, Line]]:
