@@ -47,6 +47,9 @@ async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> 
     await release_ended(connection, at=at)
     await sweeps.forget(connection, at - KEYS_KEPT, at=at)
     await note_roads(connection, [(_open_paper(ticket), None) for ticket in unseen if not ticket["waited"]], at=at)
+    # A scale, which waits for nobody, told of the other one's arrival while this one was issued.
+    alone = [(Flag.TWO_OPEN_TICKETS, "ticket", str(id_)) for id_ in await sweeps.alone_again(connection)]
+    await alerts.settle_alerts(connection, alone, at=at)
     return True
 
 

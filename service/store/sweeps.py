@@ -1,6 +1,7 @@
 """What time alone brings about: tickets that nobody used, loads that nobody received, keys that are forgotten."""
 
 from datetime import datetime
+from uuid import UUID
 
 from service.db import Connection, Record
 from service.store.sentences import sentences
@@ -21,6 +22,11 @@ async def expire_tickets(connection: Connection, before: datetime, *, at: dateti
 async def never_received(connection: Connection, before: datetime) -> list[Record]:
     """The loads that were weighed out before a moment, never arrived, and have no open alert for it."""
     return await connection.fetch(SQL["never_received"], before)
+
+
+async def alone_again(connection: Connection) -> list[UUID]:
+    """The tickets that have not left and are told to be one of two of their plate, and are not (W05)."""
+    return [row["id"] for row in await connection.fetch(SQL["alone_again"])]
 
 
 async def forget(connection: Connection, before: datetime, *, at: datetime) -> None:

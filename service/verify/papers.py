@@ -43,28 +43,17 @@ WHERE
         OR (weighing.direction <> 'back' AND posted.kg <> weighing.net_kg)
     )
 """
+# Beside each ticket what stands of what came into its load and was not seen by its source's scale: what the second scale saw
+# more (W02), and of what was refused that part which the buyer's lot had no longer (W10).
 TICKETS = """
-SELECT
-    number, account, out_kg, in_kg,
-    closed_kg + CASE
-        WHEN refused_kg = 0 THEN split_kg
-        -- What was refused and goes to another buyer is split off, too: as much as its contract counts, not as much as moves.
-        ELSE coalesce((SELECT sum(kg) FROM ticket_act WHERE ticket_id = ticket.id AND kind = 'split'), 0)::bigint
-    END,
-    state = 'lost', refused_kg, state <> 'out'
-FROM ticket WHERE back_kg IS NULL AND (state <> 'returned' OR refused_kg > 0)
-"""
-# What stands of what came into loads beside what their source's scale saw: what the second scale saw more (W02), and
-# of what was refused that part which the buyer's lot had no longer (W10).
-CAME_BESIDE = """
 WITH came AS (
-    SELECT leg.target AS account, source.kind, leg.movement, sum(leg.target_kg) AS kg
+    SELECT leg.target AS account, leg.movement, sum(leg.target_kg) AS gained_kg, 0 AS anew_kg
     FROM account AS source
     INNER JOIN leg ON leg.source = source.id
     WHERE source.kind = 'gained'
-    GROUP BY leg.target, source.kind, leg.movement
+    GROUP BY leg.target, leg.movement
     UNION ALL
-    SELECT ticket.account, source.kind, leg.movement, sum(leg.target_kg)
+    SELECT ticket.account, leg.movement, 0, sum(leg.target_kg)
     FROM ticket
     INNER JOIN leg ON leg.target = ticket.account
     INNER JOIN account AS source
@@ -72,18 +61,34 @@ WITH came AS (
             source.id = leg.source AND source.kind = 'lot'
             AND source.document_id = coalesce(ticket.onward_contract_id, ticket.contract_id, ticket.slip_id)
     WHERE ticket.refused_kg > 0
-    GROUP BY ticket.account, source.kind, leg.movement
+    GROUP BY ticket.account, leg.movement
+),
+
+struck AS (
+    SELECT movement, sum(hi - lo) AS kg FROM hole WHERE side = 'in' AND kind = 'cut' GROUP BY movement
+),
+
+beside AS (
+    SELECT
+        came.account,
+        sum(came.gained_kg - CASE came.anew_kg WHEN 0 THEN coalesce(struck.kg, 0) ELSE 0 END)::bigint AS gained_kg,
+        sum(came.anew_kg - CASE came.gained_kg WHEN 0 THEN coalesce(struck.kg, 0) ELSE 0 END)::bigint AS anew_kg
+    FROM came
+    LEFT JOIN struck ON struck.movement = came.movement
+    GROUP BY came.account
 )
 
 SELECT
-    came.account, came.kind,
-    sum(came.kg - coalesce((
-        SELECT sum(hole.hi - hole.lo) FROM hole
-        WHERE hole.account = came.account AND hole.side = 'in' AND hole.movement = came.movement AND hole.kind = 'cut'
-    ), 0))::bigint AS kg
-FROM came
-INNER JOIN ticket ON ticket.account = came.account
-GROUP BY came.account, came.kind
+    number, account, out_kg, in_kg,
+    closed_kg + CASE
+        WHEN refused_kg = 0 THEN split_kg
+        -- What was refused and goes to another buyer is split off, too: as much as its contract counts, not as much as moves.
+        ELSE coalesce((SELECT sum(kg) FROM ticket_act WHERE ticket_id = ticket.id AND kind = 'split'), 0)::bigint
+    END,
+    state = 'lost', refused_kg, state <> 'out', coalesce(beside.gained_kg, 0), coalesce(beside.anew_kg, 0)
+FROM ticket
+LEFT JOIN beside USING (account)
+WHERE back_kg IS NULL AND (state <> 'returned' OR refused_kg > 0)
 """
 # What went on under another ticket counts there; what was refused counts as shipped until it has come back.
 COUNTED_OTHERWISE = """
@@ -171,10 +176,8 @@ async def weighings_stand_behind_their_entries(
 async def tickets_are_what_their_loads_hold(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
     """A ticket's two weights, and what was refused of it, are what came into its load and went out of it."""
     totals = books.columns.totals
-    beside = {(row["account"], row["kind"]): row["kg"] for row in await connection.fetch(CAME_BESIDE)}
-    async for number, account, out_kg, in_kg, aside_kg, is_lost, refused_kg, went_on in connection.cursor(
-        TICKETS, prefetch=5_000
-    ):
+    async for row in connection.cursor(TICKETS, prefetch=5_000):
+        number, account, out_kg, in_kg, aside_kg, is_lost, refused_kg, went_on, has_gained, anew_kg = row
         rest_kg = (out_kg or 0) - aside_kg
         if out_kg is None:
             come, gone = 0, in_kg or 0
@@ -185,13 +188,12 @@ async def tickets_are_what_their_loads_hold(connection: asyncpg.Connection, book
         gained_kg = come - (out_kg or 0)
         if refused_kg:
             # Of what was refused a part never came into the lot, and the others came back out of it.
-            anew_kg = beside.get((account, "lot"), 0)
             come, gone = come + anew_kg, gone + anew_kg - (0 if went_on else refused_kg)
         has_come, has_gone = totals(account)
         if (has_come, has_gone) != (come, gone):
             message = f"ticket {number}: {come} kg came and {gone} kg went, its load says {has_come} and {has_gone}"
             findings.add("ticket", None, message)
-        elif (has_gained := beside.get((account, "gained"), 0)) != gained_kg:
+        elif has_gained != gained_kg:
             message = f"ticket {number}: {gained_kg} kg more arrived than had left, its load gained {has_gained}"
             findings.add("ticket", None, message)
 

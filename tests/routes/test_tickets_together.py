@@ -15,6 +15,7 @@ from service.routes.tickets import TicketIn
 from tests import cast, yard
 from tests.routes.by import By
 from tests.routes.ticketing import issue, weigh
+from tests.sweeping import swept
 
 pytestmark = pytest.mark.anyio
 WAITING = """
@@ -84,11 +85,18 @@ async def test_w05_one_is_cancelled_while_another_one_is_issued(
 async def test_w05_a_scale_does_not_wait_for_who_issues_tickets_of_the_same_plate(
     app: FastAPI, by: By, now: datetime, issuing: Deed
 ) -> None:
+    """What the scale puts right in that moment the sweeper sees; of two that are open it settles nothing."""
     async with app.state.database.transaction() as connection:
         other = await yard.contract(
             connection, at=now
         )  # a load counts for its contract, on which tickets may be issued
     ticket = await issue(by, yard.ticket_in(other, now))
-    _, second = await both(app, issuing, issuing, meanwhile=weigh(by, ticket, "out", 31_000, now))
+    await weigh(by, ticket, "out", 31_000, now)
+    first, second = await both(app, issuing, issuing, meanwhile=weigh(by, ticket, "in", 31_000, now))
     shown = (await by(cast.LI).get(f"/v1/tickets/{ticket['id']}")).json()
-    assert (shown["state"], str(second) in await flagged(by)) == ("out", True)
+    assert (shown["state"], sorted(await flagged(by))) == ("delivered", sorted([str(first), str(second)]))
+    await swept(app, now)
+    assert await flagged(by) == [str(second)]
+    async with app.state.database.transaction() as connection:
+        await cancel_ticket(connection, first, "改期", at=now, actor=cast.PAIZHAI_CLERK.actor)
+    assert await flagged(by) == []

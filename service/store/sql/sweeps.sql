@@ -40,6 +40,22 @@ WHERE ticket.state = 'out' AND coalesce(ticket.in_at, ticket.out_at) < $1
 ORDER BY ticket.id
 LIMIT 1000
 
+-- name: alone_again
+-- Locks nothing; leans on an_alert_is_open_once and ticket_on_the_road: tickets that are told to be one of two of their plate, have not left,
+-- and beside which no open paper that was issued before is good (any more).
+SELECT ticket.id
+FROM alert
+INNER JOIN ticket ON ticket.id = alert.subject_id::uuid
+WHERE
+    alert.code = 'two-open-tickets' AND alert.subject_kind = 'ticket' AND alert.settled_at IS NULL AND ticket.out_at IS NULL
+    AND NOT EXISTS (
+        SELECT FROM ticket AS other
+        WHERE
+            other.plate = ticket.plate AND other.id < ticket.id AND other.state IN ('issued', 'out')
+            AND ticket.state IN ('issued', 'out')
+            AND other.valid_from < ticket.valid_until AND ticket.valid_from < other.valid_until
+    )
+
 -- name: forget_keys
 -- Leans on idempotency_by_time.
 DELETE FROM idempotency WHERE recorded_at < $1

@@ -333,6 +333,27 @@ async def test_a_key_that_somebody_else_may_have_proves_nothing_new(page: Page) 
     assert told == {"why": ["key-in-doubt", "key-retired", None], "levels": ["warn", "bad", "good"], "before": None}
 
 
+async def test_a_load_that_was_refused_is_still_to_be_weighed_the_way_it_goes(page: Page) -> None:
+    """W05: of a ticket of which this scale told an impossible weight the next load leaves; of one that left it comes back."""
+    ways = await reading(
+        page,
+        """
+        const { keepAnswers, keepRecord, weighedTickets } = await load("queue");
+        const { keep } = await load("store");
+        const { likelyDirection } = await load("check");
+        const { stationMark } = await load("codes");
+        const station = crypto.randomUUID();
+        await keep("nextSequence", 7);
+        for (const number of ["1", "2", "3"]) await keepRecord({ direction: "out" }, { number, visitId: number, tare: null });
+        await keepAnswers([[7, { status: "refused" }], [8, { status: "accepted" }]]);
+        const seen = new Map((await weighedTickets()).map(([number, direction]) => [number, [direction]]));
+        const ticket = { sourceMark: stationMark(station), destinationMark: 0, isOut: false };
+        return ["1", "2", "3"].map((number) => likelyDirection({ number, ...ticket }, station, seen));
+        """,
+    )
+    assert ways == ["out", "back", "back"]
+
+
 async def test_good_and_bad_do_not_sound_alike(page: Page) -> None:
     """W03: for those who look at the truck; the words on the screen say the same."""
     tunes = await reading(

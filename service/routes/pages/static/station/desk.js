@@ -3,7 +3,7 @@ import { Problem, Unreachable } from "./api.js";
 import { judge, levelOf, likelyDirection, ticketKnown, ticketOf } from "./check.js";
 import { stamp } from "./clock.js";
 import { plateAsSeen } from "./codes.js";
-import { allRecords, keepRecord } from "./queue.js";
+import { keepRecord, weighedTickets } from "./queue.js";
 import { NO_EXTRAS, forget, lacks, netOf, newVisit, park, recordOf, tareOf, tareToStore } from "./visits.js";
 
 const LEVELS = ["bad", "warn", "good"];
@@ -30,7 +30,9 @@ export class Desk {
 
   /** Know again which tickets this scale has weighed. */
   async remember() {
-    for (const { number, text } of await allRecords()) this.#saw(number, JSON.parse(text).direction);
+    const weighed = await weighedTickets();
+    this.#seen.clear();
+    for (const [number, direction] of weighed) this.#saw(number, direction);
   }
 
   get lacks() {

@@ -323,6 +323,7 @@ function onSender(event) {
       play("bad");
       const understood = { words: SAID.understood, deed: () => setStrip("refused-record", null) };
       setStrip("refused-record", { level: "bad", words: SAID["refused-record"], action: understood });
+      desk.remember(); // its ticket's load is still to be weighed
     }
     keep("clock", clock.offsetMs);
     showLists();

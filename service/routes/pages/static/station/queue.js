@@ -55,6 +55,12 @@ export function allRecords() {
   return transact("records", "readonly", (records) => result(records.getAll()));
 }
 
+/** The tickets of this scale's loads, and which way each went; what the service refused was no load (W05). */
+export async function weighedTickets() {
+  const loads = (await allRecords()).filter(({ number, answer }) => number && answer?.status !== "refused");
+  return loads.map(({ number, text }) => [number, JSON.parse(text).direction]);
+}
+
 /** Forget the oldest answered records beyond the newest few thousand; unsent ones stay whatever their age. */
 export function prune() {
   return transact("records", "readwrite", async (records) => {
