@@ -27,7 +27,7 @@ serve: $(VENV)/installed  ## the service with an empty registry
 	$(BIN)/meisu serve
 
 test: $(VENV)/installed  ## every test, on real servers of its own
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist load --maxschedchunk 1
 
 check: $(VENV)/installed  ## style, types, layers, migrations
 	$(BIN)/ruff check .

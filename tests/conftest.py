@@ -1,6 +1,7 @@
 """Real servers for the tests: one PostgreSQL and one Valkey for the run; a test that commits has its own database."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -31,11 +32,27 @@ from tests import cast
 passwords.HASHER = PasswordHasher.from_parameters(CHEAPEST)
 
 MEMORY_BYTES = 2 * 2**30
+TESTS = Path(__file__).parent
+# A morning in the middle of a month, a quarter and a year: what is done for a day, and lasts one, is not cut by their ends.
+BEGINS_AT = "2026-08-19T10:00:00+08:00"
+QUICK = {"domain", "house", "routes", "store"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="ten thousand random histories in place of a few hundred")
     parser.addoption("--accept-openapi", action="store_true", help="write the snapshot of the API's description anew")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: a third of the time a test waits for a server, a browser or the disk."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that start servers and browsers of their own come first: one of them alone at the end would be waited for."""
+    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] in QUICK)
 
 
 @pytest.fixture(scope="session")
@@ -44,9 +61,14 @@ def anyio_backend() -> str:
 
 
 def roomy_memory() -> Path | None:
-    """The machine's folder in memory, where it has room: a database is a thousand files, and each test copies one."""
+    """The machine's folder in memory, where it has room: a database is a thousand files, and each test copies one.
+
+    Only one in which programs may run: some tests put them there.
+    """
     memory = Path("/dev/shm")
-    return memory if memory.is_dir() and disk_usage(memory).free > MEMORY_BYTES else None
+    if not memory.is_dir() or os.statvfs(memory).f_flag & os.ST_NOEXEC:
+        return None
+    return memory if disk_usage(memory).free > MEMORY_BYTES else None
 
 
 @contextmanager
@@ -163,14 +185,15 @@ async def stage_endpoints(servers: Endpoints, stage: str) -> AsyncIterator[Endpo
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """The service's settings, with a data folder of this test's own."""
-    return Settings(data=tmp_path)
+def settings() -> Iterator[Settings]:
+    """The service's settings, with a data folder of this test's own; on a disk its keys alone would wait for eight syncs."""
+    with TemporaryDirectory(prefix="meisu-", dir=roomy_memory()) as folder:
+        yield Settings(data=Path(folder), clock=f"{BEGINS_AT},1")
 
 
 @pytest.fixture
 def begins_at() -> str | None:
-    """The moment at which the service's clock stands from its start on; by itself it goes with the wall's."""
+    """The moment at which the service's clock stands from its start on; by itself it goes on from BEGINS_AT."""
     return None
 
 

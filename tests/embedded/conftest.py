@@ -11,17 +11,19 @@ import sysconfig
 import textwrap
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 
 import pytest
 
 from service.embedded.folders import STATE
+from tests.conftest import roomy_memory
 
 ROOT = Path(__file__).parents[2]
 ORDINARY = "daemon"  # on every Linux machine, and owns nothing
+HALF_COMPILED = "*.pyc.*"  # gone as soon as whoever compiles it is done
 
 
 @dataclass(frozen=True)
@@ -154,25 +156,44 @@ def enter(account: str, *command: str | Path) -> bool:
 
 @pytest.fixture(scope="session")
 def open_ground() -> Iterator[Path]:
-    """A folder that every account can pass through."""
-    folder = Path(mkdtemp(prefix="meisu-"))
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder)
+    """A folder that every account can pass through, in memory where there is room."""
+    with TemporaryDirectory(prefix="meisu-", dir=roomy_memory()) as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+def again(source: str, target: str) -> None:
+    """The same file under another name, or a copy where that lies on another disk."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 @pytest.fixture(scope="session")
-def ordinary_python(open_ground: Path) -> tuple[Path, dict[str, str]]:
-    """This Python and its packages where an ordinary account can run them: in place, or copies."""
+def open_programs() -> Iterator[Path]:
+    """A folder that every account can pass through, beside the programs rather than in memory."""
+    with TemporaryDirectory(prefix="meisu-") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def ordinary_python(open_programs: Path) -> tuple[Path, dict[str, str]]:
+    """This Python and its packages where an ordinary account can run them: in place, or once more elsewhere.
+
+    With what they were compiled to: who may not write there would compile all of it again at each start.
+    """
     packages, code, python = Path(sysconfig.get_paths()["purelib"]), ROOT, Path(sys.executable)
     environment = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "error"}
     if os.geteuid() == 0:
         if not enter(ORDINARY, python, "-c", "import asyncio"):
-            base = open_ground / "python"
+            base = open_programs / "python"
             shutil.copytree(
                 Path(sys.base_prefix, "lib"),
                 base / "lib",
-                ignore=shutil.ignore_patterns("site-packages", "test", "config-*", "*.a"),
+                ignore=shutil.ignore_patterns("site-packages", "test", "config-*", "*.a", HALF_COMPILED),
+                copy_function=again,
             )
             python = base / "bin" / "python3.11"
             python.parent.mkdir()
@@ -180,12 +201,15 @@ def ordinary_python(open_ground: Path) -> tuple[Path, dict[str, str]]:
             environment["LD_LIBRARY_PATH"] = str(base / "lib")
         if not enter(ORDINARY, "/usr/bin/test", "-r", packages / "asyncpg" / "__init__.py"):
             packages = shutil.copytree(
-                packages, open_ground / "packages", ignore=shutil.ignore_patterns("playwright", "__pycache__")
+                packages,
+                open_programs / "packages",
+                ignore=shutil.ignore_patterns("playwright", HALF_COMPILED),
+                copy_function=again,
             )
         if not enter(ORDINARY, "/usr/bin/test", "-r", code / "service" / "__init__.py"):
-            code = open_ground / "code"
+            code = open_programs / "code"
             for name in ("service", "migrations"):
-                shutil.copytree(ROOT / name, code / name)
+                shutil.copytree(ROOT / name, code / name, ignore=shutil.ignore_patterns(HALF_COMPILED))
     return python, environment | {"PYTHONPATH": f"{code}:{packages}"}
 
 
@@ -209,8 +233,9 @@ def person_called(name: str, open_ground: Path, ordinary_python: tuple[Path, dic
         person = Person(name, *ordinary_python, folder)
     yield person
     for note in STATE.glob("*/belongs-to"):
-        if Path(note.read_text().strip()).is_relative_to(folder):
-            shutil.rmtree(note.parent)
+        with suppress(FileNotFoundError):  # of another test's, which ends at the same time
+            if Path(note.read_text().strip()).is_relative_to(folder):
+                shutil.rmtree(note.parent)
     shutil.rmtree(folder)
 
 

@@ -16,6 +16,7 @@ from tests.embedded.conftest import Person, person_called, servers_in
 
 STARTING = """
 import asyncio, json, os, pwd, sys
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 import asyncpg, redis
@@ -48,7 +49,10 @@ def facts(durable):
         asyncio.run(ask(endpoints.owner_database_url, "CREATE TABLE IF NOT EXISTS kept AS SELECT 31200 AS kg"))
         cache.incrby("kept", 31200)
         password = urlsplit(endpoints.redis_url).password
-        arguments = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+        arguments = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):  # a process that has ended meanwhile
+                arguments.append(path.read_bytes())
         try:
             asyncio.run(ask(endpoints.database_url.replace("meisu_service", "postgres"), "SELECT 1"))
         except asyncpg.InvalidAuthorizationSpecificationError:

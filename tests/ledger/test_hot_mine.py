@@ -34,11 +34,12 @@ LOADS = 4
 
 
 @pytest.fixture
-async def second_app(settings: Settings, stage_endpoints: Endpoints) -> AsyncIterator[FastAPI]:
-    """Another process of the service over the same database."""
-    app = create_app(settings, stage_endpoints)
-    async with app.router.lifespan_context(app):
-        yield app
+async def second_app(app: FastAPI, settings: Settings, stage_endpoints: Endpoints) -> AsyncIterator[FastAPI]:
+    """Another process of the service over the same database, on a machine of the same time."""
+    second = create_app(settings, stage_endpoints)
+    second.state.clock = app.state.clock
+    async with second.router.lifespan_context(second):
+        yield second
 
 
 async def prepare(

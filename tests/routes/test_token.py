@@ -7,6 +7,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -18,6 +19,7 @@ from fastapi import FastAPI
 
 from service.actions.people import SignedIn
 from service.app import create_app
+from service.auth import tokens
 from service.auth.tokens import Audience
 from service.embedded import Endpoints
 from service.keys import Purpose
@@ -249,12 +251,15 @@ async def test_nobody_is_known_without_a_token(client: httpx.AsyncClient) -> Non
     assert (await client.get("/v1/me", headers={"Authorization": "Basic bGk6eA=="})).status_code == 401
 
 
-async def test_a_remembered_token_expires_too(client: httpx.AsyncClient, app: FastAPI) -> None:
+async def test_a_remembered_token_expires_too(
+    client: httpx.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
     key = app.state.keys.current(Purpose.TOKENS)
-    token = _signed(key.private, key.kid, exp=int(time.time()) + 1)
+    ends = int(time.time()) + 60
+    token = _signed(key.private, key.kid, exp=ends)
     assert (await me(client, token)).status_code == 200
 
-    await asyncio.sleep(1.1)
+    monkeypatch.setattr(tokens, "time", SimpleNamespace(time=lambda: ends))
 
     assert (await me(client, token)).status_code == 401
 
@@ -380,14 +385,14 @@ async def test_a_token_in_memory_costs_little(
     client: httpx.AsyncClient, app: FastAPI, token_for: Callable[[Person], str]
 ) -> None:
     token = token_for(LI)
-    tokens = app.state.people._tokens
-    tokens.read(token, Audience.API)
+    known = app.state.people._tokens
+    known.read(token, Audience.API)
 
-    started = time.perf_counter()
+    started = time.thread_time()  # not the wall's: others may have the processor meanwhile
     for _ in range(1000):
-        tokens.read(token, Audience.API)
+        known.read(token, Audience.API)
 
-    assert (time.perf_counter() - started) / 1000 < 20e-6
+    assert (time.thread_time() - started) / 1000 < 20e-6
 
 
 async def test_a_token_says_whom_it_is_of_and_no_more(app: FastAPI) -> None:
