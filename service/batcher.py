@@ -99,6 +99,9 @@ class Batcher(Generic[Job, Answer]):
 
     Where `apart` names what a job is about, two about the same thing are never in one batch: the later one comes in the
     next.
+
+    An action may ask, before it ends, whether the next batch follows at once, and make it ready; where that does not come
+    there is a `rest`.
     """
 
     def __init__(
@@ -114,6 +117,7 @@ class Batcher(Generic[Job, Answer]):
         most_waiting: int = 20_000,
         rerun_on: tuple[type[Exception], ...] = (),
         apart: Callable[[Job], Iterable[Hashable]] | None = None,
+        rest: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._action = action
         self._action_of_many = action_of_many or action
@@ -125,9 +129,11 @@ class Batcher(Generic[Job, Answer]):
         self._most_waiting = most_waiting
         self._rerun_on = rerun_on
         self._apart = apart
+        self._rest = rest
         self._of_few: deque[_Request[Job, Answer]] = deque()
         self._of_many: deque[_Request[Job, Answer]] = deque()
         self._unanswered = 0
+        self._under_way = 0
         self._waiting = 0
         self._few_waiting = 0
         self._few_seen_at = self._many_ended_at = float("-inf")
@@ -162,6 +168,14 @@ class Batcher(Generic[Job, Answer]):
         self._put(request)
         return await request.done
 
+    def goes_on_with_few(self) -> bool:
+        """Whether a batch of few that ends now is followed at once by one of its kind."""
+        return self._is_worth_a_batch(self._idle + 1) and (self._few_waiting > 0 or not self._is_shared())
+
+    def goes_on_with_many(self) -> bool:
+        """Whether a batch of many that ends now is followed at once by one of its kind."""
+        return self._unanswered > self._under_way and self._few_waiting == 0
+
     def _put(self, request: _Request[Job, Answer]) -> None:
         if self._is_of_few(request):
             self._of_few.append(request)
@@ -177,7 +191,11 @@ class Batcher(Generic[Job, Answer]):
 
     async def _work(self) -> None:
         while True:
-            while not self._is_worth_a_batch():
+            while not self._is_worth_a_batch(self._idle):
+                if self._rest is not None:
+                    await self._rest()
+                    if self._is_worth_a_batch(self._idle):
+                        break
                 if self._closing and self._unanswered == 0:
                     self._arrived.set()  # for the others that wait
                     return
@@ -191,6 +209,7 @@ class Batcher(Generic[Job, Answer]):
             jobs: list[Job] = []
             for request, share in batch:
                 jobs += request.next_jobs(share)
+            self._under_way += len(jobs)
             began = monotonic()
             action = self._action_of_many if has_many and not self._is_of_few(batch[0][0]) else self._action
             answers: list[Answer | _Failed] = []
@@ -198,6 +217,7 @@ class Batcher(Generic[Job, Answer]):
                 answers += await self._run(action, part)
             ended = monotonic()
             self._idle += 1
+            self._under_way -= len(jobs)
             self._unanswered -= len(jobs)
             if not has_many:
                 self._few_seconds += (ended - began - self._few_seconds) / 10
@@ -213,8 +233,8 @@ class Batcher(Generic[Job, Answer]):
         some_have_many = bool(self._of_many or self._many_under_way)
         return some_have_many and monotonic() - self._few_seen_at < FEW_SEEN_SECONDS
 
-    def _is_worth_a_batch(self) -> bool:
-        if self._idle == self._at_once:
+    def _is_worth_a_batch(self, idle: int) -> bool:
+        if idle == self._at_once:
             return self._waiting > 0
         if self._is_shared():
             return self._few_waiting >= (1 if self._many_under_way else self._least_beside)

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
@@ -36,9 +36,10 @@ Isolation = Literal["repeatable_read", "read_committed"]
 Record = asyncpg.Record
 
 if TYPE_CHECKING:
-    Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    Lent = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    Connection = asyncpg.Connection[asyncpg.Record] | Lent
 else:
-    Connection = asyncpg.Connection
+    Lent = Connection = asyncpg.Connection
 
 
 class Door(Protocol):
@@ -101,7 +102,7 @@ class Database:
 
     The connections of steady transactions are few and stay open: to open one, and to plan their sentences on it, takes five
     times as long as a batch, and a truck would wait for it. Some of them are patient, for batches for which nobody waits at
-    a scale.
+    a scale. Where the next batch waits already, its transaction begins with the commit of the one before it.
     """
 
     def __init__(self, pool: asyncpg.Pool, steady: asyncpg.Pool, patient: asyncpg.Pool, engine: AsyncEngine) -> None:
@@ -111,6 +112,7 @@ class Database:
         self.engine = engine
         self.sessions = async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
         self.committed = asyncio.Event()
+        self._begun: dict[asyncpg.Pool, list[Lent]] = {steady: [], patient: []}
 
     @classmethod
     @asynccontextmanager
@@ -127,7 +129,11 @@ class Database:
                     url, PATIENT_CONNECTIONS, init=_prepare_patient if is_ours else prepare_connection
                 ) as patient,
             ):
-                yield cls(pool, steady, patient, engine)
+                database = cls(pool, steady, patient, engine)
+                try:
+                    yield database
+                finally:
+                    await database.rest()  # else the pools would wait for these connections
         finally:
             await engine.dispose()
 
@@ -144,17 +150,39 @@ class Database:
             self.committed.set()
 
     @asynccontextmanager
-    async def steady_transaction(self, *, is_patient: bool = False) -> AsyncIterator[Connection]:
-        """As `transaction`, for batches, whose sentences are always the same; a patient one lets the others go first."""
-        async with _connection_of(self.patient if is_patient else self.steady) as connection:
-            await connection.execute("BEGIN")
+    async def steady_transaction(
+        self, *, is_patient: bool = False, goes_on: Callable[[], bool] = lambda: False
+    ) -> AsyncIterator[Connection]:
+        """As `transaction`, for batches, whose sentences are always the same; a patient one lets the others go first.
+
+        Where it `goes_on`, asked before the commit, the next transaction has begun with it: whoever says so opens that one
+        at once, or rests.
+        """
+        pool = self.patient if is_patient else self.steady
+        begun = self._begun[pool]
+        async with _connection_of(pool, begun) as connection:
+            if not connection.is_in_transaction():
+                await connection.execute("BEGIN")
             try:
                 yield connection
             except BaseException:
                 await connection.execute("ROLLBACK")
                 raise
-            await connection.execute("COMMIT")
+            if goes_on():
+                await connection.execute("COMMIT AND CHAIN")
+                begun.append(connection)
+            else:
+                await connection.execute("COMMIT")
         self.committed.set()
+
+    async def rest(self) -> None:
+        """Give back the connections on which a transaction has begun that nobody has opened."""
+        for pool, begun in self._begun.items():
+            while begun:
+                connection = begun.pop()
+                with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+                    await connection.execute("ROLLBACK")
+                await _give_back(pool, connection)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
@@ -170,12 +198,11 @@ class Database:
 
 
 @asynccontextmanager
-async def _connection_of(pool: asyncpg.Pool) -> AsyncIterator[Connection]:
+async def _connection_of(pool: asyncpg.Pool, begun: list[Lent] | None = None) -> AsyncIterator[Lent]:
+    """A connection of the pool, given back in the end; one on which a transaction has begun is taken first, and kept."""
     # Only the way in is translated: an OSError inside the block may be anybody's.
     try:
-        # Waiting with a limit takes a task of its own, which is only worth it where there is something to wait for.
-        limit = None if pool.get_idle_size() else SECONDS_TO_WAIT
-        connection = await pool.acquire(timeout=limit)
+        connection = await _taken(begun, pool) if begun else await _acquired(pool)
     except (OSError, asyncpg.InterfaceError) as error:
         log.warning(f"No connection to the database: {type(error).__name__}: {error}")
         raise Busy from error
@@ -188,11 +215,31 @@ async def _connection_of(pool: asyncpg.Pool) -> AsyncIterator[Connection]:
         log.warning(f"The connection to the database was lost: {type(error).__name__}: {error}")
         raise Busy from error
     finally:
-        try:
-            await pool.release(connection)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-            # What was committed is committed; the pool has thrown the connection away.
-            log.warning(f"A connection could not be given back: {type(error).__name__}: {error}")
+        if not begun or connection not in begun:
+            await _give_back(pool, connection)
+
+
+async def _acquired(pool: asyncpg.Pool) -> Lent:
+    # Waiting with a limit takes a task of its own, which is only worth it where there is something to wait for.
+    limit = None if pool.get_idle_size() else SECONDS_TO_WAIT
+    return await pool.acquire(timeout=limit)
+
+
+async def _taken(begun: list[Lent], pool: asyncpg.Pool) -> Lent:
+    """One on which a transaction has begun, unless the server has closed it meanwhile."""
+    connection = begun.pop()
+    if not _is_lost(connection):
+        return connection
+    await _give_back(pool, connection)
+    return await _acquired(pool)
+
+
+async def _give_back(pool: asyncpg.Pool, connection: Lent) -> None:
+    try:
+        await pool.release(connection)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        # What was committed is committed; the pool has thrown the connection away.
+        log.warning(f"A connection could not be given back: {type(error).__name__}: {error}")
 
 
 def _is_lost(connection: Connection) -> bool:

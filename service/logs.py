@@ -10,6 +10,7 @@ import structlog
 
 FILE_BYTES = 20 * 2**20
 FILES = 10
+LINES_BETWEEN_LOOKS = 64
 
 # One line for each request: rendered at once and kept off the console, where it would cost more than many a request.
 requests = structlog.wrap_logger(
@@ -23,6 +24,16 @@ requests = structlog.wrap_logger(
     wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     cache_logger_on_first_use=True,
 )
+
+
+class _Lines(RotatingFileHandler):
+    """A file of many lines: whether it is full is looked up now and then, since that asks the system four times."""
+
+    _written = 0
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - the name of the library
+        self._written += 1
+        return self._written % LINES_BETWEEN_LOOKS == 0 and bool(super().shouldRollover(record))
 
 
 def log_to(folder: Path) -> None:
@@ -45,7 +56,7 @@ def log_to(folder: Path) -> None:
         _formatter(shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False))
     )
     logging.basicConfig(level=logging.INFO, handlers=[console, file], force=True)
-    lines = RotatingFileHandler(folder / "requests.log", maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8")
+    lines = _Lines(folder / "requests.log", maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8")
     of_requests = logging.getLogger("meisu.requests")
     of_requests.handlers = [lines]
     of_requests.propagate = False

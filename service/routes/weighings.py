@@ -1,7 +1,7 @@
 """What scales say: one record or a day's book of them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -16,6 +16,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.datastructures import State
 
 from service import problems
+from service.actions import weighings as actions
 from service.actions.weighings import Sent, Weighed, weigh_all
 from service.auth import may
 from service.batcher import Batcher
@@ -181,12 +182,12 @@ def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
     memory = Memory()
 
     async def run(batch: list[Sent]) -> Sequence[Weighed]:
-        return await _weigh(state, batch, memory, is_patient=False)
+        return await _weigh(state, batch, memory, is_patient=False, goes_on=batcher.goes_on_with_few)
 
     async def run_many(batch: list[Sent]) -> Sequence[Weighed]:
-        return await _weigh(state, batch, memory, is_patient=True)
+        return await _weigh(state, batch, memory, is_patient=True, goes_on=batcher.goes_on_with_many)
 
-    return Weighings(
+    batcher = Weighings(
         "weighings",
         run,
         action_of_many=run_many,
@@ -194,17 +195,30 @@ def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
         most_in_batch=MOST_IN_BATCH,
         slice_size=SLICE,
         rerun_on=(asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.DeadlockDetectedError),
-    ).running()
+        rest=state.database.rest,
+    )
+    return batcher.running()
 
 
 async def rehearse(state: State) -> None:
     """Open the connections of the batches, and have their sentences planned: the first trucks of a day need not wait for that."""
-    rehearsed = (_weigh(state, [], None, is_patient=is_patient) for is_patient in (False, True) for _ in range(AT_ONCE))
-    await asyncio.gather(*rehearsed)
+
+    async def one(*, is_patient: bool) -> None:
+        async with state.database.steady_transaction(is_patient=is_patient) as connection:
+            await actions.rehearse(connection, at=state.clock.now(), sign=state.keys.current(Purpose.LEDGER))
+
+    await asyncio.gather(*(one(is_patient=is_patient) for is_patient in (False, True) for _ in range(AT_ONCE)))
 
 
-async def _weigh(state: State, batch: list[Sent], memory: Memory | None, *, is_patient: bool) -> Sequence[Weighed]:
-    async with state.database.steady_transaction(is_patient=is_patient) as connection:
+async def _weigh(
+    state: State,
+    batch: list[Sent],
+    memory: Memory,
+    *,
+    is_patient: bool,
+    goes_on: Callable[[], bool],
+) -> Sequence[Weighed]:
+    async with state.database.steady_transaction(is_patient=is_patient, goes_on=goes_on) as connection:
         return await weigh_all(
             connection,
             batch,

@@ -22,4 +22,18 @@ def sentences(capability: str) -> dict[str, str]:
 
 def within(sentence: str, before: int) -> str:
     """A sentence as a part of another one, in which so many parameters come before its own."""
-    return "(" + re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + before}", sentence.rstrip("; \n")) + ")"
+    return f"({_behind(sentence, before)})"
+
+
+def after(first: str, count: int, second: str) -> str:
+    """Two sentences as one, with the parameters of the first, so many, and then those of the second.
+
+    Both name a part `before`: the first ends with it, and does there what the second waits for, which begins with it.
+    """
+    done, _, _ = first.rpartition("\n\nSELECT")
+    _, _, rest = _behind(second, count).partition("\n),\n")
+    return f"{done},\n{rest}"
+
+
+def _behind(sentence: str, before: int) -> str:
+    return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + before}", sentence.rstrip("; \n"))

@@ -56,6 +56,46 @@ async def test_a_connection_lost_after_the_commit_is_no_trouble(
         assert await connection.fetchval("SELECT count(*) FROM outbox") == 1
 
 
+async def test_a_transaction_that_goes_on_begins_with_the_commit_before_it(
+    committed: Database, endpoints: Endpoints
+) -> None:
+    keep = "INSERT INTO outbox (topic, message, recorded_at) VALUES ('alert', '{}', now())"
+    seen: list[tuple[object, int]] = []
+
+    async def look(*, goes_on: bool, over: int = 1) -> None:
+        async with committed.steady_transaction(goes_on=lambda: goes_on) as connection:
+            await connection.execute(keep)
+            await connection.execute(f"SELECT 1 / {over}")
+            seen.append((connection, await connection.fetchval("SELECT txid_current()")))
+
+    for goes_on in (True, True, False):
+        await look(goes_on=goes_on)
+        async with committed.transaction(readonly=True) as connection:
+            assert await connection.fetchval("SELECT count(*) FROM outbox") == len(seen), "it is committed"
+    assert len({id(connection) for connection, _ in seen}) == 1
+    assert len({number for _, number in seen}) == 3, "each is a transaction of its own"
+    assert committed.steady.get_idle_size() == committed.steady.get_size()
+
+    await look(goes_on=True)
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await look(goes_on=True, over=0)
+    async with committed.transaction(readonly=True) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM outbox") == 4, "what has failed is rolled back"
+    assert committed.steady.get_idle_size() == committed.steady.get_size(), "and nothing goes on from it"
+
+    await look(goes_on=True)
+    assert committed.steady.get_idle_size() < committed.steady.get_size()
+    await committed.rest()
+    assert committed.steady.get_idle_size() == committed.steady.get_size(), "who rests gives back what has begun"
+
+    await look(goes_on=True)
+    async with committed.steady_transaction(goes_on=lambda: True) as connection:
+        pass
+    await cut(connection, endpoints)
+    await look(goes_on=False)
+    assert len(seen) == 7, "one that was lost meanwhile is replaced"
+
+
 async def test_a_mistake_of_ours_is_no_trouble(committed: Database) -> None:
     with pytest.raises(asyncpg.InterfaceError):
         async with committed.transaction() as connection:

@@ -11,7 +11,7 @@ from service.db import Database
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.store import ledger
 from service.store.accounts import open_accounts
-from service.store.ledger import Memory, Posted
+from service.store.ledger import Memory, Posted, Writing, written_before
 from tests.ledger.books import KEY, MORNING, account, movement
 from tests.ledger.rows import read
 
@@ -33,6 +33,24 @@ async def a(committed: Database) -> dict[AccountKey, int]:
 async def post(database: Database, memory: Memory | None, movements: Sequence[Movement]) -> Posted:
     async with database.steady_transaction() as connection:
         return await ledger.append(connection, movements, at=MORNING, sign=KEY, memory=memory)
+
+
+NOTE = """
+WITH noted AS (
+    INSERT INTO outbox (topic, message, recorded_at) VALUES ('alert', to_jsonb($1::bigint), $2) RETURNING 1
+),
+
+before AS MATERIALIZED (
+    SELECT count(*) AS changed FROM noted
+)
+
+SELECT changed FROM before
+"""
+
+
+def note(number: int) -> Writing:
+    """Something that is to be written before what is posted."""
+    return Writing(NOTE, written_before(NOTE, 2), (number, MORNING))
 
 
 async def places(database: Database) -> list[tuple[int, int, int]]:
@@ -65,6 +83,27 @@ async def test_two_processes_that_take_turns_never_write_one_place_twice(
         await post(committed, ours if number % 3 else theirs, [movement(number, a[MINE], a[load], 5)])
 
     assert await places(committed) == [(1, 0, 0), *((n, 5 * (n - 2), 0) for n in range(2, 10))]
+
+
+async def test_what_is_written_with_a_batch_is_written_once_wherever_the_head_is(
+    committed: Database, a: dict[AccountKey, int]
+) -> None:
+    """Alone, after another process has posted, and while several batches are under way."""
+    ours, theirs = Memory(), Memory()
+
+    async def write(number: int, memory: Memory | None) -> None:
+        async with committed.steady_transaction() as connection:
+            moved = [movement(number, a[MINE], a[LOADS[0]], 5)]
+            await ledger.append(connection, moved, at=MORNING, sign=KEY, memory=memory, writing=note(number))
+
+    for number in range(2, 20):
+        await write(number, None if number % 7 == 0 else theirs if number in (8, 9, 15) else ours)
+    await asyncio.gather(*(write(number, theirs if number % 5 == 0 else ours) for number in range(20, 60)))
+
+    async with committed.transaction(readonly=True) as connection:
+        noted = [row["message"] for row in await connection.fetch("SELECT message FROM outbox")]
+    assert sorted(noted) == list(range(2, 60))
+    assert sorted(number for number, _, _ in await places(committed)) == list(range(1, 60))
 
 
 async def test_a_batch_that_came_to_nothing_is_forgotten(committed: Database, a: dict[AccountKey, int]) -> None:

@@ -3,7 +3,7 @@
 from service.actions.weighings.correcting import correct_weighing, void_weighing
 from service.actions.weighings.desk import Stirred
 from service.actions.weighings.reckoning import reckon_sent_back
-from service.actions.weighings.recording import weigh_all
+from service.actions.weighings.recording import rehearse, weigh_all
 from service.actions.weighings.sent import Sent, Weighed
 from service.actions.weighings.settling import Settlement, settle_suspense
 
@@ -14,6 +14,7 @@ __all__ = [
     "Weighed",
     "correct_weighing",
     "reckon_sent_back",
+    "rehearse",
     "settle_suspense",
     "void_weighing",
     "weigh_all",

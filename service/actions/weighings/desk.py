@@ -93,14 +93,20 @@ class Desk(Books):
         for lot in await self.returns.keep(connection):
             _note(self.stirred, lot.account, Stirred(lot.since, lot.because_of))
         self._settle_contracts()
-        await weighings.write(connection, self.lines, self.moved, self.shipped, self.books_used, at=at)
-        for ticket_id in self.moved.keys() & self.deeds.keys():
-            await ticket_acts.advance(connection, ticket_id, self.moved[ticket_id])
-        await ticket_acts.keep_versions(connection, self.deed_versions, at=at)
-        await weighings.keep_versions(connection, self.versions, at=at)
-        await weighings.keep_signatures(connection, list(self.signed.values()))
         await weighings.keep_refused(connection, self.refused, at=at)
-        done = await post_steps(connection, self.steps, at=at, sign=sign, memory=memory)
+        writing = weighings.writing_of(self.lines, self.moved, self.shipped, self.books_used, at=at)
+        acted = self.moved.keys() & self.deeds.keys()
+        has_more = bool(acted or self.deed_versions or self.versions or self.signed)
+        if has_more:  # and it names what is written
+            await writing.write(connection)
+            for ticket_id in acted:
+                await ticket_acts.advance(connection, ticket_id, self.moved[ticket_id])
+            await ticket_acts.keep_versions(connection, self.deed_versions, at=at)
+            await weighings.keep_versions(connection, self.versions, at=at)
+            await weighings.keep_signatures(connection, list(self.signed.values()))
+        done = await post_steps(
+            connection, self.steps, at=at, sign=sign, memory=memory, writing=None if has_more else writing
+        )
         if self.sends_back:
             await count_sent_back(connection)
         if done.sent_back != self.sent_back and done.sent_back is not None:

@@ -11,7 +11,7 @@ from service.domain.units import Kilograms
 from service.domain.values import dataclass
 from service.domain.weighings import Leg
 from service.store.accounts import open_accounts
-from service.store.ledger import Memory, Posted, Signer, append, claw_back, give_back, replace_movement, void
+from service.store.ledger import Memory, Posted, Signer, Writing, append, claw_back, give_back, replace_movement, void
 from service.store.lots import open_lots
 
 
@@ -65,8 +65,9 @@ async def post_steps(
     at: datetime,
     sign: Signer,
     memory: Memory | None = None,
+    writing: Writing | None = None,
 ) -> Done:
-    """Post the steps in order, and report the overdraws that they open and close."""
+    """Post the steps in order, and report the overdraws that they open and close; what else is to be written is before."""
     keys = {account for step in steps if isinstance(step, Move) for account in (step.leg.source, step.leg.target)}
     wanted = {key for key in keys if isinstance(key, AccountKey)}
     lots = {key for key in wanted if key.kind is AccountKind.LOT}
@@ -74,8 +75,11 @@ async def post_steps(
     if lots:
         accounts |= {key: account for key, (_, account) in (await open_lots(connection, lots, at)).items()}
 
-    if any(not isinstance(step, Move) or step.in_place_of for step in steps):
+    if not steps or any(not isinstance(step, Move) or step.in_place_of for step in steps):
         memory = None  # it is for who posts once
+        if writing is not None:
+            await writing.write(connection)
+            writing = None
     over_kg: dict[UUID, Kilograms] = {}
     waiting: list[Movement] = []
     sent_back: int | None = None
@@ -88,7 +92,7 @@ async def post_steps(
 
     async def flush() -> None:
         if waiting:
-            await keep(await append(connection, waiting, at=at, sign=sign, memory=memory))
+            await keep(await append(connection, waiting, at=at, sign=sign, memory=memory, writing=writing))
             waiting.clear()
 
     for step in steps:

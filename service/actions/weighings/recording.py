@@ -9,7 +9,7 @@ from service.actions.weighings.reckoning import write
 from service.actions.weighings.sent import Sent, Weighed
 from service.db import Connection
 from service.domain.policies import DEFAULTS, Policies
-from service.store import weighings
+from service.store import ledger, weighings
 from service.store.ledger import Memory, Signer
 
 PIECE = 8  # records: half a millisecond
@@ -45,3 +45,9 @@ async def weigh_all(
     named = {movement_id for answer in answers for movement_id in answer.said.movement_ids}
     over |= await weighings.find_over(connection, named - desk.posted)
     return [answer(over) for answer in answers]
+
+
+async def rehearse(connection: Connection, *, at: datetime, sign: Signer) -> None:
+    """Have the sentences of a batch planned, without a record."""
+    await weigh_all(connection, [], at=at, sign=sign)
+    await ledger.rehearse(connection, weighings.writing_of([], {}, [], {}, at=at), at=at)

@@ -20,9 +20,27 @@ from service.store.ledger.episodes import DebtChange, keep_episodes
 from service.store.ledger.heads import Head, Signer, lock_head, seal, sealed
 from service.store.ledger.memory import Memory
 from service.store.ledger.packing import pack_legs
-from service.store.sentences import sentences
+from service.store.sentences import after, sentences
 
 SQL = sentences("ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What is to be written before a batch is posted: a sentence that ends with a part `before`, and the two as one."""
+
+    sentence: str
+    and_post: str
+    values: Sequence[Any]
+
+    async def write(self, connection: Connection) -> None:
+        """Write it by itself."""
+        await connection.execute(self.sentence, *self.values)
+
+
+def written_before(sentence: str, count: int) -> str:
+    """A sentence with so many parameters and the one that posts, as one."""
+    return after(sentence, count, SQL["post"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +65,35 @@ class Posted:
 
 
 async def append(
-    connection: Connection, movements: Sequence[Movement], *, at: datetime, sign: Signer, memory: Memory | None = None
+    connection: Connection,
+    movements: Sequence[Movement],
+    *,
+    at: datetime,
+    sign: Signer,
+    memory: Memory | None = None,
+    writing: Writing | None = None,
 ) -> Posted:
     """Post movements in order; neighbours of one act are one act.
 
     With a memory the legs are reckoned from what it holds, before the head is locked; where it was wrong, and without one, under
     the lock. Not for a transaction that has posted or locked the head already: there the memory would guess amiss.
+
+    What else is to be written is written before the head is locked, in the same exchange where the legs are reckoned before.
     """
     assert movements, "a batch has movements"
     accounts = {movement.source for movement in movements} | {movement.target for movement in movements}
-    if memory is not None and (posted := await _append_from(memory, connection, accounts, movements, at, sign)):
-        return posted
+    if memory is not None and (batch := await _lay_from(memory, connection, accounts, movements, at, sign)):
+        async with memory.turn:
+            sent_back = None
+            if memory.is_alone:
+                sent_back = await post(connection, batch, writing)
+                writing = None  # it is written, also where the head has moved
+            if sent_back is None:
+                memory.doubt()
+        if sent_back is not None:
+            return await _posted(connection, batch, sent_back)
+    if writing is not None:
+        await writing.write(connection)
     head = await lock_head(connection, at=at)
     ends = await _read_ends(connection, accounts)
     if ends is None:
@@ -74,15 +110,15 @@ async def append(
     return await _posted(connection, batch, sent_back)
 
 
-async def _append_from(
+async def _lay_from(
     memory: Memory,
     connection: Connection,
     accounts: set[int],
     movements: Sequence[Movement],
     at: datetime,
     sign: Signer,
-) -> Posted | None:
-    """Post from memory; None when it does not know enough, or was wrong."""
+) -> "Batch | None":
+    """Reckon from memory; None when it does not know enough."""
     if not memory.is_alone:
         return None
     if missing := memory.lacks(accounts):
@@ -94,12 +130,7 @@ async def _append_from(
     assert head is not None, "it has learned from a batch"
     batch = lay_batch(replace(head, recorded_at=max(at, head.recorded_at)), movements, memory.ends, sign=sign)
     memory.go_on(batch.after)
-    async with memory.turn:
-        sent_back = await post(connection, batch) if memory.is_alone else None
-        if sent_back is None:
-            memory.doubt()
-            return None
-    return await _posted(connection, batch, sent_back)
+    return batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +159,15 @@ def lay_batch(head: Head, movements: Sequence[Movement], ends: Mapping[int, Ends
     return Batch(head, after, acts, movements, laid, packed, growth.root, growth.kept, sign.key_id, signature)
 
 
-async def post(connection: Connection, batch: Batch) -> int | None:
+async def post(connection: Connection, batch: Batch, writing: Writing | None = None) -> int | None:
     """Write a batch and lock the head; not where the head is another than the one it was reckoned from.
 
-    Gives how often something was sent back, as the head says then (W10).
+    Gives how often something was sent back, as the head says then (W10). What else is to be written is, in any case.
     """
     after = batch.after
     sent_back: int | None = await connection.fetchval(
-        SQL["post"],
+        writing.and_post if writing else SQL["post"],
+        *(writing.values if writing else ()),
         batch.before.seq,
         batch.before.frontier,
         after.seq,
@@ -151,6 +183,12 @@ async def post(connection: Connection, batch: Batch) -> int | None:
         batch.packed,
     )
     return sent_back
+
+
+async def rehearse(connection: Connection, writing: Writing, *, at: datetime) -> None:
+    """Have the sentence that writes and posts planned: no head is the one that it looks for, and nothing is posted."""
+    nowhere = Head(seq=-1, act=-1, recorded_at=at, frontier=b"", sent_back=0)
+    await post(connection, Batch(nowhere, nowhere, (), (), (), b"", b"", {}, 0, b""), writing)
 
 
 async def _posted(connection: Connection, batch: Batch, sent_back: int) -> Posted:

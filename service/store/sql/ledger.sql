@@ -21,7 +21,7 @@ SELECT
         SELECT source_lo + source_kg FROM leg
         WHERE source = account.id AND NOT source_behind ORDER BY source_lo DESC LIMIT 1
     ), 0) AS outs,
-    EXISTS (SELECT FROM loose WHERE loose.account = account.id) AS is_loose,
+    coalesce((SELECT TRUE FROM loose WHERE loose.account = account.id), FALSE) AS is_loose,
     (SELECT sha256(frontier) FROM head) AS digest
 FROM account
 WHERE id = ANY($1::text::bigint[]);
@@ -201,11 +201,17 @@ UPDATE head SET sent_back = sent_back + 1;
 
 -- name: post
 -- Locks the head, and where it has the seq and frontier given, moves it and writes what belongs to the move: plain legs, the
--- signed checkpoint, and the nodes that were completed; gives how often something was sent back, where it has moved it. Of each leg $13 has 204 bytes: the 156 that its leaf binds, then source,
--- target and leaf. The lock has no condition: one would be asked of the row as it was before the wait.
-WITH locked AS MATERIALIZED (
+-- signed checkpoint, and the nodes that were completed; gives how often something was sent back, where it has moved it. Of each leg
+-- $13 has 204 bytes: the 156 that its leaf binds, then source, target and leaf. The lock has no condition of the row: one would be asked
+-- of it as it was before the wait. It is taken after all that another sentence has written in place of `before`.
+WITH before AS MATERIALIZED (
+    SELECT 0 AS changed
+),
+
+locked AS MATERIALIZED (
     SELECT seq, frontier
     FROM head
+    WHERE (SELECT changed FROM before) >= 0
     FOR UPDATE
 ),
 

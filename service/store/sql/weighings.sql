@@ -7,8 +7,7 @@ WITH book AS MATERIALIZED (
         b.station_id, s.jurisdiction, s.mine_id,
         coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id,
         s.latitude, s.longitude, b.seen, b.repeated, b.last_at,
-        EXISTS (SELECT FROM line AS l WHERE l.enterprise_id = s.enterprise_id)
-            AND NOT EXISTS (SELECT FROM line AS l WHERE l.enterprise_id = s.enterprise_id AND l.status = 'running') AS is_stopped
+        coalesce((SELECT NOT bool_or(l.status = 'running') FROM line AS l WHERE l.enterprise_id = s.enterprise_id), FALSE) AS is_stopped
     FROM station_book AS b
     INNER JOIN station AS s ON s.id = b.station_id
     LEFT JOIN mine AS m ON m.id = s.mine_id
@@ -304,31 +303,31 @@ FROM unnest($1::uuid[]) AS c (id)
 
 -- name: find_sources
 -- Locks nothing; leans on allotment_by_mine, allotment_by_project and allotment_by_stock. Each mine, project or declared stock with
--- each year that a load is charged to (R01, R07, R22d).
+-- each year that a load is charged to (R01, R07, R22d). A value and no EXISTS, for which all allotments would be read each time.
 SELECT
     m.id, y.year, m.licence_valid_until, m.consolidated,
-    EXISTS (
-        SELECT FROM allotment AS a
-        WHERE a.mine_id = m.id AND a.year = y.year AND a.state IN ('issued', 'published') AND a.kg > 0
-    ) AS has_tranche
+    coalesce((
+        SELECT TRUE FROM allotment AS a
+        WHERE a.mine_id = m.id AND a.year = y.year AND a.state IN ('issued', 'published') AND a.kg > 0 LIMIT 1
+    ), FALSE) AS has_tranche
 FROM unnest($1::uuid[], $2::integer[]) AS y (source_id, year)
 INNER JOIN mine AS m ON m.id = y.source_id
 UNION ALL
 SELECT
     p.id, y.year, p.valid_until, TRUE,
-    EXISTS (
-        SELECT FROM allotment AS a
-        WHERE a.project_id = p.id AND a.year = y.year AND a.state IN ('issued', 'published') AND a.kg > 0
-    )
+    coalesce((
+        SELECT TRUE FROM allotment AS a
+        WHERE a.project_id = p.id AND a.year = y.year AND a.state IN ('issued', 'published') AND a.kg > 0 LIMIT 1
+    ), FALSE)
 FROM unnest($1::uuid[], $2::integer[]) AS y (source_id, year)
 INNER JOIN project AS p ON p.id = y.source_id
 UNION ALL
 SELECT
     s.id, y.year, '9999-12-31'::date, TRUE,
-    EXISTS (
-        SELECT FROM allotment AS a
-        WHERE a.stock_id = s.id AND a.year = y.year AND a.state IN ('issued', 'published') AND a.kg > 0
-    )
+    coalesce((
+        SELECT TRUE FROM allotment AS a
+        WHERE a.stock_id = s.id AND a.year = y.year AND a.state IN ('issued', 'published') AND a.kg > 0 LIMIT 1
+    ), FALSE)
 FROM unnest($1::uuid[], $2::integer[]) AS y (source_id, year)
 INNER JOIN stock AS s ON s.id = y.source_id
 
@@ -342,11 +341,11 @@ SELECT
     NULL::timestamptz AS valid_until
 FROM unnest($1::text[], $2::text::timestamptz[]) AS p (plate, since)
 CROSS JOIN LATERAL (
-    SELECT * FROM weighing
+    SELECT id, station_id, record_id, occurred_at, tare_kg, gross_kg, tare_source FROM weighing
     WHERE plate = p.plate AND occurred_at >= p.since - $3::interval AND status <> 'refused'
     UNION ALL
     (
-        SELECT * FROM weighing
+        SELECT id, station_id, record_id, occurred_at, tare_kg, gross_kg, tare_source FROM weighing
         WHERE
             plate = p.plate AND occurred_at < p.since - $3::interval AND status <> 'refused' AND tare_source = 'fresh'
         ORDER BY occurred_at DESC LIMIT 7
@@ -364,13 +363,17 @@ SELECT
     CASE WHEN t.state IN ('issued', 'out') THEN t.valid_until END
 FROM unnest($1::text[], $2::text::timestamptz[]) AS p (plate, since)
 CROSS JOIN LATERAL (
-    SELECT * FROM ticket
+    SELECT
+        id, source_station_id, buyer_id, parent_id, out_at, in_at, back_at, ended_at, number, state, seller_id, valid_from, valid_until
+    FROM ticket
     WHERE
         plate = p.plate AND out_at >= p.since - interval '7 days' AND parent_id IS NULL
         -- One that arrived before it left, by the clocks, is held against those that left before it all the same.
         AND greatest(out_at, coalesce(in_at, back_at, ended_at, 'infinity')) >= p.since
     UNION ALL
-    SELECT * FROM ticket
+    SELECT
+        id, source_station_id, buyer_id, parent_id, out_at, in_at, back_at, ended_at, number, state, seller_id, valid_from, valid_until
+    FROM ticket
     WHERE
         plate = p.plate AND state IN ('issued', 'out')
         AND (
@@ -451,7 +454,8 @@ SELECT EXISTS (
 -- name: write
 -- Under the locks of the stations, tickets and contracts: the records, and where they have brought tickets, contracts and books. Of each
 -- record $1 has 152 bytes: five ids, what its body hashes to, five numbers; then lists, one as one text, and what most do not say as an
--- object. Of each ticket $11 has 72 bytes: its id and seven numbers, of which the least is none.
+-- object. Of each ticket $11 has 72 bytes: its id and seven numbers, of which the least is none. All of it stands `before` what is posted
+-- in the same exchange.
 WITH recorded AS (
     INSERT INTO weighing (
         id, station_id, record_id, ticket_id, person_id, body_hash, sequence, gross_kg, tare_kg, net_kg, weighed_at, occurred_at,
@@ -510,9 +514,10 @@ WITH recorded AS (
         ) AS given (at, direction, plate, grade, manual, tare_source, status, movement_ids, rest, ticket)
         OFFSET 0
     ) AS given
+    RETURNING 1
 ),
 
-moved AS (
+brought AS (
     UPDATE ticket
     SET
         state = j.state,
@@ -529,6 +534,7 @@ moved AS (
         + nullif(substr($11, j.at + 65, 8)::bigint, -9223372036854775808) * interval '1 microsecond'
     FROM ROWS FROM (generate_series(0, length($11::bytea) - 1, 72), unnest($12::text::text[])) AS j (at, state)
     WHERE ticket.id = encode(substr($11, j.at + 1, 16), 'hex')::uuid
+    RETURNING 1
 ),
 
 shipped AS (
@@ -536,12 +542,24 @@ shipped AS (
     SET shipped_kg = c.shipped_kg, received_kg = c.received_kg
     FROM unnest($13::text::uuid[], $14::text::bigint[], $15::text::bigint[]) AS c (id, shipped_kg, received_kg)
     WHERE contract.id = c.id
+    RETURNING 1
+),
+
+told AS (
+    UPDATE station_book
+    SET seen = b.seen::int8multirange, repeated = b.repeated, told_at = $10, last_at = b.last_at
+    FROM unnest($16::text::uuid[], $17::text[], $18::text::bigint[], $19::text::timestamptz[]) AS b (station_id, seen, repeated, last_at)
+    WHERE station_book.station_id = b.station_id
+    RETURNING 1
+),
+
+before AS MATERIALIZED (
+    SELECT
+        (SELECT count(*) FROM recorded) + (SELECT count(*) FROM brought) + (SELECT count(*) FROM shipped)
+        + (SELECT count(*) FROM told) AS changed
 )
 
-UPDATE station_book
-SET seen = b.seen::int8multirange, repeated = b.repeated, told_at = $10, last_at = b.last_at
-FROM unnest($16::text::uuid[], $17::text[], $18::text::bigint[], $19::text::timestamptz[]) AS b (station_id, seen, repeated, last_at)
-WHERE station_book.station_id = b.station_id
+SELECT changed FROM before
 
 -- name: keep_signatures
 -- Leans on a_weighing_is_signed_once.

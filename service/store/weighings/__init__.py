@@ -14,7 +14,7 @@ from service.store.weighings.locking import lock
 from service.store.weighings.reading import Asked, Found, find_lines_of, find_roads, find_ticks, read
 from service.store.weighings.roads import Road, Tare, until
 from service.store.weighings.terms import find_sources, lock_terms
-from service.store.weighings.writing import Refused, Version, keep_refused, keep_signatures, keep_versions, write
+from service.store.weighings.writing import Refused, Version, keep_refused, keep_signatures, keep_versions, writing_of
 
 __all__ = [
     "Asked",
@@ -43,5 +43,5 @@ __all__ = [
     "still_said",
     "until",
     "versions_of",
-    "write",
+    "writing_of",
 ]

@@ -14,6 +14,7 @@ from service.db import Connection
 from service.domain.tickets import Journey
 from service.domain.weighings import Line, Said, Sequences, Terms
 from service.store.copying import array_of, microseconds
+from service.store.ledger import Writing, written_before
 from service.store.sentences import sentences
 
 SQL = sentences("weighings")
@@ -24,20 +25,22 @@ _RECORD = struct.Struct(">16s16s16s16s16s32sqqqqq")
 _JOURNEY = struct.Struct(">16sqqqqqqq")
 
 
-async def write(
-    connection: Connection,
+_PARAMETERS = 20
+_AND_POST = written_before(SQL["write"], _PARAMETERS)
+
+
+def writing_of(
     lines: Sequence[Line],
     journeys: Mapping[UUID, Journey],
     terms: Sequence[Terms],
     sequences: Mapping[UUID, Sequences],
     *,
     at: datetime,
-) -> None:
-    """Write a batch into the book: its records, and where they have brought tickets, contracts and sequences."""
+) -> Writing:
+    """What a batch writes into the book: its records, and where they have brought tickets, contracts and sequences."""
     records = [line.record for line in lines]
     moved = list(journeys.values())
-    await connection.execute(
-        SQL["write"],
+    values = (
         b"".join([_packed_line(line) for line in lines]),
         array_of([record.direction.value for record in records]),
         BETWEEN.join([record.plate for record in records]),
@@ -59,6 +62,7 @@ async def write(
         array_of([book.last_at for book in sequences.values()]),
         BETWEEN.join([record.ticket if _is_plain(record.ticket) else "" for record in records]),
     )
+    return Writing(SQL["write"], _AND_POST, values)
 
 
 def _is_plain(ticket: str | None) -> TypeGuard[str]:
