@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check rules year format lock soak fuzz mutants load bench
+.PHONY: help demo serve test check style types rules year format lock soak fuzz mutants load bench
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,13 +29,17 @@ serve: $(VENV)/installed  ## the service with an empty registry
 test: $(VENV)/installed  ## every test, on real servers of its own
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist load --maxschedchunk 1
 
-check: $(VENV)/installed  ## style, types, layers, migrations
+check: style types  ## style, types, layers, migrations
+
+style: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint migrations/versions
 	$(BIN)/squawk --config .squawk.toml migrations/versions/*.sql
+
+types: $(VENV)/installed
+	$(BIN)/mypy
 
 rules: $(VENV)/installed  ## which tests stand for which rule of the notice, and for which case of real life
 	$(BIN)/python -m tests.rules

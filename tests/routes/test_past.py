@@ -1,6 +1,5 @@
 """Tickets and allotments as they stood: whatever came later, each moment is answered as it was answered then (E53)."""
 
-import asyncio
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,13 +10,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.actions.sweeps import sweep
 from service.domain.units import Kilograms
 from service.keys import Purpose
 from tests import cast, yard
 from tests.routes.quota import MINE, allotment, base
 from tests.routes.ruling import rule
 from tests.routes.test_as_of import WHY, Day, asked
+from tests.sweeping import swept
 
 pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
@@ -97,12 +96,7 @@ class Road(Day):
         """So much later the sweeper comes."""
         self.now += timedelta(hours=hours)
         self.app.state.clock.stop_at(self.now)
-        policies = await self.app.state.rulebook.policies(self.now)
-        for _ in range(100):
-            async with self.app.state.database.transaction() as connection:
-                if await sweep(connection, policies, at=self.now):
-                    break
-            await asyncio.sleep(0.05)
+        await swept(self.app, self.now)
         await self.goes_on()
 
     def states(self, ticket: dict[str, Any]) -> list[str]:
