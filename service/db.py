@@ -93,7 +93,13 @@ def _pool(url: str, **settings: Any) -> asyncpg.Pool:
 
 
 def _steady_pool(url: str, size: int, **settings: Any) -> asyncpg.Pool:
-    steady = {"min_size": 0, "max_size": size, "max_inactive_connection_lifetime": 0, "server_settings": STEADY}
+    steady = {
+        "min_size": 0,
+        "max_size": size,
+        "max_inactive_connection_lifetime": 0,
+        "max_cached_statement_lifetime": 0,  # for ever: the driver would have each sentence planned anew after five minutes
+        "server_settings": STEADY,
+    }
     return _pool(url, **steady, **settings)
 
 
