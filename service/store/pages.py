@@ -76,11 +76,6 @@ async def ticket_for_anybody(connection: Connection, ticket_id: UUID) -> Record 
     return await connection.fetchrow(SQL["ticket_for_anybody"], ticket_id)
 
 
-async def weighings_of(connection: Connection, ticket_id: UUID) -> Sequence[Record]:
-    """What the scales said about a ticket."""
-    return await connection.fetch(SQL["weighings_of"], ticket_id)
-
-
 async def over_kg_of(connection: Connection, movements: Collection[UUID]) -> dict[UUID, int]:
     """The kilograms of movements that had no quota behind them when they were posted; nothing of those that had."""
     return {row["movement"]: row["over_kg"] for row in await connection.fetch(SQL["over_kg_of"], list(movements))}

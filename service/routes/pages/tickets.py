@@ -17,14 +17,14 @@ from service.domain.codes.tickets import code_text
 from service.domain.permissions import Actor, reach
 from service.domain.refusals import NotFound
 from service.domain.tickets import OPEN_STATES, TicketIsHeld, TicketState
-from service.routes import provenance, weighed
+from service.routes import provenance
 from service.routes.pages.looks import Looks
 from service.routes.pages.origins import STEPS_DRAWN, picture_of
 from service.routes.pages.pages import show
 from service.routes.pictures import qr_svg
 from service.routes.tickets.shown import one_then, those_then
 from service.store import pages as reads
-from service.store import ticket_acts, tickets
+from service.store import ticket_acts, tickets, weighings
 
 router = APIRouter()
 
@@ -91,7 +91,7 @@ async def show_ticket(
 ) -> Response:
     """One ticket: what it says, its code, what the scales said about it; now or as it stood then."""
     ticket = await _find(connection, ticket_id, request, look.at, actor=actor)
-    weighings = await _weighings(connection, ticket_id, look.at, actor=actor)
+    told = await _weighings(connection, ticket_id, look.at)
     acts = await ticket_acts.acts_of(connection, ticket_id)
     children: Sequence[Any] = await tickets.list_tickets(connection, actor, parent_id=ticket_id, limit=CHILDREN_SHOWN)
     if look.at is not None:
@@ -105,12 +105,12 @@ async def show_ticket(
         actor,
         "ticket.html",
         ticket=ticket,
-        weighings=weighings,
+        weighings=told,
         acts=[act for act in acts if look.tells(act["done_at"])],
         children=children,
         others=others,
         destinations=await reads.stations_of(connection, [row["buyer_id"] for row in others]),
-        flags=sorted({flag for row in weighings for flag in row["flags"]} | _overdrawn(weighings)),
+        flags=sorted({flag for row in told for flag in row["flags"]} | _overdrawn(told)),
         sees_mine=reach(actor, "quotas.read") is not None and actor.enterprise_id in (None, ticket["seller_id"]),
     )
 
@@ -172,15 +172,14 @@ async def _find_then(
     return {**dict(then), "document_no": described[paper]["name"], "qr": None}
 
 
-async def _weighings(
-    connection: Connection, ticket_id: UUID, as_of: datetime | None, *, actor: Actor
-) -> Sequence[Mapping[str, Any]]:
-    if as_of is None:
-        return [dict(row) for row in await reads.weighings_of(connection, ticket_id)]
-    told = await weighed.list_weighings(connection, actor, ticket=ticket_id, as_of=as_of, limit=WEIGHINGS_SHOWN)
-    over = await reads.over_kg_of(connection, [key for one in told.items for key in one.movement_ids])
-    rows = [{**dict(one), "over_kg": sum(over.get(key, 0) for key in one.movement_ids)} for one in told.items]
-    return sorted(rows, key=lambda row: (row["occurred_at"], row["id"]))
+async def _weighings(connection: Connection, ticket_id: UUID, as_of: datetime | None) -> list[dict[str, Any]]:
+    """What the scales said about a ticket, as it stands or stood, with the kilograms beyond the quota."""
+    rows = await weighings.list_weighings(
+        connection, ticket_id=ticket_id, as_of=as_of, limit=WEIGHINGS_SHOWN, actor=None
+    )
+    over_kg = await reads.over_kg_of(connection, [key for row in rows for key in row["movement_ids"]])
+    told = [{**row, "over_kg": sum(over_kg.get(key, 0) for key in row["movement_ids"])} for row in rows]
+    return sorted(told, key=lambda row: (row["occurred_at"], row["id"]))
 
 
 def _may_redirect(ticket: Mapping[str, Any], actor: Actor) -> bool:
@@ -188,5 +187,5 @@ def _may_redirect(ticket: Mapping[str, Any], actor: Actor) -> bool:
     return is_sellers and ticket["contract_id"] is not None and ticket["state"] in OPEN_STATES
 
 
-def _overdrawn(weighings: Sequence[Mapping[str, Any]]) -> set[str]:
-    return {"quota-overdrawn"} if any(row["over_kg"] for row in weighings) else set()
+def _overdrawn(told: Sequence[Mapping[str, Any]]) -> set[str]:
+    return {"quota-overdrawn"} if any(row["over_kg"] for row in told) else set()

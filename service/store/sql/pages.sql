@@ -129,18 +129,6 @@ LEFT JOIN project ON project.id = ticket.project_id
 LEFT JOIN stock ON stock.id = ticket.stock_id
 WHERE ticket.id = $1
 
--- name: weighings_of
--- Locks nothing; leans on weighing_by_ticket: what the scales said about a ticket, with the kilograms beyond the quota.
-SELECT
-    weighing.id, weighing.direction, weighing.plate, weighing.gross_kg, weighing.tare_kg, weighing.net_kg, weighing.grade,
-    weighing.manual, weighing.tare_source, weighing.occurred_at, weighing.recorded_at, weighing.status, weighing.flags,
-    station.name AS station,
-    coalesce((SELECT sum(leg.over_kg)::bigint FROM leg WHERE leg.movement = ANY(weighing.movement_ids)), 0) AS over_kg
-FROM weighing
-INNER JOIN station ON station.id = weighing.station_id
-WHERE weighing.ticket_id = $1
-ORDER BY weighing.occurred_at, weighing.id
-
 -- name: over_kg_of
 -- Locks nothing; leans on leg_by_movement.
 SELECT movement, sum(over_kg)::bigint AS over_kg FROM leg WHERE movement = ANY($1::uuid[]) AND over_kg > 0 GROUP BY movement
