@@ -1,13 +1,15 @@
 """The `meisu` command."""
 
+import asyncio
 import socket
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
+from pydantic import ValidationError
 
 import migrations
 from service import backups
@@ -19,6 +21,7 @@ from service.agent.commands import app as station
 from service.app import create_app
 from service.clock import Clock
 from service.embedded import CannotRun, owner_database
+from service.embedded.outside import check_database
 from service.keys import KeyRing, NoMoreKeysError, Purpose
 from service.serving import answer, listening, running, stop_on_sigterm
 from service.settings import Settings
@@ -33,7 +36,7 @@ app = typer.Typer(
 
 app.add_typer(station)
 
-Data = Annotated[Path, typer.Option("--data", envvar="MEISU_DATA", help="数据目录 / the data folder")]
+Data = Annotated[Path, typer.Option("--data", envvar="MEISU_DATA", readable=False, help="数据目录 / the data folder")]
 Host = Annotated[str, typer.Option(help="监听地址 / the address to listen on")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="监听端口 / the port to listen on")]
 Archive = Annotated[Path, typer.Argument(help="备份文件 / the file of the backup", show_default=False)]
@@ -173,7 +176,11 @@ def _database(data: Path, stack: ExitStack) -> str:
     settings = Settings()
     if not (data / "keys").is_dir():
         raise _no_folder(data)
-    return settings.owner_database_url or settings.database_url or stack.enter_context(owner_database(data))
+    outside = settings.owner_database_url or settings.database_url
+    if outside is None:
+        return stack.enter_context(owner_database(data))
+    asyncio.run(check_database(outside))
+    return outside
 
 
 def _no_folder(data: Path) -> CannotRun:
@@ -214,9 +221,30 @@ def main() -> None:
     try:
         app()
     except CannotRun as refusal:
-        typer.echo(refusal.chinese, err=True)
-        typer.echo(refusal.english, err=True)
-        sys.exit(1)
+        _refuse(refusal)
+    except PermissionError as error:
+        _refuse(
+            CannotRun(
+                f"当前用户无权使用 {error.filename}。请以其所有者的身份运行, 或另选一个目录。",
+                f"This account may not use {error.filename}. Run as its owner, or name another folder.",
+            )
+        )
+    except ValidationError as error:
+        if error.title != Settings.__name__:
+            raise
+        wrong = ", ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
+        _refuse(
+            CannotRun(
+                f"环境变量有误, 请对照 docs/operations.md 改正: {wrong}",
+                f"A variable of the environment is wrong; docs/operations.md says what it means: {wrong}",
+            )
+        )
+
+
+def _refuse(refusal: CannotRun) -> NoReturn:
+    typer.echo(refusal.chinese, err=True)
+    typer.echo(refusal.english, err=True)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

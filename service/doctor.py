@@ -127,6 +127,9 @@ def _account(need: str, data: Path) -> Finding:
 
 def _folder(need: str, data: Path) -> Finding:
     if not data.exists():
+        parent = next(folder for folder in data.parents if folder.exists())
+        if not os.access(parent, os.W_OK | os.X_OK):
+            return Finding(need, State.FAILS, f"{data}: {parent}", "无权在此建立 / this account may not make it there")
         return Finding(need, State.FINE, f"{data}: 将会建立 / will be made")
     status = data.stat()
     if status.st_uid != os.geteuid():

@@ -91,6 +91,11 @@ def test_an_export_is_audited_by_those_who_have_nothing_else(data: Path) -> None
     assert "leaf at seq 2" in audited.stdout
     assert "Traceback" not in audited.stderr
 
+    missed = audit(ended / "elsewhere")
+    assert missed.returncode == 1
+    assert "There is no" in missed.stderr
+    assert "Traceback" not in missed.stderr
+
 
 def audit(folder: Path) -> "subprocess.CompletedProcess[str]":
     words = [sys.executable, "-m", "service.verify", folder]

@@ -19,7 +19,11 @@ async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
         connection = await asyncpg.connect(url, timeout=10)
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         reason = str(error) or type(error).__name__
-        raise CannotRun(f"无法连接数据库: {reason}", f"The database cannot be reached: {reason}") from error
+        raise CannotRun(
+            f"无法连接数据库: {reason}。请确认它在运行, 并检查 DATABASE_URL 和 MEISU_OWNER_DATABASE_URL。",
+            f"The database cannot be reached: {reason}. "
+            "See that it runs, and that DATABASE_URL and MEISU_OWNER_DATABASE_URL name it.",
+        ) from error
     try:
         yield connection
     finally:
@@ -60,4 +64,7 @@ async def check_cache(url: str) -> None:
         async with Redis.from_url(url) as client:
             await client.ping()
     except (RedisError, OSError, ValueError) as error:
-        raise CannotRun(f"无法连接 Valkey: {error}", f"Valkey cannot be reached: {error}") from error
+        raise CannotRun(
+            f"无法连接 Valkey: {error} 请确认它在运行, 并检查 REDIS_URL。",
+            f"Valkey cannot be reached: {error} See that it runs, and that REDIS_URL names it.",
+        ) from error

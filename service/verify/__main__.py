@@ -5,8 +5,18 @@ from pathlib import Path
 
 from service.verify import run_export
 
+USAGE = """用法：python -m service.verify 导出文件夹 [检查点文件…]
+Usage: python -m service.verify FOLDER [NOTE…]"""
+
+if len(sys.argv) < 2:
+    sys.exit(USAGE)
 folder, *notes = map(Path, sys.argv[1:])
-found = run_export(folder, kept=[note.read_text(encoding="utf-8") for note in notes])
+try:
+    found = run_export(folder, kept=[note.read_text(encoding="utf-8") for note in notes])
+except FileNotFoundError as error:
+    sys.exit(f"没有文件 {error.filename}。\nThere is no {error.filename}.\n{USAGE}")
+except UnicodeDecodeError:
+    sys.exit(f"检查点文件不是文本。\nA note is no text.\n{USAGE}")
 for finding in found:
     print(finding)
 sys.exit(1 if found else 0)

@@ -256,6 +256,13 @@ def root(open_ground: Path, ordinary_python: tuple[Path, dict[str, str]]) -> Ite
 
 
 @pytest.fixture
+def ordinary(open_ground: Path, ordinary_python: tuple[Path, dict[str, str]]) -> Iterator[Person]:
+    """An ordinary account, for what root may do and others may not."""
+    with person_called("ordinary", open_ground, ordinary_python) as found:
+        yield found
+
+
+@pytest.fixture
 def anyone(open_ground: Path, ordinary_python: tuple[Path, dict[str, str]]) -> Iterator[Person]:
     """Whoever runs the tests, where the account makes no difference."""
     with person_called("root" if os.geteuid() == 0 else "ordinary", open_ground, ordinary_python) as found:

@@ -7,6 +7,9 @@ import socket
 import stat
 from pathlib import Path
 
+import pytest
+
+from service.__main__ import main
 from service.embedded.logs import POSTGRES_FILES, VALKEY_BYTES, keep_small
 from service.keys import Purpose
 from tests.embedded.conftest import Person, wait_until
@@ -99,6 +102,42 @@ def test_doctor_says_what_to_do(anyone: Person) -> None:
     failed = [line for line in done.stdout.splitlines() if "✗" in line]
     assert len(failed) == (3 if os.geteuid() == 0 else 2), done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_a_folder_without_rights_is_named_with_what_to_do(ordinary: Person) -> None:
+    closed = ordinary.folder / "closed"
+    closed.mkdir()
+    closed.chmod(0o555)
+    serving = ordinary.meisu("serve", "--port", "0", "--data", closed / "data")
+    examined = ordinary.meisu("doctor", "--port", "0", "--data", closed / "data", COLUMNS="200")
+    closed.chmod(0o000)
+    audited = ordinary.meisu("verify", "--data", closed)
+    closed.chmod(0o755)
+
+    assert (serving.returncode, examined.returncode, audited.returncode) == (1, 1, 1)
+    assert "may not make it there" in examined.stdout
+    for refused in (serving, audited):
+        assert "无权使用" in refused.stderr
+        assert f"may not use {closed}" in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("DATABASE_URL", "postgresql://meisu_service@127.0.0.1:1/meisu"), ("MEISU_POOL_SIZE", "many")],
+)
+def test_a_wrong_variable_is_named_with_what_to_do(
+    variable: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "keys").mkdir()
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setattr("sys.argv", ["meisu", "verify", "--data", str(tmp_path)])
+
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    chinese, english = capsys.readouterr().err.splitlines()
+    assert variable.removeprefix("MEISU_").lower() in chinese.lower()
+    assert variable.removeprefix("MEISU_").lower() in english.lower()
 
 
 def test_help_names_every_command(anyone: Person) -> None:
