@@ -21,9 +21,9 @@ SELECT
     told.arrived_at, told.arrival_told_at, told.came_back_at, told.return_told_at, told.came_back_kg, done.*,
     ARRAY(SELECT expired_at FROM ticket_expiry WHERE ticket_id = ticket.id) AS expiries,
     EXISTS (
-        SELECT FROM paper WHERE subject_id = ticket.id AND is_older
+        SELECT FROM paper WHERE subject_id = ticket.id AND kind = 'ticket' AND is_older
         UNION ALL
-        SELECT FROM paper_due WHERE subject_id = ticket.id AND is_older
+        SELECT FROM paper_due WHERE subject_id = ticket.id AND kind = 'ticket' AND is_older
     ) AS is_older
 FROM ticket
 LEFT JOIN ticket AS parent ON parent.id = ticket.parent_id

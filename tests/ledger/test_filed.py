@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from service.embedded import Endpoints
 from service.keys import Purpose
-from service.store import papers
+from service.store import papers, sweeps
 from service.verify import Finding, verify
 from service.verify.checks import CHECKS
 from service.verify.database import read_book
@@ -159,6 +159,14 @@ async def stage(app: FastAPI, by: By) -> None:
         body = {"year": 2026, "kind": "total", "from": source, "to": {"jurisdiction": to}, "kg": 50_000}
         who = ANSHAN if source == "210300" else cast.PROVINCE
         await allot(by(who), {**body, "quarter": None, "document_no": "鞍镁办〔2026〕补", "issued_on": "2026-03-03"})
+    for plate in ("辽C12350", "辽C12351"):
+        asked = yard.ticket_in(UUID(contract_id), now, plate=plate, grade="特级品")
+        ticket = await done(await by(PAIZHAI_CLERK).post("/v1/tickets", json=asked))
+        if plate == "辽C12350":
+            await done(await by(PAIZHAI_CLERK).post(f"/v1/tickets/{ticket['id']}/cancel", json={"reason": "车辆故障"}))
+    async with app.state.database.transaction() as connection:
+        ended = await sweeps.expire_tickets(connection, now + timedelta(hours=48), at=now + timedelta(hours=48))
+        assert ticket["number"] in {one["number"] for one in ended}
 
 
 async def test_whatever_was_filed_and_changed_is_found(stage: None, app: FastAPI, stage_endpoints: Endpoints) -> None:
@@ -196,7 +204,7 @@ CHANGED = {
     "date": "coalesce({0}, '2026-01-01') + 1",
     "timestamp with time zone": "coalesce({0}, now()) + interval '1 us'",
     "jsonb": "jsonb_build_object('之', {0})",
-    "ARRAY": "array_append({0}, '之')",
+    "ARRAY": "array_append({0}, NULL)",
     "bytea": "sha256('之')",
 }
 COLUMNS = """
