@@ -32,7 +32,7 @@ BOUND = {
     "ticket_expiry": ("ticket_id", "expired_at"),
 }  # fmt: skip
 
-# What is not bound by an entry, and why: other checks hold it against what is, …
+# What is not bound by an entry, since other checks hold it against what is.
 HELD = {
     "contract": {
         **dict.fromkeys(
@@ -41,7 +41,13 @@ HELD = {
             "what the standing filing says, which is bound",
         ),
         **dict.fromkeys(("shipped_kg", "received_kg"), "what its tickets come to"),
+        **dict.fromkeys(
+            ("state", "proof_state", "flags", "due_on"), "what its filings come to by what was decided, closed and promised"
+        ),
     },
+    "amendment": dict.fromkeys(
+        ("due_on", "days_late", "answer_days_late"), "what the day of agreeing, the answer and the calendar come to"
+    ),
     "ticket": {
         **dict.fromkeys(("out_kg", "in_kg", "split_kg", "closed_kg"), "what its load holds"),
         **dict.fromkeys(
@@ -49,18 +55,6 @@ HELD = {
             "where weighings, acts and the sweeper have brought it",
         ),
     },
-}  # fmt: skip
-# … and this nobody holds.
-LOOSE = {
-    "contract": {
-        "state": "reckoned from the filings; that it is closed is held against closed_at",
-        "proof_state": "reckoned from the standing proof",
-        "flags": "findings, which are reckoned anew",
-        "due_on": "reckoned from the day of signing and the calendar; its moves are kept apart",
-    },
-    "amendment": dict.fromkeys(
-        ("due_on", "days_late", "answer_days_late"), "reckoned from days that are bound and the calendar, which may change"
-    ),
 }  # fmt: skip
 # An entry's fact, and its row's; the newest entry of a paper counts, also one that is not sealed yet.
 DIFFERENT = """
