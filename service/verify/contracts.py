@@ -32,8 +32,8 @@ GRADES = (
 GRADE_OF = {name: names[0] for names in GRADES for name in names}
 
 # Each contract with what its sides filed last, the pledges that stand or stood when it was closed, when its deadline was moved,
-# when it was told to be overdue, and what its instalments promise. What was shipped when it was closed is known where its scales
-# and deeds have said nothing since.
+# when it was told to be overdue (a scale's or an amendment's alert does not say so), and what its instalments promise. What was
+# shipped when it was closed is known where its scales and deeds have said nothing since.
 CONTRACTS = """
 WITH told_later AS (
     SELECT DISTINCT contract.id
@@ -57,12 +57,9 @@ WITH told_later AS (
 SELECT
     contract.id, contract.number, contract.seller_id, contract.signed_on, contract.kg, contract.state, contract.proof_state,
     contract.flags, contract.due_on, contract.shipped_kg, contract.closed_at, contract.is_framework,
-    told_later.id IS NOT NULL AS is_told_later, overdue.told_at AS overdue_at, coalesce(overdue.is_open, FALSE) AS is_told_overdue,
+    told_later.id IS NOT NULL AS is_told_later, overdue.told_at AS told_overdue_at, book.read_at,
     coalesce(promised.kg, 0) AS promised_kg, coalesce(promised.may_differ, FALSE) AS promised_may_differ,
-    (
-        SELECT max(recorded_at) FROM deadline_move
-        WHERE subject_id = contract.id::text AND duty = 'contract-filing'
-    ) AS moved_at,
+    moved.recorded_at AS moved_at, moved.due_on AS moved_to,
     (
         SELECT max(recorded_at) FROM deadline_move
         WHERE
@@ -86,10 +83,20 @@ SELECT
     ) AS was_framework
 FROM contract
 LEFT JOIN told_later ON told_later.id = contract.id
+LEFT JOIN LATERAL (
+    SELECT recorded_at, due_on FROM deadline_move
+    WHERE subject_id = contract.id::text AND duty = 'contract-filing'
+    ORDER BY id DESC LIMIT 1
+) AS moved ON TRUE
+CROSS JOIN (
+    SELECT greatest(now(), (SELECT max(opened_at) FROM alert), (SELECT max(entered_at) FROM paper)) AS read_at
+) AS book
 LEFT JOIN (
-    SELECT
-        subject_id, max(opened_at) AS told_at, bool_or(settled_at IS NULL AND NOT facts ? 'amendment') AS is_open
-    FROM alert WHERE code = 'filing-overdue' AND subject_kind = 'contract'
+    SELECT subject_id, max(opened_at) AS told_at
+    FROM alert
+    WHERE
+        code = 'filing-overdue' AND subject_kind = 'contract' AND settled_at IS NULL
+        AND facts ? 'due_on' AND NOT facts ? 'amendment'
     GROUP BY subject_id
 ) AS overdue ON overdue.subject_id = contract.id::text
 LEFT JOIN (
@@ -134,12 +141,14 @@ FROM filing INNER JOIN contract ON contract.id = filing.contract_id
 AMENDED = """
 SELECT
     contract.number, amendment.number AS place, amendment.agreed_on, amendment.due_on, amendment.proposed_at, amendment.days_late,
-    amendment.answered_at, amendment.answer_days_late,
-    (
-        SELECT max(recorded_at) FROM deadline_move
-        WHERE subject_id = contract.id::text AND duty = 'contract-amendment'
-    ) AS moved_at
-FROM amendment INNER JOIN contract ON contract.id = amendment.contract_id
+    amendment.answered_at, amendment.answer_days_late, moved.recorded_at AS moved_at, moved.due_on AS moved_to
+FROM amendment
+INNER JOIN contract ON contract.id = amendment.contract_id
+LEFT JOIN LATERAL (
+    SELECT recorded_at, due_on FROM deadline_move
+    WHERE subject_id = contract.id::text AND duty = 'contract-amendment'
+    ORDER BY id DESC LIMIT 1
+) AS moved ON TRUE
 """
 HANDED = "SELECT number, handed_on, due_on, filed_at, days_late, flags FROM slip"
 
@@ -263,15 +272,13 @@ async def days_are_what_the_calendar_says(connection: asyncpg.Connection, books:
 
 
 def _faults_of_amendment(row: asyncpg.Record, rulebook: Rulebook) -> Iterator[str]:
-    due = rulebook.due(row["agreed_on"], [at for at in (row["proposed_at"], row["moved_at"]) if at])
+    due = rulebook.due(row["agreed_on"], row["proposed_at"], row["moved_at"], row["moved_to"])
     if row["due_on"] not in due:
         yield f"it is said to be due on {row['due_on']}, and is on {min(due)}"
     if row["days_late"] != days_after(row["due_on"], row["proposed_at"]):
         yield f"it is said to have come {row['days_late']} days late, and did not"
     answered_at, late = row["answered_at"], row["answer_days_late"]
-    counted = (
-        {row["due_on"]} if answered_at is None else {row["due_on"], *rulebook.due(row["agreed_on"], [answered_at])}
-    )
+    counted = {row["due_on"]} if answered_at is None else {row["due_on"], *rulebook.due(row["agreed_on"], answered_at)}
     if late not in {answered_at and days_after(due_on, answered_at) for due_on in counted}:
         yield f"its answer is said to have come {late} days late, and did not"
 
@@ -281,12 +288,11 @@ def _faults(row: asyncpg.Record, ground: Ground) -> Iterator[str]:
     if not filed:
         yield "nobody has filed it"
         return
-    judged_at = max(filing.filed_at for filing in filed)
-    if row["judged_anew_at"]:
-        judged_at = max(judged_at, row["judged_anew_at"])
+    filed_at = max(filing.filed_at for filing in filed)
+    judged_at = max(filed_at, row["judged_anew_at"] or filed_at)
     may_be = list(_may_come_to(filed, row, ground, judged_at))
 
-    due = ground.rulebook.due(row["signed_on"], [judged_at, row["moved_at"] or judged_at])
+    due = ground.rulebook.due(row["signed_on"], filed_at, row["moved_at"], row["moved_to"])
     if row["due_on"] not in due:
         yield f"it is said to be due on {row['due_on']}, and is on {min(due)}"
     states = {come.state for come in may_be}
@@ -386,7 +392,7 @@ def _flags(row: asyncpg.Record, come: Come, judged_at: datetime) -> Iterator[fro
 
 def _overdue(row: asyncpg.Record, come: Come, judged_at: datetime) -> set[bool]:
     """Whether it is flagged as overdue: by its last filing, or by the sweeper, which says so when it comes by (R26)."""
-    closed_at, told_at = row["closed_at"], row["overdue_at"]
+    closed_at, told_at = row["closed_at"], row["told_overdue_at"]
     if come.state not in ("incomplete", "mismatch"):
         return {False}
     due_on = row["due_on"] if closed_at is None else come.due_on
@@ -394,8 +400,9 @@ def _overdue(row: asyncpg.Record, come: Come, judged_at: datetime) -> set[bool]:
         return {True}
     if closed_at is not None:
         return {False, day_of(closed_at) > due_on}
-    is_told = told_at is not None and day_of(told_at) > due_on
-    return {True} if is_told and row["is_told_overdue"] else {False, is_told}
+    if told_at is not None and day_of(told_at) > due_on:
+        return {True}
+    return {False, day_of(row["read_at"]) > due_on}
 
 
 def _pledged(row: asyncpg.Record, proof: Sequence[tuple[str, int]]) -> list[tuple[int, str, int, int]]:

@@ -3,7 +3,7 @@
 import json
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
@@ -122,10 +122,17 @@ class Rulebook:
         first, last = (bisect_right(self._moments, moment) for moment in (at - MARGIN, at + MARGIN))
         return [rules for place in range(first, last + 1) for rules in self._by(place)]
 
-    def due(self, since: date, written_at: Collection[datetime]) -> set[date]:
-        """The days that may stand as due: decisions move them, but for what was written as one was made."""
-        near = [rules for at in written_at if len(found := self.near(at)) > len(self.now()) for rules in found]
-        return {rules.due(since) for rules in (*self.now(), *near)}
+    def due(
+        self, since: date, written_at: datetime, moved_at: datetime | None = None, moved_to: date | None = None
+    ) -> set[date]:
+        """The days that may stand as due: decisions move all, but for what was written or moved as one was made."""
+        due = {rules.due(since) for rules in self.now()}
+        near = self.near(written_at)
+        if len(near) > len(self.now()):
+            due |= {rules.due(since) for rules in near}
+        if moved_at and moved_to in {rules.due(since) for rules in self.near(moved_at)}:
+            due.add(moved_to)
+        return due
 
     def _by(self, place: int) -> list[Rules]:
         if place not in self._made:
