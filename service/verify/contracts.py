@@ -46,11 +46,14 @@ WITH told_later AS (
         SELECT (facts ->> 'from_contract')::uuid, ticket_id FROM ticket_act WHERE kind = 'redirected'
     ) AS load ON load.contract_id = contract.id
     WHERE
-        EXISTS (SELECT FROM weighing WHERE ticket_id = load.id AND recorded_at >= contract.closed_at)
-        OR EXISTS (SELECT FROM ticket_act WHERE ticket_id = load.id AND done_at >= contract.closed_at)
-        OR EXISTS (
-            SELECT FROM weighing INNER JOIN weighing_version AS said ON said.weighing_id = weighing.id
-            WHERE weighing.ticket_id = load.id AND said.recorded_at >= contract.closed_at
+        contract.closed_at IS NOT NULL
+        AND (
+            EXISTS (SELECT FROM weighing WHERE ticket_id = load.id AND recorded_at >= contract.closed_at)
+            OR EXISTS (SELECT FROM ticket_act WHERE ticket_id = load.id AND done_at >= contract.closed_at)
+            OR EXISTS (
+                SELECT FROM weighing INNER JOIN weighing_version AS said ON said.weighing_id = weighing.id
+                WHERE weighing.ticket_id = load.id AND said.recorded_at >= contract.closed_at
+            )
         )
 )
 

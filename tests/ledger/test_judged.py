@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from service.embedded import Endpoints
 from service.verify.books import Books
-from service.verify.contracts import contracts_are_what_was_filed, days_are_what_the_calendar_says
+from service.verify.checks import CHECKS
 from service.verify.findings import Findings
 from tests import cast
 from tests.cast import PAIZHAI_CLERK, PLANT_CLERK, PROVINCE, TRADER_CLERK
@@ -125,8 +125,9 @@ async def test_what_was_not_filed_so_is_found(stage: None, stage_endpoints: Endp
 
     async def found() -> list[str]:
         findings = Findings()
-        for check in (contracts_are_what_was_filed, days_are_what_the_calendar_says):
-            await check(owner, Books.of(0), findings)
+        for check in CHECKS:
+            if check.__module__ == "service.verify.contracts":
+                await check(owner, Books.of(0), findings)
         return [str(finding) for finding in findings.all()]
 
     try:
