@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+import migrations
 from service.embedded import Endpoints
 from service.keys import Purpose
 from service.store import papers, sweeps
@@ -31,6 +33,8 @@ from tests.routes.quota import MINE, allot, allotment, base, fill_pools
 pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
 
+MIGRATION = (Path(migrations.__file__).parent / "versions" / "0033_done.sql").read_text(encoding="utf-8")
+ENTERED_AGAIN = "INSERT INTO paper_due (kind, subject_id, fact, is_older, entered_at) SELECT"
 DAMAGES = [
     ("filing", "UPDATE filing SET terms = terms || '{\"kg\": 1}' WHERE version = 1"),
     ("filing", "UPDATE filing SET filed_at = filed_at + interval '1 us' WHERE party = 'buyer' AND version = 1"),
@@ -82,6 +86,15 @@ DAMAGES = [
     ("ticket", "UPDATE ticket SET account = (SELECT min(id) FROM account)"),
     ("account", "DELETE FROM lot WHERE output_id IS NOT NULL"),
     ("filing", "UPDATE filing SET first_filed_at = first_filed_at - interval '20 days' WHERE version = 1"),
+    ("ticket_act", "DELETE FROM ticket_act WHERE kind = 'cancelled'"),
+    (
+        "ticket_act",
+        "INSERT INTO ticket_act SELECT gen_random_uuid(), id, 'lost', NULL, '{}', '之', '{}', now(), id FROM ticket",
+    ),
+    ("ticket_expiry", "DELETE FROM ticket_expiry"),
+    ("ticket_expiry", "INSERT INTO ticket_expiry SELECT id, now() FROM ticket WHERE state = 'cancelled'"),
+    ("filing", f"{ENTERED_AGAIN} 'filing', id, fact, FALSE, now() FROM filing"),
+    ("ticket_act", f"{ENTERED_AGAIN} 'ticket_act', id, sha256(''), FALSE, now() FROM ticket_act"),
     ("head", "DELETE FROM head"),
 ]
 
@@ -192,6 +205,17 @@ async def test_whatever_was_filed_and_changed_is_found(stage: None, app: FastAPI
             assert await owner.execute(sentence) not in ("UPDATE 0", "DELETE 0"), sentence
             assert check in {finding.check for finding in await checked()}, sentence
             await transaction.rollback()
+
+        # What was done before acts were bound is entered as it is found (schema 0033).
+        transaction = owner.transaction()
+        await transaction.start()
+        await owner.execute("LOCK TABLE paper_head, paper_due, paper")
+        for table in ("paper", "paper_due"):
+            await owner.execute(f"DELETE FROM {table} WHERE kind LIKE 'ticket\\__%'")
+        assert {finding.check for finding in await checked()} >= {"ticket_act", "ticket_expiry"}
+        await owner.execute(MIGRATION)
+        assert {finding.check for finding in await checked()} <= {"contract"}
+        await transaction.rollback()
     finally:
         await owner.close()
 
