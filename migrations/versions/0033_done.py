@@ -2,5 +2,5 @@
 
 from migrations import sentences_beside
 
-revision, down_revision = "0033", "0036"
+revision, down_revision = "0033", "0032"
 upgrade = sentences_beside(__file__)
