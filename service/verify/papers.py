@@ -100,9 +100,9 @@ CROSS JOIN LATERAL (
             out_kg - split_kg
             - CASE WHEN back_kg IS NULL THEN 0 ELSE least(refused_kg, out_kg - split_kg) END
         ) FILTER (WHERE state <> 'returned'), 0) AS shipped_kg,
-        coalesce(sum(
-            in_kg - refused_kg - CASE refused_kg WHEN 0 THEN coalesce(back_kg, 0) ELSE 0 END
-        ), 0) AS received_kg
+        coalesce(sum(greatest(
+            0, in_kg - refused_kg - CASE refused_kg WHEN 0 THEN coalesce(back_kg, 0) ELSE 0 END
+        )), 0) AS received_kg
     FROM (
         SELECT * FROM ticket WHERE ticket.contract_id = contract.id
         UNION ALL

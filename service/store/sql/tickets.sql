@@ -290,7 +290,7 @@ told AS (
     GROUP BY known.paper_id, known.id
 )
 
-SELECT paper_id, sum(in_kg - coalesce(nullif(refused_kg, 0), back_kg, 0))::bigint AS kg
+SELECT paper_id, sum(greatest(0, in_kg - coalesce(nullif(refused_kg, 0), back_kg, 0)))::bigint AS kg
 FROM (
     SELECT paper_id, in_kg, refused_kg, back_kg FROM known WHERE NOT has_changed
     UNION ALL
