@@ -182,7 +182,9 @@ async def tickets_are_what_their_loads_hold(connection: asyncpg.Connection, book
     """A ticket's weights, and what was refused of it, are what came into its load and went out of it."""
     totals = books.columns.totals
     async for row in connection.cursor(TICKETS, prefetch=5_000):
-        number, account, out_kg, in_kg, aside_kg, is_lost, refused_kg, went_on, has_gained, anew_kg, back_kg, *sort = row
+        number, account, out_kg, in_kg, aside_kg, is_lost, refused_kg, went_on, has_gained, anew_kg, back_kg, *sort = (
+            row
+        )
         rest_kg = (out_kg or 0) - aside_kg
         if out_kg is None:
             come, gone = 0, in_kg or 0

@@ -40,9 +40,9 @@ FROM (
 ) AS said
 ORDER BY id, version
 """
-# What may have moved at most of a load that came back ($1), at a moment ($2): what was refused, or else what had arrived by a scale or
-# by its share of a weighing, or what its source's scale said and went on by no other truck. Of words of one moment any may have been
-# the last.
+# What may have moved at most of a load that came back ($1), at a moment ($2): what was refused, or else what had arrived by a scale
+# or by its share of a weighing, or what its source's scale said and went on by no other truck. Of words of one moment any may have
+# been the last.
 MOST = """
 SELECT coalesce(acts.refused_kg, told.kg) AS kg
 FROM weighing AS back

@@ -62,7 +62,10 @@ TAMPERED = [
     ("ticket", "UPDATE ticket SET in_kg = in_kg + 100 WHERE plate = '辽C12341'"),
     ("weighing", "UPDATE weighing SET net_kg = net_kg - 1000 WHERE direction = 'out' AND ticket_id IS NULL"),
     ("weighing", f"UPDATE weighing SET net_kg = net_kg - 1000 WHERE direction = 'back'; {ALIKE}"),
-    ("ticket", f"UPDATE weighing SET gross_kg = gross_kg - 1000, net_kg = net_kg - 1000 WHERE direction = 'back'; {ALIKE}"),
+    (
+        "ticket",
+        f"UPDATE weighing SET gross_kg = gross_kg - 1000, net_kg = net_kg - 1000 WHERE direction = 'back'; {ALIKE}",
+    ),
     ("weighing", "UPDATE weighing SET body_hash = sha256('') WHERE direction = 'in'"),
     ("weighing", "UPDATE weighing SET movement_ids = movement_ids || gen_random_uuid() WHERE direction = 'back'"),
     ("weighing", "UPDATE weighing SET plate = '辽C99999' WHERE direction = 'in'"),

@@ -16,13 +16,12 @@ from service.domain.units import shanghai_day
 from service.embedded import Endpoints
 from service.keys import Purpose
 from service.settings import Settings
-from service.verify import verify
 from tests import cast, yard
 from tests.conftest import clients_of
 from tests.routes.test_tickets_transfer import contract, counted, do, look, lots, out_kg, sent_out, weigh
 from tests.routes.test_weighings_correct_loads import correct
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("verified")]
 By = Callable[[cast.Person], httpx.AsyncClient]
 WAITING = """
 SELECT count(*)
@@ -75,14 +74,6 @@ async def sale(app: FastAPI, by: By, bought: dict[str, Any], now: datetime) -> d
     wish = yard.ticket_in(UUID(sold["id"]), now, plate="辽C88888", source_station_id=str(yard_id))
     ticket: dict[str, Any] = (await by(cast.TRADER_CLERK).post("/v1/tickets", json=wish)).json()
     return ticket
-
-
-@pytest.fixture(autouse=True)
-async def verified(app: FastAPI) -> Any:
-    """After each of these tests the book is recomputed from its rows, and must agree."""
-    yield
-    async with app.state.database.pool.acquire() as connection:
-        assert await verify(connection, app.state.keys.public_keys(Purpose.LEDGER), lambda _: None) == []
 
 
 async def flagged(app: FastAPI, by: By) -> list[tuple[str, int | None]]:

@@ -28,11 +28,13 @@ async def one_ticket(door: Door, request: Request, actor: Actor, ticket_id: UUID
 async def one_then(connection: Connection, request: Request, actor: Actor, ticket_id: UUID, at: datetime) -> TicketOut:
     """A ticket that the actor may know of, as it stood; raises NotFound where there was none, or not for the actor."""
     stood = await as_it_stood(connection, ticket_id, at)
-    row = await tickets.find_then(connection, stood[0], actor) if stood else None
-    if row is None or stood is None:
+    if stood is None:
+        raise NotFound
+    rows = await tickets.list_tickets(connection, actor, ids=[ticket_id], then=stood[0], limit=1)
+    if not rows:
         raise NotFound
     then = {part.name: getattr(one, part.name) for one in stood for part in fields(one)}
-    return _out({**row, **then}, request.app.state.settings.public_url)
+    return _out({**rows[0], **then}, request.app.state.settings.public_url)
 
 
 async def shown(door: Door, request: Request, actor: Actor | None, **wanted: Any) -> list[TicketOut]:
