@@ -86,10 +86,7 @@ SELECT
         ELSE coalesce((SELECT sum(kg) FROM ticket_act WHERE ticket_id = ticket.id AND kind = 'split'), 0)::bigint
     END,
     state = 'lost', refused_kg,
-    CASE WHEN back_kg IS NULL THEN state <> 'out' ELSE EXISTS (
-        SELECT FROM ticket_act WHERE ticket_id = ticket.id AND kind = 'redirected' AND kg IS NOT NULL
-    ) END,
-    coalesce(beside.gained_kg, 0), coalesce(beside.anew_kg, 0), back_kg, parent_id IS NOT NULL,
+    back_kg IS NULL AND state <> 'out', coalesce(beside.gained_kg, 0), coalesce(beside.anew_kg, 0), back_kg, parent_id IS NOT NULL,
     coalesce(mine_id, project_id, stock_id) IS NOT NULL
 FROM ticket
 LEFT JOIN beside USING (account)

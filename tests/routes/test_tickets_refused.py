@@ -197,6 +197,9 @@ async def test_e33_the_refused_part_goes_to_another_buyer_on_the_same_chain(
     assert (await counted(by, contract_id), await counted(by, other)) == ((20_000, 20_000), (11_000, 11_000))
     assert await origin(by, child) == (11_000, 11_000)
     assert await lots(by, cast.STRANGER.id) == [(11_000, 0)]
+    # The first paper brings nothing back: its load has gone on by the other.
+    assert (await weigh(by, out, "back", 11_000, now + timedelta(hours=2)))["flags"] == ["ticket-reused"]
+    assert (await counted(by, contract_id), await out_kg(by, now)) == ((20_000, 20_000), 31_000)
 
 
 async def test_e33_what_can_be_refused(by: By, out: dict[str, Any], now: datetime) -> None:

@@ -154,7 +154,9 @@ def _weigh_back(record: Record, ticket: Ticket, seen: Circumstances, flags: list
         return Outcome((*flags, Flag.STATION_BYPASS))
     if journey.in_kg is not None and not journey.refused_kg:
         return _weigh_back_a_part(ticket, journey, net_kg, seen, flags, policies)
-    if journey.back_kg is not None or journey.on_board_kg <= 0:
+    # What was refused and has gone on to another buyer went by a ticket of its own.
+    went_on = journey.refused_kg > 0 and journey.state is TicketState.DELIVERED
+    if journey.back_kg is not None or journey.on_board_kg <= 0 or went_on:
         return Outcome((*flags, Flag.TICKET_REUSED))
     if abs(journey.on_board_kg - net_kg) > policies.transit_tolerance(journey.on_board_kg):
         flags.append(Flag.WEIGHT_GAP)
