@@ -1,4 +1,4 @@
-"""The log of papers: what was filed and issued, each version of it bound by an entry as the ledger's rows are by theirs."""
+"""The log of papers: what was filed, issued and done, each version of it bound by an entry as the ledger's rows are by theirs."""
 
 import struct
 from datetime import datetime
@@ -19,6 +19,8 @@ class PaperKind(StrEnum):
     AMENDMENT = "amendment"
     SLIP = "slip"
     TICKET = "ticket"
+    ACT = "ticket_act"  # what somebody did to a ticket
+    EXPIRY = "ticket_expiry"  # when the sweeper ended it: each time a further version
 
 
 _NUMBERS = {kind: number for number, kind in enumerate(PaperKind, 1)}

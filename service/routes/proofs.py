@@ -68,7 +68,7 @@ async def prove_slip(
 async def prove_ticket(
     ticket_id: UUID, request: Request, connection: ReaderDep, actor: Annotated[Actor, Depends(may("tickets.read"))]
 ) -> PaperProofOut:
-    """Proof that a ticket, and what it became later, is in the log of papers."""
+    """Proof that a ticket, what it became later, what was done to it and when it ran out is in the log of papers."""
     if not await tickets.list_tickets(connection, actor, ids=[ticket_id], limit=1):
         raise NotFound
     return await _proof(request, connection, ticket_id, actor)

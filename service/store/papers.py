@@ -67,9 +67,9 @@ async def seal(connection: Connection, most: int, *, at: datetime, sign: Signer)
 
 
 async def find_sealed(connection: Connection, subject_id: UUID, *, reader: UUID | None) -> list[Sealed]:
-    """The sealed entries of a ticket, a slip, or a contract with its filings and amendments, oldest first.
+    """The sealed entries of a slip, a ticket with its acts, or a contract with its filings and amendments, oldest first.
 
-    A firm (`reader`) is told the texts of what it has filed itself, an office those of all.
+    A firm (`reader`) is told the texts of what it has filed or done itself, an office those of all.
     """
     papers = {row["id"]: row["may_read"] for row in await connection.fetch(SQL["papers_of"], subject_id, reader)}
     return [

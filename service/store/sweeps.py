@@ -4,6 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from service.db import Connection, Record
+from service.domain.papers import PaperKind
+from service.store import papers
 from service.store.sentences import sentences
 
 SQL = sentences("sweeps")
@@ -16,7 +18,10 @@ async def lead(connection: Connection) -> bool:
 
 async def expire_tickets(connection: Connection, before: datetime, *, at: datetime) -> list[Record]:
     """End the tickets whose validity ended before a moment and that no scale saw; their holds are released."""
-    return await connection.fetch(SQL["expire_tickets"], before, at)
+    expired = await connection.fetch(SQL["expire_tickets"], before, at)
+    if expired:
+        await papers.enter(connection, PaperKind.EXPIRY, [ticket["id"] for ticket in expired], at=at)
+    return expired
 
 
 async def never_received(connection: Connection, before: datetime) -> list[Record]:

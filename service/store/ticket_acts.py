@@ -35,6 +35,7 @@ async def keep(connection: Connection, acts: Sequence[Act], *, at: datetime, act
         at,
         actor.person_id,
     )
+    await papers.enter(connection, PaperKind.ACT, [act.id for act in acts], at=at)
 
 
 async def acts_of(door: Door, ticket_id: UUID) -> Sequence[Record]:

@@ -7,6 +7,7 @@ import asyncpg
 from service.verify.accounts import lots_and_loads_are_of_their_papers
 from service.verify.allotments import allotments_stand_behind_their_entries
 from service.verify.books import Books
+from service.verify.contracts import contracts_are_what_was_filed, days_are_what_the_calendar_says
 from service.verify.entered import papers_are_what_was_entered
 from service.verify.filings import (
     amendments_are_what_their_hashes_say,
@@ -135,6 +136,8 @@ CHECKS: tuple[Check, ...] = (
     filings_are_what_their_hashes_say,
     amendments_are_what_their_hashes_say,
     slips_are_what_their_hashes_say,
+    contracts_are_what_was_filed,
+    days_are_what_the_calendar_says,
     runs_are_what_their_hashes_say,
     devices_have_signed_what_is_kept,
     papers_are_what_was_entered,

@@ -68,7 +68,9 @@ class Columns:
         return below - struck.outs.overlap(lo, lo + below) if struck else below
 
     def totals(self, account: int) -> tuple[int, int]:
-        """How many kilograms came and how many went, of what still stands."""
+        """How many kilograms came and how many went, of what still stands; none of an account that there is not."""
+        if not 0 <= account < len(self.ins):
+            return 0, 0
         struck = self.struck.get(account)
         if struck is None:
             return self.ins[account], self.outs[account]

@@ -1,4 +1,4 @@
-"""Papers against their entries in the log of papers: what a row says comes to the hash that was entered with it."""
+"""Papers and acts against their entries in the log of papers: what a row says comes to the hash that was entered with it."""
 
 import asyncpg
 
@@ -28,9 +28,11 @@ BOUND = {
         "source_station_id", "destination_station_id", "valid_from:t", "valid_until:t", "issued_at:t", "issued_by", "parent_id",
         "account", "source_account", "flags",
     ),
+    "ticket_act": ("id", "ticket_id", "kind", "kg", "facts", "reason", "movement_ids", "done_at:t", "person_id"),
+    "ticket_expiry": ("ticket_id", "expired_at"),
 }  # fmt: skip
 
-# What is not bound by an entry, and why: other checks hold it against what is, …
+# What is not bound by an entry, since other checks hold it against what is.
 HELD = {
     "contract": {
         **dict.fromkeys(
@@ -39,7 +41,13 @@ HELD = {
             "what the standing filing says, which is bound",
         ),
         **dict.fromkeys(("shipped_kg", "received_kg"), "what its tickets come to"),
+        **dict.fromkeys(
+            ("state", "proof_state", "flags", "due_on"), "what its filings come to by what was decided, closed and promised"
+        ),
     },
+    "amendment": dict.fromkeys(
+        ("due_on", "days_late", "answer_days_late"), "what the day of agreeing, the answer and the calendar come to"
+    ),
     "ticket": {
         **dict.fromkeys(("out_kg", "in_kg", "split_kg", "closed_kg"), "what its load holds"),
         **dict.fromkeys(
@@ -47,18 +55,6 @@ HELD = {
             "where weighings, acts and the sweeper have brought it",
         ),
     },
-}  # fmt: skip
-# … and this nobody holds.
-LOOSE = {
-    "contract": {
-        "state": "reckoned from the filings; that it is closed is held against closed_at",
-        "proof_state": "reckoned from the standing proof",
-        "flags": "findings, which are reckoned anew",
-        "due_on": "reckoned from the day of signing and the calendar; its moves are kept apart",
-    },
-    "amendment": dict.fromkeys(
-        ("due_on", "days_late", "answer_days_late"), "reckoned from days that are bound and the calendar, which may change"
-    ),
 }  # fmt: skip
 # An entry's fact, and its row's; the newest entry of a paper counts, also one that is not sealed yet.
 DIFFERENT = """
@@ -72,32 +68,52 @@ WITH said AS (
     ORDER BY subject_id, is_due DESC, place DESC
 )
 SELECT coalesce(row.id, said.subject_id) AS id, row.id IS NULL AS is_gone, said.subject_id IS NULL AS is_unbound, {name} AS name
-FROM {kind} AS row
+FROM {rows} AS row
 FULL JOIN said ON said.subject_id = row.id
 WHERE said.fact IS DISTINCT FROM sha256(convert_to(E'meisu paper 1\\n' || jsonb_build_array('{kind}', {columns})::text, 'UTF8'))
 """
-NAMES = {"contract": "row.number", "slip": "row.number", "ticket": "row.number"}
+# Each expiry of a ticket is entered with those before it.
+ROWS = {
+    "ticket_expiry": """(
+        SELECT
+            ticket_id AS id, ticket_id,
+            array_agg((extract(EPOCH FROM expired_at) * 1000000)::bigint ORDER BY expired_at) AS expired_at
+        FROM ticket_expiry GROUP BY ticket_id
+    )"""
+}
+OF_TICKET = "(SELECT number FROM ticket WHERE ticket.id = row.ticket_id)"
+NAMES = {
+    **dict.fromkeys(("contract", "slip", "ticket"), "row.number"),
+    "ticket_act": f"concat_ws(' of ', row.kind, {OF_TICKET})",
+    "ticket_expiry": OF_TICKET,
+}
+ENTERED_AGAIN = """
+SELECT kind, subject_id
+FROM (SELECT kind, subject_id FROM paper UNION ALL SELECT kind, subject_id FROM paper_due) AS entry
+WHERE kind IN {kinds}
+GROUP BY kind, subject_id HAVING count(*) > 1
+"""
+ONCE = ("filing", "slip", "ticket_act")  # nothing of these ever changes
 # A ticket is changed by what somebody did to it.
-CHANGED_IN_SILENCE = """
+CHANGED_IN_SILENCE = f"""
 SELECT ticket.number
 FROM ticket
-INNER JOIN (
-    SELECT subject_id FROM (SELECT subject_id FROM paper UNION ALL SELECT subject_id FROM paper_due) AS entry
-    GROUP BY subject_id HAVING count(*) > 1
-) AS changed ON changed.subject_id = ticket.id
+INNER JOIN ({ENTERED_AGAIN.format(kinds="('ticket')")}) AS changed ON changed.subject_id = ticket.id
 WHERE NOT EXISTS (
     SELECT FROM ticket_act AS act
     WHERE act.ticket_id = ticket.id AND act.kind IN ('released', 'reissued', 'extended', 'redirected')
 )
-"""
+"""  # noqa: S608 - our own words
 CLOSED_OTHERWISE = "SELECT number FROM contract WHERE (state = 'closed') <> (closed_at IS NOT NULL)"
 
 
 async def papers_are_what_was_entered(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
-    """Each contract, filing, amendment, slip and ticket is what its newest entry binds, and none came or went beside the log."""
+    """Each paper and each act is what its newest entry binds, and none came or went beside the log."""
     for kind, columns in BOUND.items():
         written = ", ".join(_written(column) for column in columns)
-        sentence = DIFFERENT.format(kind=kind, name=NAMES.get(kind, "NULL"), columns=written)
+        sentence = DIFFERENT.format(
+            kind=kind, rows=ROWS.get(kind, kind), name=NAMES.get(kind, "NULL::text"), columns=written
+        )
         async for row in connection.cursor(sentence, prefetch=1_000):
             which = f"{kind} {row['name'] or row['id']}"
             if row["is_gone"]:
@@ -105,6 +121,8 @@ async def papers_are_what_was_entered(connection: asyncpg.Connection, books: Boo
             else:
                 fault = "was never entered" if row["is_unbound"] else "is not what was entered"
             findings.add(kind, None, f"{which} {fault}")
+    for row in await connection.fetch(ENTERED_AGAIN.format(kinds=ONCE)):
+        findings.add(row["kind"], None, f"{row['kind']} {row['subject_id']} was entered again, and never changes")
     for row in await connection.fetch(CHANGED_IN_SILENCE):
         findings.add("ticket", None, f"ticket {row['number']} was changed, and nobody has done anything to it")
     for row in await connection.fetch(CLOSED_OTHERWISE):

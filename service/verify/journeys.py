@@ -20,12 +20,13 @@ SELECT
     coalesce(told.backs, 0) AS backs, CASE WHEN ticket.parent_id IS NULL THEN told.left_at ELSE parent.out_at END AS left_at,
     told.arrived_at, told.arrival_told_at, told.came_back_at, told.return_told_at, told.came_back_kg, done.*,
     ARRAY(SELECT expired_at FROM ticket_expiry WHERE ticket_id = ticket.id) AS expiries,
-    EXISTS (
-        SELECT FROM paper WHERE subject_id = ticket.id AND is_older
-        UNION ALL
-        SELECT FROM paper_due WHERE subject_id = ticket.id AND is_older
-    ) AS is_older
+    older.subject_id IS NOT NULL AS is_older
 FROM ticket
+LEFT JOIN (
+    SELECT subject_id FROM paper WHERE kind = 'ticket' AND is_older
+    UNION
+    SELECT subject_id FROM paper_due WHERE kind = 'ticket' AND is_older
+) AS older ON older.subject_id = ticket.id
 LEFT JOIN ticket AS parent ON parent.id = ticket.parent_id
 LEFT JOIN (
     SELECT

@@ -17,7 +17,7 @@ from service.verify.findings import Findings
 from service.verify.leaves import KEPT_LEVELS, fold, join
 
 ENTRY = struct.Struct(">3s qB16sBq32s")
-KINDS = {"contract": 1, "filing": 2, "amendment": 3, "slip": 4, "ticket": 5}
+KINDS = {"contract": 1, "filing": 2, "amendment": 3, "slip": 4, "ticket": 5, "ticket_act": 6, "ticket_expiry": 7}
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 ENTRIES = "SELECT seq, kind, subject_id, is_older, entered_at, fact, leaf FROM paper ORDER BY seq"

@@ -69,8 +69,16 @@ async def test_what_was_filed_and_issued_is_in_the_log_of_papers(app: FastAPI, b
     mine = ("filing", True)
     assert await proof(LI, f"contracts/{filed['id']}") == [("contract", True), mine, mine]
     assert await proof(PLANT_CLERK, f"contracts/{filed['id']}") == [("contract", True), ("filing", False), mine]
-    assert await proof(PAIZHAI_CLERK, f"tickets/{ticket['id']}") == [("ticket", False), ("ticket", True)]
-    assert await proof(PLANT_CLERK, f"tickets/{ticket['id']}") == [("ticket", False), ("ticket", False)]
+    assert await proof(PAIZHAI_CLERK, f"tickets/{ticket['id']}") == [
+        ("ticket", False),
+        ("ticket", True),
+        ("ticket_act", True),
+    ]
+    assert await proof(PLANT_CLERK, f"tickets/{ticket['id']}") == [
+        ("ticket", False),
+        ("ticket", False),
+        ("ticket_act", False),
+    ]
     assert await proof(PAIZHAI_CLERK, f"slips/{handed['id']}") == [("slip", True)]
     for path in (f"contracts/{filed['id']}", f"tickets/{ticket['id']}", f"slips/{handed['id']}"):
         assert refused(await by(cast.STRANGER_CLERK).get(f"/v1/{path}/proof"), 404, "not-found")

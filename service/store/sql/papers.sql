@@ -40,8 +40,8 @@ completed AS (
 UPDATE paper_head SET seq = $8, frontier = $16
 
 -- name: papers_of
--- Locks nothing; leans on a_side_files_a_version_once and a_contract_numbers_its_amendments: the papers of a contract, slip or ticket ($1), and whether
--- an enterprise ($2; null: an office) may read what they say.
+-- Locks nothing; leans on a_side_files_a_version_once, a_contract_numbers_its_amendments and act_by_ticket: the papers of a contract,
+-- slip or ticket ($1) and what was done to it, and whether an enterprise ($2; null: an office) may read what they say.
 SELECT
     $1::uuid AS id,
     $2::uuid IS NULL
@@ -54,6 +54,10 @@ UNION ALL
 SELECT id, $2 IS NULL OR enterprise_id = $2 FROM filing WHERE contract_id = $1
 UNION ALL
 SELECT id, $2 IS NULL OR enterprise_id = $2 FROM amendment WHERE contract_id = $1
+UNION ALL
+SELECT act.id, $2 IS NULL OR EXISTS (SELECT FROM person WHERE person.id = act.person_id AND person.enterprise_id = $2)
+FROM ticket_act AS act
+WHERE act.ticket_id = $1
 
 -- name: entries_of
 -- Locks nothing; leans on paper_by_subject: the sealed entries of papers ($1), oldest first; and what the newest of each binds, where

@@ -2,5 +2,5 @@
 
 from migrations import sentences_beside
 
-revision, down_revision = "0036", "0032"
+revision, down_revision = "0034", "0033"
 upgrade = sentences_beside(__file__)
