@@ -5,6 +5,7 @@ from uuid import UUID
 
 from service.db import Connection, Record
 from service.domain.permissions import Actor
+from service.store.provenance import Moment
 from service.store.sentences import sentences
 
 SQL = sentences("pages")
@@ -36,9 +37,11 @@ async def count_open_alerts(connection: Connection, *, actor: Actor) -> dict[str
     return {row["code"]: row["number"] for row in rows}
 
 
-async def loads_beyond(connection: Connection, mine_id: UUID, year: int, limit: int) -> Sequence[Record]:
-    """The newest loads and slips with kilograms beyond a mine's quota of a year."""
-    return await connection.fetch(SQL["loads_beyond"], mine_id, year, limit)
+async def loads_beyond(
+    connection: Connection, mine_id: UUID, year: int, past: Moment | None, limit: int
+) -> Sequence[Record]:
+    """The newest loads and slips with kilograms beyond a mine's quota of a year, now or then."""
+    return await connection.fetch(SQL["loads_beyond"], mine_id, year, limit, past and past.size)
 
 
 async def names_of(connection: Connection, ids: Collection[UUID | None]) -> dict[UUID, str]:
@@ -73,9 +76,9 @@ async def ticket_for_anybody(connection: Connection, ticket_id: UUID) -> Record 
     return await connection.fetchrow(SQL["ticket_for_anybody"], ticket_id)
 
 
-async def weighings_of(connection: Connection, ticket_id: UUID) -> Sequence[Record]:
-    """What the scales said about a ticket."""
-    return await connection.fetch(SQL["weighings_of"], ticket_id)
+async def over_kg_of(connection: Connection, movements: Collection[UUID]) -> dict[UUID, int]:
+    """The kilograms of movements that had no quota behind them when they were posted; nothing of those that had."""
+    return {row["movement"]: row["over_kg"] for row in await connection.fetch(SQL["over_kg_of"], list(movements))}
 
 
 async def contracts_of_seller(connection: Connection, seller_id: UUID) -> Sequence[Record]:

@@ -199,6 +199,12 @@ async def shipped_at(connection: Connection, paper_ids: Collection[UUID], past: 
     return {row["paper_id"]: Kilograms(row["kg"] or 0) for row in rows}
 
 
+async def newest_at(connection: Connection, paper_id: UUID, past: Moment, limit: int) -> list[UUID]:
+    """The tickets that a contract or slip had by a time, newest first (E53)."""
+    rows = await connection.fetch(SQL["newest_at"], [paper_id], past.at, limit)
+    return [row["id"] for row in rows]
+
+
 async def received_at(connection: Connection, contract_ids: Collection[UUID], past: Moment) -> Mapping[UUID, Kilograms]:
     """What contracts had received by a time; nothing of those that had not (E53)."""
     rows = await connection.fetch(SQL["received_at"], list(contract_ids), past.at)

@@ -10,6 +10,7 @@ from service.db import ReaderDep
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
 from service.routes import compositions
+from service.routes.pages.looks import Looks
 from service.routes.pages.pages import show
 from service.store import pages as reads
 
@@ -24,13 +25,16 @@ async def show_composition(
     request: Request,
     connection: ReaderDep,
     actor: Annotated[Actor, Depends(may("provenance.read"))],
+    look: Looks,
     place: str = "",
 ) -> Response:
-    """What the lots of the office's area, or of a place in it, are made of; for offices and the auditor."""
+    """What the lots of the office's area, or of a place in it, are or were made of; for offices and the auditor."""
     chosen = place or actor.jurisdiction
     if chosen is None:
         raise NotFound
-    found = await compositions.jurisdiction_composition(chosen, connection, actor, limit=NAMED, walked=LOTS_WALKED)
+    found = await compositions.jurisdiction_composition(
+        chosen, connection, actor, look.at, limit=NAMED, walked=LOTS_WALKED
+    )
     places = {
         row["code"]: row for row in await reads.list_places(connection) if actor.reads_all or actor.covers(row["code"])
     }

@@ -1,27 +1,32 @@
 """Contracts: the list, and one with what each side filed."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from service.auth import may
-from service.db import ReaderDep
+from service.db import Connection, ReaderDep
 from service.domain.attachments import AttachmentKind
 from service.domain.filings import MUST_AGREE, ContractState
 from service.domain.permissions import Actor, reach
+from service.domain.refusals import NotFound
 from service.domain.units import shanghai_day
 from service.routes import contracts as filed
 from service.routes import provenance
 from service.routes.amendments import list_amendments
 from service.routes.contracts import TermsOut
-from service.routes.origins import show_origins
+from service.routes.origins import OriginsOut, show_origins
+from service.routes.pages.looks import Look, Looks
 from service.routes.pages.origins import STEPS_DRAWN, picture_of
 from service.routes.pages.pages import show
+from service.routes.tickets.bodies import TicketOut
+from service.routes.tickets.shown import those_then
 from service.store import attachments, bulk, investigations, tickets
 from service.store import pages as reads
+from service.store.provenance import moment
 
 router = APIRouter()
 
@@ -61,20 +66,23 @@ async def list_contracts(
 
 
 @router.get("/contracts/{contract_id}")
-async def show_contract(contract_id: UUID, request: Request, connection: ReaderDep, actor: ReadsContracts) -> Response:
-    """One contract: its clock, both sides next to each other, its tickets."""
-    contract = await filed.get_contract(contract_id, request, connection, actor)
+async def show_contract(
+    contract_id: UUID, request: Request, connection: ReaderDep, actor: ReadsContracts, look: Looks
+) -> Response:
+    """One contract: its clock, both sides next to each other, its tickets; now or as it stood then."""
+    contract = await filed.get_contract(contract_id, request, connection, actor, look.at)
+    is_now = look.at is None
     said = [side.terms for side in contract.filings if side.terms]
     is_party = actor.enterprise_id in (None, contract.seller_id, contract.buyer_id)
-    changed = (await list_amendments(contract_id, request, connection, actor)).items if is_party else []
+    changed = (await list_amendments(contract_id, request, connection, actor)).items if is_party and is_now else []
     firms = {contract.seller_id, contract.buyer_id, contract.mine_id}
     every = [*said, *(one.terms for one in changed)]
     firms |= {key for terms in every for key in (terms.seller_id, terms.buyer_id, terms.mine_id)}
     papers = {key for terms in every for key in (terms.project_id, terms.stock_id, terms.framework_id)}
-    today = shanghai_day(request.app.state.clock.now())
-    held = await investigations.held(connection, [contract_id], today) if is_party else {}
+    attached = await attachments.attachments_of(connection, AttachmentKind.CONTRACT, contract_id) if is_party else None
+    held = await investigations.held(connection, [contract_id], shanghai_day(look.now)) if is_party and is_now else {}
     is_open = contract.state in (ContractState.INCOMPLETE, ContractState.MISMATCH)
-    files = reach(actor, "contracts.file") is not None
+    files = is_now and reach(actor, "contracts.file") is not None
     return await show(
         request,
         connection,
@@ -86,13 +94,30 @@ async def show_contract(contract_id: UUID, request: Request, connection: ReaderD
         terms=_terms_shown(every),
         words=await bulk.words_of(connection, papers),
         amendments=changed,
-        papers=await attachments.attachments_of(connection, AttachmentKind.CONTRACT, contract_id) if is_party else None,
-        origins=await show_origins(contract_id, connection, actor) if is_party else None,
+        papers=attached and [paper for paper in attached if look.tells(paper.attached_at)],
+        origins=await _origins(contract_id, connection, look, actor=actor) if is_party else None,
         has_filed=any(side.enterprise_id == actor.enterprise_id for side in contract.filings),
         may_file=files and is_open,
         may_amend=files and is_party and contract.state is ContractState.FILED and contract.amending is None,
-        tickets=await tickets.list_tickets(connection, actor, contract_id=contract_id, limit=TICKETS_SHOWN),
+        tickets=await _newest_tickets(contract_id, request, connection, look, actor=actor),
     )
+
+
+async def _origins(contract_id: UUID, connection: Connection, look: Look, *, actor: Actor) -> OriginsOut | None:
+    try:
+        return await show_origins(contract_id, connection, actor, look.at)
+    except NotFound:  # a party of then that is none now sees the contract of then, and not what stood behind it
+        return None
+
+
+async def _newest_tickets(
+    contract_id: UUID, request: Request, connection: Connection, look: Look, *, actor: Actor
+) -> Sequence[Mapping[str, Any] | TicketOut]:
+    past = await moment(connection, look.at)
+    if past is None:
+        return await tickets.list_tickets(connection, actor, contract_id=contract_id, limit=TICKETS_SHOWN)
+    known = await tickets.newest_at(connection, contract_id, past, TICKETS_SHOWN)
+    return await those_then(connection, request, actor, known, past.at)
 
 
 def _terms_shown(said: Sequence[TermsOut]) -> list[str]:
@@ -107,10 +132,11 @@ async def contract_provenance(
     request: Request,
     connection: ReaderDep,
     actor: Annotated[Actor, Depends(may("provenance.read"))],
+    look: Looks,
 ) -> Response:
-    """Where all that was received under a contract came from."""
-    found = await provenance.contract_provenance(contract_id, connection, actor, limit=STEPS_DRAWN)
-    contract = await filed.get_contract(contract_id, request, connection, actor)
+    """Where all came from that was received under a contract, now or by then."""
+    found = await provenance.contract_provenance(contract_id, connection, actor, look.at, limit=STEPS_DRAWN)
+    contract = await filed.get_contract(contract_id, request, connection, actor, look.at)
     return await show(
         request,
         connection,

@@ -12,16 +12,18 @@ from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep
 from service.domain.permissions import Actor, reach
 from service.domain.refusals import NotFound
-from service.domain.reports import Reserve, ReserveKind
+from service.domain.reports import Reserve, ReserveKind, Snapshot
 from service.domain.sheets import CellFault, CellKind, Column
 from service.domain.units import shanghai_year
 from service.routes.entries import Now, PoliciesNow
+from service.routes.pages.looks import Looks
 from service.routes.pages.pages import show
 from service.routes.pages.typed import entry_of, fields_of, model_of, show_form
 from service.routes.reports.bodies import OutputOut, ReserveIn, ReservesOut, SalesOut
 from service.routes.reports.ledgers import ReadsReports, output_of, reserves_of, sales_of
 from service.routes.reports.standing import Ground, ground
 from service.store import pages as reads
+from service.store.provenance import moment
 
 router = APIRouter()
 
@@ -65,14 +67,16 @@ async def show_ledger(
     connection: ReaderDep,
     actor: ReadsReports,
     policies: PoliciesNow,
-    at: Now,
+    look: Looks,
     year: Annotated[int | None, Query(ge=2000, le=2100)] = None,
 ) -> Response:
-    """One ledger, the newest lines first; of a year, but for the reserves."""
+    """One ledger, the newest lines first; of a year, but for the reserves; now or as it stood then."""
     if kind not in set(Ledger):
         raise NotFound
-    stands = await ground(connection, policies, at)
-    return await _page(request, connection, actor, stands, mine_id, Ledger(kind), year or shanghai_year(at))
+    past = await moment(connection, look.at)
+    stands = await ground(connection, policies, look.now, str(Snapshot(past.size, past.at)) if past else None)
+    asked = year or shanghai_year(stands.past.at)
+    return await _page(request, connection, actor, stands, mine_id, Ledger(kind), asked)
 
 
 @router.post("/ledgers/{mine_id}/reserves")

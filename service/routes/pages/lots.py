@@ -11,7 +11,7 @@ from service.db import ReaderDep
 from service.domain.permissions import Actor
 from service.domain.units import shanghai_day
 from service.routes import lots, provenance
-from service.routes.entries import Now
+from service.routes.pages.looks import Looks
 from service.routes.pages.origins import STEPS_DRAWN, picture_of
 from service.routes.pages.pages import show
 from service.store import investigations
@@ -26,11 +26,12 @@ async def list_lots(
     request: Request,
     connection: ReaderDep,
     actor: Annotated[Actor, Depends(may("lots.read"))],
+    look: Looks,
     holder: UUID | None = None,
     after: UUID | None = None,
 ) -> Response:
     """Lots, newest first; all of them, or those of one holder."""
-    page = await lots.list_lots(connection, actor, holder=holder, after=after, limit=PAGE)
+    page = await lots.list_lots(connection, actor, holder=holder, after=after, as_of=look.at, limit=PAGE)
     return await show(request, connection, actor, "lots.html", rows=page.items, holder=holder, following=page.next)
 
 
@@ -40,18 +41,19 @@ async def show_lot(
     request: Request,
     connection: ReaderDep,
     actor: Annotated[Actor, Depends(may("provenance.read"))],
-    at: Now,
+    look: Looks,
 ) -> Response:
     """One lot, whether it is held, and where all that it received came from."""
-    lot = await lots.get_lot(lot_id, connection, actor)
-    found = await provenance.lot_provenance(lot_id, connection, actor, limit=STEPS_DRAWN)
+    lot = await lots.get_lot(lot_id, connection, actor, look.at)
+    found = await provenance.lot_provenance(lot_id, connection, actor, look.at, limit=STEPS_DRAWN)
+    held = {} if look.at else await investigations.held(connection, [lot_id], shanghai_day(look.now))
     return await show(
         request,
         connection,
         actor,
         "lot.html",
         lot=lot,
-        held=(await investigations.held(connection, [lot_id], shanghai_day(at))).get(lot_id),
+        held=held.get(lot_id),
         found=found,
         picture_data=picture_of(found, request),
     )

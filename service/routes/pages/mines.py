@@ -10,11 +10,14 @@ from service.auth import may
 from service.db import ReaderDep
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
+from service.domain.reports import Snapshot
 from service.domain.units import shanghai_year
 from service.routes import provenance, quotas
 from service.routes.entries import PoliciesNow
+from service.routes.pages.looks import Looks
 from service.routes.pages.pages import show
 from service.store import pages as reads
+from service.store.provenance import moment
 
 router = APIRouter()
 
@@ -30,14 +33,15 @@ async def show_mine(
     connection: ReaderDep,
     actor: Annotated[Actor, Depends(may("quotas.read"))],
     policies: PoliciesNow,
+    look: Looks,
     year: Annotated[int | None, Query(ge=2000, le=2100)] = None,
 ) -> Response:
     """A mine with its licence, its quota, and who holds what it let out."""
     rows = await reads.list_mines(connection, mine_id, actor=actor)
     if not rows:
         raise NotFound
-    at = request.app.state.clock.now()
-    present = shanghai_year(at)
+    past = await moment(connection, look.at)
+    present = shanghai_year(look.at or look.now)
     asked = year or present
     return await show(
         request,
@@ -47,7 +51,8 @@ async def show_mine(
         mine=rows[0],
         year=asked,
         years=sorted({present, asked, *(await reads.quota_years(connection))}, reverse=True)[:YEARS_SHOWN],
-        quota=await quotas.show_mine_quota(mine_id, connection, actor, policies, at, asked),
-        beyond=await reads.loads_beyond(connection, mine_id, asked, LOADS_NAMED),
-        held=await provenance.mine_holders(mine_id, connection, actor, asked, limit=HOLDERS_NAMED),
+        quota=await quotas.show_mine_quota(mine_id, connection, actor, policies, look.now, asked, look.at),
+        beyond=await reads.loads_beyond(connection, mine_id, asked, past, LOADS_NAMED),
+        held=await provenance.mine_holders(mine_id, connection, actor, asked, look.at, limit=HOLDERS_NAMED),
+        snapshot=past and Snapshot(past.size, past.at),
     )

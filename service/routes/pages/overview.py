@@ -15,6 +15,7 @@ from service.domain.units import shanghai_year
 from service.routes import contracts, lots, quotas
 from service.routes.entries import PoliciesNow
 from service.routes.pages.alerts import newest
+from service.routes.pages.looks import Looks
 from service.routes.pages.pages import show
 from service.routes.quotas import FiguresOut, NodeOut
 from service.store import pages as reads
@@ -44,24 +45,25 @@ async def overview(
     connection: ReaderDep,
     actor: Annotated[Actor, Depends(may("me.read"))],
     policies: PoliciesNow,
+    look: Looks,
     year: Annotated[int | None, Query(ge=2000, le=2100)] = None,
 ) -> Response:
     """The tree of a year beside the open alerts; a firm sees its mines, contracts and lots; a station its tickets."""
     if reach(actor, "quotas.read") is None:
         return RedirectResponse("/tickets", 303)
-    at = request.app.state.clock.now()
-    present = shanghai_year(at)
+    present = shanghai_year(look.at or look.now)
     asked = year or present
-    tree = await quotas.show_tree(connection, actor, policies, at, asked)
+    tree = await quotas.show_tree(connection, actor, policies, look.now, asked, look.at)
     own = own_node(tree.province, actor)
     firm: dict[str, Any] = {}
     if actor.role is Role.ENTERPRISE:
-        recent = await contracts.list_contracts(request, connection, actor, limit=BRIEFLY)
-        firms = {key for contract in recent.items for key in (contract.seller_id, contract.buyer_id)}
+        page = None if look.at else await contracts.list_contracts(request, connection, actor, limit=BRIEFLY)
+        recent = page.items if page else []
+        firms = {key for contract in recent for key in (contract.seller_id, contract.buyer_id)}
         firm = {
-            "contracts": recent.items,
+            "contracts": recent,
             "names": await reads.names_of(connection, firms),
-            "lots": (await lots.list_lots(connection, actor, limit=BRIEFLY)).items,
+            "lots": (await lots.list_lots(connection, actor, as_of=look.at, limit=BRIEFLY)).items,
         }
     return await show(
         request,

@@ -11,13 +11,15 @@ from typing import Any, Final
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from service.domain.permissions import reach
 from service.domain.policies import ABOUT
 from service.domain.units import SHANGHAI, Kilograms, tonnes
 from service.routes.pages.languages import COOKIE, LANGUAGES, Language, language_of, translations
+from service.routes.pages.looks import Look
 from service.routes.pages.menu import menu_of
 from service.routes.pages.words import word
 
@@ -105,6 +107,7 @@ def environment(language: Language) -> Environment:
         "moment": moment,
         "word": lambda code, family: catalogue.gettext(word(code, family)),
         "name": isolated,
+        "then": then,
         "zip": zip,
         "policy": lambda value: policy_value(value, catalogue.gettext),
         "policy_name": lambda name: ABOUT[name].zh if language == "zh" else ABOUT[name].en,
@@ -112,6 +115,13 @@ def environment(language: Language) -> Environment:
     made.filters.update(filters)
     made.globals.update(language=language, static_url=static_url, share=share, reach=reach)
     return made
+
+
+@pass_context
+def then(context: Context, href: str) -> str:
+    """The address of a page that looks back, too, from the moment from which this one is looked at."""
+    look: Look | None = context["look"]
+    return look.keeps(href) if look else href
 
 
 def language_links(request: Request) -> dict[Language, str]:
@@ -127,7 +137,9 @@ def render(
 ) -> HTMLResponse:
     """A page in the reader's language, which is remembered when the address asks for one."""
     language = language_of(request)
-    said = {"viewer": None, "actor": None, "csrf": None, "refused": None, **context}
+    look: Look | None = getattr(request.state, "look", None)
+    frame = {"viewer": None, "actor": None, "csrf": None, "refused": None, "look": look}
+    said = {**frame, "is_back": look is not None and look.at is not None, **context}
     kinds = said["viewer"] and said["viewer"]["kinds"]
     body = (
         environment(language)

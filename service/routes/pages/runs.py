@@ -1,6 +1,7 @@
 """Production runs for people: what plants made of which lots, filing one, and taking one back."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from service.keys import Purpose
 from service.routes import lots, runs
 from service.routes.fields import Reason
 from service.routes.lots import LotOut
+from service.routes.pages.looks import Looks
 from service.routes.pages.pages import show
 from service.routes.pages.typed import entry_of, fields_of, model_of, show_form, tried
 from service.routes.runs import RunIn
@@ -97,9 +99,9 @@ async def file_run(request: Request, connection: ConnectionDep, actor: FilesRuns
 
 
 @router.get("/runs/{run_id}")
-async def show_run(run_id: UUID, request: Request, connection: ReaderDep, actor: ReadsRuns) -> Response:
-    """One run: what went in, what came out, what was lost."""
-    return await _page(request, connection, actor, run_id)
+async def show_run(run_id: UUID, request: Request, connection: ReaderDep, actor: ReadsRuns, look: Looks) -> Response:
+    """One run: what went in, what came out, what was lost; now or as it stood then."""
+    return await _page(request, connection, actor, run_id, as_of=look.at)
 
 
 @router.post("/runs/{run_id}/void")
@@ -121,9 +123,15 @@ async def void_run(
 
 
 async def _page(
-    request: Request, connection: Connection, actor: Actor, run_id: UUID, *, refusal: Refusal | None = None
+    request: Request,
+    connection: Connection,
+    actor: Actor,
+    run_id: UUID,
+    *,
+    as_of: datetime | None = None,
+    refusal: Refusal | None = None,
 ) -> Response:
-    run = await runs.get_run(run_id, request, connection, actor)
+    run = await runs.get_run(run_id, request, connection, actor, as_of)
     ids = [part.lot_id for part in run.inputs]
     return await show(
         request,
@@ -133,7 +141,7 @@ async def _page(
         refusal=refusal,
         run=run,
         lots={row["id"]: row for row in await held.list_lots(connection, ids=ids, limit=len(ids), actor=actor)},
-        may_void=reach(actor, "runs.file") is not None and run.voided_at is None,
+        may_void=reach(actor, "runs.file") is not None and run.voided_at is None and as_of is None,
     )
 
 

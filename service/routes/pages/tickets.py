@@ -1,6 +1,7 @@
 """Tickets: the list, one with its code and what the scales said, and the sheet that a driver carries."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from fastapi.responses import Response
 from markupsafe import Markup
 
 from service.auth import may
-from service.db import Connection, ReaderDep, Record
+from service.db import Connection, ReaderDep
 from service.domain.codes.numbers import typed_number
 from service.domain.codes.plates import plate_as_seen
 from service.domain.codes.tickets import code_text
@@ -17,16 +18,19 @@ from service.domain.permissions import Actor, reach
 from service.domain.refusals import NotFound
 from service.domain.tickets import OPEN_STATES, TicketIsHeld, TicketState
 from service.routes import provenance
+from service.routes.pages.looks import Looks
 from service.routes.pages.origins import STEPS_DRAWN, picture_of
 from service.routes.pages.pages import show
 from service.routes.pictures import qr_svg
+from service.routes.tickets.shown import one_then, those_then
 from service.store import pages as reads
-from service.store import ticket_acts, tickets
+from service.store import ticket_acts, tickets, weighings
 
 router = APIRouter()
 
 PAGE = 50
 CHILDREN_SHOWN = 100
+WEIGHINGS_SHOWN = 500
 SHEETS = 50
 ReadsTickets = Annotated[Actor, Depends(may("tickets.read"))]
 
@@ -82,11 +86,18 @@ async def print_tickets(request: Request, connection: ReaderDep, actor: ReadsTic
 
 
 @router.get("/tickets/{ticket_id}")
-async def show_ticket(ticket_id: UUID, request: Request, connection: ReaderDep, actor: ReadsTickets) -> Response:
-    """One ticket: what it says, its code, what the scales said about it."""
-    ticket = await _find(connection, ticket_id, request, actor=actor)
-    weighings = await reads.weighings_of(connection, ticket_id)
-    others = await reads.contracts_of_seller(connection, ticket["seller_id"]) if _may_redirect(ticket, actor) else []
+async def show_ticket(
+    ticket_id: UUID, request: Request, connection: ReaderDep, actor: ReadsTickets, look: Looks
+) -> Response:
+    """One ticket: what it says, its code, what the scales said about it; now or as it stood then."""
+    ticket = await _find(connection, ticket_id, request, look.at, actor=actor)
+    told = await _weighings(connection, ticket_id, look.at)
+    acts = await ticket_acts.acts_of(connection, ticket_id)
+    children: Sequence[Any] = await tickets.list_tickets(connection, actor, parent_id=ticket_id, limit=CHILDREN_SHOWN)
+    if look.at is not None:
+        children = await those_then(connection, request, actor, [child["id"] for child in children], look.at)
+    may_redirect = look.at is None and _may_redirect(ticket, actor)
+    others = await reads.contracts_of_seller(connection, ticket["seller_id"]) if may_redirect else []
     others = [row for row in others if row["buyer_id"] != ticket["buyer_id"] and row["mine_id"] == ticket["mine_id"]]
     return await show(
         request,
@@ -94,12 +105,12 @@ async def show_ticket(ticket_id: UUID, request: Request, connection: ReaderDep, 
         actor,
         "ticket.html",
         ticket=ticket,
-        weighings=weighings,
-        acts=await ticket_acts.acts_of(connection, ticket_id),
-        children=await tickets.list_tickets(connection, actor, parent_id=ticket_id, limit=CHILDREN_SHOWN),
+        weighings=told,
+        acts=[act for act in acts if look.tells(act["done_at"])],
+        children=children,
         others=others,
         destinations=await reads.stations_of(connection, [row["buyer_id"] for row in others]),
-        flags=sorted({flag for row in weighings for flag in row["flags"]} | _overdrawn(weighings)),
+        flags=sorted({flag for row in told for flag in row["flags"]} | _overdrawn(told)),
         sees_mine=reach(actor, "quotas.read") is not None and actor.enterprise_id in (None, ticket["seller_id"]),
     )
 
@@ -120,10 +131,11 @@ async def ticket_provenance(
     request: Request,
     connection: ReaderDep,
     actor: Annotated[Actor, Depends(may("provenance.read"))],
+    look: Looks,
 ) -> Response:
-    """Where a load came from and what became of it."""
-    ticket = await _find(connection, ticket_id, request, actor=actor)
-    found = await provenance.ticket_provenance(ticket_id, connection, actor, limit=STEPS_DRAWN)
+    """Where a load came from and what became of it, now or by then."""
+    ticket = await _find(connection, ticket_id, request, look.at, actor=actor)
+    found = await provenance.ticket_provenance(ticket_id, connection, actor, look.at, limit=STEPS_DRAWN)
     return await show(
         request,
         connection,
@@ -135,7 +147,11 @@ async def ticket_provenance(
     )
 
 
-async def _find(connection: Connection, ticket_id: UUID, request: Request, *, actor: Actor) -> dict[str, Any]:
+async def _find(
+    connection: Connection, ticket_id: UUID, request: Request, as_of: datetime | None = None, *, actor: Actor
+) -> dict[str, Any]:
+    if as_of is not None:
+        return await _find_then(connection, ticket_id, request, as_of, actor=actor)
     rows = await tickets.list_tickets(connection, actor, ids=[ticket_id], limit=1)
     if not rows:
         raise NotFound
@@ -146,10 +162,30 @@ async def _find(connection: Connection, ticket_id: UUID, request: Request, *, ac
     return {**rows[0], **papers[ticket_id], "qr": qr}
 
 
+async def _find_then(
+    connection: Connection, ticket_id: UUID, request: Request, as_of: datetime, *, actor: Actor
+) -> dict[str, Any]:
+    then = await one_then(connection, request, actor, ticket_id, as_of)
+    paper = ("contract", str(then.contract_id)) if then.contract_id else ("slip", str(then.slip_id))
+    described = await reads.describe_subjects(connection, [paper])
+    # The code of then may be good no longer, and what is printed with one is carried.
+    return {**dict(then), "document_no": described[paper]["name"], "qr": None}
+
+
+async def _weighings(connection: Connection, ticket_id: UUID, as_of: datetime | None) -> list[dict[str, Any]]:
+    """What the scales said about a ticket, as it stands or stood, with the kilograms beyond the quota."""
+    rows = await weighings.list_weighings(
+        connection, ticket_id=ticket_id, as_of=as_of, limit=WEIGHINGS_SHOWN, actor=None
+    )
+    over_kg = await reads.over_kg_of(connection, [key for row in rows for key in row["movement_ids"]])
+    told = [{**row, "over_kg": sum(over_kg.get(key, 0) for key in row["movement_ids"])} for row in rows]
+    return sorted(told, key=lambda row: (row["occurred_at"], row["id"]))
+
+
 def _may_redirect(ticket: Mapping[str, Any], actor: Actor) -> bool:
     is_sellers = actor.is_office or actor.enterprise_id == ticket["seller_id"]
     return is_sellers and ticket["contract_id"] is not None and ticket["state"] in OPEN_STATES
 
 
-def _overdrawn(weighings: Sequence[Record]) -> set[str]:
-    return {"quota-overdrawn"} if any(row["over_kg"] for row in weighings) else set()
+def _overdrawn(told: Sequence[Mapping[str, Any]]) -> set[str]:
+    return {"quota-overdrawn"} if any(row["over_kg"] for row in told) else set()

@@ -1,6 +1,6 @@
 """Tickets as those who may know of them see them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -28,12 +28,24 @@ async def one_ticket(door: Door, request: Request, actor: Actor, ticket_id: UUID
 
 async def one_then(connection: Connection, request: Request, actor: Actor, ticket_id: UUID, at: datetime) -> TicketOut:
     """A ticket that the actor may know of, as it stood; raises NotFound where there was none, or not for the actor."""
-    stood = await as_it_stood(connection, ticket_id, at)
-    row = await tickets.find_then(connection, stood[0], actor) if stood else None
-    if row is None or stood is None:
+    found = await those_then(connection, request, actor, [ticket_id], at)
+    if not found:
         raise NotFound
-    then = {part.name: getattr(one, part.name) for one in stood for part in fields(one)}
-    return _out({**row, **then}, request.app.state.settings.public_url)
+    return found[0]
+
+
+async def those_then(
+    connection: Connection, request: Request, actor: Actor, ticket_ids: Sequence[UUID], at: datetime
+) -> list[TicketOut]:
+    """Those of some tickets that there were and that the actor might know of, as they stood."""
+    found = []
+    for ticket_id in ticket_ids:
+        stood = await as_it_stood(connection, ticket_id, at)
+        row = await tickets.find_then(connection, stood[0], actor) if stood else None
+        if row is not None and stood is not None:
+            then = {part.name: getattr(one, part.name) for one in stood for part in fields(one)}
+            found.append(_out({**row, **then}, request.app.state.settings.public_url))
+    return found
 
 
 async def shown(door: Door, request: Request, actor: Actor | None, **wanted: Any) -> list[TicketOut]:

@@ -38,7 +38,7 @@ GROUP BY code
 
 -- name: loads_beyond
 -- Locks nothing; leans on overdraw_by_account and the key of legs: what left a mine ($1) beyond its quota of a year ($2),
--- newest first; nothing was beyond it before its first episode.
+-- newest first, by seq $4 or up to now; nothing was beyond it before its first episode.
 SELECT
     leg.occurred_at, leg.source_kg AS kg, leg.over_kg, ticket.id AS ticket_id, ticket.plate,
     coalesce(ticket.number, slip.number) AS document_no
@@ -49,6 +49,7 @@ LEFT JOIN ticket ON ticket.id = target.document_id
 LEFT JOIN slip ON slip.id = target.document_id
 WHERE quota.owner_id = $1 AND quota.kind = 'quota' AND quota.year = $2
     AND leg.seq >= (SELECT min(overdraw.opened_seq) FROM overdraw WHERE overdraw.account = quota.id)
+    AND ($4::bigint IS NULL OR leg.seq <= $4)
 ORDER BY leg.seq DESC
 LIMIT $3
 
@@ -128,17 +129,9 @@ LEFT JOIN project ON project.id = ticket.project_id
 LEFT JOIN stock ON stock.id = ticket.stock_id
 WHERE ticket.id = $1
 
--- name: weighings_of
--- Locks nothing; leans on weighing_by_ticket: what the scales said about a ticket, with the kilograms beyond the quota.
-SELECT
-    weighing.id, weighing.direction, weighing.plate, weighing.gross_kg, weighing.tare_kg, weighing.net_kg, weighing.grade,
-    weighing.manual, weighing.tare_source, weighing.occurred_at, weighing.recorded_at, weighing.status, weighing.flags,
-    station.name AS station,
-    coalesce((SELECT sum(leg.over_kg)::bigint FROM leg WHERE leg.movement = ANY(weighing.movement_ids)), 0) AS over_kg
-FROM weighing
-INNER JOIN station ON station.id = weighing.station_id
-WHERE weighing.ticket_id = $1
-ORDER BY weighing.occurred_at, weighing.id
+-- name: over_kg_of
+-- Locks nothing; leans on leg_by_movement.
+SELECT movement, sum(over_kg)::bigint AS over_kg FROM leg WHERE movement = ANY($1::uuid[]) AND over_kg > 0 GROUP BY movement
 
 -- name: contracts_of_seller
 -- Locks nothing; leans on a_contract_has_one_number_per_seller: what a firm ($1) sells under, newest first.

@@ -256,6 +256,14 @@ SELECT
 FROM load
 WHERE load.issued_at <= $2
 
+-- name: newest_at
+-- Locks nothing; leans on what loads_at does: the newest ($3) tickets that contracts and slips ($1) had by $2.
+WITH known AS (
+    SELECT * FROM sentence.loads_at
+)
+
+SELECT id FROM known ORDER BY id DESC LIMIT $3
+
 -- name: received_at
 -- Locks nothing; leans on what loads_at does: what contracts ($1) had received by $2. A ticket to which nothing has happened since says it
 -- itself; of any other what the scales and the deeds then said: what came in, or its share of a weighing, less what was refused, or else of

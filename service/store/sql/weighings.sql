@@ -303,12 +303,13 @@ FROM unnest($1::uuid[]) AS c (id)
 
 -- name: find_sources
 -- Locks nothing; leans on allotment_by_mine, allotment_by_project and allotment_by_stock. Each mine, project or declared stock with
--- each year that a load is charged to (R01, R07, R22d). A value and no EXISTS, for which all allotments would be read each time.
+-- each year that a load is charged to (R01, R07, R22d). A value and no EXISTS, for which all allotments would be read each time; IS NOT
+-- DISTINCT FROM keeps it from allotment_by_year, which has all of a year's.
 SELECT
     m.id, y.year, m.licence_valid_until, m.consolidated,
     coalesce((
         SELECT TRUE FROM allotment AS a
-        WHERE a.mine_id = m.id AND a.year = y.year AND a.state IN ('issued', 'published') AND a.kg > 0 LIMIT 1
+        WHERE a.mine_id = m.id AND a.year IS NOT DISTINCT FROM y.year AND a.state IN ('issued', 'published') AND a.kg > 0 LIMIT 1
     ), FALSE) AS has_tranche
 FROM unnest($1::uuid[], $2::integer[]) AS y (source_id, year)
 INNER JOIN mine AS m ON m.id = y.source_id
@@ -317,7 +318,7 @@ SELECT
     p.id, y.year, p.valid_until, TRUE,
     coalesce((
         SELECT TRUE FROM allotment AS a
-        WHERE a.project_id = p.id AND a.year = y.year AND a.state IN ('issued', 'published') AND a.kg > 0 LIMIT 1
+        WHERE a.project_id = p.id AND a.year IS NOT DISTINCT FROM y.year AND a.state IN ('issued', 'published') AND a.kg > 0 LIMIT 1
     ), FALSE)
 FROM unnest($1::uuid[], $2::integer[]) AS y (source_id, year)
 INNER JOIN project AS p ON p.id = y.source_id
@@ -326,7 +327,7 @@ SELECT
     s.id, y.year, '9999-12-31'::date, TRUE,
     coalesce((
         SELECT TRUE FROM allotment AS a
-        WHERE a.stock_id = s.id AND a.year = y.year AND a.state IN ('issued', 'published') AND a.kg > 0 LIMIT 1
+        WHERE a.stock_id = s.id AND a.year IS NOT DISTINCT FROM y.year AND a.state IN ('issued', 'published') AND a.kg > 0 LIMIT 1
     ), FALSE)
 FROM unnest($1::uuid[], $2::integer[]) AS y (source_id, year)
 INNER JOIN stock AS s ON s.id = y.source_id

@@ -36,15 +36,20 @@ async def list_weighings(
     after: UUID | None = None,
     as_of: datetime | None = None,
     limit: int = 50,
-    actor: Actor,
+    actor: Actor | None,
 ) -> list[Row]:
-    """The weighings that the actor may know of as they stand, or stood, the refused among them, newest first."""
+    """The weighings that the actor may know of as they stand, or stood, the refused among them, newest first.
+
+    No actor sees them all: who sees a ticket sees what the scales said of it.
+    """
+    scope = (
+        (True, None, None, None)
+        if actor is None
+        else (actor.reads_all, actor.area, actor.enterprise_id, actor.station_id)
+    )
     return await connection.fetch(
         SQL["list"],
-        actor.reads_all,
-        actor.area,
-        actor.enterprise_id,
-        actor.station_id,
+        *scope,
         after,
         None if ids is None else list(ids),
         status,

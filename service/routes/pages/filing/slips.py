@@ -18,6 +18,7 @@ from service.domain.sheets import COLUMNS, CellFault
 from service.routes import slips
 from service.routes.bulk.reading import name_slips
 from service.routes.entries import PoliciesNow
+from service.routes.pages.looks import Looks
 from service.routes.pages.pages import show
 from service.routes.pages.typed import entry_of, fields_of, filed, model_of, show_form
 from service.routes.slips import SlipIn
@@ -78,10 +79,12 @@ async def show_slip(
     connection: ReaderDep,
     policies: PoliciesNow,
     actor: Annotated[Actor, Depends(may("slips.read"))],
+    look: Looks,
 ) -> Response:
-    """One slip: what it says, what became of it, its papers and tickets."""
-    slip = await slips.get_slip(slip_id, request, connection, actor, policies)
+    """One slip: what it says, what became of it, its papers and tickets; now or as it stood then."""
+    slip = await slips.get_slip(slip_id, request, connection, actor, policies, look.at)
     is_known = await attachments.is_known(connection, AttachmentKind.SLIP, slip_id, actor=actor)
+    papers = await attachments.attachments_of(connection, AttachmentKind.SLIP, slip_id) if is_known else None
     words = await bulk.words_of(connection, [slip.project_id, slip.stock_id])
     return await show(
         request,
@@ -92,7 +95,7 @@ async def show_slip(
         names=await reads.names_of(connection, {slip.enterprise_id, slip.mine_id}),
         words=words,
         lines={line["id"]: line["name"] for line in await bulk.own_lines(connection, slip.enterprise_id)},
-        papers=await attachments.attachments_of(connection, AttachmentKind.SLIP, slip_id) if is_known else None,
+        papers=papers and [paper for paper in papers if look.tells(paper.attached_at)],
     )
 
 
