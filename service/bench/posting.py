@@ -97,8 +97,8 @@ class Weighbridges:
     database: Database
     memory: Memory = field(default_factory=Memory)
 
-    async def _run(self, batch: list[Sent]) -> Sequence[Weighed]:
-        async with self.database.steady_transaction() as connection:
+    async def _run(self, batch: list[Sent], goes_on: Callable[[], bool] = lambda: False) -> Sequence[Weighed]:
+        async with self.database.steady_transaction(goes_on=goes_on) as connection:
             sign = self.grounds.keys.current(Purpose.LEDGER)
             return await weigh_all(connection, batch, at=datetime.now(UTC), sign=sign, memory=self.memory)
 
@@ -106,7 +106,12 @@ class Weighbridges:
         """Loads a second that 64 callers have weighed, each one after the other."""
         async with self.database.transaction() as connection:
             await province.plan(connection, int(MOST_EXPECTED * seconds))
-        async with Batcher[Sent, Weighed]("bench", self._run, at_once=AT_ONCE).running() as batcher:
+
+        async def run(batch: list[Sent]) -> Sequence[Weighed]:
+            return await self._run(batch, batcher.goes_on_with_few)
+
+        batcher = Batcher[Sent, Weighed]("bench", run, at_once=AT_ONCE, rest=self.database.rest)
+        async with batcher.running():
             return await _rate(seconds, lambda: _submit(batcher, province))
 
     async def batch_rate(self, province: Province, batches: int) -> float:
@@ -179,21 +184,21 @@ class Engine:
             for _ in range(count)
         ]
 
-    async def post(self, movements: Sequence[Movement]) -> Posted:
-        async with self.database.steady_transaction() as connection:
+    async def post(self, movements: Sequence[Movement], goes_on: Callable[[], bool] = lambda: False) -> Posted:
+        async with self.database.steady_transaction(goes_on=goes_on) as connection:
             sign = self.grounds.keys.current(Purpose.LEDGER)
             return await append(connection, movements, at=datetime.now(UTC), sign=sign, memory=self.memory)
 
     async def rate(self, seconds: float, *, hot: bool = False) -> float:
         async def run(batch: list[Movement]) -> list[None]:
-            await self.post(batch)
+            await self.post(batch, batcher.goes_on_with_few)
             return [None] * len(batch)
 
-        async with Batcher[Movement, None]("bench", run, at_once=AT_ONCE).running() as batcher:
+        async def call() -> None:
+            await batcher.submit(self.movements(1, hot=hot))
 
-            async def call() -> None:
-                await batcher.submit(self.movements(1, hot=hot))
-
+        batcher = Batcher[Movement, None]("bench", run, at_once=AT_ONCE, rest=self.database.rest)
+        async with batcher.running():
             return await _rate(seconds, call)
 
     async def batch_rate(self, batches: int) -> float:

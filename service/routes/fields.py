@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, Str
 from pydantic_core import PydanticCustomError
 
 from service.domain.codes.credit_codes import normalise_credit_code
-from service.domain.codes.plates import normalise_plate, plate_as_seen
+from service.domain.codes.plates import normalise_plate
 from service.domain.codes.texts import Malformed, clean_text
 from service.domain.codes.tickets import MOST_PLANNED_KG
 from service.domain.units import MAX_KILOGRAMS, Kilograms
@@ -101,10 +101,6 @@ def _plate(value: object) -> str:
         return normalise_plate(text)
     except Malformed as fault:
         raise refused(fault.code, fault.zh, fault.en) from fault
-
-
-def _plate_as_seen(value: object) -> str:
-    return plate_as_seen(_clean(32)(value))
 
 
 def _credit_code(value: object) -> str:
@@ -237,8 +233,6 @@ Grade = Annotated[str, PlainValidator(_clean(20)), _schema("string", minLength=1
 
 Plate = Annotated[str, PlainValidator(_plate), _schema("string", examples=["辽C12345"])]
 """The plate that a ticket names."""
-PlateAsSeen = Annotated[str, PlainValidator(_plate_as_seen), _schema("string", maxLength=32)]
-"""The plate that a scale reports: put into the form of comparison, not judged (W06)."""
 CreditCode = Annotated[
     str, PlainValidator(_credit_code), _schema("string", minLength=18, maxLength=18, examples=["91210381MA00000002"])
 ]

@@ -115,12 +115,6 @@ async def find_tickets(connection: Connection, ticket_ids: Collection[UUID]) -> 
     return [(*ticket_and_journey(row), row["issued_at"]) for row in rows]
 
 
-async def find_then(door: Door, ticket: Ticket, actor: Actor) -> Mapping[str, Any] | None:
-    """The row of a ticket, with the names of those who were its parties then, when the actor might know of it."""
-    rows = await door.fetch(SQL["find_then"], *_scope(actor), ticket.id, ticket.buyer_id, ticket.destination_station_id)
-    return rows[0] if rows else None
-
-
 async def expiries(connection: Connection, ticket_ids: Collection[UUID]) -> list[tuple[UUID, datetime]]:
     """When the sweeper ended tickets, though a scale may have told of them since."""
     rows = await connection.fetch(SQL["expiries"], list(ticket_ids))
@@ -278,9 +272,14 @@ async def list_tickets(
     state: str | None = None,
     plate: str | None = None,
     parent_id: UUID | None = None,
+    then: Ticket | None = None,
     limit: int,
 ) -> Sequence[Mapping[str, Any]]:
-    """The tickets that the actor may know of, newest first, with the names that people read; no actor sees them all."""
+    """The tickets that the actor may know of, newest first, with the names that people read; no actor sees them all.
+
+    Of one that stood otherwise `then`: when the actor might know of it so, with the names of those who were its parties.
+    """
     scope = (True, None, None, None) if actor is None else _scope(actor)
     wanted = None if ids is None else list(ids)
-    return await door.fetch(SQL["list"], *scope, after, wanted, contract_id, state, plate, limit, parent_id)
+    was_for = (then.buyer_id, then.destination_station_id) if then else (None, None)
+    return await door.fetch(SQL["list"], *scope, after, wanted, contract_id, state, plate, limit, parent_id, *was_for)

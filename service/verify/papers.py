@@ -44,7 +44,7 @@ WHERE
     )
 """
 # Beside each ticket what stands of what came into its load and was not seen by its source's scale: what the second scale saw
-# more (W02), and of what was refused that part which the buyer's lot had no longer (W10).
+# more (W02), and of what was refused, or came back, that part which the buyer's lot had no longer (W10).
 TICKETS = """
 WITH came AS (
     SELECT leg.target AS account, leg.movement, sum(leg.target_kg) AS gained_kg, 0 AS anew_kg
@@ -60,7 +60,7 @@ WITH came AS (
         ON
             source.id = leg.source AND source.kind = 'lot'
             AND source.document_id = coalesce(ticket.onward_contract_id, ticket.contract_id, ticket.slip_id)
-    WHERE ticket.refused_kg > 0
+    WHERE ticket.refused_kg > 0 OR ticket.back_kg IS NOT NULL
     GROUP BY ticket.account, leg.movement
 ),
 
@@ -85,10 +85,12 @@ SELECT
         -- What was refused and goes to another buyer is split off, too: as much as its contract counts, not as much as moves.
         ELSE coalesce((SELECT sum(kg) FROM ticket_act WHERE ticket_id = ticket.id AND kind = 'split'), 0)::bigint
     END,
-    state = 'lost', refused_kg, state <> 'out', coalesce(beside.gained_kg, 0), coalesce(beside.anew_kg, 0)
+    state = 'lost', refused_kg,
+    back_kg IS NULL AND state <> 'out', coalesce(beside.gained_kg, 0), coalesce(beside.anew_kg, 0), back_kg, parent_id IS NOT NULL,
+    coalesce(mine_id, project_id, stock_id) IS NOT NULL
 FROM ticket
 LEFT JOIN beside USING (account)
-WHERE back_kg IS NULL AND (state <> 'returned' OR refused_kg > 0)
+WHERE back_kg IS NOT NULL OR state <> 'returned' OR refused_kg > 0
 """
 # What went on under another ticket counts there; what was refused counts as shipped until it has come back.
 COUNTED_OTHERWISE = """
@@ -100,9 +102,9 @@ CROSS JOIN LATERAL (
             out_kg - split_kg
             - CASE WHEN back_kg IS NULL THEN 0 ELSE least(refused_kg, out_kg - split_kg) END
         ) FILTER (WHERE state <> 'returned'), 0) AS shipped_kg,
-        coalesce(sum(
-            in_kg - refused_kg - CASE refused_kg WHEN 0 THEN coalesce(back_kg, 0) ELSE 0 END
-        ), 0) AS received_kg
+        coalesce(sum(greatest(
+            0, in_kg - refused_kg - CASE refused_kg WHEN 0 THEN coalesce(back_kg, 0) ELSE 0 END
+        )), 0) AS received_kg
     FROM (
         SELECT * FROM ticket WHERE ticket.contract_id = contract.id
         UNION ALL
@@ -174,10 +176,12 @@ async def weighings_stand_behind_their_entries(
 
 
 async def tickets_are_what_their_loads_hold(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
-    """A ticket's two weights, and what was refused of it, are what came into its load and went out of it."""
+    """A ticket's weights, and what was refused of it, are what came into its load and went out of it."""
     totals = books.columns.totals
     async for row in connection.cursor(TICKETS, prefetch=5_000):
-        number, account, out_kg, in_kg, aside_kg, is_lost, refused_kg, went_on, has_gained, anew_kg = row
+        number, account, out_kg, in_kg, aside_kg, is_lost, refused_kg, went_on, has_gained, anew_kg, back_kg, *sort = (
+            row
+        )
         rest_kg = (out_kg or 0) - aside_kg
         if out_kg is None:
             come, gone = 0, in_kg or 0
@@ -189,11 +193,25 @@ async def tickets_are_what_their_loads_hold(connection: asyncpg.Connection, book
         if refused_kg:
             # Of what was refused a part never came into the lot, and the others came back out of it.
             come, gone = come + anew_kg, gone + anew_kg - (0 if went_on else refused_kg)
+        if back_kg is not None:
+            if in_kg is None or refused_kg:
+                # What did not come back with it was lost, or is the seller's.
+                on_board_kg = refused_kg or rest_kg
+                credited_kg = min(back_kg, on_board_kg - anew_kg)
+                gone += on_board_kg - credited_kg
+            else:
+                credited_kg = min(back_kg, in_kg) - anew_kg
+                come, gone = come + anew_kg, gone + anew_kg - credited_kg
+            is_part, has_source = sort
+            if not is_part:
+                come -= credited_kg  # it never left
+            elif has_source:
+                gone += credited_kg
         has_come, has_gone = totals(account)
         if (has_come, has_gone) != (come, gone):
             message = f"ticket {number}: {come} kg came and {gone} kg went, its load says {has_come} and {has_gone}"
             findings.add("ticket", None, message)
-        elif has_gained != gained_kg:
+        elif back_kg is None and has_gained != gained_kg:
             message = f"ticket {number}: {gained_kg} kg more arrived than had left, its load gained {has_gained}"
             findings.add("ticket", None, message)
 

@@ -11,8 +11,8 @@ from service.verify.findings import Findings
 
 SAID = """
 SELECT
-    id, ticket_id, body_hash, sequence, ticket_text, direction, plate, gross_kg, tare_kg, grade, weighed_at, manual, manual_reason,
-    second_person, tare_source, axles, mgo_per_mille, reading, stable, moisture_per_mille
+    id, ticket_id, body_hash, sequence, ticket_text, direction, plate, gross_kg, tare_kg, net_kg, grade, weighed_at, manual,
+    manual_reason, second_person, tare_source, axles, mgo_per_mille, reading, stable, moisture_per_mille
 FROM weighing ORDER BY id
 """
 ALWAYS = ("direction", "plate", "gross_kg", "tare_kg", "grade")
@@ -21,12 +21,14 @@ LATER = ("axles", "mgo_per_mille", "reading", "stable")  # of which the first re
 
 
 async def weighings_say_what_was_sent(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
-    """What a weighing's row says comes to the hash of the record that was sent.
+    """What a weighing's row says comes to the hash of the record that was sent, and its net is the gross less the tare.
 
     Before the book kept what was scanned (schema 0025) the hash of a record with a ticket cannot be made again.
     """
     keeps_texts = False
     async for row in connection.cursor(SAID, prefetch=1_000):
+        if row["net_kg"] != row["gross_kg"] - row["tare_kg"]:
+            findings.add("weighing", None, f"the net of weighing {row['id']} is not its gross less its tare")
         if row["ticket_id"] is not None:
             keeps_texts = keeps_texts or row["ticket_text"] is not None
             if row["ticket_text"] is None:

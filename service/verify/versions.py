@@ -40,10 +40,11 @@ FROM (
 ) AS said
 ORDER BY id, version
 """
-# What a truck whose load came back ($1) may have had on board at a moment ($2): what was refused, or else what its source's
-# scale said then and went on by no other truck. Of words of one moment any may have been the last.
-ON_BOARD = """
-SELECT coalesce(acts.refused_kg, left_with.kg - acts.split_kg) AS kg
+# What may have moved at most of a load that came back ($1), at a moment ($2): what was refused, or else what had arrived by a scale
+# or by its share of a weighing, or what its source's scale said and went on by no other truck. Of words of one moment any may have
+# been the last.
+MOST = """
+SELECT coalesce(acts.refused_kg, told.kg) AS kg
 FROM weighing AS back
 INNER JOIN ticket ON ticket.id = back.ticket_id
 CROSS JOIN LATERAL (
@@ -51,26 +52,33 @@ CROSS JOIN LATERAL (
     FROM ticket_act WHERE ticket_id = ticket.id AND done_at <= $2
 ) AS acts
 CROSS JOIN LATERAL (
-    SELECT ticket.planned_kg AS kg WHERE ticket.parent_id IS NOT NULL
+    SELECT ticket.planned_kg - acts.split_kg AS kg WHERE ticket.parent_id IS NOT NULL
     UNION ALL
-    SELECT word.net_kg
+    SELECT kg FROM ticket_act WHERE ticket_id = ticket.id AND kind = 'apportioned' AND done_at <= $2
+    UNION ALL
+    SELECT more.kg
+    FROM ticket_act_version AS more
+    INNER JOIN ticket_act AS act ON act.id = more.act_id
+    WHERE act.ticket_id = ticket.id AND act.kind = 'apportioned' AND more.recorded_at <= $2
+    UNION ALL
+    SELECT word.net_kg - CASE word.direction WHEN 'out' THEN acts.split_kg ELSE 0 END
     FROM (
         SELECT said.*, lead(said.recorded_at) OVER (PARTITION BY said.id ORDER BY said.version) AS said_until
         FROM (
-            SELECT id, 1 AS version, net_kg, status, flags, recorded_at
-            FROM weighing WHERE ticket_id = ticket.id AND direction = 'out'
+            SELECT id, direction, 1 AS version, net_kg, status, flags, recorded_at FROM weighing WHERE ticket_id = ticket.id
             UNION ALL
-            SELECT weighing.id, more.version, more.net_kg, more.status, more.flags, more.recorded_at
+            SELECT weighing.id, weighing.direction, more.version, more.net_kg, more.status, more.flags, more.recorded_at
             FROM weighing_version AS more
             INNER JOIN weighing ON weighing.id = more.weighing_id
-            WHERE weighing.ticket_id = ticket.id AND weighing.direction = 'out'
+            WHERE weighing.ticket_id = ticket.id
         ) AS said
+        WHERE said.direction <> 'back'
     ) AS word
     WHERE
         word.recorded_at <= $2 AND (word.said_until IS NULL OR word.said_until >= $2)
         AND word.status = 'accepted' AND NOT word.flags && ARRAY['ticket-reused', 'no-ticket', 'ticket-revoked']
-) AS left_with
-WHERE back.id = $1 AND back.direction = 'back' AND (ticket.in_kg IS NULL OR acts.refused_kg IS NOT NULL)
+) AS told
+WHERE back.id = $1 AND back.direction = 'back'
 """
 # Each weighing of which something was struck, with its ticket, and by what.
 STRUCK = """
@@ -150,10 +158,10 @@ def _faults(versions: Sequence[asyncpg.Record], unbound: list[Corrected]) -> lis
 
 
 async def _moves_nothing(connection: asyncpg.Connection, before: asyncpg.Record, after: asyncpg.Record) -> bool:
-    """Whether a load that came back is corrected between weights of which none is less than what was on board: that much moves."""
+    """Whether a load that came back is corrected between weights of which none is less than what could move: that much does."""
     if after["status"] == "void":
         return False
-    may_have_had = await connection.fetch(ON_BOARD, after["id"], after["recorded_at"])
+    may_have_had = await connection.fetch(MOST, after["id"], after["recorded_at"])
     return any(min(before["net_kg"], row["kg"]) == min(after["net_kg"], row["kg"]) for row in may_have_had)
 
 

@@ -282,6 +282,18 @@ def test_w10_what_still_lies_at_the_buyer_is_taken_off_the_arrival() -> None:
     assert (outcome.off_arrival_kg, outcome.give_back_kg) == (10_000, 10_000)
 
 
+@pytest.mark.parametrize(("back_kg", "flags"), [(31_200, ()), (31_341, (Flag.WEIGHT_GAP,))])
+def test_w10_no_more_comes_back_than_had_arrived(back_kg: int, flags: tuple[Flag, ...]) -> None:
+    """W02: what the source's scale says more is within the tolerance, or flagged; no lot owes it, and no contract."""
+    delivered = arrives(31_140).journey
+    assert delivered is not None
+    outcome = comes_back(back_kg, delivered)
+    assert (outcome.flags, outcome.legs) == (flags, ())
+    assert (outcome.off_arrival_kg, outcome.give_back_kg, outcome.received_kg) == (31_140, 31_140, -31_140)
+    assert outcome.journey is not None
+    assert (outcome.journey.back_kg, outcome.journey.received_kg) == (back_kg, 0)
+
+
 def test_w10_what_lies_there_no_longer_comes_back_as_an_ordinary_movement() -> None:
     """Into the seller's own lot, flagged: no quota is credited with it."""
     delivered = arrives(31_140).journey

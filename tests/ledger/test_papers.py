@@ -54,12 +54,18 @@ async def findings(app: FastAPI, stage_endpoints: Endpoints, by: By) -> Callable
 
 
 UNBOUND = "ALTER TABLE weighing DROP CONSTRAINT a_weighing_says_what_was_scanned"
+ALIKE = "UPDATE ticket SET back_kg = back_kg - 1000 WHERE back_kg IS NOT NULL"
 TAMPERED = [
     ("contract", "UPDATE contract SET shipped_kg = shipped_kg + 1"),
     ("contract", "UPDATE contract SET received_kg = received_kg - 1"),
     ("ticket", "UPDATE ticket SET out_kg = out_kg - 1000 WHERE plate = '辽C12340'"),
     ("ticket", "UPDATE ticket SET in_kg = in_kg + 100 WHERE plate = '辽C12341'"),
     ("weighing", "UPDATE weighing SET net_kg = net_kg - 1000 WHERE direction = 'out' AND ticket_id IS NULL"),
+    ("weighing", f"UPDATE weighing SET net_kg = net_kg - 1000 WHERE direction = 'back'; {ALIKE}"),
+    (
+        "ticket",
+        f"UPDATE weighing SET gross_kg = gross_kg - 1000, net_kg = net_kg - 1000 WHERE direction = 'back'; {ALIKE}",
+    ),
     ("weighing", "UPDATE weighing SET body_hash = sha256('') WHERE direction = 'in'"),
     ("weighing", "UPDATE weighing SET movement_ids = movement_ids || gen_random_uuid() WHERE direction = 'back'"),
     ("weighing", "UPDATE weighing SET plate = '辽C99999' WHERE direction = 'in'"),

@@ -27,7 +27,6 @@ from service.routes.fields import (
     LoadKilograms,
     Name,
     Plate,
-    PlateAsSeen,
     Quarter,
     Reason,
     UuidText,
@@ -50,7 +49,6 @@ class EverythingIn(Body):
     reason: Reason | None
     grade: Grade
     plate: Plate
-    seen: PlateAsSeen
     credit_code: CreditCode
     jurisdiction: JurisdictionCode
     signed_on: Day
@@ -71,7 +69,6 @@ SENT = {
     "reason": "资源开发整合\r\n见附件",
     "grade": "LM-47",
     "plate": "辽c·12345",
-    "seen": "无牌 辽c12345",
     "credit_code": "９１２１０３８１ＭＡ０ＱＴＬ５Ｘ７Ｒ",
     "jurisdiction": "210381",
     "signed_on": "2026-02-28",
@@ -92,7 +89,6 @@ def test_a_body_is_taken_in_the_form_in_which_it_is_stored() -> None:
         "name": "海城排寨镁矿",
         "reason": "资源开发整合\n见附件",
         "plate": "辽C12345",
-        "seen": "无牌辽C12345",
         "credit_code": "91210381MA0QTL5X7R",
         "signed_on": date(2026, 2, 28),
         "weighed_at": datetime(2026, 3, 1, 0, 0, 0, 500_000, tzinfo=UTC),
@@ -165,7 +161,6 @@ def test_a_credit_code_is_text(value: object) -> None:
         ("grade", "x" * 21, "text-too-long"),
         ("plate", "辽CABCDE", "plate-malformed"),
         ("plate", 12345, "text-required"),
-        ("seen", "\u202e", "text-forbidden-character"),
         ("jurisdiction", 210381, "jurisdiction-code-malformed"),
         ("jurisdiction", "21038", "jurisdiction-code-malformed"),
         ("jurisdiction", "２１０３８１", "jurisdiction-code-malformed"),

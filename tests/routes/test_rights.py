@@ -1,16 +1,11 @@
 """Applications, scores, ceilings, causes and approvals of what is allotted."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
-import asyncpg
 import pytest
 from fastapi import FastAPI
 
-from service.embedded import Endpoints
-from service.keys import Purpose
-from service.verify import verify
 from tests.cast import (
     ANSHAN,
     DASHIQIAO,
@@ -26,22 +21,12 @@ from tests.routes.filing import at, slip
 from tests.routes.quota import MINE, SCALE, TENTH, allot, allotment, approve, base, fill_pools
 from tests.routes.ruling import rule
 
+pytestmark = pytest.mark.usefixtures("verified")
+
 
 @pytest.fixture
 def begins_at() -> str:
     return "2026-01-10T09:00:00+08:00"
-
-
-@pytest.fixture(autouse=True)
-async def audited(app: FastAPI, stage_endpoints: Endpoints) -> AsyncIterator[None]:
-    """Whatever a test does, the book is what its entries come to."""
-    yield
-    connection = await asyncpg.connect(stage_endpoints.database_url)
-    try:
-        keys = app.state.keys.public_keys(Purpose.LEDGER)
-        assert await verify(connection, keys, say=lambda _: None) == []
-    finally:
-        await connection.close()
 
 
 async def quota_of(by: By, mine: str = str(PAIZHAI_MINE), year: int = 2026) -> dict[str, Any]:

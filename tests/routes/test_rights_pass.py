@@ -1,16 +1,11 @@
 """Rights that pass on and periods that close: mergers and splits, special quota, quarters and years (E26, E28, R16, R25)."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
-import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.embedded import Endpoints
-from service.keys import Purpose
-from service.verify import verify
 from tests import yard
 from tests.cast import (
     ANSHAN,
@@ -29,22 +24,12 @@ from tests.routes.ruling import rule
 from tests.routes.test_rights import mine_of, quota_of, try_to
 from tests.sweeping import swept
 
+pytestmark = pytest.mark.usefixtures("verified")
+
 
 @pytest.fixture
 def begins_at() -> str:
     return "2026-02-01T09:00:00+08:00"
-
-
-@pytest.fixture(autouse=True)
-async def audited(app: FastAPI, stage_endpoints: Endpoints) -> AsyncIterator[None]:
-    """Whatever a test does, the book is what its entries come to."""
-    yield
-    connection = await asyncpg.connect(stage_endpoints.database_url)
-    try:
-        keys = app.state.keys.public_keys(Purpose.LEDGER)
-        assert await verify(connection, keys, say=lambda _: None) == []
-    finally:
-        await connection.close()
 
 
 async def test_e26_four_mines_become_one_to_the_kilogram(by: By, app: FastAPI) -> None:

@@ -15,14 +15,9 @@ from tests import cast, yard
 from tests.cast import Person
 
 pytestmark = pytest.mark.anyio
+BEGAN_AGO = timedelta(hours=2)
 _plates = count(1000)
 By = Callable[[Person], httpx.AsyncClient]
-
-
-@pytest.fixture
-def now(app: FastAPI) -> datetime:
-    at: datetime = app.state.clock.now()
-    return at - timedelta(hours=2)
 
 
 async def trade(app: FastAPI, now: datetime) -> UUID:

@@ -16,12 +16,12 @@ from service.domain.units import shanghai_day
 from service.embedded import Endpoints
 from service.keys import Purpose
 from service.settings import Settings
-from service.verify import verify
 from tests import cast, yard
 from tests.conftest import clients_of
-from tests.routes.test_tickets_transfer import contract, do, look, lots, out_kg, sent_out, weigh
+from tests.routes.test_tickets_transfer import contract, counted, do, look, lots, out_kg, sent_out, weigh
+from tests.routes.test_weighings_correct_loads import correct
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("verified")]
 By = Callable[[cast.Person], httpx.AsyncClient]
 WAITING = """
 SELECT count(*)
@@ -74,14 +74,6 @@ async def sale(app: FastAPI, by: By, bought: dict[str, Any], now: datetime) -> d
     wish = yard.ticket_in(UUID(sold["id"]), now, plate="辽C88888", source_station_id=str(yard_id))
     ticket: dict[str, Any] = (await by(cast.TRADER_CLERK).post("/v1/tickets", json=wish)).json()
     return ticket
-
-
-@pytest.fixture(autouse=True)
-async def verified(app: FastAPI) -> Any:
-    """After each of these tests the book is recomputed from its rows, and must agree."""
-    yield
-    async with app.state.database.pool.acquire() as connection:
-        assert await verify(connection, app.state.keys.public_keys(Purpose.LEDGER), lambda _: None) == []
 
 
 async def flagged(app: FastAPI, by: By) -> list[tuple[str, int | None]]:
@@ -151,6 +143,35 @@ async def test_w10_a_truck_that_comes_back_without_a_word_brings_what_lay_there(
     assert await lots(by, cast.TRADER.id) == [(25_000, 29_000)]
     assert await lots(by, cast.PAIZHAI.id) == [(4_000, 0)]
     assert (await out_kg(by, now), await flagged(app, by)) == (25_000, [("lot", 4_000), ("ticket", None)])
+
+
+@pytest.mark.parametrize("order", ["came back", "back came"])
+async def test_w10_no_more_comes_back_than_had_arrived(app: FastAPI, by: By, now: datetime, order: str) -> None:
+    """W02, W04: the scales differ by 100 kg; what was lost on the way stays lost, and nobody owes it."""
+    async with app.state.database.transaction() as connection:
+        await yard.grant(connection, 1_000_000, at=now, sign=app.state.keys.current(Purpose.LEDGER))
+    contract_id = await contract(app, now, buyer_id=cast.TRADER.id)
+    load = await sent_out(by, contract_id, now)
+    told = {"came": ("in", 30_900, 10), "back": ("back", 31_000, 60)}
+    for direction, kg, minutes in map(told.__getitem__, order.split()):
+        await weigh(by, load, direction, kg, now + timedelta(minutes=minutes))
+    assert (await lots(by, cast.TRADER.id), await lots(by, cast.PAIZHAI.id)) == ([(0, 0)], [])
+    assert (await counted(by, contract_id), await out_kg(by, now)) == ((31_000, 0), 100)
+    assert ((await look(by, load))["back_kg"], await flagged(app, by)) == (31_000, [])
+
+
+@pytest.mark.parametrize("is_sold_first", [True, False])
+async def test_w10_of_a_lot_that_was_sold_no_more_comes_back_than_had_arrived(
+    app: FastAPI, by: By, bought: dict[str, Any], sale: dict[str, Any], now: datetime, *, is_sold_first: bool
+) -> None:
+    """W04, W09: 31 t had arrived and 25 t were gone, whichever scale tells first; what is said beyond them moves nothing."""
+    steps = [(sale, "out", 25_000, 20), (bought, "back", 31_080, 60)]
+    for ticket, direction, kg, minutes in steps if is_sold_first else reversed(steps):
+        await weigh(by, ticket, direction, kg, now + timedelta(minutes=minutes))
+    await correct(by, bought, "back", 31_050)
+    assert (await lots(by, cast.TRADER.id), await lots(by, cast.PAIZHAI.id)) == ([(25_000, 50_000)], [(25_000, 0)])
+    assert (await counted(by, bought["contract_id"]))[1] == 0
+    assert (await out_kg(by, now), await flagged(app, by)) == (25_000, [("lot", 25_000), ("ticket", None)])
 
 
 SOLD = {"sold": ("out", 25_000, 20)}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,9 @@ from fastapi import FastAPI
 
 from service.actions.tickets import Order, cancel_ticket, issue_tickets
 from service.db import Connection
+from service.domain.alerts import Alert, Flag
 from service.routes.tickets import TicketIn
+from service.store.alerts import open_alerts
 from tests import cast, yard
 from tests.routes.by import By
 from tests.routes.ticketing import issue, weigh
@@ -80,6 +82,26 @@ async def test_w05_one_is_cancelled_while_another_one_is_issued(
 
     await both(app, *((cancel, issuing) if is_cancelled_first else (issuing, cancel)))
     assert await flagged(by) == []
+
+
+async def test_w05_who_issues_tickets_holds_their_plates_after_all_else(
+    app: FastAPI, by: By, ticket: dict[str, Any], now: datetime, issuing: Deed
+) -> None:
+    """R07: while he waits for another's word on the mine, who acts on a ticket of the plate does not wait for him."""
+    frozen = Alert(Flag.QUOTA_FROZEN, "mine", str(cast.PAIZHAI_MINE), "210381", (cast.PAIZHAI.id,), now, {})
+    async with app.state.database.transaction() as connection:
+        await connection.execute("UPDATE mine SET licence_valid_until = $1", now - timedelta(days=1))
+
+    async def tell(connection: Connection) -> None:
+        await open_alerts(connection, [frozen], at=now)
+
+    async def cancel() -> None:
+        async with app.state.database.transaction() as connection:
+            await cancel_ticket(connection, UUID(ticket["id"]), "改期", at=now, actor=cast.PAIZHAI_CLERK.actor)
+
+    _, issued = await both(app, tell, issuing, meanwhile=cancel())
+    shown = (await by(cast.LI).get(f"/v1/tickets/{issued}")).json()["flags"]
+    assert (shown, await flagged(by)) == (["quota-frozen"], [])
 
 
 async def test_w05_a_scale_does_not_wait_for_who_issues_tickets_of_the_same_plate(

@@ -14,24 +14,12 @@ from service.domain.units import shanghai_day
 from service.embedded import Endpoints
 from service.keys import Purpose
 from service.verify import verify
-from tests import cast, yard
-from tests.routes.test_tickets_transfer import contract, do, look, lots, out_kg, sent_out, weigh
+from tests import cast
+from tests.routes.test_tickets_transfer import do, look, lots, out_kg, sent_out, weigh
 
 pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
-
-
-@pytest.fixture
-def now(app: FastAPI) -> datetime:
-    at: datetime = app.state.clock.now()
-    return at - timedelta(hours=2)
-
-
-@pytest.fixture
-async def contract_id(app: FastAPI, now: datetime) -> UUID:
-    async with app.state.database.transaction() as connection:
-        await yard.grant(connection, 1_000_000, at=now, sign=app.state.keys.current(Purpose.LEDGER))
-    return await contract(app, now)
+BEGAN_AGO = timedelta(hours=2)
 
 
 async def audit(app: FastAPI) -> list[str]:

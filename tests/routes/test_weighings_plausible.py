@@ -16,13 +16,8 @@ from tests import cast, yard
 
 pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
+BEGAN_AGO = timedelta(days=1)
 PLATE = "辽C71717"
-
-
-@pytest.fixture
-def now(app: FastAPI) -> datetime:
-    at: datetime = app.state.clock.now()
-    return at - timedelta(days=1)
 
 
 _BESIDE = ("no-ticket", "sequence-gap", "weighing-late")

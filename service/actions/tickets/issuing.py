@@ -75,9 +75,9 @@ async def issue_tickets(
     1. Hold the key and the contracts, so that nobody retires or closes them meanwhile, and read what the rules ask.
     2. Refuse order by order; under policies `block` and `hold` the head is locked, and what the quota has not left is
        refused or set to wait (O03).
-    3. Hold the plates last, and see which other tickets of theirs are open (W05).
-    4. Draw the numbers, sign the codes, write the tickets; under policy `hold` those that the quota has not left wait for
-       an officer, without a code.
+    3. Draw the numbers and sign the codes; under policy `hold` what the quota has not left waits for an officer, without a
+       code. Open the alerts.
+    4. Hold the plates, the last of all locks, see which other tickets of theirs are open (W05), and write the tickets.
     """
     answers: list[UUID | Refusal] = [NotFound()] * len(orders)
     key = await hold_key(connection, keys=keys)
@@ -95,10 +95,9 @@ async def issue_tickets(
     if not good:
         return answers
 
-    found = await _flags(connection, good)
     numbers = await draw_numbers(connection, len(good))
     issues = []
-    for one, flags, number in zip(good, found, numbers, strict=True):
+    for one, number in zip(good, numbers, strict=True):
         wish, ticket_id = one.order.wish, one.load.document_id
         assert ticket_id is not None, "a load is a ticket's"
         ticket = Ticket(
@@ -125,6 +124,7 @@ async def issue_tickets(
             project_id=one.paper.project_id,
             stock_id=one.paper.stock_id,
         )
+        flags = flags_of(wish, one.paper, is_frozen=one.is_frozen)
         if one.waits:
             held = [*flags, Flag.TICKET_HELD]
             issues.append(Issue(ticket, one.order.actor.person_id, held, None, Journey(TicketState.HELD)))
@@ -132,17 +132,10 @@ async def issue_tickets(
             signed = replace(ticket, code=code_of(ticket, key))
             issues.append(Issue(signed, one.order.actor.person_id, flags, key.key_id))
         answers[one.place] = ticket_id
+    found = [_alert(flag, one, issue) for one, issue in zip(good, issues, strict=True) for flag in issue.flags]
+    await alerts.open_alerts(connection, found, at=at)
+    issues = await _beside_others(connection, issues)
     await tickets.issue(connection, issues, at=at)
-    await alerts.open_alerts(
-        connection,
-        [
-            _alert(flag, one, issue)
-            for one, issue in zip(good, issues, strict=True)
-            for flag in issue.flags
-            if flag is not Flag.TWO_OPEN_TICKETS
-        ],
-        at=at,
-    )
     issued: defaultdict[tuple[Actor, str | None], list[UUID]] = defaultdict(list)
     for one, issue in zip(good, issues, strict=True):
         issued[one.order.actor, one.order.request_id].append(issue.ticket.id)
@@ -206,19 +199,19 @@ async def _judge(
     return good
 
 
-async def _flags(connection: Connection, good: Sequence[_Good]) -> list[list[Flag]]:
-    """What is noted with each of the tickets: of two that two processes issue at once the later one sees the other."""
-    plates = {one.order.wish.plate for one in good}
+async def _beside_others(connection: Connection, issues: Sequence[Issue]) -> list[Issue]:
+    """Flag those whose plates have another open ticket: of two that two processes issue at once the later one sees the other."""
+    plates = {issue.ticket.plate for issue in issues}
     await tickets.hold_plates(connection, plates)
     open_times = await tickets.open_on_plates(connection, plates)
-    found = []
-    for one in good:
-        wish, times = one.order.wish, open_times[one.order.wish.plate]
-        another_is_open = any(since < wish.valid_until and wish.valid_from < until for since, until in times)
-        found.append(flags_of(wish, one.paper, is_frozen=one.is_frozen, another_is_open=another_is_open))
-        if not one.waits:
-            times.append((wish.valid_from, wish.valid_until))
-    return found
+    seen = []
+    for issue in issues:
+        ticket, times = issue.ticket, open_times[issue.ticket.plate]
+        is_other = any(since < ticket.valid_until and ticket.valid_from < until for since, until in times)
+        seen.append(replace(issue, flags=[*issue.flags, Flag.TWO_OPEN_TICKETS]) if is_other else issue)
+        if issue.journey.is_open:
+            times.append((ticket.valid_from, ticket.valid_until))
+    return seen
 
 
 async def _papers(connection: Connection, wishes: Sequence[Wish]) -> dict[UUID, Paper]:

@@ -106,9 +106,7 @@ class Journey:
     @property
     def received_kg(self) -> Kilograms:
         """What its contract has received with it as it stands: not what was refused, or sent back (E33)."""
-        if self.in_kg is None:
-            return Kilograms(0)
-        return Kilograms(self.in_kg - (self.refused_kg or self.back_kg or 0))
+        return Kilograms(max(0, (self.in_kg or 0) - (self.refused_kg or self.back_kg or 0)))
 
 
 def cancelled(journey: Journey, *, at: datetime) -> Journey:

@@ -160,13 +160,11 @@ def check_onward(wish: Wish, paper: Paper, onward: Paper) -> None:
         raise ContractHasEnded(valid_until=onward.valid_until)
 
 
-def flags_of(wish: Wish, paper: Paper, *, is_frozen: bool, another_is_open: bool) -> list[Flag]:
-    """What is noted with a ticket when it is issued (R07, W05, E46)."""
+def flags_of(wish: Wish, paper: Paper, *, is_frozen: bool) -> list[Flag]:
+    """What is noted with a ticket when it is issued, whatever other tickets there are (R07, E46)."""
     flags = []
     if not is_same_grade(wish.grade, paper.grade):
         flags.append(Flag.GRADE_MISMATCH)
     if is_frozen:
         flags.append(Flag.QUOTA_FROZEN)
-    if another_is_open:
-        flags.append(Flag.TWO_OPEN_TICKETS)
     return flags

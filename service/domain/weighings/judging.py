@@ -153,8 +153,10 @@ def _weigh_back(record: Record, ticket: Ticket, seen: Circumstances, flags: list
     if journey.out_kg is None or journey.out_at is None:
         return Outcome((*flags, Flag.STATION_BYPASS))
     if journey.in_kg is not None and not journey.refused_kg:
-        return _weigh_back_a_part(ticket, journey, net_kg, seen, flags)
-    if journey.back_kg is not None or journey.on_board_kg <= 0:
+        return _weigh_back_a_part(ticket, journey, net_kg, seen, flags, policies)
+    # What was refused and has gone on to another buyer went by a ticket of its own.
+    went_on = journey.refused_kg > 0 and journey.state is TicketState.DELIVERED
+    if journey.back_kg is not None or journey.on_board_kg <= 0 or went_on:
         return Outcome((*flags, Flag.TICKET_REUSED))
     if abs(journey.on_board_kg - net_kg) > policies.transit_tolerance(journey.on_board_kg):
         flags.append(Flag.WEIGHT_GAP)
@@ -179,14 +181,18 @@ def _weigh_back(record: Record, ticket: Ticket, seen: Circumstances, flags: list
 
 
 def _weigh_back_a_part(
-    ticket: Ticket, journey: Journey, net_kg: Kilograms, seen: Circumstances, flags: list[Flag]
+    ticket: Ticket, journey: Journey, net_kg: Kilograms, seen: Circumstances, flags: list[Flag], policies: Policies
 ) -> Outcome:
-    """What the buyer had taken and sends back is taken off the arrival; what lies there no longer comes anew, flagged."""
+    """What the buyer had taken and sends back is taken off the arrival; what lies there no longer comes anew, flagged.
+
+    No more comes back than had arrived: what the source's scale says more moves nothing.
+    """
     if journey.back_kg is not None or journey.out_at is None or journey.in_kg is None:
         return Outcome((*flags, Flag.TICKET_REUSED))
-    off_kg = still_there(net_kg, journey.in_kg, seen.others_kg)
-    rest_kg = Kilograms(net_kg - off_kg)
-    if rest_kg:
+    came_kg = min(net_kg, journey.in_kg)
+    off_kg = still_there(came_kg, journey.in_kg, seen.others_kg)
+    rest_kg = Kilograms(came_kg - off_kg)
+    if rest_kg or net_kg - came_kg > policies.transit_tolerance(journey.in_kg):
         flags.append(Flag.WEIGHT_GAP)
     give_back_kg, legs = _to_its_source(ticket, off_kg, journey.out_at)
     if rest_kg:
@@ -197,7 +203,7 @@ def _weigh_back_a_part(
         replace(journey, back_kg=net_kg, back_at=seen.occurred_at),
         off_arrival_kg=off_kg,
         give_back_kg=give_back_kg,
-        received_kg=Kilograms(-net_kg),
+        received_kg=Kilograms(-came_kg),
     )
 
 

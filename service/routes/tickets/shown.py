@@ -41,10 +41,11 @@ async def those_then(
     found = []
     for ticket_id in ticket_ids:
         stood = await as_it_stood(connection, ticket_id, at)
-        row = await tickets.find_then(connection, stood[0], actor) if stood else None
-        if row is not None and stood is not None:
-            then = {part.name: getattr(one, part.name) for one in stood for part in fields(one)}
-            found.append(_out({**row, **then}, request.app.state.settings.public_url))
+        if stood is None:
+            continue
+        then = {part.name: getattr(one, part.name) for one in stood for part in fields(one)}
+        rows = await tickets.list_tickets(connection, actor, ids=[ticket_id], then=stood[0], limit=1)
+        found += [_out({**row, **then}, request.app.state.settings.public_url) for row in rows]
     return found
 
 

@@ -74,7 +74,7 @@ ORDER BY lot.id
 -- came back, since a time ($2): how much, when, what had come, and what of it stands as a movement of its own.
 SELECT
     ticket.id, lot.account, coalesce(refused.done_at, ticket.back_at) AS at, ticket.in_kg,
-    CASE WHEN ticket.refused_kg > 0 THEN ticket.refused_kg ELSE ticket.back_kg END AS back_kg,
+    CASE WHEN ticket.refused_kg > 0 THEN ticket.refused_kg ELSE least(ticket.back_kg, ticket.in_kg) END AS back_kg,
     (
         SELECT coalesce(sum(upper(live) - lower(live)), 0)
         FROM leg
@@ -126,7 +126,7 @@ place AS MATERIALIZED (
 sent_back AS MATERIALIZED (
     SELECT
         place.account, ticket.id, ticket.in_kg, ticket.in_at, coalesce(refused.done_at, ticket.back_at) AS at,
-        CASE WHEN ticket.refused_kg > 0 THEN ticket.refused_kg ELSE ticket.back_kg END AS kg
+        CASE WHEN ticket.refused_kg > 0 THEN ticket.refused_kg ELSE least(ticket.back_kg, ticket.in_kg) END AS kg
     FROM place
     INNER JOIN ticket
         ON coalesce(ticket.onward_contract_id, ticket.contract_id, ticket.slip_id) = place.paper_id

@@ -119,15 +119,16 @@ WHERE t.id = $1 AND (
 FOR UPDATE OF t
 
 -- name: list
--- Locks nothing; leans on the primary key, ticket_by_contract or ticket_by_plate. Whose it is: as in lock_visible. Newest first.
+-- Locks nothing; leans on the primary key, ticket_by_contract or ticket_by_plate. Whose it is: as in lock_visible; whose it was when it was
+-- for another buyer ($12) at another station ($13). Newest first.
 SELECT
     t.*, seller.name AS seller, buyer.name AS buyer, coalesce(mine.name, project.name, stock.document_no) AS mine,
     s.name AS source_station, d.name AS destination_station, onward.name AS onward_buyer, parent.number AS parent_number
 FROM ticket AS t
 INNER JOIN enterprise AS seller ON seller.id = t.seller_id
-INNER JOIN enterprise AS buyer ON buyer.id = t.buyer_id
+INNER JOIN enterprise AS buyer ON buyer.id = coalesce($12::uuid, t.buyer_id)
 INNER JOIN station AS s ON s.id = t.source_station_id
-INNER JOIN station AS d ON d.id = t.destination_station_id
+INNER JOIN station AS d ON d.id = coalesce($13::uuid, t.destination_station_id)
 LEFT JOIN mine ON mine.id = t.mine_id
 LEFT JOIN project ON project.id = t.project_id
 LEFT JOIN stock ON stock.id = t.stock_id
@@ -137,8 +138,8 @@ WHERE
     ($6::uuid[] IS NULL OR t.id = ANY($6))
     AND (
         $1::boolean
-        OR $3::uuid IN (t.seller_id, t.buyer_id, t.onward_buyer_id)
-        OR $4::uuid IN (t.source_station_id, t.destination_station_id)
+        OR $3::uuid IN (t.seller_id, buyer.id, t.onward_buyer_id)
+        OR $4::uuid IN (t.source_station_id, d.id)
         OR starts_with(seller.jurisdiction, $2::text)
         OR starts_with(buyer.jurisdiction, $2::text)
         OR starts_with(coalesce(mine.jurisdiction, project.jurisdiction), $2::text)
@@ -155,34 +156,6 @@ LIMIT $10
 -- name: find
 -- Locks nothing; leans on the primary key.
 SELECT t.* FROM ticket AS t WHERE t.id = ANY($1::uuid[])
-
--- name: find_then
--- Locks nothing; leans on the primary key. A ticket ($5), with the names that people read, when it was for this buyer ($6) at this
--- station ($7). Whose it was: as in list.
-SELECT
-    t.*, seller.name AS seller, buyer.name AS buyer, coalesce(mine.name, project.name, stock.document_no) AS mine,
-    s.name AS source_station, d.name AS destination_station, onward.name AS onward_buyer, parent.number AS parent_number
-FROM ticket AS t
-INNER JOIN enterprise AS seller ON seller.id = t.seller_id
-INNER JOIN enterprise AS buyer ON buyer.id = $6
-INNER JOIN station AS s ON s.id = t.source_station_id
-INNER JOIN station AS d ON d.id = $7
-LEFT JOIN mine ON mine.id = t.mine_id
-LEFT JOIN project ON project.id = t.project_id
-LEFT JOIN stock ON stock.id = t.stock_id
-LEFT JOIN enterprise AS onward ON onward.id = t.onward_buyer_id
-LEFT JOIN ticket AS parent ON parent.id = t.parent_id
-WHERE
-    t.id = $5
-    AND (
-        $1::boolean
-        OR $3::uuid IN (t.seller_id, buyer.id, t.onward_buyer_id)
-        OR $4::uuid IN (t.source_station_id, d.id)
-        OR starts_with(seller.jurisdiction, $2::text)
-        OR starts_with(buyer.jurisdiction, $2::text)
-        OR starts_with(coalesce(mine.jurisdiction, project.jurisdiction), $2::text)
-        OR starts_with(onward.jurisdiction, $2::text)
-    )
 
 -- name: expiries
 -- Locks nothing; leans on a_ticket_expires_once_at_a_time. When the sweeper ended tickets.
@@ -298,7 +271,7 @@ told AS (
     GROUP BY known.paper_id, known.id
 )
 
-SELECT paper_id, sum(in_kg - coalesce(nullif(refused_kg, 0), back_kg, 0))::bigint AS kg
+SELECT paper_id, sum(greatest(0, in_kg - coalesce(nullif(refused_kg, 0), back_kg, 0)))::bigint AS kg
 FROM (
     SELECT paper_id, in_kg, refused_kg, back_kg FROM known WHERE NOT has_changed
     UNION ALL
