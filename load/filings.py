@@ -1,4 +1,4 @@
-"""`python -m load.filings`: how many filings a second a service takes, one a request, from 64 connections and from one."""
+"""`python -m load.filings`: how many papers a second a service takes, one a request, from 64 connections and from one."""
 
 import argparse
 import asyncio
@@ -38,6 +38,13 @@ def slips(province: Province, mines: list[Party]) -> Iterator[Wish]:
         yield "/v1/slips", mine.clerk, {**body, "handed_on": str(province.today), "grade": GRADE}
 
 
+def tickets(province: Province) -> Iterator[Wish]:
+    """Tickets under a contract of each mine in turn, each for a truck of its own."""
+    for trade in cycle(province.trades[:FIRMS]):
+        (ticket,) = province.tickets(trade, 1)
+        yield "/v1/tickets", trade.seller.clerk, ticket
+
+
 async def rate(address: str, wishes: Iterator[Wish], callers: int, seconds: float, *, keyed: bool) -> list[float]:
     """The seconds of each filing's answer, all of them good, while so many callers file without a pause."""
     url = urlsplit(address)
@@ -65,7 +72,7 @@ async def rate(address: str, wishes: Iterator[Wish], callers: int, seconds: floa
 
 
 def main() -> int:
-    """File each kind of paper from 64 connections and from one."""
+    """File each kind of paper, and issue tickets, from 64 connections and from one."""
     parser = argparse.ArgumentParser(prog="python -m load.filings", description=__doc__)
     parser.add_argument("--seconds", type=float, default=6)
     seconds = parser.parse_args().seconds
@@ -77,7 +84,11 @@ def main() -> int:
             province.found(FIRMS + 1, FIRMS, 0)
             mines = province.mines[:FIRMS]  # the last overdraws
             # Slips first: each filing looks at all contracts of its mine.
-            kinds = {"slips": slips(province, mines), "contracts": contracts(province, mines)}
+            kinds = {
+                "slips": slips(province, mines),
+                "contracts": contracts(province, mines),
+                "tickets": tickets(province),
+            }
             for (callers, keyed), (kind, wishes) in product(((1, False), (64, False), (64, True)), kinds.items()):
                 waits = sorted(asyncio.run(rate(service.address, wishes, callers, seconds, keyed=keyed)))
                 print(

@@ -210,6 +210,15 @@ async def app(
 
 
 @pytest.fixture
+async def second_app(app: FastAPI, settings: Settings, stage_endpoints: Endpoints) -> AsyncIterator[FastAPI]:
+    """Another process of the service over the same database, on a machine of the same time."""
+    second = create_app(settings, stage_endpoints)
+    second.state.clock = app.state.clock
+    async with second.router.lifespan_context(second):
+        yield second
+
+
+@pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service that has not signed in."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://meisu.test") as client:

@@ -21,15 +21,15 @@ MOST_IN_BATCH = 50
 
 
 class Paper(Protocol):
-    """An order to file something that is known by a key."""
+    """An order for a paper."""
 
     @property
     def actor(self) -> Actor:
-        """Who files it."""
+        """Who orders it."""
 
     @property
-    def key(self) -> Hashable:
-        """What is known by its number."""
+    def key(self) -> Hashable | None:
+        """What is known by its number; None where the service gives it one."""
 
 
 Order = TypeVar("Order", bound=Paper)
@@ -38,7 +38,9 @@ File = Callable[[Connection, Sequence[Order], Policies, datetime], Awaitable[Seq
 Filings = Batcher[Filed[Order], Said | Refusal]
 
 
-def filing_batcher(state: State, name: str, file: File[Order]) -> AbstractAsyncContextManager[Filings[Order]]:
+def filing_batcher(
+    state: State, name: str, file: File[Order], *, most_in_batch: int = MOST_IN_BATCH, slice_size: int = MOST_IN_BATCH
+) -> AbstractAsyncContextManager[Filings[Order]]:
     """A batcher of this process: what waits is filed in one transaction, but never two sides of one paper, or one key twice."""
 
     async def run(batch: list[Filed[Order]]) -> list[Said | Refusal]:
@@ -51,14 +53,15 @@ def filing_batcher(state: State, name: str, file: File[Order]) -> AbstractAsyncC
 
             return await each_once(connection, [asked for _, asked in batch], deed, at=at)
 
-    def names(filed: Filed[Order]) -> tuple[Hashable, ...]:
+    def names(filed: Filed[Order]) -> list[Hashable]:
         order, asked = filed
-        return (order.key, asked.mark) if asked else (order.key,)
+        return [name for name in (order.key, asked and asked.mark) if name is not None]
 
     return Batcher(
         name,
         run,
-        most_in_batch=MOST_IN_BATCH,
+        most_in_batch=most_in_batch,
+        slice_size=slice_size,
         rerun_on=(asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.DeadlockDetectedError),
         apart=names,
     ).running()

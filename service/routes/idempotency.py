@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
+import orjson
 from fastapi import Depends, Header, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
@@ -35,6 +37,11 @@ class Said:
     status: int
     is_replayed: bool = False
 
+    @property
+    def id(self) -> UUID:
+        """Of what the answer shows."""
+        return UUID(orjson.loads(self.text)["id"])
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -42,6 +49,10 @@ class Asked:
 
     mark: Mark
     body_hash: bytes
+
+    def part(self, number: int) -> "Asked":
+        """One line of what the request asks for, which is answered by itself."""
+        return replace(self, mark=replace(self.mark, door=f"{self.mark.door} {number}"))
 
 
 async def each_once(

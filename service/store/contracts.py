@@ -99,6 +99,12 @@ async def open_contracts(
     await papers.enter(connection, PaperKind.CONTRACT, [contract_id for contract_id, *_ in begun], at=at)
 
 
+async def find_by_numbers(connection: Connection, keys: Collection[tuple[UUID, str]]) -> set[tuple[UUID, str]]:
+    """Those of the sellers and numbers by which a contract is known already."""
+    rows = await connection.fetch(SQL["find_by_numbers"], *map(list, zip(*keys, strict=True))) if keys else []
+    return {(row["seller_id"], row["number"]) for row in rows}
+
+
 async def lock_by_numbers(
     connection: Connection, keys: Collection[tuple[UUID, str]]
 ) -> dict[tuple[UUID, str], Contract]:

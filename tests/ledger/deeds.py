@@ -185,6 +185,21 @@ class _Pen:
         act = self.acts[-1] if last else self.acts[self.draw(some) % len(self.acts)]
         self.deeds.append(Void(act if whole or last else [self.any()]))
 
+    def take_back_in_parts(self) -> None:
+        """A tranche that is clawed back again and again: as it came, once it was spent, once what is owed was covered (R25)."""
+        quota = self.draw(st.sampled_from(sorted(QUOTAS)))
+        self.act((self.draw(st.sampled_from(["issue", "pool"])), quota, 4 + self.draw(kilograms), None))
+        tranche = self.number() - 1
+        for _ in range(self.draw(st.integers(2, 4))):
+            match self.draw(st.sampled_from(["", "spent", "covered", "both"])):
+                case "spent":
+                    self.act((quota, "lot 1", self.draw(kilograms), None))
+                case "covered":
+                    self.act(("pool", quota, self.draw(kilograms), None))
+                case "both":
+                    self.act((quota, "lot 2", self.draw(kilograms), None), ("issue", quota, self.draw(kilograms), None))
+            self.deeds.append(ClawBack(tranche, self.draw(st.integers(1, 6))))
+
     def replace(self) -> None:
         """By any source and any size; a conversion by another run into the same product."""
         old, number = self.any(), self.number()
@@ -208,7 +223,7 @@ def histories(draw: st.DrawFn, size: int = 30) -> History:
     """Acts of every sort."""
     pen = _Pen(draw)
     for _ in range(draw(st.integers(1, size))):
-        kind = draw(st.sampled_from("mmmmmmvvrcpptkk")) if pen.drawn else "m"
+        kind = draw(st.sampled_from("mmmmmmvvrcbpptkk")) if pen.drawn else "m"
         match kind:
             case "m":
                 pen.move()
@@ -222,6 +237,8 @@ def histories(draw: st.DrawFn, size: int = 30) -> History:
                 pen.deeds.append(GiveBack(pen.any(), draw(kilograms)))
             case "c":
                 pen.deeds.append(ClawBack(pen.any(), draw(kilograms)))
+            case "b":
+                pen.take_back_in_parts()
             case _:
                 pen.replace()
     cuts = draw(st.lists(st.booleans(), min_size=len(pen.deeds), max_size=len(pen.deeds)))

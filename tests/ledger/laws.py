@@ -12,7 +12,7 @@ from service.domain import evidence
 from service.domain.provenance import Fragment, Interval
 from service.store import ledger, provenance
 from tests.ledger.books import KEY
-from tests.ledger.deeds import BOUNDARIES, ORDINARY, QUOTAS, Deed, History, Told, tell
+from tests.ledger.deeds import BOUNDARIES, ORDINARY, QUOTAS, ClawBack, Deed, History, Told, tell
 from tests.ledger.oracle import Line, Walks
 from tests.ledger.rows import Painted, Rows, cast, paint, play, read
 
@@ -67,12 +67,14 @@ def _count(history: History, rows: Rows, told: Told) -> None:
     conversions = {leg["movement"] for leg in rows.legs if leg["source_kg"] != leg["target_kg"]}
     refused = sum(answer in (None, False) for answer in told.answers)
     answered = [deed for deed, answer in zip(history.deeds, told.answers, strict=True) if answer not in (None, False)]
+    clawed = Counter(deed.movement for deed in answered if isinstance(deed, ClawBack))
     SEEN.update(
         {
             "histories": 1,
             "acts": len(told.links),
             "refused": refused,
             **{kind.__name__.lower(): sum(isinstance(deed, kind) for deed in answered) for kind in Deed.__args__},
+            "clawed back again": clawed.total() - len(clawed),
             "legs": len(rows.legs),
             "behind": sum(leg["source_behind"] or leg["target_behind"] for leg in rows.legs),
             "conversions": len(conversions),

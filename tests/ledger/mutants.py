@@ -115,6 +115,12 @@ MUTANTS = [
     ),
     Mutant("a cut that was made good strikes again", "ledger.sql:live_parts", "AND hole.seq > leg.seq", ""),
     Mutant(
+        "a cut is known only where it reached the end",
+        "ledger.sql:live_parts",
+        "AND hi > leg.target_lo",
+        "AND hi >= leg.target_lo + leg.target_kg",
+    ),
+    Mutant(
         "balances of the past know later cuts",
         "ledger.sql:books",
         "WHERE $2::bigint IS NULL OR seq <= $2\n    GROUP",

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -16,30 +16,18 @@ from fastapi import FastAPI
 
 from service.actions.tickets import Order, issue_tickets
 from service.actions.weighings import Sent, Weighed, weigh_all
-from service.app import create_app
 from service.db import Connection
 from service.domain.alerts import Flag
 from service.domain.weighings import Record, Status
-from service.embedded import Endpoints
 from service.keys import Purpose
 from service.routes.tickets import TicketIn
 from service.routes.weighings import RecordIn
-from service.settings import Settings
 from tests import cast, yard
 
 pytestmark = pytest.mark.anyio
 
 CLIENTS = 64
 LOADS = 4
-
-
-@pytest.fixture
-async def second_app(app: FastAPI, settings: Settings, stage_endpoints: Endpoints) -> AsyncIterator[FastAPI]:
-    """Another process of the service over the same database, on a machine of the same time."""
-    second = create_app(settings, stage_endpoints)
-    second.state.clock = app.state.clock
-    async with second.router.lifespan_context(second):
-        yield second
 
 
 async def prepare(

@@ -118,61 +118,58 @@ async def file_contracts(
 ) -> list[Filed | Refusal]:
     """File sides of contracts, each contract once; what is refused has left nothing and holds up no other.
 
-    1. A contract is known by its seller and number; all are held until the end, and before them their frameworks.
+    1. A contract is known by its seller and number. Those that are new are opened first, then all are held until the end,
+       and before them their frameworks: two who file the same papers wait for each other, never in a circle.
     2. The same terms again say nothing new; other terms are a new version until both sides agree.
     3. A new proof is pledged under the head's lock, so that of two pledges of one lot the later bears the excess.
     4. What the filings come to is kept; alerts are opened, and those that are put right are settled.
     """
     firms = await contracts.find_firms(connection, {key for order in orders for key in order.parties})
     frameworks = await contracts.lock_all(connection, {key for order in orders if (key := order.terms.framework_id)})
-    held = await contracts.lock_by_numbers(connection, [order.key for order in orders])
-    known = await contracts.newest_filings(connection, [contract.id for contract in held.values()])
+    found = await contracts.find_by_numbers(connection, [order.key for order in orders])
     ground = await Ground.read(
         connection, [order.terms for order in orders if order.terms.seller_id in firms], firms, at=at
     )
-    outcomes: list[Filed | Refusal | None] = []
-    checked: dict[Key, tuple[Sequence[UUID], Terms]] = {}
-    for order in orders:
-        outcome: Filed | Refusal | None = None
+    outcomes: dict[int, Filed | Refusal] = {}
+    sides: dict[Key, Sequence[UUID]] = {}
+    fresh: dict[Key, Terms] = {}
+    for place, order in enumerate(orders):
         try:
-            sides = _sides(order, firms, at, policies)
-            contract = held.get(order.key)
-            if contract and not _unsaid(sides, order.terms, known[contract.id]):
-                outcome = Filed(contract.id, has_begun=False, is_new=False)
-            else:
-                checked[order.key] = sides, _checked(order, ground, frameworks)
+            filing = _sides(order, firms, at, policies)
+            if order.key not in found:
+                fresh[order.key] = _checked(order, ground, frameworks)
+            sides[order.key] = filing
         except Refusal as refusal:
-            outcome = refusal
-        outcomes.append(outcome)
+            outcomes[place] = refusal
 
-    fresh = {key for key in checked if key not in held}
     if fresh:
         opened = [
             (uuid7(), number, terms, filings.contract_due(terms.signed_on, policies))
-            for (seller, number), (_, terms) in checked.items()
-            if (seller, number) in fresh
+            for (_, number), terms in fresh.items()
         ]
         await contracts.open_contracts(connection, opened, at=at)
-        begun = await contracts.lock_by_numbers(connection, fresh)  # opened here, or by the other side meanwhile
-        known |= await contracts.newest_filings(connection, [contract.id for contract in begun.values()])
-        held |= begun
+    held = await contracts.lock_by_numbers(connection, sides.keys())  # opened here, or by the other side meanwhile
+    known = await contracts.newest_filings(connection, [contract.id for contract in held.values()])
     drafts: list[Draft] = []
     drafted: list[Order] = []
     for place, order in enumerate(orders):
-        if outcomes[place] is None:
-            contract = held[order.key]
-            sides, terms = checked[order.key]
-            unsaid = _unsaid(sides, terms, known[contract.id])
-            try:
-                if unsaid:
-                    _check_open(contract)
-                    drafts.append(Draft(contract, unsaid, terms, known[contract.id], order.actor.person_id))
-                    drafted.append(order)
-            except Refusal as refusal:
-                outcomes[place] = refusal
-                continue
-            has_begun = bool(unsaid) and not known[contract.id]
-            outcomes[place] = Filed(contract.id, has_begun=has_begun, is_new=bool(unsaid))
+        if place in outcomes:
+            continue
+        contract = held[order.key]
+        said = known[contract.id]
+        unsaid = _unsaid(sides[order.key], order.terms, said)
+        try:
+            if unsaid:
+                terms = fresh[order.key] if order.key in fresh else _checked(order, ground, frameworks)
+                unsaid = _unsaid(sides[order.key], terms, said)
+            if unsaid:
+                _check_open(contract)
+                drafts.append(Draft(contract, unsaid, terms, said, order.actor.person_id))
+                drafted.append(order)
+        except Refusal as refusal:
+            outcomes[place] = refusal
+        else:
+            outcomes[place] = Filed(contract.id, has_begun=bool(unsaid) and not said, is_new=bool(unsaid))
 
     assessments = await file_versions(connection, drafts, at=at, policies=policies)
     notes = [
@@ -185,7 +182,7 @@ async def file_contracts(
         for order, draft, assessment in zip(drafted, drafts, assessments, strict=True)
     ]
     await audits.note_all(connection, "contracts.file", notes, at=at)
-    return [outcome for outcome in outcomes if outcome is not None]
+    return [outcomes[place] for place in range(len(orders))]
 
 
 async def check_sources(connection: Connection, terms: Terms, firms: Mapping[UUID, Firm], *, at: datetime) -> Terms:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from service.actions import tickets as deeds
 from service.actions.tickets import Diversion, Order, Truck
 from service.auth import may
-from service.db import Connection, ConnectionDep, ReaderDep, Record
+from service.db import Connection, ConnectionDep, ReaderDep, Record, database
 from service.domain.permissions import Actor
 from service.domain.policies import Policies
 from service.domain.refusals import Refusal
@@ -20,9 +20,10 @@ from service.domain.tickets import ReplacedBecause, Wish
 from service.domain.units import SHANGHAI, Kilograms
 from service.keys import KeyRing, Purpose
 from service.routes.fields import Plate, Reason
+from service.routes.idempotency import Said
 from service.routes.pages.languages import language_of
 from service.routes.pages.pages import show
-from service.routes.tickets import MOST_TICKETS, TicketIn
+from service.routes.tickets import MOST_TICKETS, TicketIn, Wanted
 from service.rulebook import Rulebook
 from service.store import pages as reads
 from service.store.ledger import Signer
@@ -56,19 +57,13 @@ async def ask_for_tickets(
 
 
 @router.post("/tickets/new")
-async def issue_tickets(
-    request: Request,
-    connection: ReaderDep,
-    actor: Annotated[Actor, Depends(may("tickets.issue"))],
-) -> Response:
+async def issue_tickets(request: Request, actor: Annotated[Actor, Depends(may("tickets.issue"))]) -> Response:
     """Issue a ticket for each plate; what cannot be read is said above the form, which keeps its input."""
     said = {name: str(value) for name, value in (await request.form()).items()}
     plates = [line for line in said.get("plates", "").splitlines() if line.strip()]
-    if not 0 < len(plates) <= MOST_TICKETS:
-        return await _form(request, connection, actor, said, faults=[("plates", None)])
     wishes: list[Wish] = []
-    faults: list[tuple[str, str | None]] = []
-    for plate in plates:
+    faults: list[tuple[str, str | None]] = [] if 0 < len(plates) <= MOST_TICKETS else [("plates", None)]
+    for plate in plates[:MOST_TICKETS]:
         try:
             wishes.append(TicketIn.model_validate(_asked(said, plate)).wish())
         except ValidationError as error:
@@ -78,18 +73,20 @@ async def issue_tickets(
         except ValueError:
             faults.append((plate, None))
     if faults:
-        return await _form(request, connection, actor, said, faults=faults)
+        async with database(request).transaction(readonly=True) as connection:
+            return await _form(request, connection, actor, said, faults=faults)
 
-    issued = await request.app.state.issuing.submit([Order(actor, wish) for wish in wishes])
+    issued = await request.app.state.issuing.submit([(Wanted(Order(actor, wish)), None) for wish in wishes])
     refused = [
         (wish.plate, one.title if language_of(request) == "zh" else one.title_en)
         for wish, one in zip(wishes, issued, strict=True)
         if isinstance(one, Refusal)
     ]
-    ids = [one for one in issued if isinstance(one, UUID)]
+    ids = [one.id for one in issued if isinstance(one, Said)]
     if len(ids) == 1 and not refused:
         return RedirectResponse(f"/tickets/{ids[0]}", 303)
-    return await show(request, connection, actor, "tickets_issued.html", ids=ids, turned_down=refused)
+    async with database(request).transaction(readonly=True) as connection:
+        return await show(request, connection, actor, "tickets_issued.html", ids=ids, turned_down=refused)
 
 
 class Doing:

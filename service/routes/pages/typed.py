@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
+from uuid import UUID
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -15,6 +16,7 @@ from service.domain.refusals import NotAllowed, NotFound, Refusal
 from service.domain.sheets import BadCell, CellFault, CellKind, Column, value_of
 from service.domain.units import Kilograms
 from service.routes.bulk.reading import Entry, Sent, modelled
+from service.routes.filings import Filings, Order
 from service.routes.pages.pages import show
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -57,9 +59,16 @@ async def tried(door: Connection | AsyncSession, deed: Callable[[], Awaitable[Do
         async with door.begin_nested() if isinstance(door, AsyncSession) else door.transaction():
             return await deed()
     except Refusal as refusal:
-        if type(refusal) in (NotFound, NotAllowed):
-            raise
-        return refusal
+        return _with_a_page(refusal)
+
+
+async def filed(filings: Filings[Order], order: Order) -> UUID | Refusal:
+    """File what a form asks for, together with what comes through the API; no connection is held while it waits.
+
+    Gives what was filed. Raises what has no page to be shown on, as `tried` does.
+    """
+    (told,) = await filings.submit([(order, None)])
+    return _with_a_page(told) if isinstance(told, Refusal) else told.id
 
 
 async def show_form(
@@ -101,3 +110,9 @@ def in_tonnes(kg: Kilograms | int) -> str:
     """Kilograms as a form takes them."""
     whole, rest = divmod(kg, 1000)
     return f"{whole}.{rest:03}".rstrip("0").rstrip(".")
+
+
+def _with_a_page(refusal: Refusal) -> Refusal:
+    if type(refusal) in (NotFound, NotAllowed):
+        raise refusal
+    return refusal

@@ -4,9 +4,9 @@ from fastapi import APIRouter
 
 from service.routes.tickets import deeds, issuing, reading
 from service.routes.tickets.bodies import TicketIn
-from service.routes.tickets.issuing import MOST_TICKETS, Issuing, issuing_batcher
+from service.routes.tickets.issuing import MOST_TICKETS, Wanted, issuing_batcher
 
-__all__ = ["MOST_TICKETS", "Issuing", "TicketIn", "issuing_batcher", "router"]
+__all__ = ["MOST_TICKETS", "TicketIn", "Wanted", "issuing_batcher", "router"]
 
 router = APIRouter()
 for part in (issuing, reading, deeds):

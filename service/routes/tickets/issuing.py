@@ -1,11 +1,12 @@
 """Tickets that sellers ask for, one or many, in one batch with what others ask for meanwhile."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, ClassVar
 from uuid import UUID
 
-import asyncpg
 import orjson
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
@@ -16,14 +17,15 @@ from service import problems
 from service.actions import tickets as deeds
 from service.actions.tickets import Order
 from service.auth import may
-from service.batcher import Batcher
-from service.db import Connection, Door, database
+from service.db import Connection, database
 from service.domain.permissions import Actor
+from service.domain.policies import Policies
 from service.domain.refusals import Refusal
 from service.routes.bodies import begins_with, described, read_body
-from service.routes.idempotency import Answer, OnceDep
+from service.routes.filings import Filings, file_one, filing_batcher
+from service.routes.idempotency import Answer, Once, OnceDep, Said, each_once, response_of
+from service.routes.tickets import shown
 from service.routes.tickets.bodies import IssueOut, IssuesOut, TicketIn, TicketOut
-from service.routes.tickets.shown import shown
 
 router = APIRouter(prefix="/v1/tickets", tags=["tickets"])
 
@@ -31,7 +33,6 @@ MOST_TICKETS = 1_000
 # Signing a code takes a tenth of a millisecond, in which nobody else of this process is answered.
 MOST_IN_BATCH = 200
 SLICE = 50
-Issuing = Batcher[Order, UUID | Refusal]
 
 _ONE: TypeAdapter[TicketIn] = TypeAdapter(TicketIn)
 _MANY: TypeAdapter[list[TicketIn]] = TypeAdapter(
@@ -39,28 +40,44 @@ _MANY: TypeAdapter[list[TicketIn]] = TypeAdapter(
 )
 _LIST = {"type": "array", "minItems": 1, "maxItems": MOST_TICKETS, "items": _ONE.json_schema()}
 _BODY = {"oneOf": [_ONE.json_schema(), _LIST]}
+_ENTERED = Answer(IssuesOut(results=[]), 200)
 
 
-def issuing_batcher(state: State) -> AbstractAsyncContextManager[Issuing]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A ticket that somebody asks for by itself, or in a list, where a refusal is an answer like any other."""
+
+    order: Order
+    in_list: bool = False
+    key: ClassVar[None] = None
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks."""
+        return self.order.actor
+
+    def answer(self, issued: UUID | Refusal, known: Mapping[UUID, TicketOut]) -> Answer | Refusal:
+        """What the asker hears of the ticket, or of why there is none."""
+        if not self.in_list:
+            return issued if isinstance(issued, Refusal) else Answer(known[issued], 201)
+        if isinstance(issued, Refusal):
+            problem = orjson.loads(orjson.dumps(problems.problem(issued), default=str))
+            return Answer(IssueOut(status="refused", problem=problem), 200)
+        return Answer(IssueOut(status="issued", ticket=known[issued]), 200)
+
+
+def issuing_batcher(state: State) -> AbstractAsyncContextManager[Filings[Wanted]]:
     """The batcher of this process: what is asked for meanwhile is issued in one transaction."""
 
-    async def run(batch: list[Order]) -> Sequence[UUID | Refusal]:
-        async with state.database.transaction() as connection:
-            return await _issue(connection, batch, state)
+    async def issue(
+        connection: Connection, wanted: Sequence[Wanted], policies: Policies, at: datetime
+    ) -> list[Answer | Refusal]:
+        orders = [one.order for one in wanted]
+        issued = await deeds.issue_tickets(connection, orders, at=at, keys=state.keys, policies=policies)
+        known = await shown.issued(connection, state, [one for one in issued if isinstance(one, UUID)])
+        return [one.answer(told, known) for one, told in zip(wanted, issued, strict=True)]
 
-    return Issuing(
-        "tickets",
-        run,
-        most_in_batch=MOST_IN_BATCH,
-        slice_size=SLICE,
-        rerun_on=(asyncpg.IntegrityConstraintViolationError, asyncpg.DataError),
-    ).running()
-
-
-async def _issue(connection: Connection, orders: Sequence[Order], state: State) -> list[UUID | Refusal]:
-    at = state.clock.now()
-    policies = await state.rulebook.policies(at)
-    return await deeds.issue_tickets(connection, orders, at=at, keys=state.keys, policies=policies)
+    return filing_batcher(state, "tickets", issue, most_in_batch=MOST_IN_BATCH, slice_size=SLICE)
 
 
 @router.post("", status_code=201, response_model=TicketOut | IssuesOut, openapi_extra=described(_BODY))
@@ -68,33 +85,35 @@ async def issue_tickets(
     request: Request, once: OnceDep, actor: Annotated[Actor, Depends(may("tickets.issue"))]
 ) -> Response:
     """Issue one ticket, or each of a list that its contract or slip bears."""
+    if await begins_with(request, b"["):
+        wanted = [Wanted(Order(actor, one.wish()), in_list=True) for one in await read_body(request, _MANY)]
+        return await _issue_list(request, once, wanted, actor=actor)
+    body = await read_body(request, _ONE)
+    return await file_one(request.app.state.issuing, once, Wanted(Order(actor, body.wish())))
+
+
+async def _issue_list(request: Request, once: Once, wanted: Sequence[Wanted], *, actor: Actor) -> Response:
+    """The answer to a list, which is issued over several batches, so that its key is kept with each of its tickets.
+
+    The list itself is entered first, with the hash of its body: another list under its key is told so, and the same one
+    again, also after a crash, is given what was issued, and what was not is issued.
+    """
     state = request.app.state
-    is_list = await begins_with(request, b"[")
-    asked = await read_body(request, _MANY) if is_list else [await read_body(request, _ONE)]
-    orders = [Order(actor, one.wish()) for one in asked]
+    asked = await once.asked(actor)
+    if asked:
 
-    async def answer(door: Door, issued: Sequence[UUID | Refusal]) -> Answer:
-        if not is_list and isinstance(issued[0], Refusal):
-            raise issued[0]
-        ids = [one for one in issued if isinstance(one, UUID)]
-        found = {ticket.id: ticket for ticket in await shown(door, request, actor, ids=ids, limit=len(ids))}
-        if not is_list:
-            return Answer(found[ids[0]], 201)
-        results = [
-            IssueOut(status="issued", ticket=found[one])
-            if isinstance(one, UUID)
-            else IssueOut(status="refused", problem=orjson.loads(orjson.dumps(problems.problem(one), default=str)))
-            for one in issued
-        ]
-        return Answer(IssuesOut(results=results), 200)
+        async def enter(_: Sequence[int]) -> list[Answer]:
+            return [_ENTERED]
 
-    if once.key is None:
-        issued = await state.issuing.submit(orders)
-        async with database(request).transaction(readonly=True) as reader:
-            return await once(reader, actor, lambda: answer(reader, issued))
-    async with database(request).transaction() as connection:
-
-        async def deed() -> Answer:
-            return await answer(connection, await _issue(connection, orders, state))
-
-        return await once(connection, actor, deed)
+        async with database(request).transaction() as connection:
+            (entered,) = await each_once(connection, [asked], enter, at=state.clock.now())
+        if isinstance(entered, Refusal) or entered.text != _ENTERED.body.model_dump_json():
+            return response_of(entered)  # other than entered: an answer that an older version has kept as a whole
+    parts = [asked and asked.part(number) for number in range(len(wanted))]
+    told: list[Said] = []
+    for one in await state.issuing.submit(list(zip(wanted, parts, strict=True))):
+        if isinstance(one, Refusal):
+            raise one
+        told.append(one)
+    text = f'{{"results":[{",".join(one.text for one in told)}]}}'
+    return response_of(Said(text, 200, is_replayed=all(one.is_replayed for one in told)))

@@ -1,12 +1,13 @@
 """Tickets as those who may know of them see them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from fastapi import Request
+from starlette.datastructures import State
 
 from service.actions.tickets import as_it_stood
 from service.db import Connection, Door
@@ -52,6 +53,12 @@ async def shown(door: Door, request: Request, actor: Actor | None, **wanted: Any
     """The tickets that the actor may know of, newest first; no actor sees them all."""
     rows = await tickets.list_tickets(door, actor, **wanted)
     return [_out(row, request.app.state.settings.public_url) for row in rows]
+
+
+async def issued(connection: Connection, state: State, ids: Collection[UUID]) -> dict[UUID, TicketOut]:
+    """Tickets for those to whom they were issued."""
+    rows = await tickets.list_tickets(connection, None, ids=ids, limit=len(ids))
+    return {row["id"]: _out(row, state.settings.public_url) for row in rows}
 
 
 def _out(row: Mapping[str, Any], public_url: str) -> TicketOut:

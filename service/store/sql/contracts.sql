@@ -73,6 +73,12 @@ FROM unnest(
 ORDER BY seller_id, number
 ON CONFLICT ON CONSTRAINT a_seller_numbers_a_contract_once DO NOTHING
 
+-- name: find_by_numbers
+-- Locks nothing; leans on a_seller_numbers_a_contract_once.
+SELECT contract.seller_id, contract.number FROM contract
+INNER JOIN unnest($1::uuid [], $2::text []) AS asked (seller_id, number)
+    ON contract.seller_id = asked.seller_id AND contract.number = asked.number
+
 -- name: lock_by_numbers
 -- Locks the contracts in the order of their ids; leans on a_seller_numbers_a_contract_once.
 SELECT contract.* FROM contract

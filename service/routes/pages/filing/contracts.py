@@ -7,18 +7,16 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
-from service.actions import contracts as deeds
 from service.actions.contracts import Order
 from service.auth import may
-from service.db import Connection, ConnectionDep, ReaderDep
+from service.db import Connection, ReaderDep, database
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound, Refusal
 from service.domain.sheets import COLUMNS, CellFault
-from service.routes import contracts as filed
-from service.routes import lots
+from service.routes import contracts, lots
 from service.routes.bulk.reading import name_contracts
 from service.routes.contracts import ContractIn, ContractOut, TermsOut
-from service.routes.pages.typed import entry_of, fields_of, in_tonnes, model_of, show_form, tried
+from service.routes.pages.typed import entry_of, fields_of, filed, in_tonnes, model_of, show_form
 from service.store import bulk
 from service.store import pages as reads
 
@@ -39,15 +37,15 @@ async def begin_contract(request: Request, connection: ReaderDep, actor: FilesCo
 
 
 @router.post("/contracts/new")
-async def file_contract(request: Request, connection: ConnectionDep, actor: FilesContracts) -> Response:
+async def file_contract(request: Request, actor: FilesContracts) -> Response:
     """File the firm's own side."""
-    return await _file(request, connection, actor, None)
+    return await _file(request, actor, None)
 
 
 @router.get("/contracts/{contract_id}/file")
 async def begin_own_side(contract_id: UUID, request: Request, connection: ReaderDep, actor: FilesContracts) -> Response:
     """The form with what the other side has filed, to be confirmed or corrected."""
-    contract = await filed.get_contract(contract_id, request, connection, actor)
+    contract = await contracts.get_contract(contract_id, request, connection, actor)
     said = _said(contract, actor)
     if said is None:
         raise NotFound
@@ -55,35 +53,30 @@ async def begin_own_side(contract_id: UUID, request: Request, connection: Reader
 
 
 @router.post("/contracts/{contract_id}/file")
-async def file_own_side(
-    contract_id: UUID, request: Request, connection: ConnectionDep, actor: FilesContracts
-) -> Response:
+async def file_own_side(contract_id: UUID, request: Request, actor: FilesContracts) -> Response:
     """File the firm's own side of a contract that the other side has begun."""
-    contract = await filed.get_contract(contract_id, request, connection, actor)
-    return await _file(request, connection, actor, contract)
+    async with database(request).transaction(readonly=True) as connection:
+        contract = await contracts.get_contract(contract_id, request, connection, actor)
+    return await _file(request, actor, contract)
 
 
-async def _file(request: Request, connection: Connection, actor: Actor, contract: ContractOut | None) -> Response:
+async def _file(request: Request, actor: Actor, contract: ContractOut | None) -> Response:
     typed = await fields_of(request)
     chosen = [f"{name[4:]}:{value}" for name, value in typed.items() if name.startswith("lot:") and value.strip()]
     if chosen:
         typed["proof"] = ";".join(chosen)
     sent = entry_of(COLUMNS["contracts"], typed)
-    await name_contracts(connection, sent)
-    body = model_of(sent, ContractIn)
-    if body is None:
-        return await _form(request, connection, actor, typed, contract=contract, faults=sent.entries[0].faults)
+    async with database(request).transaction(readonly=True) as connection:
+        await name_contracts(connection, sent)
+        body = model_of(sent, ContractIn)
+        if body is None:
+            return await _form(request, connection, actor, typed, contract=contract, faults=sent.entries[0].faults)
 
-    async def deed() -> UUID:
-        state = request.app.state
-        at = state.clock.now()
-        order = Order(actor, body.number, body.terms(), for_both=typed.get("for_both") == "1")
-        policies = await state.rulebook.policies(at)
-        return await deeds.file_contract(connection, order, at=at, policies=policies)
-
-    done = await tried(connection, deed)
+    order = Order(actor, body.number, body.terms(), for_both=typed.get("for_both") == "1")
+    done = await filed(request.app.state.contracts, order)
     if isinstance(done, Refusal):
-        return await _form(request, connection, actor, typed, contract=contract, refusal=done)
+        async with database(request).transaction(readonly=True) as connection:
+            return await _form(request, connection, actor, typed, contract=contract, refusal=done)
     return RedirectResponse(f"/contracts/{done}", 303)
 
 

@@ -7,22 +7,20 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
-from service.actions import slips as deeds
 from service.actions.slips import Order
 from service.auth import may
-from service.db import Connection, ConnectionDep, ReaderDep
+from service.db import Connection, ReaderDep, database
 from service.domain.attachments import AttachmentKind
 from service.domain.filings import Slip
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound, Refusal
 from service.domain.sheets import COLUMNS, CellFault
-from service.keys import Purpose
-from service.routes import slips as filed
+from service.routes import slips
 from service.routes.bulk.reading import name_slips
 from service.routes.entries import PoliciesNow
 from service.routes.pages.looks import Looks
 from service.routes.pages.pages import show
-from service.routes.pages.typed import entry_of, fields_of, model_of, show_form, tried
+from service.routes.pages.typed import entry_of, fields_of, filed, model_of, show_form
 from service.routes.slips import SlipIn
 from service.store import attachments, bulk
 from service.store import pages as reads
@@ -42,7 +40,7 @@ async def list_slips(
     after: UUID | None = None,
 ) -> Response:
     """Slips, newest first."""
-    page = await filed.list_slips(connection, actor, policies, after=after, limit=PAGE)
+    page = await slips.list_slips(connection, actor, policies, after=after, limit=PAGE)
     names = await reads.names_of(connection, {key for slip in page.items for key in (slip.enterprise_id, slip.mine_id)})
     return await show(request, connection, actor, "slips.html", rows=page.items, names=names, following=page.next)
 
@@ -54,32 +52,23 @@ async def begin_slip(request: Request, connection: ReaderDep, actor: FilesSlips)
 
 
 @router.post("/slips/new")
-async def file_slip(request: Request, connection: ConnectionDep, actor: FilesSlips) -> Response:
+async def file_slip(request: Request, actor: FilesSlips) -> Response:
     """File a slip of the firm's own ore in its own plant."""
     firm = actor.enterprise_id
     if firm is None:
         raise NotFound
     typed = await fields_of(request)
     sent = entry_of(COLUMNS["slips"], typed)
-    await name_slips(connection, sent, firm)
-    body = model_of(sent, SlipIn)
-    if body is None:
-        return await _form(request, connection, actor, typed, faults=sent.entries[0].faults)
+    async with database(request).transaction(readonly=True) as connection:
+        await name_slips(connection, sent, firm)
+        body = model_of(sent, SlipIn)
+        if body is None:
+            return await _form(request, connection, actor, typed, faults=sent.entries[0].faults)
 
-    async def deed() -> UUID:
-        state = request.app.state
-        at = state.clock.now()
-        return await deeds.file_slip(
-            connection,
-            Order(actor, Slip(**body.model_dump())),
-            at=at,
-            sign=state.keys.current(Purpose.LEDGER),
-            policies=await state.rulebook.policies(at),
-        )
-
-    done = await tried(connection, deed)
+    done = await filed(request.app.state.slips, Order(actor, Slip(**body.model_dump())))
     if isinstance(done, Refusal):
-        return await _form(request, connection, actor, typed, refusal=done)
+        async with database(request).transaction(readonly=True) as connection:
+            return await _form(request, connection, actor, typed, refusal=done)
     return RedirectResponse(f"/slips/{done}", 303)
 
 
@@ -93,7 +82,7 @@ async def show_slip(
     look: Looks,
 ) -> Response:
     """One slip: what it says, what became of it, its papers and tickets; now or as it stood then."""
-    slip = await filed.get_slip(slip_id, request, connection, actor, policies, look.at)
+    slip = await slips.get_slip(slip_id, request, connection, actor, policies, look.at)
     is_known = await attachments.is_known(connection, AttachmentKind.SLIP, slip_id, actor=actor)
     papers = await attachments.attachments_of(connection, AttachmentKind.SLIP, slip_id) if is_known else None
     words = await bulk.words_of(connection, [slip.project_id, slip.stock_id])
