@@ -46,13 +46,18 @@ SELECT
 FROM was
 
 -- name: settle_alerts
--- Locks the open alerts of the subjects; leans on an_alert_is_open_once.
-WITH settled AS (
-    UPDATE alert SET settled_at = $4
-    FROM unnest($1::text [], $2::text [], $3::text []) AS s (code, subject_kind, subject_id)
-    WHERE alert.code = s.code AND alert.subject_kind = s.subject_kind AND alert.subject_id = s.subject_id
-        AND alert.settled_at IS NULL
-    RETURNING alert.id
+-- Locks the open alerts of the subjects, in the order in which open_alerts does; leans on an_alert_is_open_once.
+WITH open AS MATERIALIZED (
+    SELECT alert.id
+    FROM alert
+    INNER JOIN unnest($1::text [], $2::text [], $3::text []) AS s (code, subject_kind, subject_id)
+        USING (code, subject_kind, subject_id)
+    WHERE alert.settled_at IS NULL
+    ORDER BY alert.code, alert.subject_kind, alert.subject_id
+    FOR UPDATE OF alert
+),
+settled AS (
+    UPDATE alert SET settled_at = $4 FROM open WHERE alert.id = open.id RETURNING alert.id
 )
 INSERT INTO outbox (topic, message, recorded_at)
 SELECT 'alerts', jsonb_build_object('id', id, 'event', 'settled'), $4 FROM settled
