@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.clock import Clock
 
 
 class Settings(BaseSettings):
@@ -21,3 +23,9 @@ class Settings(BaseSettings):
     body_limit_bytes: int = 4 * 1024 * 1024
     upload_limit_bytes: int = 20 * 1024 * 1024
     pool_size: int = 16
+
+    @field_validator("clock")
+    @classmethod
+    def _tells_the_time(cls, setting: str | None) -> str | None:
+        Clock(setting)
+        return setting

@@ -75,7 +75,8 @@ def test_an_export_is_audited_by_those_who_have_nothing_else(data: Path) -> None
         taken = run("export", running, "--data", data)
         assert taken.returncode == 0, taken.stderr
         province.close()
-    assert run("export", ended, "--data", data).returncode == 0
+    assert run("export", ended, "--texts", "--data", data).returncode == 0
+    assert stat.S_IMODE(ended.stat().st_mode) == 0o700, "plates and prices are for whoever asked for them"
     again = run("export", ended, "--data", data)
     assert (again.returncode, "Traceback" in again.stderr) == (1, False)
 

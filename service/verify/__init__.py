@@ -71,10 +71,13 @@ async def export(
 
 
 def write(database_url: str, public_keys: Mapping[int, bytes], folder: Path, *, with_texts: bool = False) -> None:
-    """`export` of a database by its URL into a new folder, which is not there before all of it is."""
+    """`export` of a database by its URL into a new folder, which is not there before all of it is.
+
+    With texts the folder is for its owner alone.
+    """
     with TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as beside:
         whole = Path(beside, folder.name)
-        whole.mkdir()
+        whole.mkdir(0o700 if with_texts else 0o777)
         asyncio.run(
             _attached(database_url, lambda connection: export(connection, public_keys, whole, with_texts=with_texts))
         )

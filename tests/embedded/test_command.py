@@ -122,7 +122,11 @@ def test_a_folder_without_rights_is_named_with_what_to_do(ordinary: Person) -> N
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("DATABASE_URL", "postgresql://meisu_service@127.0.0.1:1/meisu"), ("MEISU_POOL_SIZE", "many")],
+    [
+        ("DATABASE_URL", "postgresql://meisu_service@127.0.0.1:1/meisu"),
+        ("MEISU_POOL_SIZE", "many"),
+        ("MEISU_CLOCK", "noon"),
+    ],
 )
 def test_a_wrong_variable_is_named_with_what_to_do(
     variable: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
