@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from service.db import Connection
+from service.db import Connection, Database
 from service.domain.ledger import BOUNDARIES, AccountKey, AccountKind
 from service.domain.provenance import Ending, Fragment, Interval, PartsDoNotAddUpError, flows, shares
 from service.store import ledger, provenance
@@ -293,16 +293,17 @@ async def test_a_walk_leaves_the_settings_of_its_transaction_alone(connection: C
 
 
 @pytest.mark.parametrize("name", ["trace_back", "trace_forward"])
-async def test_a_walk_that_was_planned_on_an_empty_book_goes_by_index(connection: Connection, name: str) -> None:
-    await connection.fetch(provenance.SQL["steady"])
+async def test_a_walk_that_was_planned_on_an_empty_book_goes_by_index(committed: Database, name: str) -> None:
+    """In a database of its own: one in which others have rolled back is vacuumed at some time, and no longer as new."""
     kind, value = ("boolean", "FALSE") if name == "trace_back" else ("integer", "9")
-    await connection.execute(
-        f"PREPARE walk (bigint[], bigint[], bigint[], bigint, boolean, {kind}) AS {provenance.SQL[name]}"
-    )
+    async with committed.transaction() as connection:
+        await connection.fetch(provenance.SQL["steady"])
+        await connection.execute(
+            f"PREPARE walk (bigint[], bigint[], bigint[], bigint, boolean, {kind}) AS {provenance.SQL[name]}"
+        )
 
-    plan = await connection.fetch(f"EXPLAIN EXECUTE walk ('{{1}}', '{{0}}', '{{9}}', 5, FALSE, {value})")
+        plan = await connection.fetch(f"EXPLAIN EXECUTE walk ('{{1}}', '{{0}}', '{{9}}', 5, FALSE, {value})")
 
-    await connection.execute("DEALLOCATE walk")
     lines = [row[0] for row in plan]
     assert any("Index" in line and "on leg" in line for line in lines)
     assert sum("hole_by_length" in line for line in lines) == 1
