@@ -12,7 +12,7 @@ from service.domain import evidence
 from service.domain.provenance import Fragment, Interval
 from service.store import ledger, provenance
 from tests.ledger.books import KEY
-from tests.ledger.deeds import BOUNDARIES, ORDINARY, QUOTAS, ClawBack, Deed, History, Told, tell
+from tests.ledger.deeds import BOUNDARIES, ORDINARY, QUOTAS, Change, ClawBack, History, Together, Told, tell
 from tests.ledger.oracle import Line, Walks
 from tests.ledger.rows import Painted, Rows, cast, paint, play, read
 
@@ -68,12 +68,13 @@ def _count(history: History, rows: Rows, told: Told) -> None:
     refused = sum(answer in (None, False) for answer in told.answers)
     answered = [deed for deed, answer in zip(history.deeds, told.answers, strict=True) if answer not in (None, False)]
     clawed = Counter(deed.movement for deed in answered if isinstance(deed, ClawBack))
+    kinds = (*Change.__args__, Together)
     SEEN.update(
         {
             "histories": 1,
             "acts": len(told.links),
             "refused": refused,
-            **{kind.__name__.lower(): sum(isinstance(deed, kind) for deed in answered) for kind in Deed.__args__},
+            **{kind.__name__.lower(): sum(isinstance(deed, kind) for deed in answered) for kind in kinds},
             "clawed back again": clawed.total() - len(clawed),
             "legs": len(rows.legs),
             "behind": sum(leg["source_behind"] or leg["target_behind"] for leg in rows.legs),
@@ -255,13 +256,17 @@ def check_episodes(rows: Rows, told: Told, names: dict[int, str]) -> None:
     """Each quota's episodes, from the act that opened them to the act that closed them."""
     found = [
         {name: row[name] for name in ("cause", "opened_act", "debt_kg", "peak_kg", "closed_act")}
+        | {name: row[name] and row[name].int for name in ("opened_by", "covered_by")}
         | {"account": names[row["account"]]}
         for row in rows.overdraws
     ]
     expected = [asdict(episode) for episode in told.episodes]
     assert sorted(found, key=_order) == sorted(expected, key=_order)
-    acts = {row["seq"]: row["act"] for row in [*rows.legs, *rows.holes]}
-    assert all(acts[row["opened_seq"]] == row["opened_act"] for row in rows.overdraws)
+    entries = {row["seq"]: row for row in [*rows.legs, *rows.holes]}
+    for row in rows.overdraws:
+        entry = entries[row["opened_seq"]]
+        said = (row["opened_act"], row["opened_by"], row["occurred_at"])
+        assert said == (entry["act"], entry["movement"], entry["occurred_at"])
 
 
 def _order(episode: dict[str, object]) -> tuple[str, int]:

@@ -3,11 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from datetime import datetime, timedelta
+from itertools import chain, groupby, islice
 from typing import Any
 from uuid import UUID
 
 from service.db import Connection
+from service.domain import changes
+from service.domain.changes import posted_by
 from service.domain.ledger import (
     ConversionIsWhole,
     Movement,
@@ -19,7 +22,7 @@ from service.domain.units import Kilograms
 from service.store import ledger
 from service.store.accounts import open_accounts
 from tests.ledger.books import KEY, MORNING, movement
-from tests.ledger.deeds import CAST, ORDINARY, ClawBack, Deed, GiveBack, Move, Replace, Void
+from tests.ledger.deeds import CAST, ORDINARY, Change, ClawBack, Deed, GiveBack, Move, Replace, Together, Void
 from tests.ledger.oracle import Answer, Drawn, Line, Link
 
 
@@ -69,45 +72,60 @@ async def play(
         if isinstance(batch[0], Move):
             answers += await _move(connection, accounts, [deed for deed in batch if isinstance(deed, Move)])
         else:
-            answers.append(await _take_back(connection, accounts, batch[0]))
+            answers.append(await _revise(connection, accounts, batch[0]))
     return answers
 
 
 async def _move(connection: Connection, accounts: dict[str, int], acts: list[Move]) -> list[list[Answer]]:
     movements = [_movement(accounts, drawn, act.movements[0][0]) for act in acts for drawn in act.movements]
     posted = await ledger.append(connection, movements, at=MORNING, sign=KEY)
-    return [
-        [Answer(posted.over_kg[UUID(int=number)], posted.cover_kg[UUID(int=number)]) for number, *_ in act.movements]
-        for act in acts
-    ]
+    answers = iter([_answer(posted, movement) for movement in movements])
+    return [list(islice(answers, len(act.movements))) for act in acts]
 
 
 def _movement(accounts: dict[str, int], drawn: Drawn, act: int) -> Movement:
     number, source, target, kg, made = drawn
     plain = movement(number, accounts[source], accounts[target], kg, act=act)
-    return plain if made is None else replace(plain, made_kg=Kilograms(made))
+    return replace(plain, made_kg=made and Kilograms(made), occurred_at=MORNING + timedelta(minutes=number))
 
 
-async def _take_back(connection: Connection, accounts: dict[str, int], deed: Deed) -> Answer | bool | None:
-    words: dict[str, Any] = {"at": MORNING, "sign": KEY}
-    why: dict[str, Any] = words | {"occurred_at": MORNING, "fact": bytes(32)}
+async def _revise(connection: Connection, accounts: dict[str, int], deed: Deed) -> list[Any] | Any:
+    drawn = deed.changes if isinstance(deed, Together) else [deed]
+    refused = None if isinstance(deed, Replace | Together) else False
+    if any(isinstance(change, Replace) and change.new[1] == change.new[2] for change in drawn):
+        return refused
+    made = [list(_changes(accounts, change)) for change in drawn]
     try:
-        match deed:
-            case Void(movements):
-                await ledger.void(connection, [UUID(int=number) for number in movements], **why)
-            case GiveBack(number, kg):
-                await ledger.give_back(connection, UUID(int=number), kg, **why)
-            case ClawBack(number, kg):
-                await ledger.claw_back(connection, UUID(int=number), kg, **why)
-            case Replace(old, (number, source, target, *_) as drawn):
-                if source == target:
-                    return None
-                new = _movement(accounts, drawn, number)
-                posted = await ledger.replace_movement(connection, UUID(int=old), new, **words)
-                return Answer(posted.over_kg[new.id], posted.cover_kg[new.id])
+        posted = await ledger.revise(connection, [*chain.from_iterable(made)], at=MORNING, sign=KEY)
     except (NothingToVoid, TooMuchTakenBack, NotReplaceable, ConversionIsWhole):
-        return None if isinstance(deed, Replace) else False
-    return True
+        return refused
+    answers: list[Any] = []
+    for change, of_change in zip(drawn, made, strict=True):
+        found = [_answer(posted, movement) for each in of_change if (movement := posted_by(each))]
+        answers.append(found if isinstance(change, Move) else found[0] if found else True)
+    return answers if isinstance(deed, Together) else answers[0]
+
+
+def _changes(accounts: dict[str, int], change: Change) -> Iterator[changes.Change]:
+    match change:
+        case Move(movements):
+            yield from (_movement(accounts, drawn, movements[0][0]) for drawn in movements)
+        case Void(movements):
+            yield changes.Void([UUID(int=number) for number in movements], *_why(movements[0]))
+        case GiveBack(number, kg):
+            yield changes.GiveBack(UUID(int=number), Kilograms(kg), *_why(number))
+        case ClawBack(number, kg):
+            yield changes.ClawBack(UUID(int=number), Kilograms(kg), *_why(number))
+        case Replace(old, new):
+            yield changes.Replace(UUID(int=old), _movement(accounts, new, new[0]))
+
+
+def _why(number: int) -> tuple[datetime, bytes]:
+    return MORNING - timedelta(minutes=number), bytes(32)
+
+
+def _answer(posted: ledger.Posted, movement: Movement) -> Answer:
+    return Answer(posted.over_kg[movement.id], posted.cover_kg[movement.id])
 
 
 async def read(connection: Connection) -> Rows:

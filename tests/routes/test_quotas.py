@@ -9,8 +9,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from service.domain.changes import Void
 from service.keys import Purpose
-from service.store.ledger import void
+from service.store.ledger import revise
 from service.verify import verify
 from tests import yard
 from tests.cast import (
@@ -236,7 +237,7 @@ async def test_what_was_taken_back_is_no_pace(by: By, app: FastAPI) -> None:
     for number, kg in (("JJ-1", 280), ("JJ-2", 560)):
         filed = await file(by(PAIZHAI_CLERK), "/v1/slips", slip(number=number, kg=kg, handed_on="2026-09-02"))
     async with app.state.database.transaction() as connection:
-        await void(connection, [UUID(filed["movement_id"])], occurred_at=now, fact=bytes(32), at=now, sign=sign)
+        await revise(connection, [Void([UUID(filed["movement_id"])], now, bytes(32))], at=now, sign=sign)
 
     quota = (await by(LI).get(PATH)).json()
 
