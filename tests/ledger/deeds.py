@@ -81,6 +81,9 @@ class Together:
 
 Deed = Change | Together
 
+MINDS = ["one", "one", "one", "one", "one", "other", "forgetful", "none"]
+"""Processes that remember the ends of accounts, one of them only a few, and one that remembers nothing."""
+
 kilograms = st.integers(1, 16)
 some = st.integers(0, 40)
 pairs = st.tuples(st.sampled_from(SOURCES), st.sampled_from(TARGETS)).filter(lambda pair: pair[0] != pair[1])
@@ -88,11 +91,12 @@ pairs = st.tuples(st.sampled_from(SOURCES), st.sampled_from(TARGETS)).filter(lam
 
 @dataclass(frozen=True)
 class History:
-    """Deeds in order, after which of them a batch ends, whether every batch takes the general way, and after how many of a
-    hundred parts of its acts it is looked back on."""
+    """Deeds in order, after which of them a batch ends, who posts the batch that a deed begins, whether every batch takes the
+    general way, and after how many of a hundred parts of its acts it is looked back on."""
 
     deeds: list[Deed]
     cuts: list[bool]
+    minds: list[str]
     all_loose: bool
     looked_at: int
 
@@ -271,7 +275,8 @@ def histories(draw: st.DrawFn, size: int = 30) -> History:
     for _ in range(draw(st.integers(1, size))):
         pen.write(draw(st.sampled_from("mmmmmmvvrcbppootkk")) if pen.drawn else "m")
     cuts = draw(st.lists(st.booleans(), min_size=len(pen.deeds), max_size=len(pen.deeds)))
-    return History(pen.deeds, cuts, draw(st.booleans()), draw(st.integers(0, 99)))
+    minds = draw(st.lists(st.sampled_from(MINDS), min_size=len(pen.deeds), max_size=len(pen.deeds)))
+    return History(pen.deeds, cuts, minds, draw(st.booleans()), draw(st.integers(0, 99)))
 
 
 @dataclass

@@ -14,10 +14,7 @@ from service.store import ledger, provenance
 from tests.ledger.books import KEY
 from tests.ledger.deeds import BOUNDARIES, ORDINARY, QUOTAS, Change, ClawBack, History, Together, Told, tell
 from tests.ledger.oracle import Line, Walks
-from tests.ledger.rows import Painted, Rows, cast, paint, play, read
-
-SEEN: Counter[str] = Counter()
-"""How much of everything the histories of this run had."""
+from tests.ledger.rows import SEEN, Painted, Rows, cast, paint, play, read
 
 PUBLIC = Ed25519PublicKey.from_public_bytes(KEY.private.public_key().public_bytes_raw())
 
@@ -48,7 +45,9 @@ async def check(connection: Connection, history: History) -> Rows:
 
     one_by_one = await _post(connection, accounts, history, told, [True] * len(deeds), is_walked=True)
     # The same rows need no second walk.
-    in_batches = await _post(connection, accounts, history, told, history.cuts, all_loose=history.all_loose)
+    in_batches = await _post(
+        connection, accounts, history, told, history.cuts, history.minds, all_loose=history.all_loose
+    )
 
     with law("the rows are the same however the stream is cut"):
         assert in_batches.legs == one_by_one.legs
@@ -95,6 +94,7 @@ async def _post(
     history: History,
     told: Told,
     cuts: Sequence[bool],
+    minds: Sequence[str] | None = None,
     *,
     all_loose: bool = False,
     is_walked: bool = False,
@@ -104,7 +104,7 @@ async def _post(
     await transaction.start()
     try:
         with law("what is posted can be posted"):
-            answers = await play(connection, accounts, history.deeds, cuts, all_loose=all_loose)
+            answers = await play(connection, accounts, history.deeds, cuts, minds, all_loose=all_loose)
         with law("over and cover are the oracle's"):
             assert answers == told.answers
         rows = await read(connection)

@@ -1,6 +1,6 @@
 """Deeds posted to the real book, batch by batch, and its rows read and painted line by line."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -21,9 +21,13 @@ from service.domain.ledger import (
 from service.domain.units import Kilograms
 from service.store import ledger
 from service.store.accounts import open_accounts
+from service.store.ledger import Head, Memory
 from tests.ledger.books import KEY, MORNING, movement
 from tests.ledger.deeds import CAST, ORDINARY, Change, ClawBack, Deed, GiveBack, Move, Replace, Together, Void
 from tests.ledger.oracle import Answer, Drawn, Line, Link
+
+SEEN: Counter[str] = Counter()
+"""How much of everything the histories of this run had."""
 
 
 @dataclass
@@ -42,43 +46,66 @@ async def cast(connection: Connection) -> dict[str, int]:
     return {name: opened[key] for name, key in CAST.items()}
 
 
-def batches(deeds: Sequence[Deed], cuts: Sequence[bool]) -> Iterator[list[Deed]]:
-    """Moves in a row as batches that end where the cuts say; every other deed by itself."""
+class Forgetful(Memory):
+    """Of more than three accounts it forgets all."""
+
+    def go_on(self, head: Head) -> None:
+        if len(self.ends) > 3:
+            self._forget()
+        super().go_on(head)
+
+
+def batches(deeds: Sequence[Deed], cuts: Sequence[bool], minds: Sequence[str]) -> Iterator[tuple[list[Deed], str]]:
+    """Moves in a row as batches that end where the cuts say, each with who posts it; every other deed by itself."""
     batch: list[Deed] = []
-    for deed, is_cut in zip(deeds, cuts, strict=True):
+    who = "none"
+    for deed, is_cut, mind in zip(deeds, cuts, minds, strict=True):
         if not isinstance(deed, Move):
             if batch:
-                yield batch
-            yield [deed]
+                yield batch, who
+            yield [deed], mind
             batch = []
             continue
+        who = who if batch else mind
         batch.append(deed)
         if is_cut:
-            yield batch
+            yield batch, who
             batch = []
     if batch:
-        yield batch
+        yield batch, who
 
 
 async def play(
-    connection: Connection, accounts: dict[str, int], deeds: Sequence[Deed], cuts: Sequence[bool], *, all_loose: bool
+    connection: Connection,
+    accounts: dict[str, int],
+    deeds: Sequence[Deed],
+    cuts: Sequence[bool],
+    minds: Sequence[str] | None = None,
+    *,
+    all_loose: bool = False,
 ) -> list[Any]:
     """Post a history; the answers, in the oracle's words. With `all_loose` no batch takes the plain sentence."""
     answers: list[Any] = []
-    for batch in batches(deeds, cuts):
+    memories = {"one": Memory(), "other": Memory(), "forgetful": Forgetful()}
+    for batch, mind in batches(deeds, cuts, minds or ["none"] * len(deeds)):
         if all_loose:
             loose = [accounts[name] for name in ORDINARY]
             await connection.execute("INSERT INTO loose SELECT unnest($1::bigint[]) ON CONFLICT DO NOTHING", loose)
         if isinstance(batch[0], Move):
-            answers += await _move(connection, accounts, [deed for deed in batch if isinstance(deed, Move)])
+            moves = [deed for deed in batch if isinstance(deed, Move)]
+            answers += await _move(connection, accounts, moves, memories.get(mind))
         else:
             answers.append(await _revise(connection, accounts, batch[0]))
     return answers
 
 
-async def _move(connection: Connection, accounts: dict[str, int], acts: list[Move]) -> list[list[Answer]]:
+async def _move(
+    connection: Connection, accounts: dict[str, int], acts: list[Move], memory: Memory | None
+) -> list[list[Answer]]:
     movements = [_movement(accounts, drawn, act.movements[0][0]) for act in acts for drawn in act.movements]
-    posted = await ledger.append(connection, movements, at=MORNING, sign=KEY)
+    was_alone = memory is not None and memory.is_alone
+    posted = await ledger.append(connection, movements, at=MORNING, sign=KEY, memory=memory)
+    SEEN["batches of one who remembered"] += memory is not None and was_alone and memory.is_alone
     answers = iter([_answer(posted, movement) for movement in movements])
     return [list(islice(answers, len(act.movements))) for act in acts]
 
