@@ -83,15 +83,17 @@ async def append(
     assert movements, "a batch has movements"
     accounts = {movement.source for movement in movements} | {movement.target for movement in movements}
     if memory is not None and (batch := await _lay_from(memory, connection, accounts, movements, at, sign)):
-        async with memory.turn:
-            sent_back = None
-            if memory.is_alone:
-                sent_back = await post(connection, batch, writing)
-                writing = None  # it is written, also where the head has moved
-            if sent_back is None:
-                memory.doubt()
+        sent_back = None
+        if await memory.has_turn():
+            try:
+                if memory.is_alone:
+                    sent_back = await post(connection, batch, writing)
+                    writing = None  # it is written, also where the head has moved
+            finally:
+                memory.pass_on()
         if sent_back is not None:
             return await _posted(connection, batch, sent_back)
+        memory.doubt()
     if writing is not None:
         await writing.write(connection)
     head = await lock_head(connection, at=at)
@@ -128,7 +130,11 @@ async def _lay_from(
     # From here to its turn nothing waits: what another batch reckons starts from where this one ends.
     head = memory.head
     assert head is not None, "it has learned from a batch"
-    batch = lay_batch(replace(head, recorded_at=max(at, head.recorded_at)), movements, memory.ends, sign=sign)
+    try:
+        batch = lay_batch(replace(head, recorded_at=max(at, head.recorded_at)), movements, memory.ends, sign=sign)
+    except BaseException:
+        memory.forget()  # of some accounts the ends have moved
+        raise
     memory.go_on(batch.after)
     return batch
 
