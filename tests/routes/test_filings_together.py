@@ -18,6 +18,7 @@ from service.domain.refusals import Busy
 from service.embedded import Endpoints
 from service.store import idempotency
 from service.store.idempotency import Kept, Mark
+from service.store.tickets import SQL
 from tests import yard
 from tests.cast import (
     BRIDGE_7_DEVICE,
@@ -238,6 +239,18 @@ async def test_tickets_with_keys_share_a_transaction_and_each_is_issued_once(app
     assert await count(app, "SELECT count(*) FROM ticket") == 45
     assert await count(app, "SELECT count(DISTINCT xmin::text) FROM ticket") <= 10
     assert await count(app, "SELECT count(*) FROM idempotency") == 40
+
+
+async def test_tickets_are_issued_by_sentences_that_are_planned_once(app: FastAPI, by: By) -> None:
+    """To plan them anew took longer than to issue twenty."""
+    for wish in await tickets_in(app, 3):
+        assert (await send(by, (PAIZHAI_CLERK, "/v1/tickets", wish))).status_code == 201
+
+    async with app.state.database.steady_transaction() as connection:
+        planned = await connection.fetch(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = $1", SQL["issued"]
+        )
+    assert [tuple(row) for row in planned] == [(3, 0)]
 
 
 async def test_a_list_with_a_key_is_issued_over_several_batches_and_answered_alike(app: FastAPI, by: By) -> None:

@@ -77,7 +77,7 @@ def issuing_batcher(state: State) -> AbstractAsyncContextManager[Filings[Wanted]
         known = await shown.issued(connection, state, [one for one in issued if isinstance(one, UUID)])
         return [one.answer(told, known) for one, told in zip(wanted, issued, strict=True)]
 
-    return filing_batcher(state, "tickets", issue, most_in_batch=MOST_IN_BATCH, slice_size=SLICE)
+    return filing_batcher(state, "tickets", issue, most_in_batch=MOST_IN_BATCH, slice_size=SLICE, is_steady=True)
 
 
 @router.post("", status_code=201, response_model=TicketOut | IssuesOut, openapi_extra=described(_BODY))
