@@ -28,10 +28,10 @@ SELECT
 -- gives every step when $6, with what is a tranche and what lies above one, else only where the walk ended and where a
 -- conversion changed kilograms. Each interval is a walk of its own, given back as soon as it is walked. Locks nothing; leans
 -- on a_target_line_comes_once with both ends of the range bounded: the leg over its first place is sought first where one of
--- a truck's weight would begin, since to seek the last below reads half a page; nothing begins below place 0. And on
--- hole_by_length: where a range has no hole the legs that are not behind tell all, up to where they end. Elsewhere a leg
--- stands where no later hole or leg behind speaks of its place; those are sought no further down than the longest of the
--- account's reaches (hole_by_place, leg_behind_its_target).
+-- a truck's weight would begin (a quota's are heavier), since to seek the last below reads half a page; nothing begins below
+-- place 0. And on hole_by_length: where a range has no hole the legs that are not behind tell all, up to where they end.
+-- Elsewhere a leg stands where no later hole or leg behind speaks of its place; those are sought no further down than the
+-- longest of the account's reaches (hole_by_place, leg_behind_its_target).
 --
 -- In an empty table that was vacuumed all indexes cost nothing, so each question of the walks rules out all but its own: a
 -- seq is compared as `seq + 0`, which no index knows; only lengths are asked for with `hi > lo` and `kg > 0`, as the indexes
@@ -122,7 +122,7 @@ CROSS JOIN LATERAL (
                             THEN coalesce((
                                 SELECT near.target_lo FROM leg AS near
                                 WHERE
-                                    near.target = walk.source AND NOT near.target_behind
+                                    walk.source_kind <> 'quota' AND near.target = walk.source AND NOT near.target_behind
                                     AND near.target_lo BETWEEN walk.source_lo - 100000 AND walk.source_lo
                                 ORDER BY near.target_lo DESC
                                 LIMIT 1
