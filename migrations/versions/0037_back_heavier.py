@@ -2,5 +2,5 @@
 
 from migrations import sentences_beside
 
-revision, down_revision = "0037", "0035"
+revision, down_revision = "0037", "0036"
 upgrade = sentences_beside(__file__)
