@@ -177,8 +177,8 @@ MUTANTS = [
     Mutant(
         "a walk of the past sees later cuts",
         "provenance.sql:trace_back",
-        "AND hole.seq > spoken.seq AND hole.seq <= $4",
-        "AND hole.seq > spoken.seq",
+        "AND hole.seq + 0 > spoken.seq AND hole.seq + 0 <= $4",
+        "AND hole.seq + 0 > spoken.seq",
     ),
 ]
 
