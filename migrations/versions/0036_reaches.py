@@ -2,5 +2,5 @@
 
 from migrations import sentences_beside
 
-revision, down_revision = "0036", "0034"
+revision, down_revision = "0036", "0035"
 upgrade = sentences_beside(__file__)

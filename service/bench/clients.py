@@ -16,6 +16,7 @@ from tempfile import NamedTemporaryFile
 SERVICE_CORE, CLIENT_CORE = 0, 1
 CONNECTIONS = 64
 NOTHING = "/v1/bench/nothing"  # the route that stores nothing
+ONE_ROW = "/v1/bench/one-row"  # the route that stores one narrow row
 MOST_OF_A_CORE = 0.8
 SCRIPT = Path(__file__).with_name("requests.lua")
 

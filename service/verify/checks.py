@@ -89,6 +89,10 @@ async def loose_accounts_are_known(connection: asyncpg.Connection, books: Books,
 
 async def overdraws_are_what_was_owed(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
     """Each episode opened, peaked and closed as the entries say, and there is no other."""
+    owing = sum(not episode.closed_seq for episode in books.episodes)
+    kept = await connection.fetchval("SELECT owing FROM head")
+    if kept != owing:
+        findings.add("head", None, f"{kept} quotas owe by it, and {owing} by the entries")
     rows = {(row["account"], row["opened_act"]): row for row in await connection.fetch("SELECT * FROM overdraw")}
     seqs = {seq for episode in books.episodes for seq in (episode.opened_seq, episode.closed_seq) if seq}
     times = {row["seq"]: row for row in await connection.fetch(TIMES, list(seqs))}

@@ -74,6 +74,7 @@ TAMPERED = [
     ("head", False, "DELETE FROM checkpoint WHERE size >= $1"),
     ("head", False, "UPDATE head SET seq = seq + 1 WHERE $1 > 0"),
     ("head", False, "UPDATE head SET frontier = sha256('') WHERE $1 > 0"),
+    ("head", False, "UPDATE head SET owing = owing + 1 WHERE $1 > 0"),
     ("loose", False, "INSERT INTO loose SELECT min(id) FROM account WHERE $1 > 0"),
     ("loose", False, "DELETE FROM loose WHERE $1 > 0"),
     ("overdraw", False, "UPDATE overdraw SET peak_kg = peak_kg + 1 WHERE $1 > 0"),

@@ -31,7 +31,6 @@ from tests.cast import (
 from tests.routes.by import By
 from tests.routes.filing import at, contract, slip
 from tests.routes.quota import MINE, allot, allotment, base, fill_pools, step
-from tests.sweeping import swept
 
 PATH = f"/v1/mines/{MINE['mine_id']}/quota?year=2026"
 
@@ -289,8 +288,8 @@ async def test_a_pool_has_episodes_of_its_own(by: By, app: FastAPI) -> None:
     assert (await province(by, PAIZHAI_CLERK))["children"][0]["overdraws"] == []
 
 
-async def test_a_cap_is_broken_by_a_load_within_its_own_quota(by: By, app: FastAPI) -> None:
-    """R06: one mine of the county owes, another spends what is its own, and only their sum is too much."""
+async def test_a_cap_is_broken_by_a_slip_within_its_own_quota(by: By) -> None:
+    """R06, O02: one quota of the county owes, another spends what is its own, and only their sum is too much."""
     await fill_pools(by, 100)
     await allot(by(ANSHAN), base(60))
     await allot(by(ANSHAN), allotment("special", "210381", MINE, 40, earmark="镁建材"))
@@ -298,11 +297,46 @@ async def test_a_cap_is_broken_by_a_load_within_its_own_quota(by: By, app: FastA
     assert (await province(by, LI))["children"][0]["children"][0]["overdraws"] == []
     own = await file(by(PAIZHAI_CLERK), "/v1/slips", slip(number="JJ-2", kg=40, earmark="镁建材"))
 
-    await swept(app, app.state.clock.now())
-
     [episode] = (await province(by, LI))["children"][0]["children"][0]["overdraws"]
     assert (episode["opened_by"], episode["over_kg"], episode["cause"]) == (own["movement_id"], 10, "slip")
     assert {alert["subject_id"] for alert in await open_alerts(by, PROVINCE, "pool-overdrawn")} >= {"210381"}
+
+
+async def test_a_cap_is_broken_by_a_load_within_its_own_quota_and_holds_when_it_comes_back(
+    by: By, app: FastAPI
+) -> None:
+    """R06, O02: in the very transaction that weighs it."""
+    now = at(app, "2026-03-03T09:00:00+08:00")
+    await fill_pools(by, 100_000)
+    await allot(by(ANSHAN), base(60_000))
+    await allot(by(ANSHAN), allotment("special", "210381", MINE, 40_000, earmark="镁建材"))
+    await file(by(PAIZHAI_CLERK), "/v1/slips", slip(kg=50_000, earmark="镁建材"))
+    async with app.state.database.transaction() as connection:
+        contract_id = await yard.contract(connection, at=now, mine_id=PAIZHAI_MINE)
+
+    async def weigh(ticket: dict[str, Any], direction: str, minutes: int) -> str:
+        record = yard.record(ticket, direction, 30_000, now + timedelta(minutes=minutes))
+        [weighed] = (await by(BRIDGE_7_DEVICE).post("/v1/weighings", json=record)).json()["results"]
+        return str(weighed["movement_ids"][0])
+
+    async def episodes() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await province(by, LI))["children"][0]["children"][0]["overdraws"]
+        return found
+
+    for number in (1, 2):
+        ticket = await file(
+            by(PAIZHAI_CLERK), "/v1/tickets", yard.ticket_in(contract_id, now, plate=f"辽C4000{number}")
+        )
+        assert await episodes() == []
+        movement_id = await weigh(ticket, "out", number)
+    [broken] = await episodes()
+    await weigh(ticket, "back", 3)
+    [mended] = await episodes()
+
+    assert (broken["opened_by"], broken["over_kg"], broken["cause"]) == (movement_id, 10_000, "load")
+    assert (mended["over_kg"], mended["peak_kg"], mended["closed_at"] is None) == (0, 10_000, False)
+    async with app.state.database.pool.acquire() as connection:
+        assert await verify(connection, app.state.keys.public_keys(Purpose.LEDGER), lambda _: None) == []
 
 
 async def test_w10_what_came_back_by_the_road_was_not_issued_again(by: By, app: FastAPI) -> None:

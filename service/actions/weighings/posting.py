@@ -80,6 +80,7 @@ async def post_steps(
         if writing is not None:
             await writing.write(connection)
             writing = None
+    draws = any(not isinstance(step, Move) or step.leg.draws_on_quota for step in steps)
     over_kg: dict[UUID, Kilograms] = {}
     waiting: list[Movement] = []
     sent_back: int | None = None
@@ -88,7 +89,7 @@ async def post_steps(
         nonlocal sent_back
         sent_back = posted.sent_back
         over_kg.update(posted.over_kg)
-        await report_overdraws(connection, posted, at=at)
+        await report_overdraws(connection, posted, at=at, draws=draws)
 
     async def flush() -> None:
         if waiting:

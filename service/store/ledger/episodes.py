@@ -67,5 +67,7 @@ async def keep_episodes(
     ]
     if touched:
         columns = ([getattr(episode, name) for episode in touched] for name in FIELDS)
-        await connection.execute(SQL["keep_overdraws"], *columns)
+        owed = found.keys() & {episode.account for episode in touched}
+        more = sum(episode.is_open for episode in touched) - len(owed)
+        await connection.execute(SQL["keep_overdraws"], *columns, more)
     return touched
