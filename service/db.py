@@ -25,7 +25,7 @@ STEADY = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
-STEADY_CONNECTIONS = 4
+STEADY_CONNECTIONS = 5
 PATIENT_CONNECTIONS = 2
 PATIENT_NICE = 5  # a third of the time that others get, where all want the processor
 MOST_QUERIES = 10**9  # of one connection: a new one would have to plan every sentence anew
