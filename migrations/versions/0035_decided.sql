@@ -1,6 +1,6 @@
 -- What the offices have decided has entries in the log of papers, too: policies, days, outages, the deadlines that these have
--- moved, and the steps of allotments. Auditors judge by it. A decision's entry keeps its words beside their hash, so that what was
--- changed of it can be told by its column.
+-- moved, and the steps of allotments. Auditors judge by it. A decision's entry keeps its words beside their hash, so that what
+-- was changed of it can be told by its column.
 
 -- squawk-ignore ban-drop-constraint
 ALTER TABLE paper_due DROP CONSTRAINT an_entry_has_a_kind;

@@ -51,9 +51,9 @@ def decision(text: Any) -> tuple[str, UUID, Mapping[str, Any]] | None:
 
 def fault(kind: str, which: object, says: str | None, entered: str | None, *, is_entered: bool) -> str:
     """How a row is not what was entered: of a decision, which one, and in which columns, each with both values."""
-    now, then = decision(says), decision(entered)
+    now, then = _columns(kind, says), _columns(kind, entered)
     if known := now or then:
-        which = NAMES[kind].format(**known[2])
+        which = NAMES[kind].format(**known)
     if says is None:
         return f"{kind} {which} was entered, and is gone"
     if not is_entered:
@@ -61,11 +61,16 @@ def fault(kind: str, which: object, says: str | None, entered: str | None, *, is
     if now is None or then is None:
         return f"{kind} {which} is not what was entered"
     differing = [
-        f"{column} is {_shown(value)}, and was {_shown(then[2][column])}"
-        for column, value in now[2].items()
-        if value != then[2][column]
+        f"{column} is {_shown(value)}, and was {_shown(then[column])}"
+        for column, value in now.items()
+        if value != then[column]
     ]
     return f"{kind} {which} is not what was entered: {'; '.join(differing)}"
+
+
+def _columns(kind: str, text: str | None) -> Mapping[str, Any] | None:
+    found = decision(text)
+    return found[2] if found and found[0] == kind else None
 
 
 def _time(microseconds: int) -> str:

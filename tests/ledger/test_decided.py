@@ -131,7 +131,7 @@ async def test_a_decision_that_was_changed_is_told_by_its_column(owner: asyncpg.
 async def test_a_decision_whose_entry_waits_is_in_the_next_export(
     owner: asyncpg.Connection, committed: Database, tmp_path: Path
 ) -> None:
-    """An outsider is not told of what no signed root is over yet; one that a row was entered for twice is found."""
+    """An outsider is not told of what no signed root is over yet; a second entry, with another decision's words, is found."""
 
     async def exported(name: str) -> list[Finding]:
         (folder := tmp_path / name).mkdir()
@@ -146,12 +146,12 @@ async def test_a_decision_whose_entry_waits_is_in_the_next_export(
 
     await owner.execute(
         "INSERT INTO paper_due (kind, subject_id, fact, is_older, entered_at, text)"
-        " SELECT kind, subject_id, fact, FALSE, now(), text FROM paper WHERE kind = 'outage'"
+        " SELECT 'outage', outage.id, fact, FALSE, now(), text FROM paper, outage WHERE kind = 'policy'"
     )
     async with committed.transaction() as connection:
         await papers.seal(connection, 9, at=NOON, sign=KEY)
     outage_id = await owner.fetchval("SELECT id FROM outage")
-    again = {f"outage {outage_id} was entered again, and never changes"}
+    again = {f"outage {outage_id} was entered again, and never changes", f"{OUTAGE} is not what was entered"}
     assert {finding.message for finding in await exported("again")} == await told_of_the_book(owner) == again
 
 
