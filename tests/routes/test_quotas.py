@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from service.keys import Purpose
 from service.store.ledger import void
-from service.verify import verify
+from service.verify.database import verify
 from tests import yard
 from tests.cast import (
     ANSHAN,
