@@ -97,7 +97,9 @@ def doctor(host: Host = "127.0.0.1", port: Port = 8000, data: Data = HERE) -> No
 def verify(data: Data = HERE) -> None:
     """核验账本 / Recompute every balance, origin and hash from the entries; exit 1 where something differs."""
     with ExitStack() as stack:
-        _verify(_database(data, stack), data)
+        url = _database(data, stack)
+        migrations.check(url)
+        _verify(url, data)
 
 
 @app.command()
@@ -114,7 +116,9 @@ def export(
         raise CannotRun(f"{folder} 已存在。请另取一个名称。", f"There is {folder} already. Give another name.")
     try:
         with ExitStack() as stack:
-            book.write(_database(data, stack), _public_keys(data), folder, with_texts=texts)
+            url = _database(data, stack)
+            migrations.check(url)
+            book.write(url, _public_keys(data), folder, with_texts=texts)
     except OSError as error:
         raise CannotRun(f"无法写入 {folder}: {error}", f"The export {folder} could not be written: {error}") from error
     typer.echo(f"meisu verifier verify.pyz; python verify.pyz {folder}")
