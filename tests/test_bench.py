@@ -17,7 +17,7 @@ from service.domain.provenance import Ending
 from service.embedded import Endpoints
 from service.routes.weighings import RecordIn
 from service.store.provenance import trace_back
-from service.verify import verify
+from service.verify.database import verify
 from tests.ledger.books import KEY
 
 pytestmark = pytest.mark.anyio
