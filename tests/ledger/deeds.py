@@ -163,18 +163,19 @@ class _Pen:
         further = self.draw(st.sampled_from([kg, kg, kg - 1]))
         self.act((source, own, kg, None), *([(own, target, further, None)] if further else []))
 
-    def feed(self, run: str) -> list[tuple[str, str, int, int | None]]:
+    def feed(self, run: str, among: Sequence[str] = OF_ORE) -> list[tuple[str, str, int, int | None]]:
         return [
-            (self.draw(st.sampled_from(OF_ORE)), run, self.draw(kilograms), None)
+            (self.draw(st.sampled_from(among)), run, self.draw(kilograms), None)
             for _ in range(self.draw(st.integers(1, 3)))
         ]
 
     def convert(self) -> None:
-        """A run eats ore of one to three accounts and makes one or two products of it; the rest is lost (P02)."""
+        """A run eats ore, or what others made, of one to three accounts and makes one or two products of it; the rest is
+        lost (P02)."""
         run = self.fresh("run")
         if run is None:
             return
-        fed = self.feed(run)
+        fed = self.feed(run, [*OF_ORE, *self.known("product")[-1:]])
         left = sum(kg for *_, kg, _ in fed)
         made: list[tuple[str, str, int, int | None]] = []
         for _ in range(self.draw(st.integers(1, 2))):

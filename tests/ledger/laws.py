@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from service.db import Connection
 from service.domain import evidence
-from service.domain.provenance import Fragment, Interval
+from service.domain.provenance import Fragment, Interval, Trace
 from service.store import ledger, provenance
 from tests.ledger.books import KEY
 from tests.ledger.deeds import BOUNDARIES, ORDINARY, QUOTAS, Change, ClawBack, History, Together, Told, tell
@@ -166,7 +166,7 @@ async def check_balances(
 async def check_walks(
     connection: Connection, history: History, told: Told, accounts: dict[str, int], act: int, as_of: int | None
 ) -> None:
-    """Both walks of every line of every account, as of an act; of a product kilogram by kilogram."""
+    """Both walks of every line of every account, as of an act; of a product kilogram by kilogram, and there and back."""
     walks = Walks(told.links[act - 1], BOUNDARIES, QUOTAS, history.made)
     names = {number: name for name, number in accounts.items()}
     whole = {name: top for name in ORDINARY if (top := told.tops[act - 1][name])}
@@ -183,13 +183,50 @@ async def check_walks(
     ahead = await provenance.trace_all_forward(connection, asked, as_of)
     for interval, came, goes in zip(asked, back, ahead, strict=True):
         lines = [(names[interval.account], line) for line in range(interval.lo, interval.hi)]
-        origins = [(line[1], *end) for line in lines for _, *end in walks.origins(line)]
-        found = _cells(came.fragments, names)
-        if lines[0][0].startswith(("product", "sold")):  # one line, of several kilograms of ore
+        ends = [(line[1], end) for line in lines for end in walks.origins(line)]
+        origins, found = [(number, *end) for number, (_, *end) in ends], _cells(came.fragments, names)
+        if any(is_ore for _, (is_ore, *_) in ends):  # a line that is of several kilograms of ore
             found, origins = [(None, *end) for _, *end in found], [(None, *end) for _, *end in origins]
         SEEN["kg walked by the ledger"] += len(found)
         assert sorted(found, key=repr) == sorted(origins, key=repr), lines[0][0]
-        assert _cells(goes.fragments, names) == [(line[1], *walks.rest(line)) for line in lines], lines[0][0]
+        check_rests(goes.fragments, lines, walks, names)
+    await check_there_and_back(connection, dict(zip(asked, back, strict=True)), ahead, names, as_of)
+
+
+def check_rests(fragments: Sequence[Fragment], lines: Sequence[Line], walks: Walks, names: dict[int, str]) -> None:
+    """Each kilogram is in one fragment, and each line of the fragment's place is the end of some of its kilograms."""
+    ends = {line[1]: walks.rest(line) for line in lines}
+    walked = [range(each.start or 0, (each.start or 0) + each.kg) for each in fragments]
+    assert [number for numbers in walked for number in numbers] == list(ends), lines[0][0]
+    for each, numbers in zip(fragments, walked, strict=True):
+        runs = tuple(names[run] for run in each.runs)
+        of_it = [ends[number] for number in numbers]
+        assert {(how, name, movement, passed) for how, (name, _), movement, passed in of_it} == {
+            (each.ending.value, names[each.place.account], each.movement and each.movement.int, runs)
+        }, lines[0][0]
+        reached = [line for _, (_, line), *_ in of_it]
+        assert reached == sorted(reached), lines[0][0]
+        assert sorted(set(reached)) == list(range(each.place.lo, each.place.hi)), lines[0][0]
+        assert runs or each.kg == each.place.kg, lines[0][0]
+        SEEN["kg walked through runs"] += each.kg if runs else 0
+        SEEN["kg walked through several runs"] += each.kg if len(runs) > 1 else 0
+
+
+async def check_there_and_back(
+    connection: Connection,
+    back: dict[Interval, Trace],
+    ahead: Sequence[Trace],
+    names: dict[int, str],
+    as_of: int | None,
+) -> None:
+    """From where the ore of a product kilogram began every walk leads to where that kilogram is now."""
+    now = {each.asked: each.fragments[0].place for each in ahead if names[each.asked.account].startswith("product")}
+    began = [(part.place, place) for asked, place in now.items() for part in back[asked].fragments]
+    found = await provenance.trace_all_forward(connection, [start for start, _ in began], as_of)
+    for (_, place), goes in zip(began, found, strict=True):
+        assert any(
+            each.place.account == place.account and each.place.lo <= place.lo < each.place.hi for each in goes.fragments
+        )
 
 
 def _cells(fragments: Sequence[Fragment], names: dict[int, str]) -> list[tuple[int | None, str, Line, int | None]]:

@@ -175,6 +175,30 @@ MUTANTS = [
         "((live.hi - live.target_lo) * live.source_kg + live.target_kg - 1) / live.target_kg",
     ),
     Mutant(
+        "the first kilogram of ore goes into the product before its own",
+        "provenance.sql:trace_forward",
+        "live.target_lo - 1\n                        + ((live.lo - live.source_lo + 1) * live.target_kg + live.source_kg - 1)",
+        "live.target_lo + (live.lo - live.source_lo) * live.target_kg",
+    ),
+    Mutant(
+        "the product of the last kilogram of ore is rounded inward",
+        "provenance.sql:trace_forward",
+        "+ ((live.hi - live.source_lo) * live.target_kg + live.source_kg - 1)",
+        "+ (live.hi - live.source_lo) * live.target_kg",
+    ),
+    Mutant(
+        "ore is shared among products by rounding up",
+        "service.domain.provenance:Passage.before",
+        "made * self.ore_kg // self.product_kg",
+        "(made * self.ore_kg + self.product_kg - 1) // self.product_kg",
+    ),
+    Mutant(
+        "a walk forwards forgets the run before the last",
+        "service.domain.provenance:Fragment.at_rest",
+        "reversed(passages)",
+        "passages[-1:]",
+    ),
+    Mutant(
         "a walk of the past sees later cuts",
         "provenance.sql:trace_back",
         "AND hole.seq + 0 > spoken.seq AND hole.seq + 0 <= $4",

@@ -280,14 +280,14 @@ class Walks:
                     waiting.append((source, is_ore or movement in self.made))
         return found
 
-    def rest(self, start: Line) -> tuple[str, Line, int | None]:
-        """Where a kilogram lies now, or the line of a run on which it became product."""
-        at = start
+    def rest(self, start: Line) -> tuple[str, Line, int | None, tuple[str, ...]]:
+        """Where a kilogram lies now, itself or the product that it is in, and through which runs it went."""
+        at, runs = start, list[str]()
         while at in self.links:
             movement, reached = self.links[at]
-            if movement in self.made:
-                return "made", at, movement
             if reached == start:
-                return "circle", reached, movement
+                return "circle", reached, movement, ()
+            if at[0].startswith("run") and reached[0].startswith("product"):
+                runs.append(at[0])
             at = reached
-        return "rest", at, None
+        return "rest", at, None, tuple(runs)

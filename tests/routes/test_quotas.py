@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from service.domain.changes import Void
 from service.keys import Purpose
 from service.store.ledger import revise
-from service.verify import verify
+from service.verify.database import verify
 from tests import yard
 from tests.cast import (
     ANSHAN,

@@ -262,7 +262,9 @@ async def test_a_product_is_made_of_all_its_ore_and_no_more(connection: Connecti
     (whole,) = await provenance.trace_all_back(connection, [Interval(product, 0, 4)])
     assert (whole.ore_kg, whole.proven_kg, whole.unproven_kg) == (10, 10, 0)
     made = await provenance.trace_forward(connection, lot, 2, 4)
-    assert [(each.kg, each.ending, each.beyond) for each in made] == [(2, Ending.MADE, product)]
+    assert [(each.start, each.kg, each.ending, each.place, each.runs) for each in made] == [
+        (2, 2, Ending.REST, Interval(product, 1, 2), (run,))
+    ]
 
 
 async def test_no_answer_is_given_from_a_broken_book(connection: Connection) -> None:

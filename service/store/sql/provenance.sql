@@ -238,9 +238,12 @@ CROSS JOIN LATERAL (
 ) AS walked
 
 -- name: trace_forward
--- Walks intervals ($1 account, $2 lo, $3 hi) forwards as of seq $4 to where each kilogram rests, or was made into
--- product, or $6 steps further; gives every step when $5, else only where the walk ended. Locks nothing; leans on
--- a_source_line_leaves_once and hole_by_length, as trace_back does on the other side.
+-- Walks intervals ($1 account, $2 lo, $3 hi) forwards as of seq $4 to where each kilogram rests, through runs into their
+-- products, or $6 steps further; gives every step when $5, else only where the walk ended. `start` is a place in the account
+-- that was asked about; past a run it counts what the run's leg made, and `runs` has what leads back from there: for each run
+-- its account, the walk's kilograms [lo, hi) that entered it, where among those the leg's first one lies (or would), and how
+-- many the leg took and made. Locks nothing; leans on a_source_line_leaves_once and hole_by_length, as trace_back does on the
+-- other side.
 SELECT asked.ordinal, walked.*
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS asked (account, lo, hi, ordinal)
 CROSS JOIN LATERAL (
@@ -257,10 +260,17 @@ CROSS JOIN LATERAL (
             asked.account AS target,
             asked.lo AS target_lo,
             asked.hi AS target_hi,
-            NULL::text AS ending
+            account.kind AS target_kind,
+            NULL::text AS ending,
+            '{}'::bigint[] AS runs
+        FROM account
+        WHERE account.id = asked.account
         UNION ALL
         SELECT
-            walk.start + piece.lo - walk.target_lo,
+            CASE
+                WHEN made.is_product THEN piece.target_lo - piece.leg_target_lo
+                ELSE walk.start + piece.lo - walk.target_lo
+            END,
             walk.depth + 1,
             piece.seq,
             piece.movement,
@@ -271,12 +281,25 @@ CROSS JOIN LATERAL (
             piece.target,
             piece.target_lo,
             piece.target_hi,
+            account.kind,
             CASE
                 WHEN piece.seq IS NULL THEN 'rest'
-                WHEN piece.is_conversion THEN 'made'
                 WHEN
-                    piece.target = asked.account AND piece.target_lo = walk.start + piece.lo - walk.target_lo
+                    walk.runs = '{}'  -- past a run no circle is left
+                    AND piece.target = asked.account AND piece.target_lo = walk.start + piece.lo - walk.target_lo
                     THEN 'circle'
+            END,
+            CASE
+                WHEN made.is_product
+                    THEN walk.runs || ARRAY[ARRAY[
+                        walk.target,
+                        walk.start + piece.lo - walk.target_lo,
+                        walk.start + piece.hi - walk.target_lo,
+                        walk.start + piece.leg_source_lo - walk.target_lo,
+                        piece.source_kg,
+                        piece.target_kg
+                    ]]
+                ELSE walk.runs
             END
         FROM walk
         LEFT JOIN LATERAL (
@@ -382,7 +405,10 @@ CROSS JOIN LATERAL (
                 live.target,
                 live.lo,
                 live.hi,
-                live.source_kg > live.target_kg AS is_conversion,
+                live.source_lo AS leg_source_lo,
+                live.source_kg,
+                live.target_lo AS leg_target_lo,
+                live.target_kg,
                 CASE
                     WHEN live.source_kg = live.target_kg THEN live.target_lo + live.lo - live.source_lo
                     ELSE
@@ -410,7 +436,10 @@ CROSS JOIN LATERAL (
                 NULL,
                 lower(rest),
                 upper(rest),
-                FALSE,
+                NULL,
+                NULL,
+                NULL,
+                NULL,
                 NULL,
                 NULL
             FROM unnest(
@@ -421,6 +450,14 @@ CROSS JOIN LATERAL (
             ) AS rest
             WHERE place.is_holed OR (SELECT coalesce(max(spoken.hi), 0) FROM spoken) < walk.target_hi
         ) AS piece
+        LEFT JOIN LATERAL (
+            SELECT account.kind FROM account
+            WHERE account.id = piece.target
+            LIMIT 1
+        ) AS account ON TRUE
+        CROSS JOIN LATERAL (
+            SELECT coalesce(walk.target_kind = 'run' AND account.kind = 'product', FALSE) AS is_product
+        ) AS made
         WHERE walk.ending IS NULL AND walk.depth < $6
     )
 
