@@ -54,6 +54,11 @@ class Stage:
     replayed: list[Sent] = field(default_factory=list)
     at_work: list[list[Send]] = field(default_factory=list)
 
+    def quarter_of(self, mine: Party) -> Json:
+        """A mine and the quarter of today, as forms and sheets name them."""
+        today = self.province.today
+        return {"mine_id": mine.mine_id, "year": today.year, "quarter": (today.month + 2) // 3}
+
 
 class Visitor(FastHttpUser):
     """Somebody who asks the service for something, and counts an answer that is not right as a failure."""
@@ -172,11 +177,11 @@ class Returning(Visitor):
 
 
 class Filer(Visitor):
-    """Two clerks who file a contract, each their own side."""
+    """Two clerks who file a contract, each their own side, and now and then a mine's form of the quarter."""
 
     wait_time = between(0.1, 0.3)
 
-    @task
+    @task(9)
     def file(self) -> None:
         """Both sides, one after the other."""
         trade = self.province.trades[self.number % len(self.province.trades)]
@@ -184,9 +189,15 @@ class Filer(Visitor):
         for party in (trade.seller, trade.buyer):
             self.tell("/v1/contracts", party.clerk, "POST /v1/contracts", contract)
 
+    @task(1)
+    def form(self) -> None:
+        """What the service knows of a mine's quarter, drafted or read anew."""
+        mine = self.province.mines[self.number % len(self.province.mines)]
+        self.tell("/v1/forms", mine.clerk, "POST /v1/forms", self.stage.quarter_of(mine))
+
 
 class Officer(Visitor):
-    """An officer at the quarter's end, who reads everything."""
+    """An officer at the quarter's end, who draws sheets and reads everything."""
 
     wait_time = between(0.1, 0.3)
 
@@ -212,6 +223,27 @@ class Officer(Visitor):
         """Contracts and tickets, page by page."""
         self.ask("/v1/contracts?limit=100", self.province.office, "GET /v1/contracts")
         self.ask("/v1/tickets?limit=100", self.province.office, "GET /v1/tickets")
+
+    @task(1)
+    def statistics(self) -> None:
+        """A county's quarter, and two ledgers of one of its mines."""
+        mine = random.choice(self.province.mines)
+        said = self.stage.quarter_of(mine)
+        county = (
+            f"/v1/reports/counties/{mine.firm.jurisdiction[:6]}/quarter?year={said['year']}&quarter={said['quarter']}"
+        )
+        self.ask(county, self.province.office, "GET /v1/reports/counties/…/quarter")
+        for ledger in ("output", "sales"):
+            path = f"/v1/reports/mines/{mine.mine_id}/{ledger}?year={said['year']}"
+            self.ask(path, self.province.office, f"GET /v1/reports/mines/…/{ledger}")
+
+    @task(1)
+    def sheets(self) -> None:
+        """A mine's scoring sheet, drafted or read anew, then all sheets and forms."""
+        mine = random.choice(self.province.mines)
+        self.tell("/v1/assessments", self.province.office, "POST /v1/assessments", self.stage.quarter_of(mine))
+        self.ask("/v1/assessments?limit=100", self.province.office, "GET /v1/assessments")
+        self.ask("/v1/forms?limit=100", self.province.office, "GET /v1/forms")
 
 
 class Walker(Visitor):
