@@ -25,11 +25,15 @@ STEADY = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
-STEADY_CONNECTIONS = 4
+STEADY_CONNECTIONS = 5
 PATIENT_CONNECTIONS = 2
 PATIENT_NICE = 5  # a third of the time that others get, where all want the processor
 MOST_QUERIES = 10**9  # of one connection: a new one would have to plan every sentence anew
 SECONDS_TO_WAIT = 5.0  # for a connection, before the caller is asked to come again
+SECONDS_TO_ANSWER = 30.0  # for one sentence of a batch: a host that is lost says nothing, for ever
+
+# What the driver says of a sentence that it knows from before a migration; it knows better the next time.
+_OUTDATED = (asyncpg.OutdatedSchemaCacheError, asyncpg.InvalidCachedStatementError)
 
 Isolation = Literal["repeatable_read", "read_committed"]
 
@@ -98,6 +102,7 @@ def _steady_pool(url: str, size: int, **settings: Any) -> asyncpg.Pool:
         "max_size": size,
         "max_inactive_connection_lifetime": 0,
         "max_cached_statement_lifetime": 0,  # for ever: the driver would have each sentence planned anew after five minutes
+        "command_timeout": SECONDS_TO_ANSWER,
         "server_settings": STEADY,
     }
     return _pool(url, **steady, **settings)
@@ -167,18 +172,22 @@ class Database:
         pool = self.patient if is_patient else self.steady
         begun = self._begun[pool]
         async with _connection_of(pool, begun) as connection:
-            if not connection.is_in_transaction():
-                await connection.execute("BEGIN")
             try:
+                if not connection.is_in_transaction():
+                    await connection.execute("BEGIN")
                 yield connection
-            except BaseException:
-                await connection.execute("ROLLBACK")
+                if goes_on():
+                    await connection.execute("COMMIT AND CHAIN")
+                    begun.append(connection)
+                else:
+                    await connection.execute("COMMIT")
+            except TimeoutError:
+                connection.terminate()  # who is mute does not hear a rollback either
                 raise
-            if goes_on():
-                await connection.execute("COMMIT AND CHAIN")
-                begun.append(connection)
-            else:
-                await connection.execute("COMMIT")
+            except BaseException:
+                if connection.is_in_transaction():
+                    await connection.execute("ROLLBACK")
+                raise
         self.committed.set()
 
     async def rest(self) -> None:
@@ -186,8 +195,10 @@ class Database:
         for pool, begun in self._begun.items():
             while begun:
                 connection = begun.pop()
-                with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+                try:
                     await connection.execute("ROLLBACK")
+                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+                    connection.terminate()
                 await _give_back(pool, connection)
 
     @asynccontextmanager
@@ -214,6 +225,9 @@ async def _connection_of(pool: asyncpg.Pool, begun: list[Lent] | None = None) ->
         raise Busy from error
     try:
         yield connection
+    except _OUTDATED as error:
+        log.warning(f"The database has changed its shape meanwhile: {type(error).__name__}: {error}")
+        raise Busy from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         # Of a connection that is lost on the way the driver speaks like this, as of a mistake of ours.
         if not _is_lost(connection):

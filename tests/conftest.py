@@ -1,6 +1,7 @@
 """Real servers for the tests: one PostgreSQL and one Valkey for the run; a test that commits has its own database."""
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -53,6 +54,12 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Those that start servers and browsers of their own come first: one of them alone at the end would be waited for."""
     items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] in QUICK)
+
+
+def pytest_collection_finish() -> None:
+    """The tests and all that they import stay to the end: the collector of circles need not look at them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

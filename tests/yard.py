@@ -15,6 +15,7 @@ from service.domain.filings import Terms
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.units import Kilograms
 from service.store.accounts import open_accounts
+from service.store.allotments import insert_step
 from service.store.ledger import Posted, Signer, append
 from tests import cast
 
@@ -68,15 +69,7 @@ async def keep(connection: Connection, allotment_id: UUID, tranche: Draft, *, at
         tranche.issued_on,
         at,
     )
-    await connection.execute(
-        "INSERT INTO allotment_step (id, allotment_id, step, taken_on, person_id, recorded_at)"
-        " VALUES ($1, $2, 'issue', $3, $4, $5)",
-        uuid7(),
-        allotment_id,
-        tranche.issued_on,
-        cast.LI.id,
-        at,
-    )
+    await insert_step(connection, allotment_id, "issue", tranche.issued_on, at=at, actor=cast.LI.actor)
 
 
 async def contract(connection: Connection, *, at: datetime, **changed: Any) -> UUID:

@@ -8,20 +8,27 @@ from service.actions.quotas import watch_pools
 from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.domain.provenance import Ending, Interval
-from service.store import alerts, overdraws, provenance
+from service.store import alerts, overdraws, provenance, quotas
 from service.store.ledger import Posted
 
 
-async def report_overdraws(connection: Connection, posted: Posted, *, at: datetime) -> None:
+async def report_overdraws(connection: Connection, posted: Posted, *, at: datetime, draws: bool = False) -> None:
     """Open an alert for each holder whose quota is now overdrawn, and settle those of holders who owe nothing more (O02).
 
-    A debt that grows or shrinks also moves the caps of the pools above it (R06). What covers a debt may be the owed ore
-    itself, gone round: that is told, too.
+    A debt that grows or shrinks also moves the caps of the pools above it (R06). So does what is drawn on a quota that owes
+    nothing, where another owes. What covers a debt may be the owed ore itself, gone round: that is told, too.
     """
     if covers := [movement_id for movement_id, kg in posted.cover_kg.items() if kg]:
         await _report_circles(connection, covers, at=at)
-    if not posted.debts:
-        return
+    owing = await quotas.places_that_owe(connection) if draws and posted.some_owe else {}
+    if posted.debts:
+        await _report_holders(connection, posted, owing, at=at)
+    for year, places in sorted(owing.items()):
+        await watch_pools(connection, places, year, at=at)
+
+
+async def _report_holders(connection: Connection, posted: Posted, places: dict[int, set[str]], *, at: datetime) -> None:
+    """Tell of the quotas whose debt has changed, and add the places where they lie."""
     holders = await overdraws.find_holders(connection, sorted(posted.debts))
     told = []
     for episode in posted.opened:
@@ -49,9 +56,8 @@ async def report_overdraws(connection: Connection, posted: Posted, *, at: dateti
     await alerts.settle_alerts(
         connection, [(Flag.QUOTA_OVERDRAWN, holder.kind, str(holder.id)) for holder in at_rest], at=at
     )
-    for year in sorted({holder.year for holder in holders.values()}):
-        places = {holder.jurisdiction for holder in holders.values() if holder.year == year}
-        await watch_pools(connection, places, year, at=at)
+    for holder in holders.values():
+        places.setdefault(holder.year, set()).add(holder.jurisdiction)
 
 
 async def _report_circles(connection: Connection, covers: Sequence[UUID], *, at: datetime) -> None:

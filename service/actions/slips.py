@@ -203,7 +203,7 @@ async def _hand_over(connection: Connection, drafts: Sequence[SlipFiling], *, at
         if draft.movement_id
     ]
     posted = await ledger.append(connection, movements, at=at, sign=sign)
-    await report_overdraws(connection, posted, at=at)
+    await report_overdraws(connection, posted, at=at, draws=True)
 
 
 def _quota(slip: Slip) -> AccountKey:

@@ -6,14 +6,12 @@ from service.actions.contracts import flag_overdue
 from service.actions.deadlines import move_waiting_contracts, tell
 from service.actions.investigations import release_ended
 from service.actions.lots import watch_refused_lots
-from service.actions.quotas import watch_pools
 from service.actions.stations import flag_silent
 from service.actions.tickets.beside import note_roads
 from service.db import Connection, Record
 from service.domain.alerts import Alert, Flag
 from service.domain.policies import Policies
-from service.store import alerts, quotas, sweeps
-from service.store.ledger import lock_head
+from service.store import alerts, sweeps
 from service.store.weighings import Road
 
 KEYS_KEPT = timedelta(days=30)
@@ -40,7 +38,6 @@ async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> 
     # Contracts after tickets, as everywhere.
     await move_waiting_contracts(connection, policies, at=at)
     await flag_overdue(connection, at=at)
-    await _watch_owing_places(connection, at=at)
     await watch_refused_lots(connection, at=at)
     await tell(connection, policies, at=at)
     await flag_silent(connection, policies, at=at)
@@ -51,16 +48,6 @@ async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> 
     alone = [(Flag.TWO_OPEN_TICKETS, "ticket", str(id_)) for id_ in await sweeps.alone_again(connection)]
     await alerts.settle_alerts(connection, alone, at=at)
     return True
-
-
-async def _watch_owing_places(connection: Connection, *, at: datetime) -> None:
-    """Look at the caps above quotas that owe: a load within one mine's quota may break the county's, and owes nothing itself."""
-    places = await quotas.places_that_owe(connection)
-    if not places:
-        return
-    await lock_head(connection, at=at)
-    for year, codes in sorted(places.items()):
-        await watch_pools(connection, codes, year, at=at)
 
 
 def _open_paper(ticket: Record) -> Road:

@@ -1,4 +1,4 @@
-"""The log of papers: what was filed, issued and done, each version of it bound by an entry as the ledger's rows are by theirs."""
+"""The log of papers: what was filed, issued, done and decided, each version of it bound by an entry as the ledger's rows are."""
 
 import struct
 from datetime import datetime
@@ -21,6 +21,12 @@ class PaperKind(StrEnum):
     TICKET = "ticket"
     ACT = "ticket_act"  # what somebody did to a ticket
     EXPIRY = "ticket_expiry"  # when the sweeper ended it: each time a further version
+    # What the offices have decided about the rules, which deadlines that has moved, and the steps of allotments.
+    POLICY = "policy"
+    DAY = "calendar_day"
+    OUTAGE = "outage"
+    MOVE = "deadline_move"
+    STEP = "allotment_step"
 
 
 _NUMBERS = {kind: number for number, kind in enumerate(PaperKind, 1)}

@@ -19,8 +19,10 @@ class Ending(StrEnum):
     GAINED = "gained"  # found in a stocktake
     CIRCLE = "circle"  # it came from itself
     REST = "rest"  # forwards: it lies there
-    MADE = "made"  # forwards: it was made into product
 
+
+End = tuple[int, Ending, int | None, UUID | None, tuple[int, ...]]
+"""What kilograms have in common that share one end: account, ending, `beyond`, movement and runs."""
 
 PROVEN = frozenset({Ending.TRANCHE, Ending.ISSUE})
 
@@ -47,25 +49,53 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """A run that a walk forwards went through: which of its kilograms [lo, hi) became product there.
+
+    `leg_lo` is the place, among those, of the first kilogram that the run's leg took: product kilogram j of it is ore
+    [⌊jn/m⌋, ⌊(j+1)n/m⌋) from there. It lies outside of [lo, hi) where the walk has but a part of the leg.
+    """
+
+    run: int
+    lo: int
+    hi: int
+    leg_lo: int
+    ore_kg: int
+    product_kg: int
+
+    def before(self, made: int) -> int:
+        """Where those of the walk's kilograms begin that are in no product kilogram before the one of this number."""
+        return min(max(self.leg_lo + made * self.ore_kg // self.product_kg, self.lo), self.hi)
+
+
+@dataclass(frozen=True, slots=True)
 class Fragment:
     """Kilograms that share one end of their walk.
 
-    `start` is the first one's place in the account that was asked about, None past a conversion. `place` is where the
-    walk ended: for a tranche the mine's quota, for a debt the account that owes it. `beyond` is the account on the far
-    side of the last leg (a tranche's pool), and `movement` that leg's movement (a tranche's allotment).
+    `start` is the first one's place in the account that was asked about, None backwards past a conversion. `place` is
+    where the walk ended: for a tranche the mine's quota, for a debt the account that owes it. `beyond` is the account on
+    the far side of the last leg (a tranche's pool), and `movement` that leg's movement (a tranche's allotment). Forwards
+    `runs` are those that it went through, the first one first, and `place` has its product: every kilogram with some of
+    its ore in it, so that neighbours of other ore may have the outer ones, too. `kg` is of ore, and nobody else's.
     """
 
     start: int | None
+    kg: Kilograms
     place: Interval
     ending: Ending
     beyond: int | None
     movement: UUID | None
     occurred_at: datetime | None
+    runs: tuple[int, ...] = ()
 
-    @property
-    def kg(self) -> Kilograms:
-        """How many kilograms; of ore, where the walk passed a conversion."""
-        return self.place.kg
+    @classmethod
+    def at_rest(cls, place: Interval, start: int, passages: Sequence[Passage]) -> "Fragment":
+        """Kilograms that lie in a place; `start` is the first one's number among those that the last run made."""
+        lo, hi = start, start + place.kg
+        for passage in reversed(passages):
+            lo, hi = passage.before(lo), passage.before(hi)
+        runs = tuple(passage.run for passage in passages)
+        return cls(lo, Kilograms(hi - lo), place, Ending.REST, None, None, None, runs)
 
     @property
     def is_proven(self) -> bool:
@@ -99,14 +129,19 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """All kilograms of a walk that ended in the same way, in the same account, by the same movement."""
+    """All kilograms of a walk that ended in the same way, in the same account, by the same movement, through the same runs.
+
+    `product_kg` is what they are in now, None where they are ore still: each kilogram that has some of them in it, once.
+    """
 
     account: int
     ending: Ending
     beyond: int | None
     movement: UUID | None
+    runs: tuple[int, ...]
     occurred_at: datetime | None
     kg: Kilograms
+    product_kg: Kilograms | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +190,8 @@ def merge(fragments: Iterable[Fragment]) -> tuple[Fragment, ...]:
     for fragment in fragments:
         last = merged[-1] if merged else None
         if last is not None and _touch(last, fragment):
-            merged[-1] = replace(last, place=replace(last.place, hi=fragment.place.hi))
+            kg = Kilograms(last.kg + fragment.kg)
+            merged[-1] = replace(last, kg=kg, place=replace(last.place, hi=fragment.place.hi))
         else:
             merged.append(fragment)
     return tuple(merged)
@@ -164,25 +200,33 @@ def merge(fragments: Iterable[Fragment]) -> tuple[Fragment, ...]:
 def _touch(first: Fragment, second: Fragment) -> bool:
     if first.start is None or second.start is None:
         return False
-    return (
-        first.start + first.kg == second.start
-        and first.place.hi == second.place.lo
-        and (first.place.account, first.ending, first.beyond, first.movement)
-        == (second.place.account, second.ending, second.beyond, second.movement)
-    )
+    return first.start + first.kg == second.start and first.place.hi == second.place.lo and _end(first) == _end(second)
+
+
+def _end(fragment: Fragment) -> End:
+    return fragment.place.account, fragment.ending, fragment.beyond, fragment.movement, fragment.runs
 
 
 def shares(fragments: Iterable[Fragment]) -> list[Share]:
-    """What the fragments come to by account, ending and movement: the proven first, then by kilograms."""
-    found: dict[tuple[int, Ending, int | None, UUID | None], Share] = {}
+    """What the fragments come to by account, ending, movement and runs: the proven first, then by kilograms."""
+    found: dict[End, list[Fragment]] = {}
     for fragment in fragments:
-        key = (fragment.place.account, fragment.ending, fragment.beyond, fragment.movement)
-        known = found.get(key)
-        if known is None:
-            found[key] = Share(*key, fragment.occurred_at, fragment.kg)
-        else:
-            found[key] = replace(known, kg=Kilograms(known.kg + fragment.kg))
-    return sorted(found.values(), key=lambda share: (share.ending not in PROVEN, -share.kg, share.account))
+        found.setdefault(_end(fragment), []).append(fragment)
+    summed = [
+        Share(*end, parts[0].occurred_at, Kilograms(sum(part.kg for part in parts)), _product_kg(parts))
+        for end, parts in found.items()
+    ]
+    return sorted(summed, key=lambda share: (share.ending not in PROVEN, -share.kg, share.account, share.runs))
+
+
+def _product_kg(parts: Sequence[Fragment]) -> Kilograms | None:
+    if not parts[0].runs:
+        return None
+    kg = end = 0
+    for place in sorted((part.place for part in parts), key=lambda place: place.lo):
+        kg += max(0, place.hi - max(place.lo, end))
+        end = max(place.hi, end)
+    return Kilograms(kg)
 
 
 def bounded(found: Sequence[Share], limit: int) -> tuple[Sequence[Share], Rest | None]:

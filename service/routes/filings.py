@@ -38,14 +38,24 @@ Filings = Batcher[Filed[Order], Said | Refusal]
 
 
 def filing_batcher(
-    state: State, name: str, file: File[Order], *, most_in_batch: int = MOST_IN_BATCH, slice_size: int = MOST_IN_BATCH
+    state: State,
+    name: str,
+    file: File[Order],
+    *,
+    most_in_batch: int = MOST_IN_BATCH,
+    slice_size: int = MOST_IN_BATCH,
+    is_steady: bool = False,
 ) -> AbstractAsyncContextManager[Filings[Order]]:
-    """A batcher of this process: what waits is filed in one transaction, but never two sides of one paper, or one key twice."""
+    """A batcher of this process: what waits is filed in one transaction, but never two sides of one paper, or one key twice.
+
+    A steady one's sentences are planned once for all batches.
+    """
+    opened = state.database.steady_transaction if is_steady else state.database.transaction
 
     async def run(batch: list[Filed[Order]]) -> list[Said | Refusal]:
         at = state.clock.now()
         policies = await state.rulebook.policies(at)
-        async with state.database.transaction() as connection:
+        async with opened() as connection:
 
             async def deed(places: Sequence[int]) -> Sequence[Answer | Refusal]:
                 return await file(connection, [batch[place][0] for place in places], policies, at)

@@ -96,8 +96,24 @@ class ProductProvenanceOut(ProvenanceOut):
     ore_kg: int
 
 
+class PassedOut(BaseModel):
+    """A run that made product of the ore; one of a firm that the reader has no business with has no name here."""
+
+    account: int
+    run_id: UUID | None
+    document: str | None
+    holder_id: UUID | None
+    holder: str | None
+
+
 class HolderOut(BaseModel):
-    """Kilograms that rest in one account, whoever holds it."""
+    """Kilograms of the mine's ore that rest in one account, whoever holds it, as ore or in product made of it.
+
+    `kg` is always of ore. `through` has the runs that it went through, the first one first, and `product_kg` says how many
+    kilograms of their product, in this account, have some of it in them; both are empty where it is ore still. An account
+    with product of several runs is named once for each way through them. A kilogram of product at the edge may have a
+    neighbour's ore in it, too: `product_kg` of two answers, or of two ways, may both count it. Ore is never counted twice.
+    """
 
     holder_id: UUID | None
     holder: str | None
@@ -105,10 +121,12 @@ class HolderOut(BaseModel):
     kind: AccountKind
     document: str | None
     kg: int
+    product_kg: int | None
+    through: list[PassedOut]
 
 
 class HoldersOut(BaseModel):
-    """Where a mine's ore of one year is now; Σ holders = kg = what the mine has let out."""
+    """Where a mine's ore of one year is now; Σ holders = kg = what the mine has let out, all of it in kilograms of ore."""
 
     kg: int
     holders: list[HolderOut]
@@ -147,13 +165,14 @@ async def product_provenance(
     product_id: UUID, connection: ReaderDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
 ) -> ProductProvenanceOut:
     """Where the ore of a product came from; products are lots that a run made."""
-    found = await runs.product_account(connection, product_id, actor=actor)
-    if found is None:
+    account = await runs.product_account(connection, product_id, actor=actor)
+    if account is None:
         raise NotFound
-    account, kg = found
-    fragments, steps = await _walk(connection, [account], await _size(connection, as_of))
+    size = await _size(connection, as_of)
+    made = (await provenance.received(connection, [account], size))[account]
+    fragments, steps = await _walk(connection, [account], size)
     answer = await answer_of(connection, fragments, steps, limit, actor=actor)
-    return ProductProvenanceOut(**{**dict(answer), "kg": kg, "ore_kg": answer.kg})
+    return ProductProvenanceOut(**{**dict(answer), "kg": sum(interval.kg for interval in made), "ore_kg": answer.kg})
 
 
 @router.get("/contracts/{contract_id}", dependencies=OF_THE_PAST)
@@ -177,13 +196,15 @@ async def mine_holders(
     as_of: AsOf = None,
     limit: Limit = MOST_NAMED,
 ) -> HoldersOut:
-    """Who holds a mine's ore of a year now: on the road, in lots, made into product, consumed or lost."""
+    """Who holds a mine's ore of a year now: on the road, in lots, in product wherever it was sold to, consumed or lost."""
     accounts = await documents.mine_accounts(connection, mine_id, year, actor=actor)
     if accounts is None:
         raise NotFound
     found = shares(await provenance.holders(connection, accounts, await _size(connection, as_of)))
     named, rest = bounded(found, limit)
-    words = await documents.describe_accounts(connection, {share.account for share in named})
+    passed = {run for share in named for run in share.runs}
+    words = await documents.describe_accounts(connection, {share.account for share in named} | passed)
+    runs_passed = {run: _passed(run, words[run], actor) for run in passed}
     return HoldersOut(
         kg=sum(share.kg for share in found),
         holders=[
@@ -192,6 +213,8 @@ async def mine_holders(
                 account=share.account,
                 kind=words[share.account]["kind"],
                 kg=share.kg,
+                product_kg=share.product_kg,
+                through=[runs_passed[run] for run in share.runs],
             )
             for share in named
         ],
@@ -279,6 +302,11 @@ def _named(words: Record, actor: Actor) -> dict[str, Any]:
     if actor.enterprise_id is None or is_public or actor.enterprise_id in words["parties"]:
         return {name: words[name] for name in ("holder_id", "holder", "document")}
     return {"holder_id": None, "holder": None, "document": None}
+
+
+def _passed(account: int, words: Record, actor: Actor) -> PassedOut:
+    named = _named(words, actor)
+    return PassedOut(account=account, run_id=words["run_id"] if named["holder_id"] else None, **named)
 
 
 def _without_id(named: dict[str, Any]) -> dict[str, Any]:

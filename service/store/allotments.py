@@ -21,11 +21,13 @@ from service.domain.allotments import (
     State,
     Step,
 )
+from service.domain.papers import PaperKind
 from service.domain.permissions import Actor
 from service.domain.quotas import chain
 from service.domain.refusals import NotFound
 from service.domain.registry import JurisdictionUnknown
 from service.domain.units import Kilograms
+from service.store import papers
 from service.store.sentences import sentences
 
 SQL = sentences("allotments")
@@ -104,7 +106,9 @@ async def insert_step(
     connection: Connection, allotment_id: UUID, step: str, taken_on: date, *, at: datetime, actor: Actor
 ) -> None:
     """Write that a step was taken, by whom and when."""
-    await connection.execute(SQL["insert_step"], uuid7(), allotment_id, step, taken_on, actor.person_id, at)
+    step_id = uuid7()
+    await connection.execute(SQL["insert_step"], step_id, allotment_id, step, taken_on, actor.person_id, at)
+    await papers.enter_decisions(connection, PaperKind.STEP, [step_id], at=at)
 
 
 async def move_allotment(connection: Connection, allotment_id: UUID, state: State, issued_on: date | None) -> None:

@@ -9,7 +9,9 @@ from uuid_utils.compat import uuid7
 from service.db import Connection, Record
 from service.domain.alerts import Flag
 from service.domain.deadlines import Duty, Move
+from service.domain.papers import PaperKind
 from service.domain.permissions import Actor
+from service.store import papers
 from service.store.sentences import sentences
 
 SQL = sentences("deadlines")
@@ -42,9 +44,10 @@ async def late_slips(connection: Connection) -> Sequence[Record]:
 
 async def add_moves(connection: Connection, moves: Collection[Move], *, version: int, at: datetime) -> None:
     """Keep how deadlines have moved, and by which version of the rulebook."""
+    ids = [uuid7() for _ in moves]
     await connection.execute(
         SQL["add_moves"],
-        [uuid7() for _ in moves],
+        ids,
         [move.duty for move in moves],
         [move.subject_id for move in moves],
         [move.was.due_on for move in moves],
@@ -54,6 +57,7 @@ async def add_moves(connection: Connection, moves: Collection[Move], *, version:
         version,
         at,
     )
+    await papers.enter_decisions(connection, PaperKind.MOVE, ids, at=at)
 
 
 async def moves_of(connection: Connection, subject_ids: Collection[str]) -> Mapping[tuple[str, str], list[Record]]:
@@ -159,6 +163,7 @@ async def add_outage(
     await connection.execute(
         SQL["add_outage"], outage_id, version, starts_at, ends_at, reason, document_no, actor.person_id, at
     )
+    await papers.enter_decisions(connection, PaperKind.OUTAGE, [outage_id], at=at)
 
 
 async def add_days(
@@ -171,9 +176,10 @@ async def add_days(
     actor: Actor,
 ) -> None:
     """Keep what a notice says of days."""
+    ids = [uuid7() for _ in days]
     await connection.execute(
         SQL["add_days"],
-        [uuid7() for _ in days],
+        ids,
         list(days),
         list(days.values()),
         version,
@@ -181,6 +187,7 @@ async def add_days(
         actor.person_id,
         at,
     )
+    await papers.enter_decisions(connection, PaperKind.DAY, ids, at=at)
 
 
 async def open_alerts(connection: Connection, codes: Collection[Flag]) -> set[tuple[Flag, str, str]]:

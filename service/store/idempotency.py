@@ -18,6 +18,10 @@ class Mark:
     door: str
     key: str
 
+    def __str__(self) -> str:
+        """What the lock on it is made of."""
+        return f"{self.scope} {self.door} {self.key}"
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -28,9 +32,14 @@ class Kept:
     answer: str
 
 
+async def wait_for(door: Door, mark: Mark) -> None:
+    """Hold a key until the transaction ends, which holds nothing else yet, once no other request does."""
+    await door.fetch(SQL["wait_for"], str(mark))
+
+
 async def claim(door: Door, marks: Collection[Mark]) -> set[Mark]:
     """Hold keys until the transaction ends; those that no other request holds."""
-    by_text = {f"{mark.scope} {mark.door} {mark.key}": mark for mark in marks}
+    by_text = {str(mark): mark for mark in marks}
     rows = await door.fetch(SQL["claim"], list(by_text))
     return {by_text[row["mark"]] for row in rows if row["held"]}
 

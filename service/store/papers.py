@@ -29,6 +29,11 @@ async def enter(connection: Connection, kind: PaperKind, ids: Collection[UUID], 
     await connection.execute(SQL["enter"], kind.value, list(ids), at)
 
 
+async def enter_decisions(connection: Connection, kind: PaperKind, ids: Collection[UUID], *, at: datetime) -> None:
+    """Bind what the rows of some decisions say, and keep their words: there are no plates and no prices in them."""
+    await connection.execute(SQL["enter_decisions"], kind.value, list(ids), at)
+
+
 async def seal(connection: Connection, most: int, *, at: datetime, sign: Signer) -> int:
     """Give the oldest waiting entries their places in the log, under a signed root; gives how many.
 
@@ -62,6 +67,7 @@ async def seal(connection: Connection, most: int, *, at: datetime, sign: Signer)
         [index for _, index in growth.kept],
         list(growth.kept.values()),
         growth.frontier,
+        [row["text"] for row in due],
     )
     return len(entries)
 

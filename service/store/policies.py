@@ -7,8 +7,10 @@ from uuid_utils.compat import uuid7
 
 from service.db import Connection, Door, Record
 from service.domain.calendar import Calendar, Outage
+from service.domain.papers import PaperKind
 from service.domain.permissions import Actor
 from service.domain.policies import ABOUT, Bridge, BridgeClass, Changes, History, read_value
+from service.store import papers
 from service.store.sentences import sentences
 
 SQL = sentences("policies")
@@ -60,9 +62,10 @@ async def decide(
     actor: Actor,
 ) -> None:
     """Write a decision, as it was given."""
+    decision_id = uuid7()
     await connection.execute(
         SQL["decide"],
-        uuid7(),
+        decision_id,
         version,
         change.name,
         change.scope,
@@ -73,6 +76,7 @@ async def decide(
         actor.person_id,
         at,
     )
+    await papers.enter_decisions(connection, PaperKind.POLICY, [decision_id], at=at)
 
 
 async def list_decisions(connection: Connection, name: str) -> Sequence[Record]:

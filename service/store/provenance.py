@@ -9,7 +9,7 @@ from uuid import UUID
 
 from service.db import Connection, Record
 from service.domain.ledger import AccountKey, AccountKind
-from service.domain.provenance import Ending, Fragment, Interval, Step, Trace, merge
+from service.domain.provenance import Ending, Fragment, Interval, Passage, Step, Trace, merge
 from service.domain.units import Kilograms
 from service.store.sentences import sentences
 
@@ -38,7 +38,7 @@ async def trace_back(
 async def trace_forward(
     connection: Connection, account: int, lo: int, hi: int, as_of: int | None = None
 ) -> list[Fragment]:
-    """Where the kilograms that were in the places [lo, hi) of an account rest, or which product they were made into."""
+    """Where the kilograms that were in the places [lo, hi) of an account rest, as they are or in product made of them."""
     return list((await trace_all_forward(connection, [Interval(account, lo, hi)], as_of))[0].fragments)
 
 
@@ -189,19 +189,24 @@ def _back(asked: Interval, rows: Sequence[Record], *, to_the_province: bool = Fa
             continue
         ending = Ending(found)
         place = _target(row) if ending in (Ending.TRANCHE, Ending.DEBT) else _source(row)
-        fragments.append(Fragment(row["start"], place, ending, row["source"], row["movement"], row["occurred_at"]))
+        fragments.append(
+            Fragment(row["start"], place.kg, place, ending, row["source"], row["movement"], row["occurred_at"])
+        )
     return Trace(asked, ore_kg, merge(fragments))
 
 
 def _forward(asked: Interval, rows: Sequence[Record]) -> Trace:
-    fragments = []
-    for row in rows:
-        if row["ending"] is None:
-            continue
-        ending = Ending(row["ending"])
-        place = _target(row) if ending is Ending.CIRCLE else _source(row)
-        fragments.append(Fragment(row["start"], place, ending, row["target"], row["movement"], row["occurred_at"]))
-    return Trace(asked, asked.kg, merge(fragments))
+    ends = [_rest(row) for row in rows if row["ending"] is not None]
+    return Trace(asked, asked.kg, merge(sorted(ends, key=lambda fragment: fragment.start or 0)))
+
+
+def _rest(row: Record) -> Fragment:
+    if Ending(row["ending"]) is Ending.CIRCLE:
+        place = _target(row)
+        return Fragment(
+            row["start"], place.kg, place, Ending.CIRCLE, row["target"], row["movement"], row["occurred_at"]
+        )
+    return Fragment.at_rest(_source(row), row["start"], [Passage(*passed) for passed in row["runs"]])
 
 
 def _source(row: Record) -> Interval:

@@ -283,3 +283,8 @@ async def list_tickets(
     wanted = None if ids is None else list(ids)
     was_for = (then.buyer_id, then.destination_station_id) if then else (None, None)
     return await door.fetch(SQL["list"], *scope, after, wanted, contract_id, state, plate, limit, parent_id, *was_for)
+
+
+async def issued(connection: Connection, ticket_ids: Collection[UUID]) -> Sequence[Record]:
+    """Tickets with the names that people read, for those to whom they were issued."""
+    return await connection.fetch(SQL["issued"], list(ticket_ids))

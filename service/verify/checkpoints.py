@@ -18,8 +18,9 @@ class Tree:
         """Take in a window's leaves, and hold its checkpoints against them."""
         wrong, edge, kept, roots, are_signed = answer
         books = self._books
-        for seq in wrong:
-            self._findings.add("leaf", seq, "the entry is not what its leaf says")
+        for seq, source, target in wrong:
+            accounts = [source, target] if target else [source]  # a hole has one
+            self._findings.add("leaf", seq, "the entry is not what its leaf says", accounts)
         before = tuple(books.edge)
         stamped = iter(zip(roots, are_signed, strict=True))
         for signed in window.signed:

@@ -1,7 +1,7 @@
 """One window of the log by itself: are its leaves right, its signatures valid, and what stands over it in the tree?
 
-Nothing here depends on other windows, so readers do it beside the replay, each a process that runs this file as a program
-and needs no other file of the service.
+Nothing here depends on other windows, so readers do it beside the replay, each a process that runs this text as a program
+and needs nothing else of the service.
 """
 
 import gc
@@ -41,8 +41,11 @@ OF_A_LEG, OF_A_HOLE = b"\x00\x01L", b"\x00\x01H"
 Stamp = tuple[int, bytes, int, bytes]
 """A checkpoint over so many of the window's leaves: the text that is signed, the key's id, the signature."""
 
-Answer = tuple[list[int], list[tuple[int, bytes]], bytes, list[bytes], list[bool]]
-"""Seqs of wrong leaves; the perfect subtrees over the window, with levels; the nodes to keep; of each checkpoint the node
+Wrong = tuple[int, int, int]
+"""An entry whose leaf is wrong: its seq, and the numbers of the accounts that it names."""
+
+Answer = tuple[list[Wrong], list[tuple[int, bytes]], bytes, list[bytes], list[bool]]
+"""Wrong leaves; the perfect subtrees over the window, with levels; the nodes to keep; of each checkpoint the node
 over its leaves of this window; and whether its key signed it."""
 
 
@@ -149,8 +152,8 @@ class Reader:
                 turned[to + byte :: bound] = found[byte::16]
         return b"".join([sha256(each).digest() for (each,) in struct.iter_unpack(f"{bound}s", turned)])
 
-    def _wrong(self, entries: bytes | memoryview) -> list[int]:
-        return [row[0] for row in self._layout.iter_unpack(entries) if self._leaf(row) != row[14]]
+    def _wrong(self, entries: bytes | memoryview) -> list[Wrong]:
+        return [(row[0], row[3], row[6]) for row in self._layout.iter_unpack(entries) if self._leaf(row) != row[14]]
 
     def _leaf(self, row: tuple[Any, ...]) -> bytes:
         """The hash of what an entry says; none where its numbers are none that the service writes."""

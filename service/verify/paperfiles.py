@@ -1,7 +1,8 @@
-"""The log of papers in two files beside the ledger's.
+"""The log of papers in three files beside the ledger's.
 
-`papers.jsonl` has one entry a line, in order of seq, with its leaf; where the export was asked for texts, also what the paper
-says, whose hash is `fact`: with plates, numbers and prices. `paper_checkpoints.jsonl` has the signed notes.
+`papers.jsonl` has one entry a line, in order of seq, with its leaf; of a decision also what was entered, whose hash is `fact`; of
+papers only where the export was asked for texts, since they have plates, numbers and prices. `paper_checkpoints.jsonl` has the
+signed notes, `decisions.jsonl` what the row of each decision says now.
 """
 
 from collections.abc import Mapping
@@ -10,63 +11,81 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from service.verify.books import PAPERS
-from service.verify.files import line_of, note_line, read_lines, read_notes
+from service.verify.decided import DECISIONS, decision, fault
+from service.verify.files import read_lines, read_notes
 from service.verify.findings import Findings
-from service.verify.sealed import CHECKPOINTS, ENTRIES, Entry, Sealing, paper_checkpoint, paper_entry
+from service.verify.sealed import Entry, Sealing
 
-PAPERS_FILE, NOTES_FILE = "papers.jsonl", "paper_checkpoints.jsonl"
-# A text that an entry no longer binds is another entry's, or none's.
-TEXTS = f"""
-SELECT entry.*, said.text
-FROM ({ENTRIES}) AS entry
-LEFT JOIN said
-    ON said.kind = entry.kind AND said.id = entry.subject_id AND sha256(convert_to(said.text, 'UTF8')) = entry.fact
-ORDER BY entry.seq
-"""  # noqa: S608 - our own words
-
-
-async def write_papers(
-    connection: asyncpg.Connection, public_keys: Mapping[int, bytes], folder: Path, *, with_texts: bool
-) -> None:
-    """Write the two files into a folder."""
-    with (folder / PAPERS_FILE).open("w", encoding="utf-8") as file:
-        async for row in connection.cursor(TEXTS if with_texts else ENTRIES, prefetch=5_000):
-            file.write(line_of(_written(paper_entry(row), row["text"] if with_texts else None)))
-    with (folder / NOTES_FILE).open("w", encoding="utf-8") as file:
-        async for row in connection.cursor(CHECKPOINTS, prefetch=5_000):
-            file.write(note_line(paper_checkpoint(row), public_keys))
+PAPERS_FILE, NOTES_FILE, DECISIONS_FILE = "papers.jsonl", "paper_checkpoints.jsonl", "decisions.jsonl"
 
 
 def read_papers(folder: Path, public_keys: Mapping[int, bytes], findings: Findings) -> str:
-    """Audit the two files, and note where a line or an entry is not what the others say; gives what was read, in one line."""
+    """Audit the three files, and note where a line or an entry is not what the others say; gives what was read, in one line."""
     if missing := [name for name in (PAPERS_FILE, NOTES_FILE) if not (folder / name).exists()]:
         findings.add("paper", None, f"there is no {' and no '.join(missing)}")
         return "no papers"
     sealing = Sealing(read_notes(folder / NOTES_FILE, PAPERS, public_keys, findings), public_keys, findings)
     texts = 0
+    decided = Decided()
     for number, content in enumerate(read_lines(folder / PAPERS_FILE), 1):
         try:
             entry, text = _read(content)
-            if content != _written(entry, text):
+            if content != written_entry(entry, text):
                 raise ValueError
         except (KeyError, TypeError, ValueError, AttributeError):
             findings.add("paper", None, f"line {number} of {PAPERS_FILE} cannot be read")
             continue
-        sealing.read(entry)
-        if text is not None:
-            texts += 1
-            if sha256(text.encode()).digest() != entry.fact:
-                findings.add(
-                    "paper", None, f"entry {entry.seq}, of {entry.kind} {entry.subject_id}, binds another text"
-                )
+        sealing.read(entry, text)
+        texts += text is not None
+        decided.read(entry, text, findings)
     sealing.end()
+    decided.end(folder / DECISIONS_FILE, findings)
     return f"{sealing.size} papers sealed, {sealing.older} of them older than their log, {texts} with their texts"
 
 
-def _written(entry: Entry, text: str | None) -> dict[str, Any]:
+class Decided:
+    """What was entered of each decision, and whether its row says so."""
+
+    def __init__(self) -> None:
+        self._entered: dict[tuple[str, UUID], tuple[bytes, str | None]] = {}
+
+    def read(self, entry: Entry, text: str | None, findings: Findings) -> None:
+        """The next entry of the log."""
+        if entry.kind not in DECISIONS:
+            return
+        if (entry.kind, entry.subject_id) in self._entered:
+            findings.add(entry.kind, None, f"{entry.kind} {entry.subject_id} was entered again, and never changes")
+        bound = text if text is not None and _hash(text) == entry.fact else None
+        self._entered[entry.kind, entry.subject_id] = entry.fact, bound
+
+    def end(self, path: Path, findings: Findings) -> None:
+        """All entries were read: here is what the rows say."""
+        if not path.exists():
+            # There was none before decisions were entered.
+            if self._entered:
+                findings.add("paper", None, f"there is no {path.name}")
+            return
+        for number, content in enumerate(read_lines(path), 1):
+            text: Any = content.get("text")
+            found = decision(text) if content == {"text": text} else None
+            if found is None:
+                findings.add("paper", None, f"line {number} of {path.name} cannot be read")
+                continue
+            kind, subject_id, _ = found
+            fact, entered = self._entered.pop((kind, subject_id), (None, None))
+            if fact != _hash(text):
+                findings.add(kind, None, fault(kind, subject_id, text, entered, is_entered=fact is not None))
+        for (kind, subject_id), (_, entered) in self._entered.items():
+            findings.add(kind, None, fault(kind, subject_id, None, entered, is_entered=True))
+
+
+def _hash(text: str) -> bytes:
+    return sha256(text.encode()).digest()
+
+
+def written_entry(entry: Entry, text: str | None) -> dict[str, Any]:
+    """What the line of an entry says."""
     plain = {"subject_id": str(entry.subject_id), "fact": entry.fact.hex(), "leaf": entry.leaf.hex()}
     return {**entry._asdict(), **plain, **({} if text is None else {"text": text})}
 

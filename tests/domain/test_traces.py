@@ -28,11 +28,11 @@ PAIZHAI, GUANMENSHAN, COUNTY, LOT = 1, 2, 3, 9
 
 
 def tranche(start: int, lo: int, kg: int, *, quota: int = PAIZHAI, movement: int = 1) -> Fragment:
-    return Fragment(start, Interval(quota, lo, lo + kg), Ending.TRANCHE, COUNTY, UUID(int=movement), AT)
+    return Fragment(start, Kilograms(kg), Interval(quota, lo, lo + kg), Ending.TRANCHE, COUNTY, UUID(int=movement), AT)
 
 
 def debt(start: int, lo: int, kg: int) -> Fragment:
-    return Fragment(start, Interval(LOT, lo, lo + kg), Ending.DEBT, None, None, None)
+    return Fragment(start, Kilograms(kg), Interval(LOT, lo, lo + kg), Ending.DEBT, None, None, None)
 
 
 def trace(kg: int, *fragments: Fragment) -> Trace:

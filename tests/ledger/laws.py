@@ -9,15 +9,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from service.db import Connection
 from service.domain import evidence
-from service.domain.provenance import Fragment, Interval
+from service.domain.provenance import Fragment, Interval, Trace
 from service.store import ledger, provenance
 from tests.ledger.books import KEY
-from tests.ledger.deeds import BOUNDARIES, ORDINARY, QUOTAS, ClawBack, Deed, History, Told, tell
+from tests.ledger.deeds import BOUNDARIES, ORDINARY, QUOTAS, Change, ClawBack, History, Together, Told, tell
 from tests.ledger.oracle import Line, Walks
-from tests.ledger.rows import Painted, Rows, cast, paint, play, read
-
-SEEN: Counter[str] = Counter()
-"""How much of everything the histories of this run had."""
+from tests.ledger.rows import SEEN, Painted, Rows, cast, paint, play, read
 
 PUBLIC = Ed25519PublicKey.from_public_bytes(KEY.private.public_key().public_bytes_raw())
 
@@ -48,7 +45,9 @@ async def check(connection: Connection, history: History) -> Rows:
 
     one_by_one = await _post(connection, accounts, history, told, [True] * len(deeds), is_walked=True)
     # The same rows need no second walk.
-    in_batches = await _post(connection, accounts, history, told, history.cuts, all_loose=history.all_loose)
+    in_batches = await _post(
+        connection, accounts, history, told, history.cuts, history.minds, all_loose=history.all_loose
+    )
 
     with law("the rows are the same however the stream is cut"):
         assert in_batches.legs == one_by_one.legs
@@ -68,12 +67,13 @@ def _count(history: History, rows: Rows, told: Told) -> None:
     refused = sum(answer in (None, False) for answer in told.answers)
     answered = [deed for deed, answer in zip(history.deeds, told.answers, strict=True) if answer not in (None, False)]
     clawed = Counter(deed.movement for deed in answered if isinstance(deed, ClawBack))
+    kinds = (*Change.__args__, Together)
     SEEN.update(
         {
             "histories": 1,
             "acts": len(told.links),
             "refused": refused,
-            **{kind.__name__.lower(): sum(isinstance(deed, kind) for deed in answered) for kind in Deed.__args__},
+            **{kind.__name__.lower(): sum(isinstance(deed, kind) for deed in answered) for kind in kinds},
             "clawed back again": clawed.total() - len(clawed),
             "legs": len(rows.legs),
             "behind": sum(leg["source_behind"] or leg["target_behind"] for leg in rows.legs),
@@ -94,6 +94,7 @@ async def _post(
     history: History,
     told: Told,
     cuts: Sequence[bool],
+    minds: Sequence[str] | None = None,
     *,
     all_loose: bool = False,
     is_walked: bool = False,
@@ -103,7 +104,7 @@ async def _post(
     await transaction.start()
     try:
         with law("what is posted can be posted"):
-            answers = await play(connection, accounts, history.deeds, cuts, all_loose=all_loose)
+            answers = await play(connection, accounts, history.deeds, cuts, minds, all_loose=all_loose)
         with law("over and cover are the oracle's"):
             assert answers == told.answers
         rows = await read(connection)
@@ -165,7 +166,7 @@ async def check_balances(
 async def check_walks(
     connection: Connection, history: History, told: Told, accounts: dict[str, int], act: int, as_of: int | None
 ) -> None:
-    """Both walks of every line of every account, as of an act; of a product kilogram by kilogram."""
+    """Both walks of every line of every account, as of an act; of a product kilogram by kilogram, and there and back."""
     walks = Walks(told.links[act - 1], BOUNDARIES, QUOTAS, history.made)
     names = {number: name for name, number in accounts.items()}
     whole = {name: top for name in ORDINARY if (top := told.tops[act - 1][name])}
@@ -182,13 +183,50 @@ async def check_walks(
     ahead = await provenance.trace_all_forward(connection, asked, as_of)
     for interval, came, goes in zip(asked, back, ahead, strict=True):
         lines = [(names[interval.account], line) for line in range(interval.lo, interval.hi)]
-        origins = [(line[1], *end) for line in lines for _, *end in walks.origins(line)]
-        found = _cells(came.fragments, names)
-        if lines[0][0].startswith(("product", "sold")):  # one line, of several kilograms of ore
+        ends = [(line[1], end) for line in lines for end in walks.origins(line)]
+        origins, found = [(number, *end) for number, (_, *end) in ends], _cells(came.fragments, names)
+        if any(is_ore for _, (is_ore, *_) in ends):  # a line that is of several kilograms of ore
             found, origins = [(None, *end) for _, *end in found], [(None, *end) for _, *end in origins]
         SEEN["kg walked by the ledger"] += len(found)
         assert sorted(found, key=repr) == sorted(origins, key=repr), lines[0][0]
-        assert _cells(goes.fragments, names) == [(line[1], *walks.rest(line)) for line in lines], lines[0][0]
+        check_rests(goes.fragments, lines, walks, names)
+    await check_there_and_back(connection, dict(zip(asked, back, strict=True)), ahead, names, as_of)
+
+
+def check_rests(fragments: Sequence[Fragment], lines: Sequence[Line], walks: Walks, names: dict[int, str]) -> None:
+    """Each kilogram is in one fragment, and each line of the fragment's place is the end of some of its kilograms."""
+    ends = {line[1]: walks.rest(line) for line in lines}
+    walked = [range(each.start or 0, (each.start or 0) + each.kg) for each in fragments]
+    assert [number for numbers in walked for number in numbers] == list(ends), lines[0][0]
+    for each, numbers in zip(fragments, walked, strict=True):
+        runs = tuple(names[run] for run in each.runs)
+        of_it = [ends[number] for number in numbers]
+        assert {(how, name, movement, passed) for how, (name, _), movement, passed in of_it} == {
+            (each.ending.value, names[each.place.account], each.movement and each.movement.int, runs)
+        }, lines[0][0]
+        reached = [line for _, (_, line), *_ in of_it]
+        assert reached == sorted(reached), lines[0][0]
+        assert sorted(set(reached)) == list(range(each.place.lo, each.place.hi)), lines[0][0]
+        assert runs or each.kg == each.place.kg, lines[0][0]
+        SEEN["kg walked through runs"] += each.kg if runs else 0
+        SEEN["kg walked through several runs"] += each.kg if len(runs) > 1 else 0
+
+
+async def check_there_and_back(
+    connection: Connection,
+    back: dict[Interval, Trace],
+    ahead: Sequence[Trace],
+    names: dict[int, str],
+    as_of: int | None,
+) -> None:
+    """From where the ore of a product kilogram began every walk leads to where that kilogram is now."""
+    now = {each.asked: each.fragments[0].place for each in ahead if names[each.asked.account].startswith("product")}
+    began = [(part.place, place) for asked, place in now.items() for part in back[asked].fragments]
+    found = await provenance.trace_all_forward(connection, [start for start, _ in began], as_of)
+    for (_, place), goes in zip(began, found, strict=True):
+        assert any(
+            each.place.account == place.account and each.place.lo <= place.lo < each.place.hi for each in goes.fragments
+        )
 
 
 def _cells(fragments: Sequence[Fragment], names: dict[int, str]) -> list[tuple[int | None, str, Line, int | None]]:
@@ -255,13 +293,17 @@ def check_episodes(rows: Rows, told: Told, names: dict[int, str]) -> None:
     """Each quota's episodes, from the act that opened them to the act that closed them."""
     found = [
         {name: row[name] for name in ("cause", "opened_act", "debt_kg", "peak_kg", "closed_act")}
+        | {name: row[name] and row[name].int for name in ("opened_by", "covered_by")}
         | {"account": names[row["account"]]}
         for row in rows.overdraws
     ]
     expected = [asdict(episode) for episode in told.episodes]
     assert sorted(found, key=_order) == sorted(expected, key=_order)
-    acts = {row["seq"]: row["act"] for row in [*rows.legs, *rows.holes]}
-    assert all(acts[row["opened_seq"]] == row["opened_act"] for row in rows.overdraws)
+    entries = {row["seq"]: row for row in [*rows.legs, *rows.holes]}
+    for row in rows.overdraws:
+        entry = entries[row["opened_seq"]]
+        said = (row["opened_act"], row["opened_by"], row["occurred_at"])
+        assert said == (entry["act"], entry["movement"], entry["occurred_at"])
 
 
 def _order(episode: dict[str, object]) -> tuple[str, int]:

@@ -4,6 +4,7 @@ import json
 import random
 import re
 import struct
+from collections import Counter
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +22,8 @@ from service.embedded import Endpoints
 from service.keys import KeyRing
 from service.store import papers
 from service.store.accounts import open_accounts
-from service.verify import Finding, export, run_export
+from service.verify import Finding, run_export
+from service.verify.database import export
 from service.verify.files import ENTRY, line_of
 from service.verify.sealed import Entry
 from tests import cast
@@ -32,6 +34,7 @@ from tests.ledger.retold import NOON, lay_out
 pytestmark = pytest.mark.anyio
 
 KEYS = {KEY.key_id: KEY.private.public_key().public_bytes_raw()}
+FACT = ENTRY.size - 64  # of an entry: the hash of what it is about, before its leaf
 
 
 FILES = ["entries.bin", "accounts.jsonl", "checkpoints.jsonl", "keys.json", "papers.jsonl", "paper_checkpoints.jsonl"]
@@ -50,7 +53,7 @@ async def seal(connection: Connection, at: datetime) -> None:
 @pytest.fixture
 async def folder(committed: Database, endpoints: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An export of a book with voids, claw-backs and replaces, and of papers, one of which has two versions."""
-    monkeypatch.setattr("service.verify.database.WINDOW", 32)
+    monkeypatch.setattr("service.verify.database.entries.WINDOW", 32)
     async with committed.transaction() as connection:
         await lay_out(connection, tmp_path)
         await seal(connection, NOON)
@@ -149,6 +152,30 @@ async def test_a_changed_byte_is_found_wherever_it_is(folder: Path, name: str) -
     flip()
     path.write_bytes(whole)
     assert run_export(folder, say=silent) == []
+
+
+async def test_an_account_that_is_not_what_it_was_is_told_before_what_follows_from_it(folder: Path) -> None:
+    """Each entry that names it is counted, and the first few are told; an entry that was changed beside it is told as well."""
+    ends = [row[3:7:3] for row in ENTRY.iter_unpack((folder / "entries.bin").read_bytes())]
+    ((account, _),) = Counter(end for pair in ends for end in pair if end).most_common(1)
+    named = [seq for seq, pair in enumerate(ends, 1) if account in pair]
+    beside = next(seq for seq in range(len(ends), 0, -1) if seq not in named)
+    lines = (folder / "accounts.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    lines[account - 1] = lines[account - 1].replace('"mark":"', '"mark":"00', 1)
+    (folder / "accounts.jsonl").write_text("".join(lines), encoding="utf-8")
+    entries = bytearray((folder / "entries.bin").read_bytes())
+    entries[(beside - 1) * ENTRY.size + FACT] ^= 1
+    (folder / "entries.bin").write_bytes(entries)
+
+    said: list[str] = []
+    found = run_export(folder, say=said.append)
+
+    leaves = [one for one in found if one.check == "leaf"]
+    assert (found[0].check, found[0].message) == ("account", f"line {account} of accounts.jsonl cannot be read")
+    assert [one.seq for one in leaves] == [*named[:3], beside, None]
+    assert leaves[-1].message == f"{len(named) - 3} more differences of this sort at account {account}"
+    others = len([one for one in found if one.check != "leaf"])
+    assert said[-1].endswith(f": {others + len(named) + 1} differences")
 
 
 @pytest.mark.parametrize("name", FILES)

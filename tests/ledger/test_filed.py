@@ -1,7 +1,7 @@
 """The auditor holds what was filed, counted, corrected and told of caps against hashes and entries (W09, R06, R22, R24, P02)."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,19 +12,24 @@ import pytest
 from fastapi import FastAPI
 
 import migrations
+from service.actions.deadlines import declare_outage, enter_days
+from service.actions.policies import decide_policy
+from service.domain.policies import Changes
 from service.embedded import Endpoints
 from service.keys import Purpose
 from service.store import papers, sweeps
-from service.verify import Finding, verify
-from service.verify.checks import CHECKS
-from service.verify.contracts import contracts_are_what_was_filed, days_are_what_the_calendar_says
-from service.verify.database import read_book
-from service.verify.entered import BOUND, HELD, papers_are_what_was_entered
-from service.verify.filings import filings_are_what_their_hashes_say
+from service.verify import Finding
+from service.verify.database import verify
+from service.verify.database.checks import CHECKS
+from service.verify.database.contracts import contracts_are_what_was_filed, days_are_what_the_calendar_says
+from service.verify.database.entered import BOUND, HELD, papers_are_what_was_entered
+from service.verify.database.entries import read_book
+from service.verify.database.filings import filings_are_what_their_hashes_say
+from service.verify.database.journeys import tickets_stand_where_they_were_brought
+from service.verify.database.papers import contracts_count_their_loads, tickets_are_what_their_loads_hold
+from service.verify.database.sealed import papers_are_sealed
+from service.verify.decided import DECISIONS
 from service.verify.findings import Findings
-from service.verify.journeys import tickets_stand_where_they_were_brought
-from service.verify.papers import contracts_count_their_loads, tickets_are_what_their_loads_hold
-from service.verify.sealed import papers_are_sealed
 from tests import cast, yard
 from tests.cast import ANSHAN, BRIDGE_7_DEVICE, LI, PAIZHAI_CLERK, PLANT_CLERK
 from tests.routes.filing import ON_DAY_1, at, contract, receive, slip
@@ -95,6 +100,33 @@ DAMAGES = [
     ("ticket_expiry", "INSERT INTO ticket_expiry SELECT id, now() FROM ticket WHERE state = 'cancelled'"),
     ("filing", f"{ENTERED_AGAIN} 'filing', id, fact, FALSE, now() FROM filing"),
     ("ticket_act", f"{ENTERED_AGAIN} 'ticket_act', id, sha256(''), FALSE, now() FROM ticket_act"),
+    ("policy", "DELETE FROM policy"),
+    ("calendar_day", "DELETE FROM calendar_day"),
+    ("outage", "DELETE FROM outage"),
+    ("deadline_move", "DELETE FROM deadline_move"),
+    ("allotment_step", "DELETE FROM allotment_step"),
+    (
+        "policy",
+        "INSERT INTO policy SELECT gen_random_uuid(), version, name, '', '30', '2026-01-01', '', '', person_id, now() FROM policy",
+    ),
+    (
+        "calendar_day",
+        "INSERT INTO calendar_day SELECT gen_random_uuid(), 1, '2026-03-07', TRUE, '', id, now() FROM person",
+    ),
+    (
+        "outage",
+        "INSERT INTO outage SELECT gen_random_uuid(), 1, '2026-03-01', '2026-03-02', '', '', id, now() FROM person",
+    ),
+    (
+        "deadline_move",
+        "INSERT INTO deadline_move SELECT gen_random_uuid(), duty, subject_id, was_due_on, due_on, was_provisional,"
+        " is_provisional, version, now() FROM deadline_move",
+    ),
+    (
+        "allotment_step",
+        "INSERT INTO allotment_step SELECT gen_random_uuid(), id, 'withdraw', '2026-03-01', id, '2026-03-01' FROM allotment",
+    ),
+    ("outage", f"{ENTERED_AGAIN} 'outage', id, sha256(''), FALSE, now() FROM outage"),
     ("head", "DELETE FROM head"),
 ]
 
@@ -179,6 +211,10 @@ async def stage(app: FastAPI, by: By) -> None:
         if plate == "辽C12350":
             await done(await by(PAIZHAI_CLERK).post(f"/v1/tickets/{ticket['id']}/cancel", json={"reason": "车辆故障"}))
     async with app.state.database.transaction() as connection:
+        told = {"document_no": "辽1", "at": app.state.clock.now(), "actor": cast.PROVINCE.actor}
+        await decide_policy(connection, Changes("slip_days", "", 20, date(2027, 1, 1)), reason="试行", **told)
+        await enter_days(connection, [(date(2026, 10, 10), True)], **told)
+        await declare_outage(connection, now - timedelta(hours=6), now, reason="机房断电", **told)
         ended = await sweeps.expire_tickets(connection, now + timedelta(hours=48), at=now + timedelta(hours=48))
         assert ticket["number"] in {one["number"] for one in ended}
 
@@ -190,7 +226,7 @@ async def test_whatever_was_filed_and_changed_is_found(stage: None, app: FastAPI
     async def checked() -> list[Finding]:
         findings = Findings()
         for check in CHECKS:
-            if check.__module__ not in {f"service.verify.{name}" for name in ("papers", "signatures")}:
+            if check.__module__ not in {f"service.verify.database.{name}" for name in ("papers", "signatures")}:
                 await check(owner, books, findings)
         return findings.all()
 
@@ -279,7 +315,10 @@ async def test_every_column_of_a_paper_is_bound_or_held(stage: None, app: FastAP
             part = owner.transaction()
             await part.start()
             await owner.execute(f"UPDATE {table} SET {column} = {CHANGED[types[table, column]].format(column)}")
-            assert await found() - before, (table, column)
+            told = await found() - before
+            assert told, (table, column)
+            if table in DECISIONS and column != "id":
+                assert any(finding.check == table and f"{column} is " in finding.message for finding in told), told
             await part.rollback()
         await whole.rollback()
     finally:

@@ -17,6 +17,9 @@ NAMES = (
 )
 PATHS = ("/", "/contracts", "/contracts/{onward}", "/contracts/{onward}/provenance", "/tickets/{overdrawn}", "/alerts")
 
+CUT_OFF = """picture => [...picture.querySelectorAll("text")].some(
+    label => label.getBoundingClientRect().right > picture.getBoundingClientRect().right)"""
+
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_name_is_text_wherever_it_stands(
@@ -35,11 +38,13 @@ async def test_a_name_is_text_wherever_it_stands(
             assert await page.locator("img[src=x]").count() == 0
             shown = page.locator("bdi", has_text=name.split("\u202e", maxsplit=1)[0].strip())
             assert path == "/alerts" or await shown.count() > 0, path
-        await page.goto(f"/lots/{story.onward_lot}")
-        await expect(page.locator("[data-sankey] svg")).to_be_visible()
-        drawn = await page.locator("[data-sankey] svg").text_content()
+        await page.goto(f"/tickets/{story.overdrawn}/provenance")
+        picture = page.locator("[data-sankey] svg")
+        await expect(picture).to_be_visible()
+        drawn = await picture.text_content()
         assert drawn
         assert "\u202e" not in drawn
+        assert not await picture.evaluate(CUT_OFF), "a name at the end of the bands has room"
     finally:
         await connection.execute("UPDATE enterprise SET name = $2 WHERE id = $1", cast.TRADER.id, before)
         await connection.execute("UPDATE mine SET name = $2 WHERE id = $1", cast.PAIZHAI_MINE, mine)

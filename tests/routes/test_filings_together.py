@@ -18,6 +18,7 @@ from service.domain.refusals import Busy
 from service.embedded import Endpoints
 from service.store import idempotency
 from service.store.idempotency import Kept, Mark
+from service.store.tickets import SQL
 from tests import yard
 from tests.cast import (
     BRIDGE_7_DEVICE,
@@ -240,6 +241,18 @@ async def test_tickets_with_keys_share_a_transaction_and_each_is_issued_once(app
     assert await count(app, "SELECT count(*) FROM idempotency") == 40
 
 
+async def test_tickets_are_issued_by_sentences_that_are_planned_once(app: FastAPI, by: By) -> None:
+    """To plan them anew took longer than to issue twenty."""
+    for wish in await tickets_in(app, 3):
+        assert (await send(by, (PAIZHAI_CLERK, "/v1/tickets", wish))).status_code == 201
+
+    async with app.state.database.steady_transaction() as connection:
+        planned = await connection.fetch(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = $1", SQL["issued"]
+        )
+    assert [tuple(row) for row in planned] == [(3, 0)]
+
+
 async def test_a_list_with_a_key_is_issued_over_several_batches_and_answered_alike(app: FastAPI, by: By) -> None:
     wishes = await tickets_in(app, 120)
     wishes[60]["contract_id"] = str(STRANGER.id)
@@ -263,6 +276,35 @@ async def test_a_list_with_a_key_is_issued_over_several_batches_and_answered_ali
     assert await count(app, "SELECT count(*) FROM ticket") == 120
     transactions = await count(app, "SELECT count(DISTINCT xmin::text) FROM ticket")
     assert transactions >= 4, "a short one is not kept waiting until its end"
+
+
+async def test_a_list_that_is_sent_beside_itself_is_issued_once_and_answered_alike(app: FastAPI, by: By) -> None:
+    asked = (PAIZHAI_CLERK, "/v1/tickets", await tickets_in(app, 120))
+
+    answers = await asyncio.gather(*(send(by, asked, "one") for _ in range(4)))
+
+    assert {(answer.status_code, answer.text) for answer in answers} == {(200, answers[0].text)}
+    assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == 3
+    assert await count(app, "SELECT count(*) FROM ticket") == 120
+
+
+async def test_a_list_that_two_processes_are_sent_is_issued_once_and_who_comes_again_is_answered_alike(
+    app: FastAPI, second_app: FastAPI, by: By
+) -> None:
+    asked = (PAIZHAI_CLERK, "/v1/tickets", await tickets_in(app, 120))
+    async with clients_of(second_app) as theirs:
+        first = await asyncio.gather(*(send(door, asked, "one") for door in (by, theirs, by, theirs)))
+        later = [await send(door, asked, "one") for door in (by, theirs)]
+
+    for answer in first:
+        if answer.status_code != 200:
+            assert refused(answer, 409, "idempotency-key-running")
+            assert answer.headers["Retry-After"] == "1"
+    told = [answer.text for answer in (*first, *later) if answer.status_code == 200]
+    assert [answer.status_code for answer in later] == [200, 200]
+    assert set(told) == {later[0].text}
+    assert {one["status"] for one in later[0].json()["results"]} == {"issued"}
+    assert await count(app, "SELECT count(*) FROM ticket") == 120
 
 
 async def test_a_list_that_was_cut_short_is_issued_to_its_end_and_nothing_of_it_twice(

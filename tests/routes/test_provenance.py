@@ -102,8 +102,24 @@ async def test_r21_ore_is_traced_between_firms_and_inside_them(app: FastAPI, by:
         (str(PAIZHAI_MINE), str(tranche_id), 20_000)
     ]
     forth = (await by(LI).get(f"/v1/provenance/mines/{PAIZHAI_MINE}?year={at.year}")).json()
-    assert sorted(one["kg"] for one in forth["holders"]) == [11_200, 20_000]
-    assert {one["holder_id"] for one in forth["holders"]} == {str(PLANT_TWO.id)}
+    passed = {
+        "run_id": filed.json()["id"],
+        "document": "JG-1",
+        "holder_id": str(PLANT_TWO.id),
+        "holder": PLANT_TWO.name,
+    }
+    assert [(one["kind"], one["kg"], one["product_kg"], one["holder_id"]) for one in forth["holders"]] == [
+        ("product", 20_000, 10_000, str(PLANT_TWO.id)),
+        ("lot", 11_200, None, str(PLANT_TWO.id)),
+    ]
+    assert [[dict(run, account=0) for run in one["through"]] for one in forth["holders"]] == [
+        [{**passed, "account": 0}],
+        [],
+    ]
+    of_the_mine = await asked(by, PAIZHAI_CLERK, f"mines/{PAIZHAI_MINE}?year={at.year}")
+    assert [(one["kg"], one["product_kg"]) for one in of_the_mine["holders"]] == [(20_000, 10_000), (11_200, None)]
+    unnamed = {"run_id": None, "document": None, "holder_id": None, "holder": None, "account": 0}
+    assert [dict(run, account=0) for run in of_the_mine["holders"][0]["through"]] == [unnamed]
 
 
 async def test_a_ticket_tells_what_was_lost_on_the_way(app: FastAPI, by: By) -> None:

@@ -9,9 +9,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from service.domain.changes import Void
 from service.keys import Purpose
-from service.store.ledger import void
-from service.verify import verify
+from service.store.ledger import revise
+from service.verify.database import verify
 from tests import yard
 from tests.cast import (
     ANSHAN,
@@ -31,7 +32,6 @@ from tests.cast import (
 from tests.routes.by import By
 from tests.routes.filing import at, contract, slip
 from tests.routes.quota import MINE, allot, allotment, base, fill_pools, step
-from tests.sweeping import swept
 
 PATH = f"/v1/mines/{MINE['mine_id']}/quota?year=2026"
 
@@ -236,11 +236,37 @@ async def test_what_was_taken_back_is_no_pace(by: By, app: FastAPI) -> None:
     for number, kg in (("JJ-1", 280), ("JJ-2", 560)):
         filed = await file(by(PAIZHAI_CLERK), "/v1/slips", slip(number=number, kg=kg, handed_on="2026-09-02"))
     async with app.state.database.transaction() as connection:
-        await void(connection, [UUID(filed["movement_id"])], occurred_at=now, fact=bytes(32), at=now, sign=sign)
+        await revise(connection, [Void([UUID(filed["movement_id"])], now, bytes(32))], at=now, sign=sign)
 
     quota = (await by(LI).get(PATH)).json()
 
     assert (quota["available_kg"], quota["pace_kg_per_day"], quota["exhausted_on"]) == (720, 10, "2026-11-13")
+
+
+async def test_r25_what_is_taken_back_of_several_tranches_is_one_act(by: By, app: FastAPI) -> None:
+    """R25, O02: ten kilograms of the newest tranche are left; all that is spent of both is owed at once."""
+    await fill_pools(by)
+    for quarter, kg in ((1, 100), (2, 50)):
+        await allot(by(ANSHAN), base(kg, quarter=quarter))
+    await file(by(PAIZHAI_CLERK), "/v1/slips", slip(kg=140))
+    before = await ends_of_acts(app)
+    await allot(by(ANSHAN), allotment("adjustment", "210381", MINE, -130, reason="秩序整顿"))
+
+    assert await ends_of_acts(app) == [*before, before[-1] + 6]
+    [episode] = (await by(LI).get(PATH)).json()["overdraws"]
+    assert (episode["cause"], episode["peak_kg"]) == ("claw-back", 120)
+    [alert] = await open_alerts(by, LI, "quota-overdrawn")
+    assert alert["facts"]["debt_kg"] == 120
+
+
+async def ends_of_acts(app: FastAPI) -> list[int]:
+    """The sizes that the book may be asked as of."""
+    async with app.state.database.transaction(readonly=True) as connection:
+        rows = await connection.fetch(
+            "SELECT max(seq) AS size FROM (SELECT act, seq FROM leg UNION ALL SELECT act, seq FROM hole) AS entry"
+            " GROUP BY act ORDER BY act"
+        )
+    return [row["size"] for row in rows]
 
 
 async def test_consumption_beyond_a_pool_is_told_at_each_level_that_it_breaks(by: By) -> None:
@@ -289,8 +315,8 @@ async def test_a_pool_has_episodes_of_its_own(by: By, app: FastAPI) -> None:
     assert (await province(by, PAIZHAI_CLERK))["children"][0]["overdraws"] == []
 
 
-async def test_a_cap_is_broken_by_a_load_within_its_own_quota(by: By, app: FastAPI) -> None:
-    """R06: one mine of the county owes, another spends what is its own, and only their sum is too much."""
+async def test_a_cap_is_broken_by_a_slip_within_its_own_quota(by: By) -> None:
+    """R06, O02: one quota of the county owes, another spends what is its own, and only their sum is too much."""
     await fill_pools(by, 100)
     await allot(by(ANSHAN), base(60))
     await allot(by(ANSHAN), allotment("special", "210381", MINE, 40, earmark="镁建材"))
@@ -298,11 +324,46 @@ async def test_a_cap_is_broken_by_a_load_within_its_own_quota(by: By, app: FastA
     assert (await province(by, LI))["children"][0]["children"][0]["overdraws"] == []
     own = await file(by(PAIZHAI_CLERK), "/v1/slips", slip(number="JJ-2", kg=40, earmark="镁建材"))
 
-    await swept(app, app.state.clock.now())
-
     [episode] = (await province(by, LI))["children"][0]["children"][0]["overdraws"]
     assert (episode["opened_by"], episode["over_kg"], episode["cause"]) == (own["movement_id"], 10, "slip")
     assert {alert["subject_id"] for alert in await open_alerts(by, PROVINCE, "pool-overdrawn")} >= {"210381"}
+
+
+async def test_a_cap_is_broken_by_a_load_within_its_own_quota_and_holds_when_it_comes_back(
+    by: By, app: FastAPI
+) -> None:
+    """R06, O02: in the very transaction that weighs it."""
+    now = at(app, "2026-03-03T09:00:00+08:00")
+    await fill_pools(by, 100_000)
+    await allot(by(ANSHAN), base(60_000))
+    await allot(by(ANSHAN), allotment("special", "210381", MINE, 40_000, earmark="镁建材"))
+    await file(by(PAIZHAI_CLERK), "/v1/slips", slip(kg=50_000, earmark="镁建材"))
+    async with app.state.database.transaction() as connection:
+        contract_id = await yard.contract(connection, at=now, mine_id=PAIZHAI_MINE)
+
+    async def weigh(ticket: dict[str, Any], direction: str, minutes: int) -> str:
+        record = yard.record(ticket, direction, 30_000, now + timedelta(minutes=minutes))
+        [weighed] = (await by(BRIDGE_7_DEVICE).post("/v1/weighings", json=record)).json()["results"]
+        return str(weighed["movement_ids"][0])
+
+    async def episodes() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await province(by, LI))["children"][0]["children"][0]["overdraws"]
+        return found
+
+    for number in (1, 2):
+        ticket = await file(
+            by(PAIZHAI_CLERK), "/v1/tickets", yard.ticket_in(contract_id, now, plate=f"辽C4000{number}")
+        )
+        assert await episodes() == []
+        movement_id = await weigh(ticket, "out", number)
+    [broken] = await episodes()
+    await weigh(ticket, "back", 3)
+    [mended] = await episodes()
+
+    assert (broken["opened_by"], broken["over_kg"], broken["cause"]) == (movement_id, 10_000, "load")
+    assert (mended["over_kg"], mended["peak_kg"], mended["closed_at"] is None) == (0, 10_000, False)
+    async with app.state.database.pool.acquire() as connection:
+        assert await verify(connection, app.state.keys.public_keys(Purpose.LEDGER), lambda _: None) == []
 
 
 async def test_w10_what_came_back_by_the_road_was_not_issued_again(by: By, app: FastAPI) -> None:

@@ -1,6 +1,7 @@
 """A plant files what its lines made of its lots."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +12,9 @@ from fastapi import FastAPI
 
 from service.embedded import Endpoints
 from service.keys import Purpose
-from service.verify import Finding, verify
-from tests import cast
+from service.verify import Finding
+from service.verify.database import verify
+from tests import cast, yard
 from tests.cast import ANSHAN, LI, PLANT_CLERK, STRANGER_CLERK, TRADER_CLERK, YINGKOU
 from tests.routes.filing import ON_DAY_1, alerts, contract, from_stock, receive, refused
 from tests.routes.quota import allot, base, fill_pools
@@ -120,6 +122,65 @@ async def test_p02_a_product_trades_on_as_a_lot(by: By, lot: UUID) -> None:
         outputs=[{"kind": "product", "name": "重烧", "kg": 1}],
     )
     assert refused(await by(PLANT_CLERK).post("/v1/runs", json=again), 409, "lot-has-less")
+
+
+async def test_p02_a_mines_ore_is_followed_into_product_and_to_whoever_bought_it(
+    app: FastAPI, by: By, lot: UUID
+) -> None:
+    async def whereabouts(**when: str) -> list[tuple[str, str, int, int | None, list[str]]]:
+        """Where the mine's ore is, as the county is told."""
+        answer = await by(LI).get(f"/v1/provenance/mines/{cast.PAIZHAI_MINE}", params={"year": "2026", **when})
+        told = answer.json()
+        assert told["kg"] == sum(part["kg"] for part in told["holders"]) == 21_000
+        return [
+            (part["kind"], part["holder"], part["kg"], part["product_kg"], [run["document"] for run in part["through"]])
+            for part in told["holders"]
+        ]
+
+    outputs = [{"kind": "product", "name": "轻烧粉", "kg": 7_001}, {"kind": "by_product", "name": "粉尘", "kg": 1_000}]
+    body = run(await kiln(by), (lot, 20_000), lost_kg=500, outputs=outputs)
+    made = (await by(PLANT_CLERK).post("/v1/runs", json=body)).json()
+    powder_ore_kg, dust_ore_kg = (output["ore_kg"] for output in made["outputs"])
+    plant, in_1st, dust = cast.PLANT_TWO.name, ["JG-1"], ("product", cast.PLANT_TWO.name, dust_ore_kg, 1_000, ["JG-1"])
+    in_the_plant = [
+        ("product", plant, powder_ore_kg, 7_001, in_1st),
+        dust,
+        ("lot", plant, 1_000, None, []),
+        ("lost", plant, 500, None, []),
+    ]
+    assert (powder_ore_kg + dust_ore_kg, await whereabouts()) == (19_500, in_the_plant)
+    then = app.state.clock.now()
+
+    at = then + timedelta(hours=1)
+    app.state.clock.stop_at(at)
+    powder = UUID(made["outputs"][0]["lot_id"])
+    kiln_2 = await kiln(by, name="二号窑", kind="dead_burnt", ore_per_product=1.2)
+    burnt = [{"kind": "product", "name": "重烧镁砂", "kg": 2_500}]
+    again = run(kiln_2, (powder, 3_000), number="JG-2", outputs=burnt)
+    assert (await by(PLANT_CLERK).post("/v1/runs", json=again)).status_code == 201
+    firms = {"seller_id": str(cast.PLANT_TWO.id), "buyer_id": str(cast.STRANGER.id)}
+    terms = from_stock((powder, 4_001), **firms, kg=4_001, grade="轻烧粉")
+    await by(PLANT_CLERK).post("/v1/contracts", json=terms)
+    sold = (await by(STRANGER_CLERK).post("/v1/contracts", json=terms)).json()
+    gates = {"source_station_id": str(cast.PLANT_TWO_GATE), "destination_station_id": str(cast.STRANGER_GATE)}
+    wish = yard.ticket_in(UUID(sold["id"]), at, **gates, grade="轻烧粉", planned_kg=4_001)
+    ticket = (await by(PLANT_CLERK).post("/v1/tickets", json=wish)).json()
+    await by(cast.PLANT_TWO_DEVICE).post("/v1/weighings", json=yard.record(ticket, "out", 4_001, at))
+    await by(cast.STRANGER_DEVICE).post("/v1/weighings", json=yard.record(ticket, "in", 4_000, at))
+
+    burnt_ore_kg, gone_ore_kg = 3_000 * powder_ore_kg // 7_001, 7_000 * powder_ore_kg // 7_001
+    assert await whereabouts() == [
+        ("lot", cast.STRANGER.name, gone_ore_kg - burnt_ore_kg, 4_000, in_1st),
+        ("product", plant, burnt_ore_kg, 2_500, ["JG-1", "JG-2"]),
+        dust,
+        ("lot", plant, 1_000, None, []),
+        ("lost", plant, 500, None, []),
+        ("lost", plant, powder_ore_kg - gone_ore_kg, 1, in_1st),
+    ]
+    assert await whereabouts(as_of=then.isoformat()) == in_the_plant
+
+    await by(PLANT_CLERK).post(f"/v1/runs/{made['id']}/void", json={"reason": "称量有误"})
+    assert await whereabouts() == [("lot", plant, 21_000, None, [])]
 
 
 async def test_e45_flotation_is_products_tailings_and_loss(audit: Audit, by: By, lot: UUID) -> None:

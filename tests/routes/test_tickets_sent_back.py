@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,12 +11,15 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+import migrations
 from service.actions.lots import watch_refused_lots
 from service.app import create_app
+from service.db import Connection
 from service.domain.units import shanghai_day
 from service.embedded import Endpoints
 from service.keys import Purpose
 from service.settings import Settings
+from service.verify.database import verify
 from tests import cast, yard
 from tests.conftest import clients_of
 from tests.routes.test_tickets_transfer import contract, counted, do, look, lots, out_kg, sent_out, weigh
@@ -23,6 +27,7 @@ from tests.routes.test_weighings_correct_loads import correct
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("verified")]
 By = Callable[[cast.Person], httpx.AsyncClient]
+MIGRATION = (Path(migrations.__file__).parent / "versions" / "0037_back_heavier.sql").read_text(encoding="utf-8")
 WAITING = """
 SELECT count(*)
 FROM pg_sleep(0.01)
@@ -172,6 +177,29 @@ async def test_w10_of_a_lot_that_was_sold_no_more_comes_back_than_had_arrived(
     assert (await lots(by, cast.TRADER.id), await lots(by, cast.PAIZHAI.id)) == ([(25_000, 50_000)], [(25_000, 0)])
     assert (await counted(by, bought["contract_id"]))[1] == 0
     assert (await out_kg(by, now), await flagged(app, by)) == (25_000, [("lot", 25_000), ("ticket", None)])
+
+
+async def test_w10_a_contract_of_an_older_book_is_brought_to_what_its_tickets_come_to(
+    app: FastAPI, by: By, bought: dict[str, Any], now: datetime
+) -> None:
+    """Until then 80 kg were received less than nothing; a contract without such a load is not looked at."""
+    other = await contract(app, now)
+    await weigh(by, bought, "back", 31_080, now + timedelta(minutes=60))
+    says = "UPDATE contract SET received_kg = $2 WHERE id = $1"
+    async with app.state.database.pool.acquire() as connection:
+        await connection.execute(says, bought["contract_id"], -80)
+        await connection.execute(says, other, 5)
+        assert len(await differences(app, connection)) == 2
+        await connection.execute(MIGRATION)
+        [found] = await differences(app, connection)
+        assert "counts 0 kg shipped and 5 kg received" in found
+        await connection.execute(says, other, 0)
+
+
+async def differences(app: FastAPI, connection: Connection) -> list[str]:
+    """What the auditor finds."""
+    found = await verify(connection, app.state.keys.public_keys(Purpose.LEDGER), lambda _: None)
+    return [str(one) for one in found]
 
 
 SOLD = {"sold": ("out", 25_000, 20)}

@@ -1,6 +1,7 @@
 """A database that goes away in the middle of a transaction is trouble of ours, and the door opens again."""
 
 import os
+import signal
 
 import asyncpg
 import pytest
@@ -94,6 +95,39 @@ async def test_a_transaction_that_goes_on_begins_with_the_commit_before_it(
     await cut(connection, endpoints)
     await look(goes_on=False)
     assert len(seen) == 7, "one that was lost meanwhile is replaced"
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+async def test_a_server_that_says_nothing_is_not_waited_for_without_end(
+    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, *, goes_on: bool
+) -> None:
+    monkeypatch.setattr("service.db.SECONDS_TO_ANSWER", 0.2)
+    async with Database.connect(endpoints.database_url, 1) as database:
+        async with database.steady_transaction(goes_on=lambda: goes_on) as connection:
+            mute = connection.get_server_pid()
+        os.kill(mute, signal.SIGSTOP)
+        try:
+            with pytest.raises(TROUBLE):
+                async with database.steady_transaction() as connection:
+                    await connection.execute("SELECT 1")
+            async with database.steady_transaction() as connection:
+                assert await connection.fetchval("SELECT 1") == 1, "the next one has another"
+        finally:
+            os.kill(mute, signal.SIGCONT)
+
+
+async def test_a_sentence_from_before_a_migration_is_asked_again(committed: Database, endpoints: Endpoints) -> None:
+    async def look() -> None:
+        async with committed.steady_transaction() as connection:
+            await connection.fetch("SELECT ARRAY(SELECT h FROM head AS h FOR UPDATE)")
+
+    await look()
+    owner = await asyncpg.connect(endpoints.owner_database_url)
+    await owner.execute("ALTER TABLE head ADD COLUMN added_later integer")
+    await owner.close()
+    with pytest.raises(Busy):
+        await look()
+    await look()
 
 
 async def test_a_mistake_of_ours_is_no_trouble(committed: Database) -> None:

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from service.db import Database
+from service.domain.changes import Void
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.store import ledger
 from service.store.accounts import open_accounts
@@ -126,7 +128,7 @@ async def test_what_was_struck_meanwhile_is_seen(committed: Database, a: dict[Ac
     for number in (2, 3, 4):
         await post(committed, memory, [movement(number, a[MINE], a[LOADS[0]], 30)])
     async with committed.transaction() as connection:
-        await ledger.void(connection, [UUID(int=3)], occurred_at=MORNING, fact=bytes(32), at=MORNING, sign=KEY)
+        await ledger.revise(connection, [Void([UUID(int=3)], MORNING, bytes(32))], at=MORNING, sign=KEY)
     posted = await post(committed, memory, [movement(5, a[MINE], a[LOADS[1]], 35)])
 
     assert posted.over_kg == {UUID(int=5): 0}, "the kilograms that were given back go first"
@@ -134,8 +136,9 @@ async def test_what_was_struck_meanwhile_is_seen(committed: Database, a: dict[Ac
 
 
 async def test_batches_under_way_at_once_go_on_where_the_one_before_ends(
-    committed: Database, a: dict[AccountKey, int]
+    committed: Database, a: dict[AccountKey, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("service.store.ledger.memory.LONGEST_TURN_SECONDS", 60)
     memory = Memory()
     for number in (2, 3):
         await post(committed, memory, [movement(number, a[MINE], a[LOADS[0]], 1)])
@@ -157,3 +160,62 @@ async def test_what_is_forgotten_for_its_size_is_read_again(
         await post(committed, memory, [movement(number, a[MINE], a[LOADS[number % 5]], 2)])
 
     assert [source_lo for _, source_lo, _ in (await places(committed))[1:]] == list(range(0, 56, 2))
+
+
+async def test_a_batch_that_could_not_be_signed_leaves_no_gap(committed: Database, a: dict[AccountKey, int]) -> None:
+    class Failing:
+        key_id = KEY.key_id
+
+        def sign(self, message: bytes) -> bytes:
+            raise ZeroDivisionError
+
+    memory = Memory()
+    for number in (2, 3):
+        await post(committed, memory, [movement(number, a[MINE], a[LOADS[0]], 10)])
+    with suppress(ZeroDivisionError):
+        async with committed.steady_transaction() as connection:
+            moved = [movement(4, a[MINE], a[LOADS[1]], 10)]
+            await ledger.append(connection, moved, at=MORNING, sign=Failing(), memory=memory)
+    await post(committed, memory, [movement(5, a[MINE], a[LOADS[1]], 10)])
+
+    assert (await places(committed))[1:] == [(2, 0, 0), (3, 10, 10), (5, 20, 0)]
+
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+async def test_a_circle_through_the_turn_is_broken(
+    committed: Database, a: dict[AccountKey, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One holds the head and wants a document; a batch that holds it waits for the turn of one that waits for the head."""
+    monkeypatch.setattr("service.store.ledger.memory.LONGEST_TURN_SECONDS", 0.1)
+    memory = Memory()
+    for number in (2, 3):
+        await post(committed, memory, [movement(number, a[MINE], a[LOADS[0]], 10)])
+    document = "SELECT pg_advisory_xact_lock(1)"
+    holds_the_document = asyncio.Event()
+
+    async def with_a_document() -> None:
+        async with committed.steady_transaction() as connection:
+            await connection.execute(document)
+            holds_the_document.set()
+            moved = [movement(5, a[MINE], a[LOADS[2]], 10)]
+            await ledger.append(connection, moved, at=MORNING, sign=KEY, memory=memory)
+
+    async with asyncio.timeout(30):
+        tasks = []
+        with suppress(asyncpg.DeadlockDetectedError):
+            async with committed.transaction() as connection:
+                await ledger.lock_head(connection, at=MORNING)
+                tasks.append(asyncio.create_task(post(committed, memory, [movement(4, a[MINE], a[LOADS[1]], 10)])))
+                async with committed.pool.acquire() as looker:
+                    while not await looker.fetchval(WAITING):
+                        pass
+                tasks.append(asyncio.create_task(with_a_document()))
+                await holds_the_document.wait()
+                await connection.execute(document)
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert all(not isinstance(one, BaseException) or isinstance(one, asyncpg.DeadlockDetectedError) for one in ended)
+    found = await places(committed)
+    assert [source_lo for _, source_lo, _ in found[1:]] == [10 * n for n in range(len(found) - 1)]

@@ -1,17 +1,22 @@
 """The sentences of a batch are planned once, when the books may still be empty: the plans must do for full ones."""
 
+import json
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
+import asyncpg
 import pytest
 from fastapi import FastAPI
 
 from service.actions.tickets import Order, issue_tickets
 from service.actions.weighings import weigh_all
 from service.db import Connection
+from service.embedded import Endpoints
 from service.keys import Purpose
 from service.routes.tickets import TicketIn
 from service.routes.weighings import AT_ONCE, rehearse
+from service.store import provenance
 from tests import cast, yard
 from tests.ledger.test_hot_mine import prepare, record, sent
 
@@ -75,3 +80,47 @@ async def test_a_load_costs_the_same_after_years(app: FastAPI) -> None:
                     await connection.execute(sentence, LONG)
 
     assert read[-1].total() < ROWS_OF_A_LOAD, read
+
+
+WALKS = {
+    "trace_back": ("bigint[], bigint[], bigint[], bigint, boolean, boolean", "'{1}', '{0}', '{9}', 5, FALSE, FALSE"),
+    "trace_forward": ("bigint[], bigint[], bigint[], bigint, boolean, integer", "'{1}', '{0}', '{9}', 5, FALSE, 9"),
+    "places": ("bigint[], bigint", "'{1}', 5"),
+    "deliveries": ("uuid[], bigint", "'{}', 5"),
+}
+
+
+async def test_an_empty_book_that_was_vacuumed_is_walked_by_the_same_indexes(endpoints: Endpoints) -> None:
+    """All indexes cost nothing then: only what the question itself rules out is not taken."""
+    owner, service = [await asyncpg.connect(url) for url in (endpoints.owner_database_url, endpoints.database_url)]
+    try:
+        new = await planned(service)
+        await owner.execute("VACUUM account, leg, hole")
+        vacuumed = await planned(service)
+    finally:
+        await owner.close()
+        await service.close()
+
+    assert vacuumed == new
+    for walk, scans in new.items():
+        assert not [scan for scan in scans if scan[1] is None], walk
+
+
+async def planned(connection: Connection) -> dict[str, list[tuple[str, str | None]]]:
+    """By which index, and where in it, each sentence of the walks reads its tables when it is planned anew."""
+    found = {}
+    async with connection.transaction():
+        await connection.fetch(provenance.SQL["steady"])
+        for name, (kinds, values) in WALKS.items():
+            await connection.execute(f"PREPARE walk ({kinds}) AS {provenance.SQL[name]}")
+            plan = json.loads(await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE walk ({values})"))
+            await connection.execute("DEALLOCATE walk")
+            found[name] = scans_of(plan[0]["Plan"])
+    return found
+
+
+def scans_of(plan: dict[str, Any]) -> list[tuple[str, str | None]]:
+    """The indexes of a plan from the top, and the tables that it reads whole."""
+    read = plan.get("Index Name") or (plan.get("Relation Name") if plan["Node Type"] == "Seq Scan" else None)
+    here = [(read, plan.get("Index Cond"))] if read else []
+    return here + [scan for below in plan.get("Plans", []) for scan in scans_of(below)]

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from service.db import Connection, Database
+from service.domain.changes import Void
 from service.domain.ledger import BOUNDARIES, AccountKey, AccountKind
 from service.domain.provenance import Ending, Fragment, Interval, PartsDoNotAddUpError, flows, shares
 from service.store import ledger, provenance
@@ -177,7 +178,7 @@ async def test_no_walk_reads_all_holes_of_an_account(connection: Connection) -> 
     await ledger.append(connection, [*came, *went], at=MORNING, sign=KEY)
     for batch in (came, went):
         odd = [each.id for each in batch[::2]]
-        await ledger.void(connection, odd, occurred_at=MORNING, fact=bytes(32), at=MORNING, sign=KEY)
+        await ledger.revise(connection, [Void(odd, MORNING, bytes(32))], at=MORNING, sign=KEY)
     await ledger.append(connection, [movement(9_001, a, b, 5_000)], at=MORNING, sign=KEY)
 
     for sentence, walked, more in (("trace_back", b, "false, false"), ("trace_forward", b, f"false, {2**31 - 1}")):
@@ -261,7 +262,9 @@ async def test_a_product_is_made_of_all_its_ore_and_no_more(connection: Connecti
     (whole,) = await provenance.trace_all_back(connection, [Interval(product, 0, 4)])
     assert (whole.ore_kg, whole.proven_kg, whole.unproven_kg) == (10, 10, 0)
     made = await provenance.trace_forward(connection, lot, 2, 4)
-    assert [(each.kg, each.ending, each.beyond) for each in made] == [(2, Ending.MADE, product)]
+    assert [(each.start, each.kg, each.ending, each.place, each.runs) for each in made] == [
+        (2, 2, Ending.REST, Interval(product, 1, 2), (run,))
+    ]
 
 
 async def test_no_answer_is_given_from_a_broken_book(connection: Connection) -> None:

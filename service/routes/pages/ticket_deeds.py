@@ -1,13 +1,15 @@
 """What sellers, buyers and offices do to tickets in a browser: the same actions as behind /v1/tickets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from uuid_utils.compat import uuid7
 
 from service.actions import tickets as deeds
 from service.actions.tickets import Diversion, Order, Truck
@@ -15,7 +17,7 @@ from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep, Record, database
 from service.domain.permissions import Actor
 from service.domain.policies import Policies
-from service.domain.refusals import Refusal
+from service.domain.refusals import IdempotencyKeyRunning, Refusal
 from service.domain.tickets import ReplacedBecause, Wish
 from service.domain.units import SHANGHAI, Kilograms
 from service.keys import KeyRing, Purpose
@@ -23,6 +25,7 @@ from service.routes.fields import Plate, Reason
 from service.routes.idempotency import Said
 from service.routes.pages.languages import language_of
 from service.routes.pages.pages import show
+from service.routes.pages.typed import FormOnceDep, fields_of
 from service.routes.tickets import MOST_TICKETS, TicketIn, Wanted
 from service.rulebook import Rulebook
 from service.store import pages as reads
@@ -52,14 +55,17 @@ async def ask_for_tickets(
         "tonnes": "",
         "valid_from": _for_the_field(now),
         "valid_until": _for_the_field(now + timedelta(hours=USUAL_HOURS)),
+        "once": str(uuid7()),
     }
     return await _form(request, connection, actor, said)
 
 
 @router.post("/tickets/new")
-async def issue_tickets(request: Request, actor: Annotated[Actor, Depends(may("tickets.issue"))]) -> Response:
-    """Issue a ticket for each plate; what cannot be read is said above the form, which keeps its input."""
-    said = {name: str(value) for name, value in (await request.form()).items()}
+async def issue_tickets(
+    request: Request, once: FormOnceDep, actor: Annotated[Actor, Depends(may("tickets.issue"))]
+) -> Response:
+    """Issue a ticket for each plate, once for the same form; what cannot be read is said above it, and it keeps its input."""
+    said = await fields_of(request)
     plates = [line for line in said.get("plates", "").splitlines() if line.strip()]
     wishes: list[Wish] = []
     faults: list[tuple[str, str | None]] = [] if 0 < len(plates) <= MOST_TICKETS else [("plates", None)]
@@ -76,7 +82,12 @@ async def issue_tickets(request: Request, actor: Annotated[Actor, Depends(may("t
         async with database(request).transaction(readonly=True) as connection:
             return await _form(request, connection, actor, said, faults=faults)
 
-    issued = await request.app.state.issuing.submit([(Wanted(Order(actor, wish)), None) for wish in wishes])
+    asked = await once.asked(actor)
+    issued = await request.app.state.issuing.submit(
+        [(Wanted(Order(actor, wish)), asked and asked.part(number)) for number, wish in enumerate(wishes)]
+    )
+    if running := next((one for one in issued if isinstance(one, IdempotencyKeyRunning)), None):
+        raise running
     refused = [
         (wish.plate, one.title if language_of(request) == "zh" else one.title_en)
         for wish, one in zip(wishes, issued, strict=True)
@@ -89,12 +100,20 @@ async def issue_tickets(request: Request, actor: Annotated[Actor, Depends(may("t
         return await show(request, connection, actor, "tickets_issued.html", ids=ids, turned_down=refused)
 
 
-class Doing:
-    """What every deed to a ticket has at hand: the ticket and its transaction, the form's reason, the time, the keys."""
+class LedTo(BaseModel):
+    """The ticket to which a deed has led."""
 
-    def __init__(self, ticket_id: UUID, request: Request, connection: ConnectionDep, reason: Why) -> None:
+    id: UUID
+
+
+class Doing:
+    """What every deed to a ticket has at hand, and how it is answered: once for the same form, with the ticket's page."""
+
+    def __init__(
+        self, ticket_id: UUID, request: Request, connection: ConnectionDep, reason: Why, once: FormOnceDep
+    ) -> None:
         state = request.app.state
-        self.ticket_id, self.connection, self.reason = ticket_id, connection, reason
+        self.ticket_id, self.connection, self.reason, self.once = ticket_id, connection, reason, once
         self.at: datetime = state.clock.now()
         self.keys: KeyRing = state.keys
         self._rulebook: Rulebook = state.rulebook
@@ -108,9 +127,14 @@ class Doing:
         """The values in force."""
         return await self._rulebook.policies(self.at)
 
-    def back(self, ticket_id: UUID | None = None) -> Response:
-        """To the ticket's page, or that of the one under which its load goes on."""
-        return RedirectResponse(f"/tickets/{ticket_id or self.ticket_id}", 303)
+    async def __call__(self, actor: Actor, deed: Callable[[], Awaitable[UUID | None]], *, shown: str = "") -> Response:
+        """Go to the ticket's page, or to that of the one under which its load goes on."""
+
+        async def done() -> LedTo:
+            return LedTo(id=await deed() or self.ticket_id)
+
+        answer = await self.once(self.connection, actor, done)
+        return RedirectResponse(f"/tickets/{orjson.loads(answer.body)['id']}{shown}", 303)
 
 
 DoingDep = Annotated[Doing, Depends()]
@@ -119,15 +143,21 @@ DoingDep = Annotated[Doing, Depends()]
 @router.post("/tickets/{ticket_id}/cancel")
 async def cancel_ticket(doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.cancel"))]) -> Response:
     """End a ticket before its journey."""
-    await deeds.cancel_ticket(doing.connection, doing.ticket_id, doing.reason, at=doing.at, actor=actor)
-    return doing.back()
+    return await doing(
+        actor,
+        lambda: deeds.cancel_ticket(doing.connection, doing.ticket_id, doing.reason, at=doing.at, actor=actor),
+    )
 
 
 @router.post("/tickets/{ticket_id}/lose")
 async def lose_ticket(doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.lose"))]) -> Response:
     """End a ticket that was lost before its journey; an office writes off a load that was lost on it."""
-    await deeds.lose_ticket(doing.connection, doing.ticket_id, doing.reason, at=doing.at, sign=doing.sign, actor=actor)
-    return doing.back()
+    return await doing(
+        actor,
+        lambda: deeds.lose_ticket(
+            doing.connection, doing.ticket_id, doing.reason, at=doing.at, sign=doing.sign, actor=actor
+        ),
+    )
 
 
 @router.post("/tickets/{ticket_id}/extend")
@@ -136,17 +166,20 @@ async def extend_ticket(
 ) -> Response:
     """Give a ticket a later end."""
     until = valid_until if valid_until.tzinfo else valid_until.replace(tzinfo=SHANGHAI)
-    await deeds.extend_ticket(
-        doing.connection,
-        doing.ticket_id,
-        until,
-        doing.reason,
-        at=doing.at,
-        keys=doing.keys,
-        policies=await doing.policies(),
-        actor=actor,
+    policies = await doing.policies()
+    return await doing(
+        actor,
+        lambda: deeds.extend_ticket(
+            doing.connection,
+            doing.ticket_id,
+            until,
+            doing.reason,
+            at=doing.at,
+            keys=doing.keys,
+            policies=policies,
+            actor=actor,
+        ),
     )
-    return doing.back()
 
 
 @router.post("/tickets/{ticket_id}/reissue")
@@ -157,10 +190,13 @@ async def reissue_ticket(
 ) -> Response:
     """Print a ticket anew in place of a lost or damaged paper; go to the new sheet."""
     because = ReplacedBecause(cause)
-    await deeds.reissue_ticket(
-        doing.connection, doing.ticket_id, because, doing.reason, at=doing.at, keys=doing.keys, actor=actor
+    return await doing(
+        actor,
+        lambda: deeds.reissue_ticket(
+            doing.connection, doing.ticket_id, because, doing.reason, at=doing.at, keys=doing.keys, actor=actor
+        ),
+        shown="/sheet",
     )
-    return RedirectResponse(f"/tickets/{doing.ticket_id}/sheet", 303)
 
 
 @router.post("/tickets/{ticket_id}/redirect")
@@ -171,16 +207,19 @@ async def redirect_ticket(
     actor: Annotated[Actor, Depends(may("tickets.redirect"))],
 ) -> Response:
     """Send a load to another buyer under that buyer's contract."""
-    going = await deeds.redirect_ticket(
-        doing.connection,
-        doing.ticket_id,
-        Diversion(contract_id, destination_station_id, doing.reason),
-        at=doing.at,
-        keys=doing.keys,
-        policies=await doing.policies(),
-        actor=actor,
+    policies = await doing.policies()
+    return await doing(
+        actor,
+        lambda: deeds.redirect_ticket(
+            doing.connection,
+            doing.ticket_id,
+            Diversion(contract_id, destination_station_id, doing.reason),
+            at=doing.at,
+            keys=doing.keys,
+            policies=policies,
+            actor=actor,
+        ),
     )
-    return doing.back(going)
 
 
 @router.post("/tickets/{ticket_id}/children")
@@ -191,33 +230,39 @@ async def split_ticket(
     actor: Annotated[Actor, Depends(may("tickets.split"))],
 ) -> Response:
     """Let a part of a load go on by another truck; go to its ticket."""
-    truck = Truck(plate, Kilograms(round(tonnes * 1000)))
-    (child,) = await deeds.split_ticket(
-        doing.connection,
-        doing.ticket_id,
-        [truck],
-        doing.reason,
-        at=doing.at,
-        keys=doing.keys,
-        policies=await doing.policies(),
-        actor=actor,
-    )
-    return doing.back(child)
+
+    async def split() -> UUID:
+        (child,) = await deeds.split_ticket(
+            doing.connection,
+            doing.ticket_id,
+            [Truck(plate, Kilograms(round(tonnes * 1000)))],
+            doing.reason,
+            at=doing.at,
+            keys=doing.keys,
+            policies=await doing.policies(),
+            actor=actor,
+        )
+        return child
+
+    return await doing(actor, split)
 
 
 @router.post("/tickets/{ticket_id}/close")
 async def close_ticket(doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.split"))]) -> Response:
     """Close the rest of a load whose parts went on by other trucks."""
-    await deeds.close_ticket(
-        doing.connection,
-        doing.ticket_id,
-        doing.reason,
-        at=doing.at,
-        policies=await doing.policies(),
-        keys=doing.keys,
-        actor=actor,
+    policies = await doing.policies()
+    return await doing(
+        actor,
+        lambda: deeds.close_ticket(
+            doing.connection,
+            doing.ticket_id,
+            doing.reason,
+            at=doing.at,
+            policies=policies,
+            keys=doing.keys,
+            actor=actor,
+        ),
     )
-    return doing.back()
 
 
 @router.post("/tickets/{ticket_id}/refuse-part")
@@ -226,17 +271,20 @@ async def refuse_part(
 ) -> Response:
     """Record that the buyer does not take a part of what was weighed in."""
     refused_kg = Kilograms(round(tonnes * 1000))
-    await deeds.refuse_part(
-        doing.connection,
-        doing.ticket_id,
-        refused_kg,
-        doing.reason,
-        at=doing.at,
-        sign=doing.sign,
-        policies=await doing.policies(),
-        actor=actor,
+    policies = await doing.policies()
+    return await doing(
+        actor,
+        lambda: deeds.refuse_part(
+            doing.connection,
+            doing.ticket_id,
+            refused_kg,
+            doing.reason,
+            at=doing.at,
+            sign=doing.sign,
+            policies=policies,
+            actor=actor,
+        ),
     )
-    return doing.back()
 
 
 @router.post("/tickets/{ticket_id}/decide")
@@ -246,13 +294,16 @@ async def decide_ticket(
     actor: Annotated[Actor, Depends(may("tickets.decide"))],
 ) -> Response:
     """Release a ticket that waits for the office, or turn it down."""
-    if decision == "release":
-        await deeds.release_ticket(
-            doing.connection, doing.ticket_id, doing.reason, at=doing.at, keys=doing.keys, actor=actor
-        )
-    else:
-        await deeds.refuse_ticket(doing.connection, doing.ticket_id, doing.reason, at=doing.at, actor=actor)
-    return doing.back()
+
+    async def decide() -> None:
+        if decision == "release":
+            await deeds.release_ticket(
+                doing.connection, doing.ticket_id, doing.reason, at=doing.at, keys=doing.keys, actor=actor
+            )
+        else:
+            await deeds.refuse_ticket(doing.connection, doing.ticket_id, doing.reason, at=doing.at, actor=actor)
+
+    return await doing(actor, decide)
 
 
 async def _form(
@@ -278,6 +329,7 @@ async def _form(
             "source_station_id": "",
             "destination_station_id": "",
             "grade": chosen["grade"] if chosen else "",
+            "once": "",
             **said,
         },
         faults=faults or [],

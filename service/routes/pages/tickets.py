@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from markupsafe import Markup
+from uuid_utils.compat import uuid7
 
 from service.auth import may
 from service.db import Connection, ReaderDep
@@ -105,6 +106,7 @@ async def show_ticket(
         actor,
         "ticket.html",
         ticket=ticket,
+        once=str(uuid7()),
         weighings=told,
         acts=[act for act in acts if look.tells(act["done_at"])],
         children=children,

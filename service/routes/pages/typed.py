@@ -1,10 +1,12 @@
 """Forms that speak the words of the sheets: the same columns, the same checks, one row."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from hashlib import sha256
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from fastapi import Request
+import orjson
+from fastapi import Depends, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -17,6 +19,7 @@ from service.domain.sheets import BadCell, CellFault, CellKind, Column, value_of
 from service.domain.units import Kilograms
 from service.routes.bulk.reading import Entry, Sent, modelled
 from service.routes.filings import Filings, Order
+from service.routes.idempotency import Once
 from service.routes.pages.pages import show
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -28,6 +31,17 @@ INPUTS: Mapping[CellKind, str] = {CellKind.DAY: "date", CellKind.MOMENT: "dateti
 async def fields_of(request: Request) -> dict[str, str]:
     """What was typed into a form."""
     return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+
+
+async def once_of(request: Request) -> Once:
+    """The key that a form was opened with: sent twice it is done once, and with something else typed it is another."""
+    typed = await fields_of(request)
+    said = orjson.dumps({name: value for name, value in typed.items() if name != "csrf_token"})
+    key = f"{typed['once'][:64]}-{sha256(said).hexdigest()}" if typed.get("once") else None
+    return Once(request, key, said)
+
+
+FormOnceDep = Annotated[Once, Depends(once_of)]
 
 
 def entry_of(columns: Sequence[Column], typed: Mapping[str, str]) -> Sent:

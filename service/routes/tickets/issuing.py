@@ -26,6 +26,7 @@ from service.routes.filings import Filings, file_one, filing_batcher
 from service.routes.idempotency import Answer, Once, OnceDep, Said, each_once, response_of
 from service.routes.tickets import shown
 from service.routes.tickets.bodies import IssueOut, IssuesOut, TicketIn, TicketOut
+from service.store import idempotency
 
 router = APIRouter(prefix="/v1/tickets", tags=["tickets"])
 
@@ -77,7 +78,7 @@ def issuing_batcher(state: State) -> AbstractAsyncContextManager[Filings[Wanted]
         known = await shown.issued(connection, state, [one for one in issued if isinstance(one, UUID)])
         return [one.answer(told, known) for one, told in zip(wanted, issued, strict=True)]
 
-    return filing_batcher(state, "tickets", issue, most_in_batch=MOST_IN_BATCH, slice_size=SLICE)
+    return filing_batcher(state, "tickets", issue, most_in_batch=MOST_IN_BATCH, slice_size=SLICE, is_steady=True)
 
 
 @router.post("", status_code=201, response_model=TicketOut | IssuesOut, openapi_extra=described(_BODY))
@@ -106,6 +107,7 @@ async def _issue_list(request: Request, once: Once, wanted: Sequence[Wanted], *,
             return [_ENTERED]
 
         async with database(request).transaction() as connection:
+            await idempotency.wait_for(connection, asked.mark)
             (entered,) = await each_once(connection, [asked], enter, at=state.clock.now())
         if isinstance(entered, Refusal) or entered.text != _ENTERED.body.model_dump_json():
             return response_of(entered)  # other than entered: an answer that an older version has kept as a whole

@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.datastructures import State
 
 from service.actions.tickets import as_it_stood
-from service.db import Connection, Door
+from service.db import Connection, Door, Record
 from service.domain.codes.tickets import code_text
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
@@ -57,9 +57,9 @@ async def shown(door: Door, request: Request, actor: Actor | None, **wanted: Any
 
 async def issued(connection: Connection, state: State, ids: Collection[UUID]) -> dict[UUID, TicketOut]:
     """Tickets for those to whom they were issued."""
-    rows = await tickets.list_tickets(connection, None, ids=ids, limit=len(ids))
+    rows = await tickets.issued(connection, ids)
     return {row["id"]: _out(row, state.settings.public_url) for row in rows}
 
 
-def _out(row: Mapping[str, Any], public_url: str) -> TicketOut:
+def _out(row: Record | Mapping[str, Any], public_url: str) -> TicketOut:
     return TicketOut.model_validate({**row, "code": row["code"] and code_text(public_url, row["code"])})

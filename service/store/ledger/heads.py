@@ -28,7 +28,7 @@ class Signer(Protocol):
 class Head:
     """Where the ledger ends; `recorded_at` is the time of what is posted next.
 
-    `sent_back` is how often something was sent back that had come into a lot (W10).
+    `sent_back` is how often something was sent back that had come into a lot (W10), `owing` how many quotas owe (O02).
     """
 
     seq: int
@@ -36,6 +36,7 @@ class Head:
     recorded_at: datetime
     frontier: bytes
     sent_back: int
+    owing: int
 
 
 async def lock_head(connection: Connection, *, at: datetime) -> Head:

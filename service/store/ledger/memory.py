@@ -10,6 +10,7 @@ from service.domain.books import Ends
 from service.store.ledger.heads import Head
 
 MOST_ACCOUNTS = 50_000
+LONGEST_TURN_SECONDS = 1.0  # as PostgreSQL waits before it looks for a circle
 HEADS_KNOWN = 8  # more than batches are under way at once
 
 
@@ -25,11 +26,26 @@ class Memory:
     def __init__(self) -> None:
         self.head: Head | None = None
         self.is_alone = False
-        # Batches reach the database in the order in which they were reckoned. He who waits here holds no head, and who holds it
-        # waits for no document, so that nobody waits in a circle.
-        self.turn = asyncio.Lock()
+        # Batches reach the database in the order in which they were reckoned.
+        self._turn = asyncio.Lock()
         self.ends: dict[int, Ends] = {}
         self._heads: deque[bytes] = deque(maxlen=HEADS_KNOWN)
+
+    async def has_turn(self) -> bool:
+        """Wait for the turn, not for ever; who has it passes it on.
+
+        Who has it may wait for the head, and who holds that for a document that the caller has locked: such a circle nobody sees
+        here. Whoever then waits for the head as all others do has it seen, and broken, by the database.
+        """
+        try:
+            async with asyncio.timeout(LONGEST_TURN_SECONDS):
+                return await self._turn.acquire()
+        except TimeoutError:
+            return False
+
+    def pass_on(self) -> None:
+        """Let the next one have its turn."""
+        self._turn.release()
 
     def lacks(self, accounts: Iterable[int]) -> list[int]:
         """Those of the accounts whose ends are not remembered."""
@@ -47,7 +63,7 @@ class Memory:
     def go_on(self, head: Head) -> None:
         """The head that the next batch starts from, if this one commits."""
         if len(self.ends) > MOST_ACCOUNTS:
-            self._forget()
+            self.forget()
         self.head = head
         self._heads.append(_digest(head))
 
@@ -55,7 +71,7 @@ class Memory:
         """Start from a batch that was reckoned under the head's lock; who found his own head there is alone, it seems."""
         self.is_alone = self.head is not None and self.head.frontier == before.frontier
         if not self.is_alone:
-            self._forget()
+            self.forget()
         self.ends |= ends
         self.go_on(after)
 
@@ -63,7 +79,8 @@ class Memory:
         """Somebody else has written: the next batch looks before it reckons."""
         self.is_alone = False
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Know nothing of any account."""
         self.ends.clear()
         self._heads.clear()
 

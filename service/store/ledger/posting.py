@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
+from itertools import repeat
 from typing import Any
 from uuid import UUID
 
@@ -57,6 +58,7 @@ class Posted:
     closed: list[Overdraw]
     debts: dict[int, Kilograms]
     sent_back: int  # how often something was, that had come into a lot, as the head says
+    some_owe: bool  # whether there was a quota that owed before, as the head says
 
     @property
     def size(self) -> int:
@@ -83,15 +85,17 @@ async def append(
     assert movements, "a batch has movements"
     accounts = {movement.source for movement in movements} | {movement.target for movement in movements}
     if memory is not None and (batch := await _lay_from(memory, connection, accounts, movements, at, sign)):
-        async with memory.turn:
-            sent_back = None
-            if memory.is_alone:
-                sent_back = await post(connection, batch, writing)
-                writing = None  # it is written, also where the head has moved
-            if sent_back is None:
-                memory.doubt()
-        if sent_back is not None:
-            return await _posted(connection, batch, sent_back)
+        moved = None
+        if await memory.has_turn():
+            try:
+                if memory.is_alone:
+                    moved = await post(connection, batch, writing)
+                    writing = None  # it is written, also where the head has moved
+            finally:
+                memory.pass_on()
+        if moved is not None:
+            return await _posted(connection, batch, moved)
+        memory.doubt()
     if writing is not None:
         await writing.write(connection)
     head = await lock_head(connection, at=at)
@@ -105,9 +109,9 @@ async def append(
     batch = lay_batch(head, movements, ends, sign=sign)
     if memory is not None:
         memory.learn(head, batch.after, ends)
-    sent_back = await post(connection, batch)
-    assert sent_back is not None, "the head is locked"
-    return await _posted(connection, batch, sent_back)
+    moved = await post(connection, batch)
+    assert moved is not None, "the head is locked"
+    return await _posted(connection, batch, moved)
 
 
 async def _lay_from(
@@ -128,7 +132,11 @@ async def _lay_from(
     # From here to its turn nothing waits: what another batch reckons starts from where this one ends.
     head = memory.head
     assert head is not None, "it has learned from a batch"
-    batch = lay_batch(replace(head, recorded_at=max(at, head.recorded_at)), movements, memory.ends, sign=sign)
+    try:
+        batch = lay_batch(replace(head, recorded_at=max(at, head.recorded_at)), movements, memory.ends, sign=sign)
+    except BaseException:
+        memory.forget()  # of some accounts the ends have moved
+        raise
     memory.go_on(batch.after)
     return batch
 
@@ -159,13 +167,13 @@ def lay_batch(head: Head, movements: Sequence[Movement], ends: Mapping[int, Ends
     return Batch(head, after, acts, movements, laid, packed, growth.root, growth.kept, sign.key_id, signature)
 
 
-async def post(connection: Connection, batch: Batch, writing: Writing | None = None) -> int | None:
+async def post(connection: Connection, batch: Batch, writing: Writing | None = None) -> Head | None:
     """Write a batch and lock the head; not where the head is another than the one it was reckoned from.
 
-    Gives how often something was sent back, as the head says then (W10). What else is to be written is, in any case.
+    Gives the head as it is then. What else is to be written is, in any case.
     """
     after = batch.after
-    sent_back: int | None = await connection.fetchval(
+    row = await connection.fetchrow(
         writing.and_post if writing else SQL["post"],
         *(writing.values if writing else ()),
         batch.before.seq,
@@ -182,16 +190,16 @@ async def post(connection: Connection, batch: Batch, writing: Writing | None = N
         list(batch.kept.values()),
         batch.packed,
     )
-    return sent_back
+    return replace(after, **row) if row else None
 
 
 async def rehearse(connection: Connection, writing: Writing, *, at: datetime) -> None:
     """Have the sentence that writes and posts planned: no head is the one that it looks for, and nothing is posted."""
-    nowhere = Head(seq=-1, act=-1, recorded_at=at, frontier=b"", sent_back=0)
+    nowhere = Head(seq=-1, act=-1, recorded_at=at, frontier=b"", sent_back=0, owing=0)
     await post(connection, Batch(nowhere, nowhere, (), (), (), b"", b"", {}, 0, b""), writing)
 
 
-async def _posted(connection: Connection, batch: Batch, sent_back: int) -> Posted:
+async def _posted(connection: Connection, batch: Batch, after: Head) -> Posted:
     over_kg: dict[UUID, Kilograms] = {}
     cover_kg: dict[UUID, Kilograms] = {}
     debts: list[DebtChange] = []
@@ -212,7 +220,7 @@ async def _posted(connection: Connection, batch: Batch, sent_back: int) -> Poste
     return await _with_episodes(
         connection,
         batch.before,
-        replace(batch.after, sent_back=sent_back),
+        after,
         batch.root,
         debts,
         over_kg=over_kg,
@@ -239,7 +247,7 @@ async def write_rows(
     rows: Sequence[Row],
     *,
     sign: Signer,
-    cause: Cause | None = None,
+    causes: Iterable[Cause | None] = repeat(None),
 ) -> Posted:
     """Write rows whose places are known, with all that an act brings with it."""
     legs = [(seq, row) for seq, row in enumerate(rows, head.seq + 1) if isinstance(row, Leg)]
@@ -255,7 +263,7 @@ async def write_rows(
     cover_kg: dict[UUID, Kilograms] = {}
     debts: list[DebtChange] = []
     changes: tuple[tuple[int, int], ...]
-    for seq, row in enumerate(rows, head.seq + 1):
+    for seq, (row, cause) in enumerate(zip(rows, causes, strict=False), head.seq + 1):
         if isinstance(row, Leg):
             over_kg[row.movement] = Kilograms(over_kg.get(row.movement, 0) + row.over_kg)
             cover_kg[row.movement] = Kilograms(cover_kg.get(row.movement, 0) + row.cover_kg)
@@ -265,13 +273,13 @@ async def write_rows(
             changes = ((row.account, row.debt_kg if row.side is Side.IN else -row.debt_kg),)
             target = row.account
         debts += [
-            DebtChange(account, row.act, seq, row.movement, kg, target, row.occurred_at)
+            DebtChange(account, row.act, seq, row.movement, kg, target, row.occurred_at, cause)
             for account, kg in changes
             if kg
         ]
     leaves = [row["leaf"] for row in written]
     after, root = await seal(connection, head, rows[-1].act, leaves, sign=sign)
-    return await _with_episodes(connection, head, after, root, debts, over_kg=over_kg, cover_kg=cover_kg, cause=cause)
+    return await _with_episodes(connection, head, after, root, debts, over_kg=over_kg, cover_kg=cover_kg)
 
 
 async def _with_episodes(
@@ -283,10 +291,9 @@ async def _with_episodes(
     *,
     over_kg: dict[UUID, Kilograms],
     cover_kg: dict[UUID, Kilograms],
-    cause: Cause | None = None,
 ) -> Posted:
     """What every batch ends with: the overdraws that it moved."""
-    moved = await keep_episodes(connection, debts, recorded_at=after.recorded_at, cause=cause)
+    moved = await keep_episodes(connection, debts, recorded_at=after.recorded_at)
     return Posted(
         seq=after.seq,
         act=after.act,
@@ -298,6 +305,7 @@ async def _with_episodes(
         closed=[episode for episode in moved if not episode.is_open],
         debts={episode.account: episode.debt_kg for episode in moved},
         sent_back=after.sent_back,
+        some_owe=after.owing > 0,
     )
 
 

@@ -47,6 +47,7 @@ SELECT
     coalesce(mine.enterprise_id, project.operator_id, stock.enterprise_id, owner.id) AS holder_id,
     coalesce(mine.name, project.name, owner.name, place.name) AS holder,
     coalesce(ticket.number, contract.number, slip.number, run.number, stock.document_no, project.document_no) AS document,
+    run.id AS run_id,
     array_remove(
         ARRAY[
             mine.enterprise_id, project.operator_id, stock.enterprise_id, owner.id,

@@ -2,6 +2,10 @@
 -- Takes an advisory lock on each key until the transaction ends; never waits.
 SELECT mark, pg_try_advisory_xact_lock(hashtextextended(mark, 0)) AS held FROM unnest($1::text []) AS asked (mark)
 
+-- name: wait_for
+-- Takes an advisory lock on a key until the transaction ends; waits for who holds it, so that nothing else may be held before.
+SELECT pg_advisory_xact_lock(hashtextextended($1, 0))
+
 -- name: find
 -- Locks nothing; leans on a_key_is_answered_once.
 SELECT kept.scope, kept.door, kept.key, kept.body_hash, kept.status, kept.answer

@@ -1,7 +1,7 @@
 -- name: lock_head
 -- Locks the head: the last lock of every transaction that posts, so that all acts stand in one order.
 -- A statement of its own, since a statement takes its snapshot before it waits.
-SELECT seq, act, greatest(recorded_at, $1) AS recorded_at, frontier, sent_back
+SELECT seq, act, greatest(recorded_at, $1) AS recorded_at, frontier, sent_back, owing
 FROM head
 FOR UPDATE;
 
@@ -201,7 +201,7 @@ UPDATE head SET sent_back = sent_back + 1;
 
 -- name: post
 -- Locks the head, and where it has the seq and frontier given, moves it and writes what belongs to the move: plain legs, the
--- signed checkpoint, and the nodes that were completed; gives how often something was sent back, where it has moved it. Of each leg
+-- signed checkpoint, and the nodes that were completed; gives what else the head says, where it has moved it. Of each leg
 -- $13 has 204 bytes: the 156 that its leaf binds, then source, target and leaf. The lock has no condition of the row: one would be asked
 -- of it as it was before the wait. It is taken after all that another sentence has written in place of `before`.
 WITH before AS MATERIALIZED (
@@ -220,7 +220,7 @@ moved AS (
     SET seq = $3, act = $4, recorded_at = $5, frontier = $6
     FROM locked
     WHERE locked.seq = $1 AND locked.frontier = $2
-    RETURNING head.sent_back
+    RETURNING head.sent_back, head.owing
 ),
 
 written AS (
@@ -262,7 +262,7 @@ completed AS (
     CROSS JOIN unnest($10::integer[], $11::bigint[], $12::bytea[]) AS kept
 )
 
-SELECT sent_back FROM moved;
+SELECT sent_back, owing FROM moved;
 
 -- name: open_overdraws
 -- Under the head's lock: kinds of accounts, and their open episodes. Leans on an_account_is_overdrawn_once_at_a_time.
@@ -272,7 +272,12 @@ LEFT JOIN overdraw ON overdraw.account = account.id AND overdraw.closed_at IS NU
 WHERE account.id = ANY($1::bigint[]);
 
 -- name: keep_overdraws
--- Under the head's lock: new episodes, and what has changed of open ones.
+-- Under the head's lock: new episodes, what has changed of open ones, and by how many more, or fewer, quotas owe ($14).
+WITH counted AS (
+    UPDATE head SET owing = owing + $14
+    WHERE $14 <> 0
+)
+
 INSERT INTO overdraw (
     id, account, cause, opened_act, opened_seq, opened_by, occurred_at, discovered_at,
     debt_kg, peak_kg, closed_act, closed_at, covered_by

@@ -69,27 +69,13 @@ INNER JOIN enterprise AS holder ON holder.id = lot.holder_id
 WHERE (ticket.refused_kg > 0 OR ticket.back_kg IS NOT NULL) AND ticket.in_kg IS NOT NULL
 ORDER BY lot.id
 
--- name: sent_back
--- Locks nothing; leans on ticket_taken_back. The loads that had come into lots ($1 their accounts) and of which something was refused, or
--- came back, since a time ($2): how much, when, what had come, and what of it stands as a movement of its own.
+-- name: taken_back
+-- Locks nothing; leans on ticket_taken_back. The loads that had come into lots and of which something was refused, or came back: how much,
+-- and when.
 SELECT
-    ticket.id, lot.account, coalesce(refused.done_at, ticket.back_at) AS at, ticket.in_kg,
-    CASE WHEN ticket.refused_kg > 0 THEN ticket.refused_kg ELSE least(ticket.back_kg, ticket.in_kg) END AS back_kg,
-    (
-        SELECT coalesce(sum(upper(live) - lower(live)), 0)
-        FROM leg
-        CROSS JOIN LATERAL unnest(
-            int8multirange(int8range(leg.target_lo, leg.target_lo + leg.target_kg)) - coalesce((
-                SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
-                WHERE
-                    hole.account = ticket.account AND hole.side = 'in' AND hole.seq > leg.seq
-                    AND hole.lo < leg.target_lo + leg.target_kg AND hole.hi > leg.target_lo
-            ), '{}')
-        ) AS live
-        WHERE leg.target = ticket.account AND leg.source = lot.account
-    )::bigint AS anew_kg
-FROM unnest($1::bigint[], $2::timestamptz[]) AS asked (account, since)
-INNER JOIN lot ON lot.account = asked.account
+    lot.account, ticket.id, ticket.account AS load, ticket.in_kg, ticket.in_at, coalesce(refused.done_at, ticket.back_at) AS at,
+    CASE WHEN ticket.refused_kg > 0 THEN ticket.refused_kg ELSE least(ticket.back_kg, ticket.in_kg) END AS kg
+FROM lot
 INNER JOIN ticket
     ON coalesce(ticket.onward_contract_id, ticket.contract_id, ticket.slip_id) = coalesce(lot.contract_id, lot.slip_id)
     AND coalesce(ticket.onward_buyer_id, ticket.buyer_id) = lot.holder_id AND ticket.grade = lot.grade
@@ -98,10 +84,29 @@ LEFT JOIN LATERAL (
     SELECT done_at FROM ticket_act
     WHERE ticket_id = ticket.id AND kind = 'refused' AND ticket.refused_kg > 0 ORDER BY id DESC LIMIT 1
 ) AS refused ON TRUE
-WHERE
-    (ticket.refused_kg > 0 OR ticket.back_kg IS NOT NULL) AND ticket.in_kg IS NOT NULL
-    AND coalesce(refused.done_at, ticket.back_at) >= asked.since
-ORDER BY ticket.id
+WHERE (ticket.refused_kg > 0 OR ticket.back_kg IS NOT NULL) AND ticket.in_kg IS NOT NULL
+
+-- name: sent_back
+-- Locks nothing; leans on ticket_taken_back. Of lots ($1 their accounts) what was taken back since a time ($2), what had come, and what of
+-- it stands as a movement of its own.
+SELECT
+    taken_back.id, taken_back.account, taken_back.at, taken_back.in_kg, taken_back.kg AS back_kg,
+    (
+        SELECT coalesce(sum(upper(live) - lower(live)), 0)
+        FROM leg
+        CROSS JOIN LATERAL unnest(
+            int8multirange(int8range(leg.target_lo, leg.target_lo + leg.target_kg)) - coalesce((
+                SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
+                WHERE
+                    hole.account = taken_back.load AND hole.side = 'in' AND hole.seq > leg.seq
+                    AND hole.lo < leg.target_lo + leg.target_kg AND hole.hi > leg.target_lo
+            ), '{}')
+        ) AS live
+        WHERE leg.target = taken_back.load AND leg.source = taken_back.account
+    )::bigint AS anew_kg
+FROM unnest($1::bigint[], $2::timestamptz[]) AS asked (account, since)
+INNER JOIN sentence.taken_back ON taken_back.account = asked.account AND taken_back.at >= asked.since
+ORDER BY taken_back.id
 
 -- name: stock_beside
 -- Locks nothing; leans on ticket_taken_back, lot_return_by_lot and the keys of legs. What lots had beside loads ($1) at a time ($2): what
@@ -119,24 +124,11 @@ WITH asked AS (
 ),
 
 place AS MATERIALIZED (
-    SELECT DISTINCT lot.account, lot.holder_id, lot.grade, lot.year, coalesce(lot.contract_id, lot.slip_id) AS paper_id
-    FROM asked INNER JOIN lot ON lot.account = asked.account
+    SELECT DISTINCT account FROM asked
 ),
 
 sent_back AS MATERIALIZED (
-    SELECT
-        place.account, ticket.id, ticket.in_kg, ticket.in_at, coalesce(refused.done_at, ticket.back_at) AS at,
-        CASE WHEN ticket.refused_kg > 0 THEN ticket.refused_kg ELSE least(ticket.back_kg, ticket.in_kg) END AS kg
-    FROM place
-    INNER JOIN ticket
-        ON coalesce(ticket.onward_contract_id, ticket.contract_id, ticket.slip_id) = place.paper_id
-        AND coalesce(ticket.onward_buyer_id, ticket.buyer_id) = place.holder_id AND ticket.grade = place.grade
-        AND extract(YEAR FROM ticket.out_at AT TIME ZONE 'Asia/Shanghai') = place.year
-    LEFT JOIN LATERAL (
-        SELECT done_at FROM ticket_act
-        WHERE ticket_id = ticket.id AND kind = 'refused' AND ticket.refused_kg > 0 ORDER BY id DESC LIMIT 1
-    ) AS refused ON TRUE
-    WHERE (ticket.refused_kg > 0 OR ticket.back_kg IS NOT NULL) AND ticket.in_kg IS NOT NULL
+    SELECT taken_back.* FROM place INNER JOIN sentence.taken_back ON taken_back.account = place.account
 ),
 
 come AS (

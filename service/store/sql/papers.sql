@@ -7,6 +7,14 @@ FROM said
 WHERE kind = $1 AND id = ANY($2::uuid[])
 ORDER BY id
 
+-- name: enter_decisions
+-- Locks nothing; leans on the primary keys. As `enter`, of decisions, with what they say.
+INSERT INTO paper_due (kind, subject_id, fact, is_older, entered_at, text)
+SELECT kind, id, sha256(convert_to(text, 'UTF8')), FALSE, $3, text
+FROM decided
+WHERE kind = $1 AND id = ANY($2::uuid[])
+ORDER BY id
+
 -- name: lock_head
 -- Locks the end of the log of papers where something waits, so that one process at a time seals; nobody holds it who locks
 -- anything else.
@@ -16,14 +24,14 @@ SELECT seq, frontier FROM paper_head WHERE EXISTS (SELECT FROM paper_due) FOR UP
 -- Under the head's lock: takes the oldest entries that wait, at most $1, in the order in which they came.
 DELETE FROM paper_due
 WHERE id IN (SELECT id FROM paper_due ORDER BY id LIMIT $1)
-RETURNING id, kind, subject_id, fact, is_older, entered_at
+RETURNING id, kind, subject_id, fact, is_older, entered_at, text
 
 -- name: seal
 -- Under the head's lock: the entries with their leaves, the signed checkpoint, the nodes that were completed, and the new head.
 WITH written AS (
-    INSERT INTO paper (seq, kind, subject_id, fact, is_older, entered_at, leaf)
+    INSERT INTO paper (seq, kind, subject_id, fact, is_older, entered_at, leaf, text)
     SELECT * FROM unnest(
-        $1::bigint[], $2::text[], $3::uuid[], $4::bytea[], $5::boolean[], $6::timestamptz[], $7::bytea[]
+        $1::bigint[], $2::text[], $3::uuid[], $4::bytea[], $5::boolean[], $6::timestamptz[], $7::bytea[], $17::text[]
     )
 ),
 

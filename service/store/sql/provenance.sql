@@ -25,371 +25,446 @@ SELECT
 
 -- name: trace_back
 -- Walks intervals ($1 account, $2 lo, $3 hi) backwards as of seq $4: to the tranches, or to the province's act when $5;
--- gives every step when $6, with what is a tranche and what lies above one, else only where the walk ended and where a conversion changed kilograms. Locks nothing; leans
--- on a_target_line_comes_once with both ends of the range bounded, and on hole_by_length: where a range has no hole the
--- legs that are not behind tell all. Elsewhere a leg stands where no later hole or leg behind speaks of its place; those
--- are sought no further down than the longest of the account's reaches (hole_by_place, leg_behind_its_target).
-WITH RECURSIVE walk AS (
-    SELECT
-        asked.ordinal,
-        asked.account AS first_account,
-        asked.lo AS start,
-        0 AS depth,
-        NULL::bigint AS seq,
-        NULL::uuid AS movement,
-        NULL::timestamptz AS occurred_at,
-        NULL::bigint AS target,
-        NULL::bigint AS target_lo,
-        NULL::bigint AS target_hi,
-        account.id AS source,
-        asked.lo AS source_lo,
-        asked.hi AS source_hi,
-        account.kind AS source_kind,
-        NULL::text AS ending,
-        FALSE AS is_tranche,
-        FALSE AS is_above
-    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS asked (account, lo, hi, ordinal)
-    INNER JOIN account ON asked.account = account.id
-    UNION ALL
-    SELECT
-        walk.ordinal,
-        walk.first_account,
-        CASE
-            WHEN piece.source_hi - piece.source_lo > piece.hi - piece.lo THEN NULL  -- past a conversion no circle is left
-            ELSE walk.start + piece.lo - walk.source_lo
-        END,
-        walk.depth + 1,
-        piece.seq,
-        piece.movement,
-        piece.occurred_at,
-        walk.source,
-        piece.lo,
-        piece.hi,
-        piece.source,
-        piece.source_lo,
-        piece.source_hi,
-        account.kind,
-        CASE
-            WHEN piece.seq IS NULL THEN 'debt'
-            WHEN account.kind IN ('issue', 'suspense', 'gained') THEN account.kind::text
-            WHEN account.kind = 'pool' AND walk.source_kind = 'quota' AND NOT $5 THEN 'tranche'
-            WHEN
-                piece.source = walk.first_account AND piece.source_lo = walk.start + piece.lo - walk.source_lo
-                THEN 'circle'
-        END,
-        account.kind = 'pool' AND walk.source_kind = 'quota',
-        walk.is_above OR walk.is_tranche
-    FROM walk
-    CROSS JOIN LATERAL (
-        SELECT (
-            SELECT hole.hi - hole.lo FROM hole
-            WHERE -hole.account = -walk.source AND hole.side = 'in'
-            ORDER BY hole.hi - hole.lo DESC
-            LIMIT 1
-        ) AS kg
-        OFFSET 0
-    ) AS longest
-    CROSS JOIN LATERAL (
-        SELECT longest.kg IS NOT NULL AND EXISTS (
-            SELECT FROM hole
-            WHERE
-                hole.account = walk.source AND hole.side = 'in' AND hole.lo > walk.source_lo - longest.kg
-                AND hole.lo < walk.source_hi AND hole.hi > walk.source_lo AND hole.seq <= $4
-        ) AS is_holed
-        OFFSET 0
-    ) AS place
-    CROSS JOIN LATERAL (
-        WITH spoken AS (
-            SELECT
-                leg.seq,
-                leg.movement,
-                leg.occurred_at,
-                leg.source,
-                leg.source_lo,
-                leg.source_kg,
-                leg.target_lo,
-                leg.target_kg,
-                greatest(walk.source_lo, leg.target_lo) AS lo,
-                least(walk.source_hi, leg.target_lo + leg.target_kg) AS hi
-            FROM leg
-            WHERE
-                leg.target = walk.source AND NOT leg.target_behind AND leg.target_lo < walk.source_hi
-                AND leg.target_lo >= coalesce((
-                    SELECT first.target_lo FROM leg AS first
-                    WHERE first.target = walk.source AND NOT first.target_behind AND first.target_lo <= walk.source_lo
-                    ORDER BY first.target_lo DESC
-                    LIMIT 1
-                ), 0)
-                AND leg.target_lo + leg.target_kg > walk.source_lo AND leg.seq <= $4
-            UNION ALL
-            SELECT
-                leg.seq,
-                leg.movement,
-                leg.occurred_at,
-                leg.source,
-                leg.source_lo,
-                leg.source_kg,
-                leg.target_lo,
-                leg.target_kg,
-                greatest(walk.source_lo, leg.target_lo),
-                least(walk.source_hi, leg.target_lo + leg.target_kg)
-            FROM leg
-            WHERE
-                place.is_holed AND leg.target = walk.source AND leg.target_behind AND leg.target_lo < walk.source_hi
-                AND leg.target_lo > walk.source_lo - (
-                    SELECT heaviest.target_kg FROM leg AS heaviest
-                    WHERE -heaviest.target = -walk.source AND heaviest.target_behind
-                    ORDER BY heaviest.target_kg DESC
-                    LIMIT 1
-                )
-                AND leg.target_lo + leg.target_kg > walk.source_lo AND leg.seq <= $4
-        ),
-
-        live AS MATERIALIZED (
-            SELECT * FROM spoken
-            WHERE NOT place.is_holed
-            UNION ALL
-            SELECT
-                spoken.seq,
-                spoken.movement,
-                spoken.occurred_at,
-                spoken.source,
-                spoken.source_lo,
-                spoken.source_kg,
-                spoken.target_lo,
-                spoken.target_kg,
-                lower(part),
-                upper(part)
-            FROM spoken
-            CROSS JOIN LATERAL unnest(int8multirange(int8range(spoken.lo, spoken.hi)) - coalesce((
-                SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
-                WHERE
-                    hole.account = walk.source AND hole.side = 'in' AND hole.lo > spoken.lo - longest.kg
-                    AND hole.lo < spoken.hi AND hole.hi > spoken.lo AND hole.seq > spoken.seq AND hole.seq <= $4
-            ), '{}')) AS part
-            WHERE place.is_holed
-        )
-
+-- gives every step when $6, with what is a tranche and what lies above one, else only where the walk ended and where a
+-- conversion changed kilograms. Each interval is a walk of its own, given back as soon as it is walked. Locks nothing; leans
+-- on a_target_line_comes_once with both ends of the range bounded: the leg over its first place is sought first where one of
+-- a truck's weight would begin (a quota's are heavier), since to seek the last below reads half a page; nothing begins below
+-- place 0. And on hole_by_length: where a range has no hole the legs that are not behind tell all, up to where they end.
+-- Elsewhere a leg stands where no later hole or leg behind speaks of its place; those are sought no further down than the
+-- longest of the account's reaches (hole_by_place, leg_behind_its_target).
+--
+-- In an empty table that was vacuumed all indexes cost nothing, so each question of the walks rules out all but its own: a
+-- seq is compared as `seq + 0`, which no index knows; only lengths are asked for with `hi > lo` and `kg > 0`, as the indexes
+-- of lengths have it; and rows that are joined by a key are sought by themselves (LIMIT, OFFSET).
+SELECT asked.ordinal, walked.*
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS asked (account, lo, hi, ordinal)
+CROSS JOIN LATERAL (
+    WITH RECURSIVE walk AS (
         SELECT
-            live.seq,
-            live.movement,
-            live.occurred_at,
-            live.source,
-            live.lo,
-            live.hi,
-            CASE
-                WHEN live.source_kg = live.target_kg THEN live.source_lo + live.lo - live.target_lo
-                ELSE live.source_lo + (live.lo - live.target_lo) * live.source_kg / live.target_kg
-            END AS source_lo,
-            CASE
-                WHEN live.source_kg = live.target_kg THEN live.source_lo + live.hi - live.target_lo
-                ELSE live.source_lo + (live.hi - live.target_lo) * live.source_kg / live.target_kg
-            END AS source_hi
-        FROM live
+            asked.lo AS start,
+            0 AS depth,
+            NULL::bigint AS seq,
+            NULL::uuid AS movement,
+            NULL::timestamptz AS occurred_at,
+            NULL::bigint AS target,
+            NULL::bigint AS target_lo,
+            NULL::bigint AS target_hi,
+            account.id AS source,
+            asked.lo AS source_lo,
+            asked.hi AS source_hi,
+            account.kind AS source_kind,
+            NULL::text AS ending,
+            FALSE AS is_tranche,
+            FALSE AS is_above
+        FROM account
+        WHERE account.id = asked.account
         UNION ALL
         SELECT
-            NULL,
-            NULL,
-            NULL,
-            NULL,
-            lower(rest),
-            upper(rest),
-            NULL,
-            NULL
-        FROM unnest(
-            int8multirange(int8range(walk.source_lo, walk.source_hi))
-            - (SELECT coalesce(range_agg(int8range(live.lo, live.hi)), '{}') FROM live)
-        ) AS rest
-        WHERE (SELECT coalesce(sum(live.hi - live.lo), 0) FROM live) < walk.source_hi - walk.source_lo
-    ) AS piece
-    LEFT JOIN account ON piece.source = account.id
-    WHERE walk.ending IS NULL AND walk.depth < 10000
-)
+            CASE
+                WHEN piece.source_hi - piece.source_lo > piece.hi - piece.lo THEN NULL  -- past a conversion no circle is left
+                ELSE walk.start + piece.lo - walk.source_lo
+            END,
+            walk.depth + 1,
+            piece.seq,
+            piece.movement,
+            piece.occurred_at,
+            walk.source,
+            piece.lo,
+            piece.hi,
+            piece.source,
+            piece.source_lo,
+            piece.source_hi,
+            account.kind,
+            CASE
+                WHEN piece.seq IS NULL THEN 'debt'
+                WHEN account.kind IN ('issue', 'suspense', 'gained') THEN account.kind::text
+                WHEN account.kind = 'pool' AND walk.source_kind = 'quota' AND NOT $5 THEN 'tranche'
+                WHEN
+                    piece.source = asked.account AND piece.source_lo = walk.start + piece.lo - walk.source_lo
+                    THEN 'circle'
+            END,
+            account.kind = 'pool' AND walk.source_kind = 'quota',
+            walk.is_above OR walk.is_tranche
+        FROM walk
+        LEFT JOIN LATERAL (
+            SELECT hole.hi - hole.lo AS kg FROM hole
+            WHERE -hole.account = -walk.source AND hole.side = 'in' AND hole.hi > hole.lo
+            ORDER BY hole.hi - hole.lo DESC
+            LIMIT 1
+        ) AS longest ON TRUE
+        CROSS JOIN LATERAL (
+            SELECT longest.kg IS NOT NULL AND EXISTS (
+                SELECT FROM hole
+                WHERE
+                    hole.account = walk.source AND hole.side = 'in' AND hole.lo > walk.source_lo - longest.kg
+                    AND hole.lo < walk.source_hi AND hole.hi > walk.source_lo AND hole.seq + 0 <= $4
+            ) AS is_holed
+            OFFSET 0
+        ) AS place
+        CROSS JOIN LATERAL (
+            WITH spoken AS MATERIALIZED (
+                SELECT
+                    leg.seq,
+                    leg.movement,
+                    leg.occurred_at,
+                    leg.source,
+                    leg.source_lo,
+                    leg.source_kg,
+                    leg.target_lo,
+                    leg.target_kg,
+                    greatest(walk.source_lo, leg.target_lo) AS lo,
+                    least(walk.source_hi, leg.target_lo + leg.target_kg) AS hi
+                FROM leg
+                WHERE
+                    leg.target = walk.source AND NOT leg.target_behind AND leg.target_lo < walk.source_hi
+                    AND leg.target_lo >= CASE
+                        WHEN walk.source_lo > 0
+                            THEN coalesce((
+                                SELECT near.target_lo FROM leg AS near
+                                WHERE
+                                    walk.source_kind <> 'quota' AND near.target = walk.source AND NOT near.target_behind
+                                    AND near.target_lo BETWEEN walk.source_lo - 100000 AND walk.source_lo
+                                ORDER BY near.target_lo DESC
+                                LIMIT 1
+                            ), (
+                                SELECT far.target_lo FROM leg AS far
+                                WHERE far.target = walk.source AND NOT far.target_behind AND far.target_lo <= walk.source_lo
+                                ORDER BY far.target_lo DESC
+                                LIMIT 1
+                            ), 0)
+                        ELSE 0
+                    END
+                    AND leg.target_lo + leg.target_kg > walk.source_lo AND leg.seq + 0 <= $4
+            ),
 
-SELECT * FROM walk
-WHERE
-    depth > 0
-    AND ($6 OR ending IS NOT NULL OR source_hi - source_lo > target_hi - target_lo)
-ORDER BY ordinal, start, depth
+            struck AS MATERIALIZED (
+                SELECT
+                    spoken.seq,
+                    spoken.movement,
+                    spoken.occurred_at,
+                    spoken.source,
+                    spoken.source_lo,
+                    spoken.source_kg,
+                    spoken.target_lo,
+                    spoken.target_kg,
+                    lower(part) AS lo,
+                    upper(part) AS hi
+                FROM (
+                    SELECT * FROM spoken
+                    UNION ALL
+                    SELECT
+                        leg.seq,
+                        leg.movement,
+                        leg.occurred_at,
+                        leg.source,
+                        leg.source_lo,
+                        leg.source_kg,
+                        leg.target_lo,
+                        leg.target_kg,
+                        greatest(walk.source_lo, leg.target_lo),
+                        least(walk.source_hi, leg.target_lo + leg.target_kg)
+                    FROM leg
+                    WHERE
+                        leg.target = walk.source AND leg.target_behind AND leg.target_lo < walk.source_hi
+                        AND leg.target_lo > walk.source_lo - (
+                            SELECT heaviest.target_kg FROM leg AS heaviest
+                            WHERE -heaviest.target = -walk.source AND heaviest.target_behind AND heaviest.target_kg > 0
+                            ORDER BY heaviest.target_kg DESC
+                            LIMIT 1
+                        )
+                        AND leg.target_lo + leg.target_kg > walk.source_lo AND leg.seq + 0 <= $4
+                ) AS spoken
+                CROSS JOIN LATERAL unnest(int8multirange(int8range(spoken.lo, spoken.hi)) - coalesce((
+                    SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
+                    WHERE
+                        hole.account = walk.source AND hole.side = 'in' AND hole.lo > spoken.lo - longest.kg
+                        AND hole.lo < spoken.hi AND hole.hi > spoken.lo AND hole.seq + 0 > spoken.seq AND hole.seq + 0 <= $4
+                ), '{}')) AS part
+            )
+
+            SELECT
+                live.seq,
+                live.movement,
+                live.occurred_at,
+                live.source,
+                live.lo,
+                live.hi,
+                CASE
+                    WHEN live.source_kg = live.target_kg THEN live.source_lo + live.lo - live.target_lo
+                    ELSE live.source_lo + (live.lo - live.target_lo) * live.source_kg / live.target_kg
+                END AS source_lo,
+                CASE
+                    WHEN live.source_kg = live.target_kg THEN live.source_lo + live.hi - live.target_lo
+                    ELSE live.source_lo + (live.hi - live.target_lo) * live.source_kg / live.target_kg
+                END AS source_hi
+            FROM (
+                SELECT * FROM spoken
+                WHERE NOT place.is_holed
+                UNION ALL
+                SELECT * FROM struck
+                WHERE place.is_holed
+            ) AS live
+            UNION ALL
+            SELECT
+                NULL,
+                NULL,
+                NULL,
+                NULL,
+                lower(rest),
+                upper(rest),
+                NULL,
+                NULL
+            FROM unnest(
+                int8multirange(int8range(walk.source_lo, walk.source_hi)) - CASE
+                    WHEN place.is_holed THEN (SELECT coalesce(range_agg(int8range(struck.lo, struck.hi)), '{}') FROM struck)
+                    ELSE (SELECT coalesce(range_agg(int8range(spoken.lo, spoken.hi)), '{}') FROM spoken)
+                END
+            ) AS rest
+            WHERE place.is_holed OR (SELECT coalesce(max(spoken.hi), 0) FROM spoken) < walk.source_hi
+        ) AS piece
+        LEFT JOIN LATERAL (
+            SELECT account.kind FROM account
+            WHERE account.id = piece.source
+            LIMIT 1
+        ) AS account ON TRUE
+        WHERE walk.ending IS NULL AND walk.depth < 10000
+    )
+
+    SELECT * FROM walk
+    WHERE
+        depth > 0
+        AND ($6 OR ending IS NOT NULL OR source_hi - source_lo > target_hi - target_lo)
+    ORDER BY start, depth
+) AS walked
 
 -- name: trace_forward
--- Walks intervals ($1 account, $2 lo, $3 hi) forwards as of seq $4 to where each kilogram rests, or was made into
--- product, or $6 steps further; gives every step when $5, else only where the walk ended. Locks nothing; leans on a_source_line_leaves_once
--- and hole_by_length, as trace_back does on the other side.
-WITH RECURSIVE walk AS (
-    SELECT
-        asked.ordinal,
-        asked.account AS first_account,
-        asked.lo AS start,
-        0 AS depth,
-        NULL::bigint AS seq,
-        NULL::uuid AS movement,
-        NULL::timestamptz AS occurred_at,
-        NULL::bigint AS source,
-        NULL::bigint AS source_lo,
-        NULL::bigint AS source_hi,
-        asked.account AS target,
-        asked.lo AS target_lo,
-        asked.hi AS target_hi,
-        NULL::text AS ending
-    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS asked (account, lo, hi, ordinal)
-    UNION ALL
-    SELECT
-        walk.ordinal,
-        walk.first_account,
-        walk.start + piece.lo - walk.target_lo,
-        walk.depth + 1,
-        piece.seq,
-        piece.movement,
-        piece.occurred_at,
-        walk.target,
-        piece.lo,
-        piece.hi,
-        piece.target,
-        piece.target_lo,
-        piece.target_hi,
-        CASE
-            WHEN piece.seq IS NULL THEN 'rest'
-            WHEN piece.is_conversion THEN 'made'
-            WHEN
-                piece.target = walk.first_account AND piece.target_lo = walk.start + piece.lo - walk.target_lo
-                THEN 'circle'
-        END
-    FROM walk
-    CROSS JOIN LATERAL (
-        SELECT (
-            SELECT hole.hi - hole.lo FROM hole
-            WHERE -hole.account = -walk.target AND hole.side = 'out'
-            ORDER BY hole.hi - hole.lo DESC
-            LIMIT 1
-        ) AS kg
-        OFFSET 0
-    ) AS longest
-    CROSS JOIN LATERAL (
-        SELECT longest.kg IS NOT NULL AND EXISTS (
-            SELECT FROM hole
-            WHERE
-                hole.account = walk.target AND hole.side = 'out' AND hole.lo > walk.target_lo - longest.kg
-                AND hole.lo < walk.target_hi AND hole.hi > walk.target_lo AND hole.seq <= $4
-        ) AS is_holed
-        OFFSET 0
-    ) AS place
-    CROSS JOIN LATERAL (
-        WITH spoken AS (
-            SELECT
-                leg.seq,
-                leg.movement,
-                leg.occurred_at,
-                leg.target,
-                leg.target_lo,
-                leg.target_kg,
-                leg.source_lo,
-                leg.source_kg,
-                greatest(walk.target_lo, leg.source_lo) AS lo,
-                least(walk.target_hi, leg.source_lo + leg.source_kg) AS hi
-            FROM leg
-            WHERE
-                leg.source = walk.target AND NOT leg.source_behind AND leg.source_lo < walk.target_hi
-                AND leg.source_lo >= coalesce((
-                    SELECT first.source_lo FROM leg AS first
-                    WHERE first.source = walk.target AND NOT first.source_behind AND first.source_lo <= walk.target_lo
-                    ORDER BY first.source_lo DESC
-                    LIMIT 1
-                ), 0)
-                AND leg.source_lo + leg.source_kg > walk.target_lo AND leg.seq <= $4
-            UNION ALL
-            SELECT
-                leg.seq,
-                leg.movement,
-                leg.occurred_at,
-                leg.target,
-                leg.target_lo,
-                leg.target_kg,
-                leg.source_lo,
-                leg.source_kg,
-                greatest(walk.target_lo, leg.source_lo),
-                least(walk.target_hi, leg.source_lo + leg.source_kg)
-            FROM leg
-            WHERE
-                place.is_holed AND leg.source = walk.target AND leg.source_behind AND leg.source_lo < walk.target_hi
-                AND leg.source_lo > walk.target_lo - (
-                    SELECT heaviest.source_kg FROM leg AS heaviest
-                    WHERE -heaviest.source = -walk.target AND heaviest.source_behind
-                    ORDER BY heaviest.source_kg DESC
-                    LIMIT 1
-                )
-                AND leg.source_lo + leg.source_kg > walk.target_lo AND leg.seq <= $4
-        ),
-
-        live AS MATERIALIZED (
-            SELECT * FROM spoken
-            WHERE NOT place.is_holed
-            UNION ALL
-            SELECT
-                spoken.seq,
-                spoken.movement,
-                spoken.occurred_at,
-                spoken.target,
-                spoken.target_lo,
-                spoken.target_kg,
-                spoken.source_lo,
-                spoken.source_kg,
-                lower(part),
-                upper(part)
-            FROM spoken
-            CROSS JOIN LATERAL unnest(int8multirange(int8range(spoken.lo, spoken.hi)) - coalesce((
-                SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
-                WHERE
-                    hole.account = walk.target AND hole.side = 'out' AND hole.lo > spoken.lo - longest.kg
-                    AND hole.lo < spoken.hi AND hole.hi > spoken.lo AND hole.seq > spoken.seq AND hole.seq <= $4
-            ), '{}')) AS part
-            WHERE place.is_holed
-        )
-
+-- Walks intervals ($1 account, $2 lo, $3 hi) forwards as of seq $4 to where each kilogram rests, through runs into their
+-- products, or $6 steps further; gives every step when $5, else only where the walk ended. `start` is a place in the account
+-- that was asked about; past a run it counts what the run's leg made, and `runs` has what leads back from there: for each run
+-- its account, the walk's kilograms [lo, hi) that entered it, where among those the leg's first one lies (or would), and how
+-- many the leg took and made. Locks nothing; leans on a_source_line_leaves_once and hole_by_length, as trace_back does on the
+-- other side.
+SELECT asked.ordinal, walked.*
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS asked (account, lo, hi, ordinal)
+CROSS JOIN LATERAL (
+    WITH RECURSIVE walk AS (
         SELECT
-            live.seq,
-            live.movement,
-            live.occurred_at,
-            live.target,
-            live.lo,
-            live.hi,
-            live.source_kg > live.target_kg AS is_conversion,
-            CASE
-                WHEN live.source_kg = live.target_kg THEN live.target_lo + live.lo - live.source_lo
-                ELSE
-                    live.target_lo - 1
-                    + ((live.lo - live.source_lo + 1) * live.target_kg + live.source_kg - 1) / live.source_kg
-            END AS target_lo,
-            CASE
-                WHEN live.source_kg = live.target_kg THEN live.target_lo + live.hi - live.source_lo
-                ELSE
-                    live.target_lo
-                    + ((live.hi - live.source_lo) * live.target_kg + live.source_kg - 1) / live.source_kg
-            END AS target_hi
-        FROM live
+            asked.lo AS start,
+            0 AS depth,
+            NULL::bigint AS seq,
+            NULL::uuid AS movement,
+            NULL::timestamptz AS occurred_at,
+            NULL::bigint AS source,
+            NULL::bigint AS source_lo,
+            NULL::bigint AS source_hi,
+            asked.account AS target,
+            asked.lo AS target_lo,
+            asked.hi AS target_hi,
+            account.kind AS target_kind,
+            NULL::text AS ending,
+            '{}'::bigint[] AS runs
+        FROM account
+        WHERE account.id = asked.account
         UNION ALL
         SELECT
-            NULL,
-            NULL,
-            NULL,
-            NULL,
-            lower(rest),
-            upper(rest),
-            FALSE,
-            NULL,
-            NULL
-        FROM unnest(
-            int8multirange(int8range(walk.target_lo, walk.target_hi))
-            - (SELECT coalesce(range_agg(int8range(live.lo, live.hi)), '{}') FROM live)
-        ) AS rest
-        WHERE (SELECT coalesce(sum(live.hi - live.lo), 0) FROM live) < walk.target_hi - walk.target_lo
-    ) AS piece
-    WHERE walk.ending IS NULL AND walk.depth < $6
-)
+            CASE
+                WHEN made.is_product THEN piece.target_lo - piece.leg_target_lo
+                ELSE walk.start + piece.lo - walk.target_lo
+            END,
+            walk.depth + 1,
+            piece.seq,
+            piece.movement,
+            piece.occurred_at,
+            walk.target,
+            piece.lo,
+            piece.hi,
+            piece.target,
+            piece.target_lo,
+            piece.target_hi,
+            account.kind,
+            CASE
+                WHEN piece.seq IS NULL THEN 'rest'
+                WHEN
+                    walk.runs = '{}'  -- past a run no circle is left
+                    AND piece.target = asked.account AND piece.target_lo = walk.start + piece.lo - walk.target_lo
+                    THEN 'circle'
+            END,
+            CASE
+                WHEN made.is_product
+                    THEN walk.runs || ARRAY[ARRAY[
+                        walk.target,
+                        walk.start + piece.lo - walk.target_lo,
+                        walk.start + piece.hi - walk.target_lo,
+                        walk.start + piece.leg_source_lo - walk.target_lo,
+                        piece.source_kg,
+                        piece.target_kg
+                    ]]
+                ELSE walk.runs
+            END
+        FROM walk
+        LEFT JOIN LATERAL (
+            SELECT hole.hi - hole.lo AS kg FROM hole
+            WHERE -hole.account = -walk.target AND hole.side = 'out' AND hole.hi > hole.lo
+            ORDER BY hole.hi - hole.lo DESC
+            LIMIT 1
+        ) AS longest ON TRUE
+        CROSS JOIN LATERAL (
+            SELECT longest.kg IS NOT NULL AND EXISTS (
+                SELECT FROM hole
+                WHERE
+                    hole.account = walk.target AND hole.side = 'out' AND hole.lo > walk.target_lo - longest.kg
+                    AND hole.lo < walk.target_hi AND hole.hi > walk.target_lo AND hole.seq + 0 <= $4
+            ) AS is_holed
+            OFFSET 0
+        ) AS place
+        CROSS JOIN LATERAL (
+            WITH spoken AS MATERIALIZED (
+                SELECT
+                    leg.seq,
+                    leg.movement,
+                    leg.occurred_at,
+                    leg.target,
+                    leg.target_lo,
+                    leg.target_kg,
+                    leg.source_lo,
+                    leg.source_kg,
+                    greatest(walk.target_lo, leg.source_lo) AS lo,
+                    least(walk.target_hi, leg.source_lo + leg.source_kg) AS hi
+                FROM leg
+                WHERE
+                    leg.source = walk.target AND NOT leg.source_behind AND leg.source_lo < walk.target_hi
+                    AND leg.source_lo >= CASE
+                        WHEN walk.target_lo > 0
+                            THEN coalesce((
+                                SELECT near.source_lo FROM leg AS near
+                                WHERE
+                                    near.source = walk.target AND NOT near.source_behind
+                                    AND near.source_lo BETWEEN walk.target_lo - 100000 AND walk.target_lo
+                                ORDER BY near.source_lo DESC
+                                LIMIT 1
+                            ), (
+                                SELECT far.source_lo FROM leg AS far
+                                WHERE far.source = walk.target AND NOT far.source_behind AND far.source_lo <= walk.target_lo
+                                ORDER BY far.source_lo DESC
+                                LIMIT 1
+                            ), 0)
+                        ELSE 0
+                    END
+                    AND leg.source_lo + leg.source_kg > walk.target_lo AND leg.seq + 0 <= $4
+            ),
 
-SELECT * FROM walk
-WHERE depth > 0 AND ($5 OR ending IS NOT NULL)
-ORDER BY ordinal, start, depth
+            struck AS MATERIALIZED (
+                SELECT
+                    spoken.seq,
+                    spoken.movement,
+                    spoken.occurred_at,
+                    spoken.target,
+                    spoken.target_lo,
+                    spoken.target_kg,
+                    spoken.source_lo,
+                    spoken.source_kg,
+                    lower(part) AS lo,
+                    upper(part) AS hi
+                FROM (
+                    SELECT * FROM spoken
+                    UNION ALL
+                    SELECT
+                        leg.seq,
+                        leg.movement,
+                        leg.occurred_at,
+                        leg.target,
+                        leg.target_lo,
+                        leg.target_kg,
+                        leg.source_lo,
+                        leg.source_kg,
+                        greatest(walk.target_lo, leg.source_lo),
+                        least(walk.target_hi, leg.source_lo + leg.source_kg)
+                    FROM leg
+                    WHERE
+                        leg.source = walk.target AND leg.source_behind AND leg.source_lo < walk.target_hi
+                        AND leg.source_lo > walk.target_lo - (
+                            SELECT heaviest.source_kg FROM leg AS heaviest
+                            WHERE -heaviest.source = -walk.target AND heaviest.source_behind AND heaviest.source_kg > 0
+                            ORDER BY heaviest.source_kg DESC
+                            LIMIT 1
+                        )
+                        AND leg.source_lo + leg.source_kg > walk.target_lo AND leg.seq + 0 <= $4
+                ) AS spoken
+                CROSS JOIN LATERAL unnest(int8multirange(int8range(spoken.lo, spoken.hi)) - coalesce((
+                    SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
+                    WHERE
+                        hole.account = walk.target AND hole.side = 'out' AND hole.lo > spoken.lo - longest.kg
+                        AND hole.lo < spoken.hi AND hole.hi > spoken.lo AND hole.seq + 0 > spoken.seq AND hole.seq + 0 <= $4
+                ), '{}')) AS part
+            )
+
+            SELECT
+                live.seq,
+                live.movement,
+                live.occurred_at,
+                live.target,
+                live.lo,
+                live.hi,
+                live.source_lo AS leg_source_lo,
+                live.source_kg,
+                live.target_lo AS leg_target_lo,
+                live.target_kg,
+                CASE
+                    WHEN live.source_kg = live.target_kg THEN live.target_lo + live.lo - live.source_lo
+                    ELSE
+                        live.target_lo - 1
+                        + ((live.lo - live.source_lo + 1) * live.target_kg + live.source_kg - 1) / live.source_kg
+                END AS target_lo,
+                CASE
+                    WHEN live.source_kg = live.target_kg THEN live.target_lo + live.hi - live.source_lo
+                    ELSE
+                        live.target_lo
+                        + ((live.hi - live.source_lo) * live.target_kg + live.source_kg - 1) / live.source_kg
+                END AS target_hi
+            FROM (
+                SELECT * FROM spoken
+                WHERE NOT place.is_holed
+                UNION ALL
+                SELECT * FROM struck
+                WHERE place.is_holed
+            ) AS live
+            UNION ALL
+            SELECT
+                NULL,
+                NULL,
+                NULL,
+                NULL,
+                lower(rest),
+                upper(rest),
+                NULL,
+                NULL,
+                NULL,
+                NULL,
+                NULL,
+                NULL
+            FROM unnest(
+                int8multirange(int8range(walk.target_lo, walk.target_hi)) - CASE
+                    WHEN place.is_holed THEN (SELECT coalesce(range_agg(int8range(struck.lo, struck.hi)), '{}') FROM struck)
+                    ELSE (SELECT coalesce(range_agg(int8range(spoken.lo, spoken.hi)), '{}') FROM spoken)
+                END
+            ) AS rest
+            WHERE place.is_holed OR (SELECT coalesce(max(spoken.hi), 0) FROM spoken) < walk.target_hi
+        ) AS piece
+        LEFT JOIN LATERAL (
+            SELECT account.kind FROM account
+            WHERE account.id = piece.target
+            LIMIT 1
+        ) AS account ON TRUE
+        CROSS JOIN LATERAL (
+            SELECT coalesce(walk.target_kind = 'run' AND account.kind = 'product', FALSE) AS is_product
+        ) AS made
+        WHERE walk.ending IS NULL AND walk.depth < $6
+    )
+
+    SELECT * FROM walk
+    WHERE depth > 0 AND ($5 OR ending IS NOT NULL)
+    ORDER BY start, depth
+) AS walked
 
 -- name: places
 -- The places of accounts ($1) as of seq $2: what came in, what went out, and what lies there, less what was cut and not used
@@ -404,13 +479,13 @@ CROSS JOIN LATERAL (
     SELECT
         int8multirange(int8range(0, coalesce((
             SELECT leg.target_lo + leg.target_kg FROM leg
-            WHERE leg.target = asked.account AND NOT leg.target_behind AND leg.seq <= $2
+            WHERE leg.target = asked.account AND NOT leg.target_behind AND leg.seq + 0 <= $2
             ORDER BY leg.target_lo DESC
             LIMIT 1
         ), 0))) - coalesce(range_agg(open.part) FILTER (WHERE hole.side = 'in'), '{}') AS come,
         int8multirange(int8range(0, coalesce((
             SELECT leg.source_lo + leg.source_kg FROM leg
-            WHERE leg.source = asked.account AND NOT leg.source_behind AND leg.seq <= $2
+            WHERE leg.source = asked.account AND NOT leg.source_behind AND leg.seq + 0 <= $2
             ORDER BY leg.source_lo DESC
             LIMIT 1
         ), 0))) - coalesce(range_agg(open.part) FILTER (WHERE hole.side = 'out'), '{}') AS gone
@@ -422,27 +497,27 @@ CROSS JOIN LATERAL (
                 hole.side = 'in' AND leg.target = asked.account AND leg.target_behind
                 AND leg.target_lo > hole.lo - (
                     SELECT heaviest.target_kg FROM leg AS heaviest
-                    WHERE -heaviest.target = -asked.account AND heaviest.target_behind
+                    WHERE -heaviest.target = -asked.account AND heaviest.target_behind AND heaviest.target_kg > 0
                     ORDER BY heaviest.target_kg DESC
                     LIMIT 1
                 )
                 AND leg.target_lo < hole.hi AND leg.target_lo + leg.target_kg > hole.lo
-                AND leg.seq > hole.seq AND leg.seq <= $2
+                AND leg.seq + 0 > hole.seq AND leg.seq + 0 <= $2
             UNION ALL
             SELECT leg.source_lo, leg.source_lo + leg.source_kg FROM leg
             WHERE
                 hole.side = 'out' AND leg.source = asked.account AND leg.source_behind
                 AND leg.source_lo > hole.lo - (
                     SELECT heaviest.source_kg FROM leg AS heaviest
-                    WHERE -heaviest.source = -asked.account AND heaviest.source_behind
+                    WHERE -heaviest.source = -asked.account AND heaviest.source_behind AND heaviest.source_kg > 0
                     ORDER BY heaviest.source_kg DESC
                     LIMIT 1
                 )
                 AND leg.source_lo < hole.hi AND leg.source_lo + leg.source_kg > hole.lo
-                AND leg.seq > hole.seq AND leg.seq <= $2
+                AND leg.seq + 0 > hole.seq AND leg.seq + 0 <= $2
         ) AS used
     ), '{}')) AS open (part)
-    WHERE hole.account = asked.account AND hole.seq <= $2
+    WHERE hole.account = asked.account AND hole.seq + 0 <= $2
 ) AS side
 
 -- name: deliveries
@@ -454,7 +529,7 @@ SELECT
     lower(part) AS lo,
     upper(part) AS hi
 FROM unnest($1::uuid[]) WITH ORDINALITY AS asked (movement, ordinal)
-INNER JOIN leg ON asked.movement = leg.movement
+CROSS JOIN LATERAL (SELECT * FROM leg WHERE movement = asked.movement OFFSET 0) AS leg
 CROSS JOIN LATERAL unnest(
     int8multirange(int8range(leg.target_lo, leg.target_lo + leg.target_kg))
     - coalesce((
@@ -463,14 +538,14 @@ CROSS JOIN LATERAL unnest(
             hole.account = leg.target AND hole.side = 'in' AND hole.lo < leg.target_lo + leg.target_kg
             AND hole.lo > leg.target_lo - (
                 SELECT longest.hi - longest.lo FROM hole AS longest
-                WHERE -longest.account = -leg.target AND longest.side = 'in'
+                WHERE -longest.account = -leg.target AND longest.side = 'in' AND longest.hi > longest.lo
                 ORDER BY longest.hi - longest.lo DESC
                 LIMIT 1
             )
-            AND hole.hi > leg.target_lo AND hole.seq > leg.seq AND hole.seq <= $2
+            AND hole.hi > leg.target_lo AND hole.seq + 0 > leg.seq AND hole.seq + 0 <= $2
     ), '{}')
 ) AS part
-WHERE leg.seq <= $2
+WHERE leg.seq + 0 <= $2
 ORDER BY asked.ordinal, leg.seq, part
 
 -- name: accounts

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -23,12 +22,11 @@ from service.domain.refusals import Refusal, VersionOutdated
 from service.domain.sheets import CellFault, CellKind
 from service.routes.bulk.reading import Sent
 from service.routes.entries import Now, WriterActor
-from service.routes.idempotency import Once
 from service.routes.pages.languages import language_of
 from service.routes.pages.registry.entries import kind_of
 from service.routes.pages.registry.kinds import AT_FIRST, BESIDE, CODED, FIRMS, NAMED, TICKED, Kind
 from service.routes.pages.registry.reading import Fact, names_for, said_by
-from service.routes.pages.typed import entry_of, fields_of, in_tonnes, model_of, show_form, tried
+from service.routes.pages.typed import FormOnceDep, entry_of, fields_of, in_tonnes, model_of, show_form, tried
 from service.store import pages as reads
 from service.store import registry
 from service.store.tables import EnterpriseRow, Entry, LineRow, StockRow
@@ -59,7 +57,13 @@ async def begin_entry(
 
 @router.post("/registry/{kind}/new")
 async def register_entry(
-    kind: str, request: Request, session: SessionDep, connection: ReaderDep, actor: WriterActor, at: Now
+    kind: str,
+    request: Request,
+    session: SessionDep,
+    connection: ReaderDep,
+    actor: WriterActor,
+    at: Now,
+    once: FormOnceDep,
 ) -> Response:
     """Register an entry; the same form sent twice registers one."""
     of = kind_of(kind)
@@ -68,12 +72,10 @@ async def register_entry(
     body = model_of(sent, of.body)
     if body is None:
         return await _form(request, session, connection, actor, of, typed, faults=sent.entries[0].faults)
-    said = orjson.dumps({name: value for name, value in typed.items() if name != "csrf_token"})
-    key = f"{typed['once'][:64]}-{sha256(said).hexdigest()}" if typed.get("once") else None
 
     async def deed() -> Response:
         told = (request,) if of.asks_policies else ()
-        return await of.register(body, *told, session, actor, Once(request, key, said), at)
+        return await of.register(body, *told, session, actor, once, at)
 
     done = await tried(session, deed)
     if isinstance(done, Refusal):

@@ -26,19 +26,31 @@ const COLOURS = {
   gained: "#a1232b",
 };
 const INK = "#1b2733";
+const LETTERS = 11;
+const COLUMN = 108; // a box, and a name of eight characters in a line
+const BOX = 14;
+const MARGIN = 12;
+const GAP = 6; // between a box and what is said of it, or that and the next box
+const WIDEST_END = 132; // beside the last boxes; a longer name is broken
+const font = getComputedStyle(document.body).fontFamily;
+const ruler = document.createElement("canvas").getContext("2d");
+ruler.font = `${LETTERS}px ${font}`;
 
 for (const place of document.querySelectorAll("[data-sankey]")) {
   const drawn = JSON.parse(document.getElementById(place.dataset.sankey).textContent);
   const last = Math.max(...drawn.nodes.map((node) => node.depth));
   const labels = new Map(drawn.nodes.map((node) => [node.name, node]));
-  place.style.minWidth = `${118 * (last + 1)}px`;
-  const room = Math.floor((place.clientWidth - 140) / Math.max(last, 1)) - 20;
   const said = (node) => `${node.label}\n${node.tonnes} ${drawn.unit}`;
+  const lines = drawn.nodes.filter((node) => node.depth === last).flatMap((node) => said(node).split("\n"));
+  const end = Math.min(Math.ceil(Math.max(...lines.map((line) => ruler.measureText(line).width))) + 1, WIDEST_END);
+  const right = GAP + end + MARGIN;
+  place.style.minWidth = `${MARGIN + COLUMN * last + BOX + right}px`;
+  const room = Math.floor((place.clientWidth - MARGIN - BOX - right) / Math.max(last, 1)) - BOX - GAP;
   place.style.height = `${Math.max(300, 76 * drawn.rows + 70)}px`;
   const chart = echarts.init(place, null, { renderer: "svg" });
   chart.setOption({
     animation: false,
-    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: INK },
+    textStyle: { fontFamily: font, color: INK },
     tooltip: {
       renderMode: "richText",
       confine: true,
@@ -50,23 +62,26 @@ for (const place of document.querySelectorAll("[data-sankey]")) {
     series: [
       {
         type: "sankey",
-        left: 12,
-        right: 128,
+        left: MARGIN,
+        right,
         top: 20,
         bottom: 36,
-        nodeWidth: 14,
+        nodeWidth: BOX,
         nodeGap: 26,
         nodeAlign: "left",
         draggable: false,
         layoutIterations: 64,
         emphasis: { focus: "adjacency" },
         lineStyle: { color: "source", opacity: 0.32, curveness: 0.5 },
-        label: { position: "right", color: INK, fontSize: 11, lineHeight: 15, width: room, overflow: "break", formatter: ({ name }) => said(labels.get(name)) },
+        label: { position: "right", color: INK, fontSize: LETTERS, lineHeight: 15, overflow: "break", formatter: ({ name }) => said(labels.get(name)) },
         data: drawn.nodes.map((node) => ({
           name: node.name,
           depth: node.depth,
           itemStyle: { color: COLOURS[node.kind] || "#566370", borderWidth: 0 },
-          label: ["unproven", "suspense"].includes(node.kind) ? { color: COLOURS.unproven, fontWeight: "bold" } : {},
+          label: {
+            width: node.depth === last ? end : room,
+            ...(["unproven", "suspense"].includes(node.kind) ? { color: COLOURS.unproven, fontWeight: "bold" } : {}),
+          },
         })),
         links: drawn.links.map((link) => ({
           ...link,

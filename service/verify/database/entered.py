@@ -1,8 +1,11 @@
-"""Papers and acts against their entries in the log of papers: what a row says comes to the hash that was entered with it."""
+"""Papers, acts and decisions against their entries in the log of papers: a row comes to the hash that was entered with it."""
+
+from collections.abc import AsyncIterator
 
 import asyncpg
 
 from service.verify.books import Books
+from service.verify.decided import DECISIONS, fault
 from service.verify.findings import Findings
 
 TIME, BYTES = "t", "b"  # how a column is written that JSON does not know: microseconds since 1970, and hexadecimal
@@ -30,6 +33,7 @@ BOUND = {
     ),
     "ticket_act": ("id", "ticket_id", "kind", "kg", "facts", "reason", "movement_ids", "done_at:t", "person_id"),
     "ticket_expiry": ("ticket_id", "expired_at"),
+    **DECISIONS,
 }  # fmt: skip
 
 # What is not bound by an entry, since other checks hold it against what is.
@@ -56,21 +60,33 @@ HELD = {
         ),
     },
 }  # fmt: skip
-# An entry's fact, and its row's; the newest entry of a paper counts, also one that is not sealed yet.
+# An entry's fact, and its row's; the newest entry of a paper counts, also one that is not sealed yet. What was decided is told by
+# the words that came with the entry, where they are those that it binds.
 DIFFERENT = """
 WITH said AS (
-    SELECT DISTINCT ON (subject_id) subject_id, fact
+    SELECT DISTINCT ON (subject_id) subject_id, fact, text
     FROM (
-        SELECT subject_id, fact, FALSE AS is_due, seq AS place FROM paper WHERE kind = '{kind}'
+        SELECT subject_id, fact, text, FALSE AS is_due, seq AS place FROM paper WHERE kind = '{kind}'
         UNION ALL
-        SELECT subject_id, fact, TRUE, id FROM paper_due WHERE kind = '{kind}'
+        SELECT subject_id, fact, text, TRUE, id FROM paper_due WHERE kind = '{kind}'
     ) AS entry
     ORDER BY subject_id, is_due DESC, place DESC
 )
-SELECT coalesce(row.id, said.subject_id) AS id, row.id IS NULL AS is_gone, said.subject_id IS NULL AS is_unbound, {name} AS name
+SELECT
+    coalesce(row.id, said.subject_id) AS id, row.id IS NULL AS is_gone, said.subject_id IS NULL AS is_unbound, {name} AS name,
+    {text} AS says, CASE WHEN sha256(convert_to(said.text, 'UTF8')) = said.fact THEN said.text END AS entered
 FROM {rows} AS row
 FULL JOIN said ON said.subject_id = row.id
-WHERE said.fact IS DISTINCT FROM sha256(convert_to(E'meisu paper 1\\n' || jsonb_build_array('{kind}', {columns})::text, 'UTF8'))
+WHERE said.fact IS DISTINCT FROM sha256(convert_to({text}, 'UTF8'))
+"""
+# A decision as its row says it now; not yet one whose only entry waits.
+STANDING = """
+SELECT {text} AS text
+FROM {kind} AS row
+WHERE
+    NOT EXISTS (SELECT FROM paper_due WHERE kind = '{kind}' AND subject_id = row.id)
+    OR EXISTS (SELECT FROM paper WHERE kind = '{kind}' AND subject_id = row.id)
+ORDER BY row.id
 """
 # Each expiry of a ticket is entered with those before it.
 ROWS = {
@@ -93,7 +109,7 @@ FROM (SELECT kind, subject_id FROM paper UNION ALL SELECT kind, subject_id FROM 
 WHERE kind IN {kinds}
 GROUP BY kind, subject_id HAVING count(*) > 1
 """
-ONCE = ("filing", "slip", "ticket_act")  # nothing of these ever changes
+ONCE = ("filing", "slip", "ticket_act", *DECISIONS)  # nothing of these ever changes
 # A ticket is changed by what somebody did to it.
 CHANGED_IN_SILENCE = f"""
 SELECT ticket.number
@@ -108,25 +124,33 @@ CLOSED_OTHERWISE = "SELECT number FROM contract WHERE (state = 'closed') <> (clo
 
 
 async def papers_are_what_was_entered(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
-    """Each paper and each act is what its newest entry binds, and none came or went beside the log."""
-    for kind, columns in BOUND.items():
-        written = ", ".join(_written(column) for column in columns)
+    """Each paper, each act and each decision is what its newest entry binds, and none came or went beside the log."""
+    for kind in BOUND:
         sentence = DIFFERENT.format(
-            kind=kind, rows=ROWS.get(kind, kind), name=NAMES.get(kind, "NULL::text"), columns=written
+            kind=kind, rows=ROWS.get(kind, kind), name=NAMES.get(kind, "NULL::text"), text=_text(kind)
         )
         async for row in connection.cursor(sentence, prefetch=1_000):
-            which = f"{kind} {row['name'] or row['id']}"
-            if row["is_gone"]:
-                fault = "was entered, and is gone"
-            else:
-                fault = "was never entered" if row["is_unbound"] else "is not what was entered"
-            findings.add(kind, None, f"{which} {fault}")
+            says = None if row["is_gone"] else row["says"]
+            message = fault(kind, row["name"] or row["id"], says, row["entered"], is_entered=not row["is_unbound"])
+            findings.add(kind, None, message)
     for row in await connection.fetch(ENTERED_AGAIN.format(kinds=ONCE)):
         findings.add(row["kind"], None, f"{row['kind']} {row['subject_id']} was entered again, and never changes")
     for row in await connection.fetch(CHANGED_IN_SILENCE):
         findings.add("ticket", None, f"ticket {row['number']} was changed, and nobody has done anything to it")
     for row in await connection.fetch(CLOSED_OTHERWISE):
         findings.add("contract", None, f"contract {row['number']} is closed and open")
+
+
+async def decisions_as_they_stand(connection: asyncpg.Connection) -> AsyncIterator[str]:
+    """What each decision says now, in the words that an entry binds."""
+    for kind in DECISIONS:
+        async for row in connection.cursor(STANDING.format(kind=kind, text=_text(kind)), prefetch=1_000):
+            yield row["text"]
+
+
+def _text(kind: str) -> str:
+    columns = ", ".join(_written(column) for column in BOUND[kind])
+    return f"E'meisu paper 1\\n' || jsonb_build_array('{kind}', {columns})::text"
 
 
 def _written(column: str) -> str:
