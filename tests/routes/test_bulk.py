@@ -158,7 +158,7 @@ async def test_only_the_faulty_rows_come_back_with_what_to_do(
     assert refused(await by(PLANT_CLERK).get(answer["faulty"]["csv"]), 404, "no-such-faulty-rows")
     async with Cache.connect("unix:///nowhere/valkey.sock") as nowhere:
         with monkeypatch.context() as away:
-            away.setattr(app.state, "cache", nowhere)
+            away.setattr(app.state.cache, "commands", nowhere.commands)
             assert refused(await clerk.get(answer["faulty"]["csv"]), 503, "busy")
 
     mended = [[*row[:3], "2026-03-02", *row[4:]] if row[0] == "HT-2" else row for row in faulty[1:] if row[0] != "HT-1"]
