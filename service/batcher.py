@@ -7,8 +7,12 @@ from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Generic, TypeVar
 
+import structlog
+
 from service import metrics
 from service.domain.refusals import Busy
+from service.enduring import enduring, is_told_to_end
+from service.problems import AWAY
 
 # Beside people who wait at a scale, a request of many gives so much to a batch that it takes about as long as two of theirs. Less
 # than twenty of it cost nearly the same, and more than forty are sometimes slow, however quick the slice before them was.
@@ -18,6 +22,7 @@ FEW_SEEN_SECONDS = 5.0  # who came so lately will come again
 MANY_WAIT_SECONDS = 0.02  # for their next slice at most, however many of few there are
 USUAL_SECONDS = 0.005  # of a batch of few, before one was seen
 
+log = structlog.get_logger(__name__)
 Item = TypeVar("Item")
 Job = TypeVar("Job")
 Answer = TypeVar("Answer")
@@ -97,6 +102,9 @@ class Batcher(Generic[Job, Answer]):
 
     Where an action of many is named, it does the batches in which nobody has few.
 
+    A batch that fails is done again in halves, and these in theirs, so that only the job that cannot be done hears of it; unless
+    the database is away, where all are told at once.
+
     Where `apart` names what a job is about, two about the same thing are never in one batch: the later one comes in the
     next.
 
@@ -115,7 +123,6 @@ class Batcher(Generic[Job, Answer]):
         most_in_batch: int = 500,
         slice_size: int = 100,
         most_waiting: int = 20_000,
-        rerun_on: tuple[type[Exception], ...] = (),
         apart: Callable[[Job], Iterable[Hashable]] | None = None,
         rest: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -127,7 +134,6 @@ class Batcher(Generic[Job, Answer]):
         self._most_in_batch = most_in_batch
         self._slice_size = slice_size
         self._most_waiting = most_waiting
-        self._rerun_on = rerun_on
         self._apart = apart
         self._rest = rest
         self._of_few: deque[_Request[Job, Answer]] = deque()
@@ -193,7 +199,8 @@ class Batcher(Generic[Job, Answer]):
         while True:
             while not self._is_worth_a_batch(self._idle):
                 if self._rest is not None:
-                    await self._rest()
+                    with enduring("rest between batches"):
+                        await self._rest()
                     if self._is_worth_a_batch(self._idle):
                         break
                 if self._closing and self._unanswered == 0:
@@ -290,13 +297,17 @@ class Batcher(Generic[Job, Answer]):
         try:
             with self._seconds.time():
                 return await action(list(jobs))
-        except self._rerun_on as error:
-            if len(jobs) == 1:
-                return [_Failed(error)]
-        except Exception as error:  # each caller hears of it
-            return [_Failed(error)] * len(jobs)
+        except asyncio.CancelledError:
+            if is_told_to_end():
+                raise
+            log.warning("A batch was cancelled by what it waited for", exc_info=True)
+            return [_Failed(Busy())] * len(jobs)
+        except Exception as error:  # whoever asked hears of it
+            if len(jobs) == 1 or isinstance(error, (Busy, *AWAY)):
+                return [_Failed(error)] * len(jobs)
         self._reruns.inc()
-        return [(await self._run(action, [job]))[0] for job in jobs]
+        half = len(jobs) // 2
+        return [*await self._run(action, jobs[:half]), *await self._run(action, jobs[half:])]
 
     def _deal_out(self, batch: list[tuple[_Request[Job, Answer], int]], answers: Sequence[Answer | _Failed]) -> None:
         place = 0

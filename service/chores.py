@@ -4,14 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import asyncpg
-import structlog
 from redis.asyncio import Redis
 
 from service.actions.sweeps import sweep
 from service.clock import Clock
 from service.db import Database
-from service.domain.refusals import Busy
+from service.enduring import enduring
 from service.keys import KeyRing, Purpose
 from service.outbox import tell
 from service.rulebook import Rulebook
@@ -20,8 +18,6 @@ from service.store import papers
 SWEEP_SECONDS = 60.0
 SEAL_SECONDS = 1.0  # how long what was filed waits for its place in the log
 SEALED_AT_ONCE = 1_000
-
-log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
@@ -48,24 +44,20 @@ async def chores(
 
 async def _sweep(database: Database, clock: Clock, rulebook: Rulebook) -> None:
     while True:
-        try:
+        with enduring("sweep"):
             at = clock.now()
             policies = await rulebook.policies(at)
             async with database.transaction() as connection:
                 await sweep(connection, policies, at=at)
-        except (Busy, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            log.warning("This sweep failed; the next is tried as usual", error=str(error))
         await asyncio.sleep(SWEEP_SECONDS)
 
 
 async def _seal(database: Database, clock: Clock, keys: KeyRing) -> None:
     while True:
         sealed = 0
-        try:
+        with enduring("seal"):
             async with database.transaction() as connection:
                 sign = keys.current(Purpose.LEDGER)
                 sealed = await papers.seal(connection, SEALED_AT_ONCE, at=clock.now(), sign=sign)
-        except (Busy, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            log.warning("Papers wait for their place in the log", error=str(error))
         if sealed < SEALED_AT_ONCE:
             await asyncio.sleep(SEAL_SECONDS)

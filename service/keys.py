@@ -65,12 +65,15 @@ class KeyRing:
     """The keys of one data folder: of each purpose the current one, and those before it, which still verify.
 
     A key that another process makes is known here from its first moment: the folder's time is looked at with every question.
+    It is held against the time that was read before, and not against a clock, which may be set.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._keys: dict[Purpose, dict[int, Key]] = {}
-        self._read_at = 0
+        self._changed_at = -1  # the folder's time as it was read
+        # By a clock that is never set: from when on any change gives the folder another time, and when it was read last.
+        self._settles_at = self._read_at = 0
 
     @classmethod
     def open(cls, data: Path, at: datetime) -> "KeyRing":
@@ -87,12 +90,16 @@ class KeyRing:
     def reload(self) -> None:
         """Read the folder again, for keys that another process has made."""
         _keep_closed(self._folder)
-        self._read_at = time.time_ns()
+        changed_at = self._folder.stat().st_mtime_ns
+        read_at = time.monotonic_ns()
         keys: dict[Purpose, dict[int, Key]] = {purpose: {} for purpose in Purpose}
         for path in self._folder.glob("*.json"):
             key = _read(path)
             keys[key.purpose][key.key_id] = key
         self._keys = keys
+        if changed_at != self._changed_at:
+            self._changed_at, self._settles_at = changed_at, read_at + FOLDER_TICKS_NS
+        self._read_at = read_at
 
     def current(self, purpose: Purpose) -> Key:
         """The key that signs now."""
@@ -121,7 +128,7 @@ class KeyRing:
         return self._make(purpose, max(self._keys[purpose]) + 1, at)
 
     def _known(self, purpose: Purpose) -> dict[int, Key]:
-        if self._read_at < self._folder.stat().st_mtime_ns + FOLDER_TICKS_NS:
+        if self._read_at < self._settles_at or self._folder.stat().st_mtime_ns != self._changed_at:
             self.reload()
         return self._keys[purpose]
 

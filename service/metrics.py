@@ -16,6 +16,9 @@ BATCH_RECORDS = Histogram(
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 1000),
 )
 BATCH_SECONDS = Histogram("meisu_batch_seconds", "Time that one batch took, its commit included.", ("batcher",))
-BATCH_RERUNS = Counter("meisu_batch_reruns", "Batches that failed and were done record by record.", ("batcher",))
+BATCH_RERUNS = Counter("meisu_batch_reruns", "Batches that failed and were done again in halves.", ("batcher",))
+CHORE_FAILURES = Counter(
+    "meisu_chore_failures", "Turns of what the service does by itself that failed; the next was tried.", ("chore",)
+)
 CONNECTIONS = Gauge("meisu_database_connections", "Connections of the asyncpg pools.", ("state",))
 LEDGER_ROWS = Gauge("meisu_ledger_rows", "Legs and holes in the ledger: the head's seq.")

@@ -3,13 +3,11 @@
 import asyncio
 from contextlib import suppress
 
-import asyncpg
 import orjson
-import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from service.db import Database
+from service.enduring import enduring
 from service.store import outbox
 
 STREAM = "meisu:{topic}"
@@ -20,20 +18,17 @@ RETRY_SECONDS = 5.0
 # Every commit wakes us, and to look costs as much as half a weighing: who watches can wait so long, who weighs need not.
 REST_SECONDS = 0.1
 
-log = structlog.get_logger(__name__)
-
 
 async def tell(database: Database, redis: Redis) -> None:
     """Move committed messages into their streams until cancelled; a Valkey that is away is tried again."""
     while True:
         database.committed.clear()
-        try:
+        told = None
+        with enduring("tell"):
             told = await tell_once(database, redis)
-        except (RedisError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            log.warning("The stream of alerts waits for Valkey or the database", error=str(error))
+        if told is None:
             await asyncio.sleep(RETRY_SECONDS)
-            continue
-        if told < MOST_AT_ONCE:
+        elif told < MOST_AT_ONCE:
             await asyncio.sleep(REST_SECONDS)
             # Not wait_for: that of Python 3.11 forgets a cancellation that comes together with the event.
             with suppress(TimeoutError):

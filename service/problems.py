@@ -75,16 +75,16 @@ CHINESE = {
 }
 RETRY_AFTER_SECONDS = {refusals.Busy: 1, refusals.IdempotencyKeyRunning: 1, refusals.TooManyAttempts: 300}
 
-# What PostgreSQL, or the way to it, says when the same request may do better a moment later.
-TROUBLE = (
+# What PostgreSQL, or the way to it, says when nobody does better now, and the same request may a moment later.
+AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
     ConnectionError,
     TimeoutError,
 )
+TROUBLE = (*AWAY, asyncpg.TransactionRollbackError)
 
 
 # What two requests at once may run into after both have checked; the constraint's name says which rule it keeps.

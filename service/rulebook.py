@@ -14,6 +14,7 @@ from service.db import prepare_connection
 from service.domain.policies import DEFAULTS, Policies
 from service.domain.refusals import Busy
 from service.domain.units import shanghai_day
+from service.enduring import enduring
 from service.store import policies as store
 
 LEASE_SECONDS = 1.0
@@ -58,7 +59,7 @@ class Rulebook:
         if monotonic() - self._looked_at > self.lease:
             try:
                 await self.look()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
                 log.warning(f"Cannot see which policies are in force: {type(error).__name__}: {error}")
                 raise Busy from error
         return self._policies.on(shanghai_day(at))
@@ -98,10 +99,8 @@ class Rulebook:
     async def _keep_looking(self) -> None:
         while True:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
-            try:
+            with enduring("look for policies"):
                 await self.look()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning(f"Cannot see which policies are in force: {type(error).__name__}: {error}")
 
     async def _close(self) -> None:
         connection, self._connection = self._connection, None

@@ -2,14 +2,15 @@
 
 import asyncio
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
-from io import BytesIO, StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from zipfile import BadZipFile, ZipFile
 
 from python_calamine import CalamineError, CalamineWorkbook
 from xlsxwriter import Workbook
 
+from service.beside import PIECE, rest
 from service.domain.sheets import MOST_ROWS, Cell, SheetNotReadable, TooManyRows, harmless
 from service.domain.units import SHANGHAI
 
@@ -82,18 +83,31 @@ def _unguarded(cell: str) -> str:
 async def write_sheet(
     form: str, head: Sequence[str], rows: Iterable[Sequence[Cell]], *, title: str = "镁溯 Meisu"
 ) -> bytes:
-    """A table as CSV or Excel: texts stay texts, and none of them is run as a formula."""
-    return await asyncio.to_thread(_write_xlsx if form == "xlsx" else _write_csv, head, list(rows), title)
+    """A table as CSV or Excel: texts stay texts, and none of them is run as a formula.
+
+    The rows are asked for in the thread that writes them, with a rest after each piece.
+    """
+    write = _write_xlsx if form == "xlsx" else _write_csv
+    return await asyncio.to_thread(write, head, _unhurried(rows), title)
 
 
-def _write_csv(head: Sequence[str], rows: Sequence[Sequence[Cell]], _: str) -> bytes:
-    text = StringIO(newline="")
+def _unhurried(rows: Iterable[Sequence[Cell]]) -> Iterator[Sequence[Cell]]:
+    for line, row in enumerate(rows):
+        if line % PIECE == 0:
+            rest()
+        yield row
+
+
+def _write_csv(head: Sequence[str], rows: Iterable[Sequence[Cell]], _: str) -> bytes:
+    made = BytesIO()
+    # With the mark, Excel reads UTF-8. Written row by row: to encode millions of them is one step, in which nobody else moves.
+    text = TextIOWrapper(made, encoding="utf-8-sig", newline="")
     writer = csv.writer(text)
     writer.writerow([harmless(name) for name in head])
     for row in rows:
         writer.writerow([harmless(cell) if isinstance(cell, str) else _shown(cell) for cell in row])
-    # With the mark, Excel reads UTF-8.
-    return text.getvalue().encode("utf-8-sig")
+    text.flush()
+    return made.getvalue()
 
 
 def _shown(cell: Cell) -> str | int | float:
@@ -106,7 +120,7 @@ def _shown(cell: Cell) -> str | int | float:
     return cell.isoformat() if isinstance(cell, date) else cell
 
 
-def _write_xlsx(head: Sequence[str], rows: Sequence[Sequence[Cell]], title: str) -> bytes:
+def _write_xlsx(head: Sequence[str], rows: Iterable[Sequence[Cell]], title: str) -> bytes:
     made = BytesIO()
     book = Workbook(made, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     book.set_properties({"title": title})

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from asyncpg import AdminShutdownError, TooManyConnectionsError
 
 from service.batcher import Batcher
 from service.domain.refusals import Busy
@@ -14,7 +15,8 @@ pytestmark = pytest.mark.anyio
 class Book:
     """An action that writes down its batches; it waits while `gate` is closed, and chokes on negative jobs."""
 
-    def __init__(self) -> None:
+    def __init__(self, choke: BaseException | None = None) -> None:
+        self.choke = choke
         self.batches: list[list[int]] = []
         self.gate = asyncio.Event()
         self.gate.set()
@@ -24,7 +26,7 @@ class Book:
         self.batches.append(jobs)
         await asyncio.sleep(0)
         if any(job < 0 for job in jobs):
-            raise ValueError(jobs)
+            raise self.choke or ValueError(jobs)
         return [job * 10 for job in jobs]
 
 
@@ -206,23 +208,58 @@ async def test_a_full_queue_says_that_it_is_busy() -> None:
 async def test_one_bad_job_fails_alone() -> None:
     book = Book()
     book.gate.clear()
-    async with Batcher("bad", book, rerun_on=(ValueError,)).running() as batcher:
+    async with Batcher("bad", book).running() as batcher:
         requests = [asyncio.create_task(batcher.submit([job])) for job in (1, -2, 3)]
         await settled()
         book.gate.set()
         good, bad, also_good = await asyncio.gather(*requests, return_exceptions=True)
     assert (good, also_good) == ([10], [30])
     assert isinstance(bad, ValueError)
-    assert book.batches == [[1, -2, 3], [1], [-2], [3]]
+    assert book.batches == [[1, -2, 3], [1], [-2, 3], [-2], [3]]
 
 
-async def test_trouble_of_our_own_is_told_to_all_and_not_repeated() -> None:
+async def test_one_bad_job_among_hundreds_costs_a_few_batches_more() -> None:
     book = Book()
+    book.gate.clear()
+    async with Batcher("hundreds", book).running() as batcher:
+        requests = [asyncio.create_task(batcher.submit([-job if job == 250 else job])) for job in range(400)]
+        await settled()
+        book.gate.set()
+        answers = await asyncio.gather(*requests, return_exceptions=True)
+    assert [job for job, answer in enumerate(answers) if answer != [job * 10]] == [250]
+    assert len(book.batches) < 20
+    assert sorted({job for batch in book.batches for job in batch}, key=abs) == [*range(250), -250, *range(251, 400)]
+
+
+@pytest.mark.parametrize(
+    "trouble", [Busy, TooManyConnectionsError, AdminShutdownError, ConnectionResetError, TimeoutError]
+)
+async def test_trouble_of_our_own_is_told_to_all_and_not_repeated(trouble: type[Exception]) -> None:
+    book = Book(trouble())
     async with Batcher("trouble", book).running() as batcher:
-        with pytest.raises(ValueError, match="-1"):
+        with pytest.raises(trouble):
             await batcher.submit([1, -1])
         assert await batcher.submit([1]) == [10]
     assert book.batches == [[1, -1], [1]]
+
+
+async def test_a_batch_that_is_cancelled_by_what_it_waits_for_does_not_end_the_work() -> None:
+    """A driver may end what it was asked for so, when its connection is lost; the caller comes again."""
+    book = Book(asyncio.CancelledError())
+    async with Batcher("cancelled", book).running() as batcher, asyncio.timeout(5):
+        with pytest.raises(Busy):
+            await batcher.submit([1, -1])
+        assert await batcher.submit([1]) == [10]
+
+
+async def test_a_rest_that_fails_does_not_end_the_work() -> None:
+    async def rest() -> None:
+        raise ValueError("nobody has foreseen this")
+
+    async with Batcher("rest", Book(), rest=rest).running() as batcher, asyncio.timeout(5):
+        assert await batcher.submit([1]) == [10]
+        await settled()
+        assert await batcher.submit([2]) == [20]
 
 
 async def test_a_job_is_done_once_when_its_caller_goes_away() -> None:

@@ -9,6 +9,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from service import keys
 from service.keys import KeyRing, KeysLieOpenError, NoMoreKeysError, Purpose
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -56,10 +57,10 @@ def test_a_new_key_signs_and_the_old_one_still_verifies(tmp_path: Path) -> None:
     assert other.rotate(Purpose.LEDGER, AT).key_id == 3
 
 
-def test_a_folder_that_has_not_changed_is_read_once(tmp_path: Path) -> None:
+def test_a_folder_that_has_not_changed_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "FOLDER_TICKS_NS", 0)
     KeyRing.open(tmp_path, AT)
-    folder = tmp_path / "keys"
-    os.utime(folder, (1, 1))
+    os.utime(tmp_path / "keys", (1, 1))
     ring = KeyRing.open(tmp_path, AT)
     known = [key for purpose in Purpose for key in ring.all(purpose)]
 
@@ -67,6 +68,46 @@ def test_a_folder_that_has_not_changed_is_read_once(tmp_path: Path) -> None:
     assert all(ring.current(key.purpose) is key for key in known), "the very same objects"
     KeyRing.open(tmp_path, AT).rotate(Purpose.TICKETS, AT)
     assert [key.key_id for key in ring.all(Purpose.TICKETS)] == [2, 1]
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_a_key_is_known_whatever_clock_it_was_made_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    """The clock is set, back or forth, after one process has read the keys and before another makes one."""
+    monkeypatch.setattr(keys, "FOLDER_TICKS_NS", 0)
+    ring = KeyRing.open(tmp_path, AT)
+    ring.current(Purpose.TOKENS)
+    made = KeyRing.open(tmp_path, AT).rotate(Purpose.TOKENS, AT)
+    at = (tmp_path / "keys").stat().st_mtime_ns + minutes * 60 * 10**9
+    os.utime(tmp_path / "keys", ns=(at, at))
+
+    assert ring.current(Purpose.TOKENS) == made
+
+
+def test_a_key_of_the_same_moment_is_known(tmp_path: Path) -> None:
+    """A file system may tell the time in whole seconds."""
+    ring = KeyRing.open(tmp_path, AT)
+    before = (tmp_path / "keys").stat().st_mtime_ns
+    made = KeyRing.open(tmp_path, AT).rotate(Purpose.TOKENS, AT)
+    os.utime(tmp_path / "keys", ns=(before, before))
+
+    assert ring.current(Purpose.TOKENS) == made
+
+
+def test_keys_that_lay_open_for_a_while_serve_again_once_they_are_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "FOLDER_TICKS_NS", 0)
+    ring = KeyRing.open(tmp_path, AT)
+    path = tmp_path / "keys" / "ledger-1.json"
+    path.chmod(0o640)
+    os.utime(tmp_path / "keys", (1, 1))
+    for _ in range(2):
+        with pytest.raises(KeysLieOpenError):
+            ring.current(Purpose.LEDGER)
+    path.chmod(0o600)
+    assert ring.current(Purpose.LEDGER).key_id == 1
 
 
 def test_tokens_verify_by_the_published_keys(tmp_path: Path) -> None:

@@ -10,15 +10,13 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import jwt
-import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from uuid_utils.compat import uuid7
 
 from service.db import Database
 from service.domain.permissions import Actor, Role
-from service.domain.refusals import Busy
+from service.enduring import enduring
 from service.keys import KeyRing, Purpose
 from service.store.people import list_revocations
 
@@ -28,8 +26,6 @@ CLAIMS = ["iss", "aud", "sub", "iat", "exp", "jti", "family", "generation", "rol
 KID = re.compile(r"tokens-([0-9]{1,6})")
 MOST_REMEMBERED = 20_000
 SECONDS_BETWEEN_LOOKS = 1.0
-
-log = structlog.get_logger(__name__)
 
 
 class Audience(StrEnum):
@@ -128,10 +124,8 @@ class Tokens:
         """Look again and again until cancelled; a database that is away is tried again."""
         while True:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
-            try:
+            with enduring("look for ended tokens"):
                 await self.look(database)
-            except (OSError, Busy, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning(f"Cannot see which tokens were ended: {type(error).__name__}: {error}")
 
     def _learn(self, rows: Iterable[Any]) -> None:
         for row in rows:

@@ -21,19 +21,16 @@ MAJOR = "18"
 SUPERUSER = "postgres"
 READY_WITHIN_S = 300  # recovery after a crash under load may take minutes
 
-FIRST_SENTENCES = """
+# Also what docker-compose.yml runs.
+SERVICE_ROLE = Path(__file__).with_name("service_role.sql")
+FIRST_SENTENCES = f"""
 CREATE EXTENSION pg_stat_statements;
 
-CREATE ROLE meisu_owner LOGIN {creating_databases};
+CREATE ROLE meisu_owner LOGIN {{creating_databases}};
 
 CREATE ROLE meisu_service LOGIN;
 
-ALTER ROLE meisu_service SET jit = off;
-
-ALTER ROLE meisu_service SET plan_cache_mode = force_custom_plan;
-
-ALTER ROLE meisu_service SET idle_in_transaction_session_timeout = '60s';
-
+{SERVICE_ROLE.read_text(encoding="utf-8")}
 CREATE DATABASE meisu OWNER meisu_owner;
 
 """

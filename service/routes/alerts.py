@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from service.actions import alerts as deeds
 from service.auth import may
@@ -16,13 +16,14 @@ from service.db import ConnectionDep, ReaderDep, Record, database
 from service.domain.alerts import Flag
 from service.domain.permissions import Actor
 from service.outbox import STREAM
-from service.routes.fields import Body, Reason
+from service.routes.fields import Body, Reason, refused
 from service.store import alerts
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
 WAIT_MILLISECONDS = 10_000
 MOST_AT_ONCE = 100
+MOST_IN_A_PLACE = 2**64 - 1
 
 
 class AlertOut(BaseModel):
@@ -86,11 +87,18 @@ async def settle_alert(
     await deeds.settle_alert(connection, alert_id, body.note, at=request.app.state.clock.now(), actor=actor)
 
 
+def _in_the_stream(place: str | None) -> str | None:
+    """A place as Valkey counts them: each of its two numbers has 64 bits."""
+    if place is not None and any(int(number) > MOST_IN_A_PLACE for number in place.split("-")):
+        raise refused("place-out-of-range", "不是事件流中的位置", "is no place in the stream")
+    return place
+
+
 @router.get("/stream", response_class=EventSourceResponse)
 async def stream_alerts(
     request: Request,
     actor: Annotated[Actor, Depends(may("alerts.read"))],
-    last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,16}-\d{1,20}$")] = None,
+    last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,16}-\d{1,20}$"), AfterValidator(_in_the_stream)] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Alerts as they are opened, changed and settled; goes on after Last-Event-ID, as far back as the stream reaches.
 

@@ -4,7 +4,8 @@ The list's own route answers, page after page: whose it is, and what is filtered
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -12,6 +13,7 @@ import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import problems
+from service.beside import PIECE, beside, rest
 from service.domain.sheets import Cell, ExportTooLarge
 from service.sheets import MEDIA_TYPES, write_sheet
 
@@ -98,7 +100,10 @@ HEADS: Final[Mapping[str, str]] = {
 
 
 class Exports:
-    """Pure ASGI, before the routes: asks the list for all its pages, and writes them as a table."""
+    """Pure ASGI, before the routes: asks the list for all its pages, and writes them as a table.
+
+    Each page becomes rows as it comes, beside the loop: the whole list at once would keep every scale waiting for seconds.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -110,28 +115,26 @@ class Exports:
             return
 
         path, form, query = asked
-        items: list[dict[str, Any]] = []
+        table = _Table()
         after: str | None = None
         while True:
             page = _Page()
             pairs = [*query, ("limit", str(PAGE)), *([("after", after)] if after else [])]
             target = {"path": path, "raw_path": path.encode(), "query_string": urlencode(pairs).encode()}
             await self._app({**scope, **target}, receive, page.send)
-            found = page.items()
-            if found is None:
+            if not await beside(partial(page.read, table)):
                 # A refusal, or something that is no list: it is said as it is.
                 for message in page.messages:
                     await send(message)
                 return
-            items += found[0]
-            after = found[1]
-            if len(items) > MOST_EXPORTED:
+            after = page.next
+            if len(table) > MOST_EXPORTED:
                 refusal = problems.answer(ExportTooLarge(most=MOST_EXPORTED), scope["state"]["request_id"])
                 await refusal(scope, receive, send)
                 return
             if after is None:
                 break
-        await _answer(send, form, path.rsplit("/", maxsplit=1)[-1], items)
+        await _answer(send, form, path.rsplit("/", maxsplit=1)[-1], table)
 
 
 class _Page:
@@ -139,21 +142,58 @@ class _Page:
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
+        self.next: str | None = None
 
     async def send(self, message: Message) -> None:
         self.messages.append(message)
 
-    def items(self) -> tuple[list[dict[str, Any]], str | None] | None:
-        """The entries and the cursor; None where this is no page of a list."""
+    def read(self, table: "_Table") -> bool:
+        """Put the entries into a table and know the cursor; False where this is no page of a list."""
         start = next(message for message in self.messages if message["type"] == "http.response.start")
         body = b"".join(message.get("body", b"") for message in self.messages)
         headers = dict(start["headers"])
         if start["status"] != 200 or not headers.get(b"content-type", b"").startswith(b"application/json"):
-            return None
+            return False
         said = orjson.loads(body)
         if not isinstance(said, dict) or not isinstance(said.get("items"), list):
-            return None
-        return said["items"], said.get("next")
+            return False
+        table.add(said["items"])
+        self.next = said.get("next")
+        return True
+
+
+class _Table:
+    """Entries as rows: a field's column is where the first entry that has it put it."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, int] = {}
+        self._rows: list[tuple[Cell, ...]] = []  # lists would be looked through at each collection
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, items: Iterable[Mapping[str, Any]]) -> None:
+        """The next rows, with a rest after each piece of them."""
+        for place, item in enumerate(items):
+            if place % PIECE == 0:
+                rest()
+            row: list[Cell] = [None] * len(self._columns)
+            for field, cell in _flat(item):
+                column = self._columns.setdefault(field, len(row))
+                if column == len(row):
+                    row.append(cell)
+                else:
+                    row[column] = cell
+            self._rows.append(tuple(row))
+
+    def head(self) -> list[str]:
+        """What stands above the columns."""
+        return [_head(field) for field in self._columns] or [_head("id")]
+
+    def rows(self) -> Iterator[Sequence[Cell]]:
+        """The rows in order, each of them as long as the head."""
+        width = len(self._columns)
+        return (row + (None,) * (width - len(row)) for row in self._rows)
 
 
 def _asked(scope: Scope) -> tuple[str, str, list[tuple[str, str]]] | None:
@@ -171,11 +211,8 @@ def _asked(scope: Scope) -> tuple[str, str, list[tuple[str, str]]] | None:
     return path, form, [(name, value) for name, value in pairs if name not in ("format", "limit", "after")]
 
 
-async def _answer(send: Send, form: str, name: str, items: Sequence[Mapping[str, Any]]) -> None:
-    rows = [dict(_flat(item)) for item in items]
-    fields = list(dict.fromkeys(field for row in rows for field in row)) or ["id"]
-    head = [_head(field) for field in fields]
-    content = await write_sheet(form, head, [[row.get(field) for field in fields] for row in rows])
+async def _answer(send: Send, form: str, name: str, table: _Table) -> None:
+    content = await write_sheet(form, table.head(), table.rows())
     headers = [
         (b"content-type", MEDIA_TYPES[form].encode()),
         (b"content-length", str(len(content)).encode()),

@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-import asyncpg
 from fastapi.responses import Response
 from starlette.datastructures import State
 
@@ -67,14 +66,7 @@ def filing_batcher(
         order, asked = filed
         return [name for name in (order.key, asked and asked.mark) if name is not None]
 
-    return Batcher(
-        name,
-        run,
-        most_in_batch=most_in_batch,
-        slice_size=slice_size,
-        rerun_on=(asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.DeadlockDetectedError),
-        apart=names,
-    ).running()
+    return Batcher(name, run, most_in_batch=most_in_batch, slice_size=slice_size, apart=names).running()
 
 
 async def file_one(filings: Filings[Order], once: Once, order: Order) -> Response:

@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import asyncpg
 import orjson
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
@@ -194,7 +193,6 @@ def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
         at_once=AT_ONCE,
         most_in_batch=MOST_IN_BATCH,
         slice_size=SLICE,
-        rerun_on=(asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.DeadlockDetectedError),
         rest=state.database.rest,
     )
     return batcher.running()

@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from service.__main__ import app
+from service.embedded import Endpoints
+from service.embedded.postgres import SERVICE_ROLE
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +29,27 @@ def test_a_container_file_runs_commands_that_exist(file: str) -> None:
 
     run = set(re.findall(r"\"meisu\",\s*\"([a-z]+)\"|\bmeisu ([a-z]+)\b", text))
     assert {first or second for first, second in run} <= COMMANDS
+
+
+async def test_the_services_role_has_the_same_settings_in_containers_as_over_servers_of_its_own(
+    rolled_back: Endpoints, anyio_backend: str
+) -> None:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    name, file = re.findall(r"^  (\w+):\n    file: (\S+)$", text, re.M)[0]
+    [target] = re.findall(rf"source: {name}\n\s+target: /docker-entrypoint-initdb\.d/(\S+)", text)
+    [maker] = re.findall(r"target: /docker-entrypoint-initdb\.d/(\S+\.sh)", text)
+
+    assert ROOT / file == SERVICE_ROLE
+    assert maker < target, "in the order of their names: first the role, then its settings"
+    assert "ALTER ROLE" not in text, "it has no other settings there"
+    said = re.findall(r"ALTER ROLE meisu_service SET (\w+) = '?(\w+)'?;", SERVICE_ROLE.read_text(encoding="utf-8"))
+    connection = await asyncpg.connect(rolled_back.database_url)
+    try:
+        set_to = await connection.fetchval("SELECT rolconfig FROM pg_roles WHERE rolname = 'meisu_service'")
+    finally:
+        await connection.close()
+    assert sorted(set_to) == sorted(f"{setting}={value}" for setting, value in said)
+    assert {"jit", "plan_cache_mode", "idle_in_transaction_session_timeout"} <= {setting for setting, _ in said}
 
 
 @pytest.mark.parametrize("variable", sorted(VARIABLES))

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
 from service.domain.alerts import Alert, Flag
 from service.store.alerts import open_alerts, restate_alerts, settle_alerts
@@ -155,3 +156,12 @@ async def test_w04_who_watches_hears_that_an_alert_says_something_else_and_not_t
     # Of what concerns others now they hear only that it is gone.
     assert await heard(app, by, LI, "alert.withdrawn") == [("alert.withdrawn", None)]
     assert await heard(app, by, STRANGER_CLERK, "alert.withdrawn") == [("alert.withdrawn", None)]
+
+
+@pytest.mark.parametrize(
+    "place", ["1-18446744073709551616", "1-99999999999999999999", "1", "18446744073709551616-1", "now"]
+)
+async def test_a_stream_goes_on_after_a_place_that_can_be_in_it(standing: By, place: str) -> None:
+    with capture_logs():  # were it not refused, the stream would break, at length
+        answer = await standing(LI).get("/v1/alerts/stream", headers={"Last-Event-ID": place})
+    assert (answer.status_code, answer.json()["code"]) == (422, "malformed-body")

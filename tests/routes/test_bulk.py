@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from python_calamine import CalamineWorkbook
 from xlsxwriter import Workbook
 
+from service.cache import Cache
 from service.domain.sheets import MOST_ROWS, WHAT_TO_DO
 from tests import cast
 from tests.cast import LI, PAIZHAI_CLERK, PLANT_CLERK, STRANGER_CLERK, TRADER_CLERK
@@ -112,7 +113,9 @@ async def test_a_sheet_of_contracts_is_tried_filed_and_sent_again(by: By, form: 
     assert listed[0]["filings"][0]["terms"]["price_fen_per_t"] == 45_000
 
 
-async def test_only_the_faulty_rows_come_back_with_what_to_do(by: By) -> None:
+async def test_only_the_faulty_rows_come_back_with_what_to_do(
+    app: FastAPI, by: By, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clerk = by(PAIZHAI_CLERK)
     rows = [
         line("HT-1"),
@@ -153,6 +156,10 @@ async def test_only_the_faulty_rows_come_back_with_what_to_do(by: By) -> None:
     book = CalamineWorkbook.from_filelike(BytesIO((await clerk.get(answer["faulty"]["xlsx"])).content))
     assert len(book.get_sheet_by_index(0).to_python()) == 10
     assert refused(await by(PLANT_CLERK).get(answer["faulty"]["csv"]), 404, "no-such-faulty-rows")
+    async with Cache.connect("unix:///nowhere/valkey.sock") as nowhere:
+        with monkeypatch.context() as away:
+            away.setattr(app.state.cache, "commands", nowhere.commands)
+            assert refused(await clerk.get(answer["faulty"]["csv"]), 503, "busy")
 
     mended = [[*row[:3], "2026-03-02", *row[4:]] if row[0] == "HT-2" else row for row in faulty[1:] if row[0] != "HT-1"]
     second = (await clerk.post("/v1/bulk/contracts", content=as_csv(*mended, head=faulty[0]), headers=CSV)).json()

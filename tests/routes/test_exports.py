@@ -1,13 +1,18 @@
 """Any list as a table: as filtered, as far as one may see, to its end, and harmless."""
 
+import asyncio
 import csv
+import sys
 from collections.abc import Callable
 from io import BytesIO, StringIO
+from urllib.parse import parse_qsl
 
 import httpx
+import orjson
 import pytest
 from fastapi import FastAPI
 from python_calamine import CalamineWorkbook
+from starlette.types import Message, Receive, Scope, Send
 
 from service.routes import exports
 from tests import cast
@@ -102,3 +107,51 @@ async def test_every_list_is_exported(by: By, name: str) -> None:
         answer = await by(AUDITOR).get(f"/v1/{name}.{form}")
         assert answer.status_code == 200, answer.text
         assert answer.headers["content-type"] == exports.MEDIA_TYPES[form]
+
+
+async def test_others_have_their_turn_while_a_long_list_is_exported() -> None:
+    """Counted in steps of the loop's thread between two of its turns: a clock would say how busy the machine is."""
+    row = {"id": "1", "plate": "辽C12345", "seller": {"name": "排寨"}, "flags": ["a"]}
+    pages = [[row] * 499 + [{**row, "number": str(page)}] for page in range(4)]
+
+    async def a_list(scope: Scope, receive: Receive, send: Send) -> None:
+        page = int(dict(parse_qsl(scope["query_string"].decode())).get("after", 0))
+        said = {"items": pages[page], "next": str(page + 1) if page + 1 < len(pages) else None}
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": orjson.dumps(said)})
+
+    said: list[Message] = []
+
+    async def hear(message: Message) -> None:
+        said.append(message)
+
+    steps = longest = 0
+
+    def count(*_: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    async def turn() -> None:
+        nonlocal steps, longest
+        while True:
+            longest, steps = max(longest, steps), 0
+            await asyncio.sleep(0)
+
+    scope = {"type": "http", "method": "GET", "path": "/v1/contracts.csv", "query_string": b"", "state": {}}
+    turning = asyncio.create_task(turn())
+    sys.setprofile(count)
+    try:
+        await exports.Exports(a_list)(scope, a_list, hear)  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+    finally:
+        sys.setprofile(None)
+        turning.cancel()
+
+    table = list(csv.reader(StringIO(said[1]["body"].decode("utf-8-sig"))))
+    assert table[0] == ["标识 id", "车牌号 plate", "seller.name", "预警 flags", "编号 number"]
+    assert [len(table), table[1], table[500]] == [
+        2001,
+        ["1", "辽C12345", "排寨", "a", ""],
+        ["1", "辽C12345", "排寨", "a", "0"],
+    ]
+    assert longest < 2_000, "less than one step for each row"

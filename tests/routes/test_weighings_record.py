@@ -1,19 +1,23 @@
 """POST /v1/weighings: what scales say."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
 from service.actions.weighings import Sent
 from service.domain.permissions import Role
 from service.domain.proofs import Named
 from service.domain.units import Kilograms
+from service.embedded import Endpoints
 from service.keys import Purpose
 from service.routes.weighings import AT_ONCE, RecordIn, rehearse
 from tests import cast, yard
@@ -485,3 +489,29 @@ async def weigh_as(app: FastAPI, scale: cast.Person, record: dict[str, Any]) -> 
     sent = Sent(scale.station_id, scale.id, timedelta(), RecordIn.model_validate_json(json.dumps(record)).record())
     [weighed] = await app.state.weighings.submit([sent])
     return {"status": weighed.status, "flags": list(weighed.flags), "movement_ids": weighed.movement_ids}
+
+
+@pytest.mark.usefixtures("verified")
+async def test_a_record_that_the_database_chokes_on_spoils_no_others(
+    by: By, contract_id: UUID, now: datetime, stage_endpoints: Endpoints
+) -> None:
+    wishes = [yard.ticket_in(contract_id, now, plate=f"辽C{6000 + n}1", planned_kg=100) for n in range(40)]
+    issued = (await by(cast.PAIZHAI_CLERK).post("/v1/tickets", json=wishes)).json()["results"]
+    records = [yard.record(one["ticket"], "out", 100, now) for one in issued]
+    owner = await asyncpg.connect(stage_endpoints.owner_database_url)
+    await owner.execute(
+        "CREATE FUNCTION choke() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'nobody has foreseen this'; END $$;"
+        "CREATE TRIGGER choke BEFORE INSERT ON weighing FOR EACH ROW"
+        f" WHEN (NEW.sequence = {records[20]['sequence']}) EXECUTE FUNCTION choke()"
+    )
+    await owner.close()
+
+    client = by(cast.BRIDGE_7_DEVICE)
+    with capture_logs() as logs:
+        answers = await asyncio.gather(*(client.post("/v1/weighings", json=record) for record in records))
+
+    assert [log["event"] for log in logs if log["log_level"] == "error"] == ["POST /v1/weighings failed"]
+    assert [place for place, answer in enumerate(answers) if answer.status_code != 200] == [20]
+    assert answers[20].status_code == 500
+    kept = (await by(cast.LI).get("/v1/weighings?limit=100")).json()["items"]
+    assert {one["record_id"] for one in kept} == {one["id"] for place, one in enumerate(records) if place != 20}

@@ -20,7 +20,7 @@ from service.db import database
 from service.domain.bulk import NoSuchFaultyRows, NumberTwice, RowOutcome, RowStatus
 from service.domain.filings import Slip
 from service.domain.permissions import Actor
-from service.domain.refusals import NotFound
+from service.domain.refusals import Busy, NotFound
 from service.domain.sheets import COLUMNS, WHAT_TO_DO
 from service.keys import Purpose
 from service.problems import problem
@@ -142,7 +142,11 @@ async def show_faulty(
     form: Form = "csv",
 ) -> Response:
     """The rows of a sheet that were refused, as they were sent, with a column that says what to do."""
-    kept = await request.app.state.cache.commands.get(_key(actor, bulk_id))
+    try:
+        kept = await request.app.state.cache.commands.get(_key(actor, bulk_id))
+    except (RedisError, OSError) as error:
+        log.warning("The faulty rows cannot be read", error=str(error))
+        raise Busy from error
     if kept is None:
         raise NoSuchFaultyRows
     table = orjson.loads(kept)
