@@ -16,7 +16,6 @@ from service import backups
 from service import bench as bench_
 from service import demo as sample
 from service import doctor as doctor_
-from service import verify as book
 from service.agent.commands import app as station
 from service.app import create_app
 from service.clock import Clock
@@ -25,6 +24,8 @@ from service.embedded.outside import check_database
 from service.keys import KeyRing, NoMoreKeysError, Purpose
 from service.serving import answer, listening, running, stop_on_sigterm
 from service.settings import Settings
+from service.verifier import write_verifier
+from service.verify import database as book
 
 app = typer.Typer(
     name="meisu",
@@ -96,7 +97,9 @@ def doctor(host: Host = "127.0.0.1", port: Port = 8000, data: Data = HERE) -> No
 def verify(data: Data = HERE) -> None:
     """核验账本 / Recompute every balance, origin and hash from the entries; exit 1 where something differs."""
     with ExitStack() as stack:
-        _verify(_database(data, stack), data)
+        url = _database(data, stack)
+        migrations.check(url)
+        _verify(url, data)
 
 
 @app.command()
@@ -113,10 +116,24 @@ def export(
         raise CannotRun(f"{folder} 已存在。请另取一个名称。", f"There is {folder} already. Give another name.")
     try:
         with ExitStack() as stack:
-            book.write(_database(data, stack), _public_keys(data), folder, with_texts=texts)
+            url = _database(data, stack)
+            migrations.check(url)
+            book.write(url, _public_keys(data), folder, with_texts=texts)
     except OSError as error:
         raise CannotRun(f"无法写入 {folder}: {error}", f"The export {folder} could not be written: {error}") from error
-    typer.echo(f"python -m service.verify {folder}")
+    typer.echo(f"meisu verifier verify.pyz; python verify.pyz {folder}")
+
+
+@app.command()
+def verifier(
+    file: Annotated[Path, typer.Argument(help="新文件 / a new file")] = Path("verify.pyz"),
+) -> None:
+    """写出独立核验程序 / Write the program that audits an export with nothing but Python and its package cryptography."""
+    try:
+        digest = write_verifier(file)
+    except OSError as error:
+        raise CannotRun(f"无法写入 {file}: {error}", f"The verifier {file} could not be written: {error}") from error
+    typer.echo(f"{digest}  {file}")
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from service import bench
 from service.__main__ import app
 from service.bench import province, rows
-from service.bench.clients import Request
+from service.bench.clients import Request, with_room
 from service.bench.rows import Row
 from service.bench.trade import Trade
 from service.db import Connection
@@ -17,7 +17,7 @@ from service.domain.provenance import Ending
 from service.embedded import Endpoints
 from service.routes.weighings import RecordIn
 from service.store.provenance import trace_back
-from service.verify import verify
+from service.verify.database import verify
 from tests.ledger.books import KEY
 
 pytestmark = pytest.mark.anyio
@@ -72,6 +72,22 @@ def test_the_command_prints_json_and_ends_with_the_verdict(monkeypatch: pytest.M
             {"name": "a", "value": 2.0, "unit": "legs/s", "reference": 1.0, "ratio": 2.0, "goal": 1.5, "ok": is_good}
         ]
     }
+
+
+def test_a_run_whose_client_had_no_room_reaches_no_goal(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def group() -> list[Row]:
+        with with_room():
+            return []
+
+    monkeypatch.setattr("service.bench.clients.MOST_OF_A_CORE", -1)
+    monkeypatch.setattr(bench, "GROUPS", {"weighing": (group, 0)})
+
+    said = CliRunner().invoke(app, ["bench", "--quick", "--json"])
+
+    assert said.exit_code == 1
+    assert [(row["name"].partition(":")[0], row["ok"]) for row in json.loads(said.stdout)["rows"]] == [
+        ("weighing", False)
+    ]
 
 
 def test_the_table_has_a_line_for_each_row(capsys: pytest.CaptureFixture[str]) -> None:

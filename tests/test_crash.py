@@ -23,7 +23,7 @@ from load.serving import Serving, serving
 from service.clock import Clock
 from service.embedded import owner_database
 from service.keys import KeyRing, Purpose
-from service.verify import verify
+from service.verify.database import verify
 from tests.embedded.conftest import servers_in, wait_until
 
 CLIENTS = 12

@@ -10,6 +10,8 @@ import pytest
 
 from load.province import PASSWORD, Json, Province
 from load.serving import ROOT, environment, meisu, serving
+from service import backups
+from service.__main__ import main
 from service.domain import evidence
 
 FOLDERS = Path(__file__).parent / "folders"
@@ -33,11 +35,23 @@ def still_says(now: Any, then: Any) -> bool:
 
 
 @pytest.mark.parametrize("day", sorted(path.stem for path in FOLDERS.glob("*.tar")))
-def test_a_folder_of_an_earlier_day_is_migrated_and_says_what_it_said(data: Path, day: str) -> None:
+def test_a_folder_of_an_earlier_day_is_migrated_and_says_what_it_said(
+    data: Path, day: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     answers = json.loads((FOLDERS / f"{day}.json").read_text(encoding="utf-8"))
 
-    made = run("restore", FOLDERS / f"{day}.tar", "--data", data)
+    made = run("restore", FOLDERS / f"{day}.tar", "--data", data.parent / "restored")
     assert (made.returncode, made.stdout.rstrip()[-13:]) == (0, "0 differences"), made.stdout + made.stderr
+
+    with monkeypatch.context() as as_it_was:
+        as_it_was.setattr("migrations.upgrade", lambda _: None)
+        with backups.restored(FOLDERS / f"{day}.tar", data, None, None, None):
+            for words in (["verify"], ["export", str(data.parent / "export")]):
+                as_it_was.setattr("sys.argv", ["meisu", *words, "--data", str(data)])
+                with pytest.raises(SystemExit, match="1"):
+                    main()
+                said = capsys.readouterr()
+                assert (said.out, said.err.count("meisu migrate"), "Traceback" in said.err) == ("", 2, False)
 
     with serving(data, PASSWORD) as service:
         province = Province(service.address)

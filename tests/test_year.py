@@ -20,7 +20,7 @@ from service.embedded import Endpoints
 from service.keys import Purpose
 from service.routes.pages.rendering import number_of_tonnes
 from service.settings import Settings
-from service.verify import verify
+from service.verify.database import verify
 from tests.cast import Person, Role
 from tests.year import (
     COUNTIES,

@@ -27,6 +27,7 @@ from service.domain.allotments import (
     Step,
 )
 from service.domain.assessments import suggested_kg
+from service.domain.changes import ClawBack, Void
 from service.domain.deadlines import county_deadline, proposal_deadline
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.permissions import Actor, Role
@@ -165,7 +166,7 @@ async def _issue(
     rules.check_issue(allotment, standing, policies)
 
     if allotment.kg > 0:
-        posted = [await _post(connection, allotment, fact=rules.fact_of(allotment_id, draft), at=at, sign=sign)]
+        posted = await _post(connection, allotment, fact=rules.fact_of(allotment_id, draft), at=at, sign=sign)
     else:
         posted = await _take_back(
             connection, allotment, earlier, fact=rules.fact_of(allotment_id, draft), at=at, sign=sign
@@ -174,7 +175,7 @@ async def _issue(
         await _tell_if_late(connection, allotment_id, draft, Step.ISSUE, found.enterprise_id, policies, at=at)
     await allotments.move_allotment(connection, allotment_id, State.ISSUED, draft.issued_on)
     await allotments.insert_step(
-        connection, allotment_id, Step.ISSUE, draft.issued_on, at=posted[-1].recorded_at, actor=actor
+        connection, allotment_id, Step.ISSUE, draft.issued_on, at=posted.recorded_at, actor=actor
     )
     if sheets and found.right and allotment.kind is Kind.MERIT:
         suggested = suggested_kg(sheets, allotment.period, found.right.scale_kg, policies)
@@ -207,7 +208,7 @@ async def _take_back(
     fact: bytes,
     at: datetime,
     sign: Signer,
-) -> list[Posted]:
+) -> Posted:
     """Take kilograms of the newest allotments from there back, first what has not been spent (R05, R25).
 
     A pool gives back only what it still has; what a mine has spent it owes from now on.
@@ -225,16 +226,13 @@ async def _take_back(
         raise rules.MoreThanAllotted(possible_kg=sum(standing_kg.values()))
     await _check_holder_has(connection, allotment.holder, allotment.year, wanted_kg)
 
-    posted = []
+    changes = []
     for other in given:
         kg = Kilograms(min(wanted_kg, standing_kg[other.id]))
         if kg:
-            occurred_at = start_of(allotment.issued_on)
-            posted.append(
-                await ledger.claw_back(connection, other.id, kg, occurred_at=occurred_at, fact=fact, at=at, sign=sign)
-            )
+            changes.append(ClawBack(other.id, kg, start_of(allotment.issued_on), fact))
             wanted_kg -= kg
-    return posted
+    return await ledger.revise(connection, changes, at=at, sign=sign)
 
 
 async def _take_back_whole(
@@ -250,8 +248,9 @@ async def _take_back_whole(
 
     if standing_kg:
         fact = rules.withdrawal_of(allotment.id, draft, on)
-        posted = await ledger.void(connection, [allotment.id], occurred_at=start_of(on), fact=fact, at=at, sign=sign)
-        await _watch(connection, allotment, [posted], policies, at=at)
+        void = Void([allotment.id], start_of(on), fact)
+        posted = await ledger.revise(connection, [void], at=at, sign=sign)
+        await _watch(connection, allotment, posted, policies, at=at)
 
 
 async def _tell_if_proposed_late(
@@ -308,10 +307,9 @@ async def _check_holder_has(connection: Connection, holder: Holder, year: int, k
 
 
 async def _watch(
-    connection: Connection, allotment: Allotment, posted: list[Posted], policies: Policies, *, at: datetime
+    connection: Connection, allotment: Allotment, posted: Posted, policies: Policies, *, at: datetime
 ) -> None:
-    for each in posted:
-        await report_overdraws(connection, each, at=at)
+    await report_overdraws(connection, posted, at=at)
     if allotment.holder.kind is HolderKind.JURISDICTION:
         await watch_pools(connection, [allotment.holder.jurisdiction], allotment.year, at=at)
     if allotment.holder.id is not None:

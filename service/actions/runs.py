@@ -9,6 +9,7 @@ from service.actions.weighings import Stirred, reckon_sent_back
 from service.db import Connection
 from service.domain import runs
 from service.domain.alerts import Alert, Flag
+from service.domain.changes import Void
 from service.domain.investigations import check_free
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.permissions import Actor
@@ -104,7 +105,7 @@ async def void_run(
         raise runs.RunVoided
 
     fact = runs.fact_of_void(run_id, reason, at)
-    await ledger.void(connection, run["movement_ids"], occurred_at=at, fact=fact, at=at, sign=sign)
+    await ledger.revise(connection, [Void(run["movement_ids"], at, fact)], at=at, sign=sign)
     await store.void_run(connection, run_id, reason, at=at)
     since = Stirred(start_of(run["ran_on"]), run_id)
     stirred = dict.fromkeys(run["lots"], since)

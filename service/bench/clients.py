@@ -7,8 +7,8 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -70,6 +70,15 @@ def rate(url: str, requests: Sequence[Request], seconds: float, *, may_repeat: b
     if used.ru_utime + used.ru_stime > MOST_OF_A_CORE * microseconds / 1e6:
         raise ClientTooBusy
     return answers / microseconds * 1e6
+
+
+@contextmanager
+def with_room() -> Iterator[None]:
+    """Ask from this process; raises ClientTooBusy."""
+    began, used = time.perf_counter(), time.process_time()
+    yield
+    if time.process_time() - used > MOST_OF_A_CORE * (time.perf_counter() - began):
+        raise ClientTooBusy
 
 
 class Line:
@@ -142,10 +151,7 @@ async def _latencies(free: Sequence[Line], requests: Sequence[bytes], per_second
             time.sleep(max(0.0, meant - time.perf_counter()))
             loop.call_soon_threadsafe(arrive, meant, request)
 
-    began, used = time.perf_counter(), time.process_time()
-    pacer = threading.Thread(target=pace, daemon=True)
-    pacer.start()
-    await done
-    if time.process_time() - used > MOST_OF_A_CORE * (time.perf_counter() - began):
-        raise ClientTooBusy
+    with with_room():
+        threading.Thread(target=pace, daemon=True).start()
+        await done
     return found

@@ -10,7 +10,8 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -26,6 +27,9 @@ TEXTBOOK_SCRIPT = f"""\\set source {{source}}
 SELECT textbook_transfer(:source, :target, {NET_KG});
 """
 
+Way = tuple[bool, int]
+"""Whether pgbench asks, and over how many connections."""
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -36,20 +40,20 @@ class Ledger:
     sources: Sequence[object]
     targets: Sequence[object]
     script: str | None = None  # the same for pgbench, which chooses among numbers; {source} is its choice of a source
-    best: tuple[bool, int] = False, CONNECTIONS[-1]
+    best: dict[bool, Way] = field(default_factory=dict)  # for hot transfers, and for others
 
-    async def find_best(self, seconds: float) -> None:
+    async def find_best(self, seconds: float, *, hot: bool = False) -> None:
         """Measure each way at each number of connections, and keep to the best one from now on."""
-        rates: dict[tuple[bool, int], float] = {}
-        for by_pgbench in (False, True) if self.script and _pgbench() else (False,):
-            for connections in CONNECTIONS:
-                self.best = by_pgbench, connections
-                rates[self.best] = await self.rate(seconds)
-        self.best = max(rates, key=lambda way: rates[way])
+        programs = (False, True) if self.script and _pgbench() else (False,)
+        rates = {way: await self._rate(way, seconds, hot) for way in product(programs, CONNECTIONS)}
+        self.best[hot] = max(rates, key=lambda way: rates[way])
 
     async def rate(self, seconds: float, *, hot: bool = False) -> float:
         """Transfers a second; hot ones all come out of one account."""
-        by_pgbench, connections = self.best
+        return await self._rate(self.best[hot], seconds, hot)
+
+    async def _rate(self, way: Way, seconds: float, hot: bool) -> float:
+        by_pgbench, connections = way
         if by_pgbench:
             return await asyncio.to_thread(self._ask_pgbench, connections, seconds, hot)
         done = 0

@@ -57,7 +57,8 @@ async def _callers(grounds: Grounds, database: Database, textbook: Ledger, pgled
     weigh = Weighbridges(grounds, database)
     engine = Engine(grounds, database)
     await engine.open()
-    await textbook.find_best(seconds / 2)
+    for is_hot in (False, True):
+        await textbook.find_best(seconds / 2, hot=is_hot)
     measures: list[Callable[[], Awaitable[float]]] = [
         lambda: weigh.rate(spread, seconds),
         lambda: weigh.rate(hot, seconds),

@@ -19,7 +19,7 @@ from service.db import Database
 from service.domain.provenance import Ending
 from service.keys import Purpose
 from service.store.provenance import trace_all_back, trace_back
-from service.verify import verify
+from service.verify.database import verify
 from service.verify.readers import readers_for
 
 IN_ONE_STATEMENT = 20_000

@@ -218,6 +218,17 @@ def last(parts: Iterable[Part], kg: int) -> list[Part]:
     return chosen
 
 
+def without(parts: Iterable[Part], struck: Iterable[Part]) -> list[Part]:
+    """What is live of the parts of a movement once some of it is struck."""
+    gone = Places(map(_places, struck))
+    return [_slice(part, *span) for part in parts for span in gone.outside(*_places(part))]
+
+
+def part_of(leg: Leg) -> Part:
+    """All of a leg that was written just now."""
+    return Part(leg.movement, leg.source, leg.source_lo, leg.source_kg, leg.target, leg.target_lo, leg.target_kg)
+
+
 def _use(waiting: Places, kg: int) -> tuple[list[Span], int]:
     spans = []
     while kg and waiting:

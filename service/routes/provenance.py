@@ -165,13 +165,14 @@ async def product_provenance(
     product_id: UUID, connection: ReaderDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
 ) -> ProductProvenanceOut:
     """Where the ore of a product came from; products are lots that a run made."""
-    found = await runs.product_account(connection, product_id, actor=actor)
-    if found is None:
+    account = await runs.product_account(connection, product_id, actor=actor)
+    if account is None:
         raise NotFound
-    account, kg = found
-    fragments, steps = await _walk(connection, [account], await _size(connection, as_of))
+    size = await _size(connection, as_of)
+    made = (await provenance.received(connection, [account], size))[account]
+    fragments, steps = await _walk(connection, [account], size)
     answer = await answer_of(connection, fragments, steps, limit, actor=actor)
-    return ProductProvenanceOut(**{**dict(answer), "kg": kg, "ore_kg": answer.kg})
+    return ProductProvenanceOut(**{**dict(answer), "kg": sum(interval.kg for interval in made), "ore_kg": answer.kg})
 
 
 @router.get("/contracts/{contract_id}", dependencies=OF_THE_PAST)

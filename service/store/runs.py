@@ -149,8 +149,8 @@ async def find_run(connection: Connection, run_id: UUID, past: Moment | None, *,
     return found
 
 
-async def product_account(connection: Connection, product_id: UUID, *, actor: Actor) -> tuple[int, Kilograms] | None:
-    """The account of a product that the actor may see, and what it weighs."""
+async def product_account(connection: Connection, product_id: UUID, *, actor: Actor) -> int | None:
+    """The account of a product that the actor may see."""
     area = None if actor.reads_all else actor.area
-    row = await connection.fetchrow(SQL["product_account"], product_id, area, actor.enterprise_id)
-    return None if row is None else (row["account"], Kilograms(row["kg"]))
+    account: int | None = await connection.fetchval(SQL["product_account"], product_id, area, actor.enterprise_id)
+    return account

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from service.verify import run_export
 
-USAGE = """用法：python -m service.verify 导出文件夹 [检查点文件…]
-Usage: python -m service.verify FOLDER [NOTE…]"""
+PROGRAM = "-m service.verify" if __name__ == "__main__" else sys.argv[0]  # a file by itself brings its own main
+USAGE = f"""用法：python {PROGRAM} 导出文件夹 [检查点文件…]
+Usage: python {PROGRAM} FOLDER [NOTE…]"""
 
 if len(sys.argv) < 2:
     sys.exit(USAGE)

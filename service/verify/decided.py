@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
-
-from service.verify.deadlines import BEIJING
 
 HEAD = "meisu paper 1"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TIME = ":t"
+BEIJING = timezone(timedelta(hours=8))
 
 # What an entry binds of a decision, in the order in which it is hashed; all of it never changes.
 DECISIONS = {

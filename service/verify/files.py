@@ -7,7 +7,6 @@ the signed notes. `keys.json` has the public keys by id; who knows them from els
 
 import json
 import struct
-from array import array
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -15,11 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-
 from service.verify.books import LEDGER, Books, Layout, Signed, Window
-from service.verify.database import ACCOUNT_TEXT, LAST_SEQ, windows
-from service.verify.database import LAYOUT as DATABASE
 from service.verify.findings import Findings
 from service.verify.places import CUT, Places
 from service.verify.readers import WINDOW, Readers
@@ -30,29 +25,6 @@ from service.verify.replay import Replay
 ENTRY = struct.Struct(">qq16s qqq qqq qq Bq 32s32s")
 CHECKPOINTS = "checkpoints.jsonl"
 LAYOUT = Layout(ENTRY.format, struct.Struct(">qq16s qqq qqq qq B8x32x32x"), 0)
-TEXTS = f"SELECT id, mark, {ACCOUNT_TEXT} AS text FROM account ORDER BY id"  # noqa: S608 - our own words
-
-
-async def write_export(connection: asyncpg.Connection, public_keys: Mapping[int, bytes], folder: Path) -> None:
-    """Write the four files into a folder."""
-    numbers = array("q", bytes(8 * (await connection.fetchval("SELECT coalesce(max(id), 0) FROM account") + 1)))
-    with (folder / "accounts.jsonl").open("w", encoding="utf-8") as file:
-        number = 0
-        async for account, mark, text in connection.cursor(TEXTS, prefetch=5_000):
-            number += 1
-            numbers[account] = number
-            file.write(line_of(_account(mark, text)))
-    with (
-        (folder / "entries.bin").open("wb") as entries,
-        (folder / CHECKPOINTS).open("w", encoding="utf-8") as checkpoints,
-    ):
-        async for window in windows(connection, await connection.fetchval(LAST_SEQ)):
-            rows = struct.iter_unpack(DATABASE.entry, window.entries)
-            for seq, act, movement, source, lo, kg, target, *rest, at, fact, leaf in rows:
-                ends = numbers[source], lo, kg, numbers[target]
-                entries.write(ENTRY.pack(seq, act, movement, *ends, *rest, at + DATABASE.epoch, fact, leaf))
-            checkpoints.writelines(note_line(each, public_keys) for each in window.signed)
-    (folder / "keys.json").write_text(line_of(_written_keys(public_keys)), encoding="utf-8")
 
 
 def read_export(folder: Path, public_keys: Mapping[int, bytes], findings: Findings) -> Books:
@@ -61,7 +33,7 @@ def read_export(folder: Path, public_keys: Mapping[int, bytes], findings: Findin
     for number, content in enumerate(read_lines(folder / "accounts.jsonl"), 1):
         try:
             mark, text = bytes.fromhex(content["mark"]), content["text"]
-            if len(mark) != 16 or content != _account(mark, text):
+            if len(mark) != 16 or content != written_account(mark, text):
                 raise ValueError
             books.open(number, mark, text, findings)
         except (KeyError, TypeError, ValueError, AttributeError):
@@ -97,7 +69,8 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
                 yield {}
 
 
-def _account(mark: bytes, text: str) -> dict[str, Any]:
+def written_account(mark: bytes, text: str) -> dict[str, Any]:
+    """What the line of an account says."""
     return {"mark": mark.hex(), "text": text}
 
 
@@ -151,7 +124,8 @@ def compare_notes(path: Path, notes: Sequence[str], findings: Findings) -> None:
             )
 
 
-def _written_keys(public_keys: Mapping[int, bytes]) -> dict[str, Any]:
+def written_keys(public_keys: Mapping[int, bytes]) -> dict[str, Any]:
+    """What the line of the keys says."""
     return {str(key_id): b64encode(key).decode() for key_id, key in sorted(public_keys.items())}
 
 
@@ -160,7 +134,7 @@ def read_keys(path: Path, findings: Findings) -> dict[int, bytes]:
     try:
         (content,) = read_lines(path)
         found = {int(key_id): b64decode(key) for key_id, key in content.items()}
-        if content != _written_keys(found) or {len(key) for key in found.values()} - {32}:
+        if content != written_keys(found) or {len(key) for key in found.values()} - {32}:
             raise ValueError
     except (TypeError, ValueError):
         findings.add("signature", None, "keys.json cannot be read")

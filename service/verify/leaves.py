@@ -1,7 +1,7 @@
 """One window of the log by itself: are its leaves right, its signatures valid, and what stands over it in the tree?
 
-Nothing here depends on other windows, so readers do it beside the replay, each a process that runs this file as a program
-and needs no other file of the service.
+Nothing here depends on other windows, so readers do it beside the replay, each a process that runs this text as a program
+and needs nothing else of the service.
 """
 
 import gc

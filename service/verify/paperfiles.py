@@ -11,41 +11,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from service.verify.books import PAPERS
 from service.verify.decided import DECISIONS, decision, fault
-from service.verify.entered import decisions_as_they_stand
-from service.verify.files import line_of, note_line, read_lines, read_notes
+from service.verify.files import read_lines, read_notes
 from service.verify.findings import Findings
-from service.verify.sealed import CHECKPOINTS, ENTRIES, Entry, Sealing, paper_checkpoint, paper_entry
+from service.verify.sealed import Entry, Sealing
 
 PAPERS_FILE, NOTES_FILE, DECISIONS_FILE = "papers.jsonl", "paper_checkpoints.jsonl", "decisions.jsonl"
-# A text that an entry no longer binds is another entry's, or none's.
-TEXTS = f"""
-SELECT
-    entry.seq, entry.kind, entry.subject_id, entry.is_older, entry.entered_at, entry.fact, entry.leaf,
-    coalesce(entry.text, said.text) AS text
-FROM ({ENTRIES}) AS entry
-LEFT JOIN said
-    ON said.kind = entry.kind AND said.id = entry.subject_id AND sha256(convert_to(said.text, 'UTF8')) = entry.fact
-ORDER BY entry.seq
-"""  # noqa: S608 - our own words
-
-
-async def write_papers(
-    connection: asyncpg.Connection, public_keys: Mapping[int, bytes], folder: Path, *, with_texts: bool
-) -> None:
-    """Write the three files into a folder."""
-    with (folder / PAPERS_FILE).open("w", encoding="utf-8") as file:
-        async for row in connection.cursor(TEXTS if with_texts else ENTRIES, prefetch=5_000):
-            file.write(line_of(_written(paper_entry(row), row["text"])))
-    with (folder / NOTES_FILE).open("w", encoding="utf-8") as file:
-        async for row in connection.cursor(CHECKPOINTS, prefetch=5_000):
-            file.write(note_line(paper_checkpoint(row), public_keys))
-    with (folder / DECISIONS_FILE).open("w", encoding="utf-8") as file:
-        async for text in decisions_as_they_stand(connection):
-            file.write(line_of({"text": text}))
 
 
 def read_papers(folder: Path, public_keys: Mapping[int, bytes], findings: Findings) -> str:
@@ -59,7 +31,7 @@ def read_papers(folder: Path, public_keys: Mapping[int, bytes], findings: Findin
     for number, content in enumerate(read_lines(folder / PAPERS_FILE), 1):
         try:
             entry, text = _read(content)
-            if content != _written(entry, text):
+            if content != written_entry(entry, text):
                 raise ValueError
         except (KeyError, TypeError, ValueError, AttributeError):
             findings.add("paper", None, f"line {number} of {PAPERS_FILE} cannot be read")
@@ -112,7 +84,8 @@ def _hash(text: str) -> bytes:
     return sha256(text.encode()).digest()
 
 
-def _written(entry: Entry, text: str | None) -> dict[str, Any]:
+def written_entry(entry: Entry, text: str | None) -> dict[str, Any]:
+    """What the line of an entry says."""
     plain = {"subject_id": str(entry.subject_id), "fact": entry.fact.hex(), "leaf": entry.leaf.hex()}
     return {**entry._asdict(), **plain, **({} if text is None else {"text": text})}
 

@@ -1,5 +1,6 @@
 """Windows read by as many processes as there are cores, their answers taken in the order of asking."""
 
+import inspect
 import os
 import pickle
 import subprocess
@@ -23,11 +24,12 @@ WINDOW = (
     2**15
 )  # entries that are read at once: the largest subtree that is perfect and has no kept node above those of 2**8
 LIBRARIES = str(Path(cryptography.__file__).parent.parent)
+PROGRAM = inspect.getsource(leaves)  # as text: in the stand-alone verifier it lies in no file of its own
 
 
 def readers_for(windows: int) -> int:
-    """How many processes read so many windows: none for a single one."""
-    return min(windows, max(2, len(os.sched_getaffinity(0)))) if windows > 1 else 0
+    """How many processes read so many windows: none for a single one, and none elsewhere than on Linux."""
+    return min(windows, max(2, len(os.sched_getaffinity(0)))) if windows > 1 and sys.platform == "linux" else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ class Readers:
 
     def __enter__(self) -> Self:
         with self._ends as ends:
-            self._marks = ends.enter_context(os.fdopen(os.memfd_create("marks"), "wb"))
+            if self._count:
+                self._marks = ends.enter_context(os.fdopen(os.memfd_create("marks"), "wb"))
             for _ in range(self._count):
                 self._idle.append(self._start(ends))
             self._ends = ends.pop_all()
@@ -78,7 +81,7 @@ class Readers:
         try:
             os.ftruncate(memory, WINDOW * self._layout.row.size)
             given = memory, self._marks.fileno()
-            command = [sys.executable, "-I", "-S", leaves.__file__, LIBRARIES, *map(str, given)]
+            command = [sys.executable, "-I", "-S", "-c", PROGRAM, LIBRARIES, *map(str, given)]
             pipe = subprocess.PIPE
             # Its input ends with us, however we end, and then so does the reader.
             program = ends.enter_context(subprocess.Popen(command, stdin=pipe, stdout=pipe, pass_fds=given))

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import stat
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,22 @@ def test_a_wrong_variable_is_named_with_what_to_do(
     chinese, english = capsys.readouterr().err.splitlines()
     assert variable.removeprefix("MEISU_").lower() in chinese.lower()
     assert variable.removeprefix("MEISU_").lower() in english.lower()
+
+
+def test_a_verifier_is_not_written_over_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "verify.pyz"
+    monkeypatch.setattr("sys.argv", ["meisu", "verifier", str(file)])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    assert capsys.readouterr().out == f"{sha256(file.read_bytes()).hexdigest()}  {file}\n"
+    written = file.read_bytes()
+
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    assert str(file) in capsys.readouterr().err
+    assert file.read_bytes() == written
 
 
 def test_help_names_every_command(anyone: Person) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from service.db import Connection
+from service.domain.changes import ClawBack, GiveBack, Replace, Void
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.refusals import Refusal
 from service.domain.units import Kilograms
@@ -43,23 +44,26 @@ async def history(connection: Connection, rnd: random.Random, ids: list[int], ac
     sizes.append(first.size)
     for number in range(2, acts):
         how = rnd.random()
-        common = {"occurred_at": MORNING, "fact": bytes(32), "at": MORNING + timedelta(seconds=number), "sign": KEY}
+        common = {"at": MORNING + timedelta(seconds=number), "sign": KEY}
+        why = (MORNING, bytes(32))
         try:
             if how < 0.6 or not posted:
                 batch = [draw(number * 100 + n) for n in range(rnd.randint(1, 4))]
-                done = await ledger.append(connection, batch, at=common["at"], sign=KEY)
+                done = await ledger.append(connection, batch, **common)
             elif how < 0.75:
-                done = await ledger.void(connection, [rnd.choice(posted)], **common)
+                done = await ledger.revise(connection, [Void([rnd.choice(posted)], *why)], **common)
             elif how < 0.82:
-                done = await ledger.give_back(connection, rnd.choice(posted), Kilograms(rnd.randint(1, 4)), **common)
+                back = GiveBack(rnd.choice(posted), Kilograms(rnd.randint(1, 4)), *why)
+                done = await ledger.revise(connection, [back], **common)
             elif how < 0.9:
-                done = await ledger.claw_back(connection, rnd.choice(posted), Kilograms(rnd.randint(1, 4)), **common)
+                claw = ClawBack(rnd.choice(posted), Kilograms(rnd.randint(1, 4)), *why)
+                done = await ledger.revise(connection, [claw], **common)
             else:
                 old = rnd.choice(posted)
                 target = await connection.fetchval("SELECT target FROM leg WHERE movement = $1", old)
                 source = rnd.choice([each for each in (paizhai, *lots) if each != target])
                 new = movement(number * 100, source, target, rnd.randint(1, 9))
-                done = await ledger.replace_movement(connection, old, new, at=common["at"], sign=KEY)
+                done = await ledger.revise(connection, [Replace(old, new)], **common)
                 posted.append(new.id)
         except Refusal:
             continue

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
@@ -68,7 +69,20 @@ class Replace:
     new: Drawn
 
 
-Deed = Move | Void | GiveBack | ClawBack | Replace
+Change = Move | Void | GiveBack | ClawBack | Replace
+
+
+@dataclass(frozen=True)
+class Together:
+    """Changes that are one act."""
+
+    changes: list[Change]
+
+
+Deed = Change | Together
+
+MINDS = ["one", "one", "one", "one", "one", "other", "forgetful", "none"]
+"""Processes that remember the ends of accounts, one of them only a few, and one that remembers nothing."""
 
 kilograms = st.integers(1, 16)
 some = st.integers(0, 40)
@@ -77,19 +91,25 @@ pairs = st.tuples(st.sampled_from(SOURCES), st.sampled_from(TARGETS)).filter(lam
 
 @dataclass(frozen=True)
 class History:
-    """Deeds in order, after which of them a batch ends, whether every batch takes the general way, and after how many of a
-    hundred parts of its acts it is looked back on."""
+    """Deeds in order, after which of them a batch ends, who posts the batch that a deed begins, whether every batch takes the
+    general way, and after how many of a hundred parts of its acts it is looked back on."""
 
     deeds: list[Deed]
     cuts: list[bool]
+    minds: list[str]
     all_loose: bool
     looked_at: int
 
     @property
+    def changes(self) -> list[Change]:
+        """What is done, whatever is one act."""
+        return [change for deed in self.deeds for change in (deed.changes if isinstance(deed, Together) else [deed])]
+
+    @property
     def made(self) -> set[int]:
         """The conversions."""
-        drawn = [deed.new for deed in self.deeds if isinstance(deed, Replace)]
-        drawn += [each for deed in self.deeds if isinstance(deed, Move) for each in deed.movements]
+        drawn = [change.new for change in self.changes if isinstance(change, Replace)]
+        drawn += [each for change in self.changes if isinstance(change, Move) for each in change.movements]
         return {number for number, _, _, kg, made in drawn if made is not None and made < kg}
 
 
@@ -218,32 +238,46 @@ class _Pen:
         self.drawn[number] = new
         self.deeds.append(Replace(old, new))
 
+    def together(self) -> None:
+        """What belongs together is struck, cut, replaced and posted as one act, some of it more than once."""
+        start = len(self.deeds)
+        for _ in range(self.draw(st.integers(2, 5))):
+            self.write(self.draw(st.sampled_from("mvvvvrcp")))
+        changes = [deed for deed in self.deeds[start:] if not isinstance(deed, Together)]
+        self.deeds[start:] = [Together(changes)]
+
+    def write(self, kind: str) -> None:
+        """One more deed of a kind."""
+        match kind:
+            case "m":
+                self.move()
+            case "t":
+                self.pass_through()
+            case "k":
+                self.convert()
+            case "v":
+                self.void()
+            case "r":
+                self.deeds.append(GiveBack(self.any(), self.draw(kilograms)))
+            case "c":
+                self.deeds.append(ClawBack(self.any(), self.draw(kilograms)))
+            case "b":
+                self.take_back_in_parts()
+            case "o":
+                self.together()
+            case _:
+                self.replace()
+
 
 @st.composite
 def histories(draw: st.DrawFn, size: int = 30) -> History:
     """Acts of every sort."""
     pen = _Pen(draw)
     for _ in range(draw(st.integers(1, size))):
-        kind = draw(st.sampled_from("mmmmmmvvrcbpptkk")) if pen.drawn else "m"
-        match kind:
-            case "m":
-                pen.move()
-            case "t":
-                pen.pass_through()
-            case "k":
-                pen.convert()
-            case "v":
-                pen.void()
-            case "r":
-                pen.deeds.append(GiveBack(pen.any(), draw(kilograms)))
-            case "c":
-                pen.deeds.append(ClawBack(pen.any(), draw(kilograms)))
-            case "b":
-                pen.take_back_in_parts()
-            case _:
-                pen.replace()
+        pen.write(draw(st.sampled_from("mmmmmmvvrcbppootkk")) if pen.drawn else "m")
     cuts = draw(st.lists(st.booleans(), min_size=len(pen.deeds), max_size=len(pen.deeds)))
-    return History(pen.deeds, cuts, draw(st.booleans()), draw(st.integers(0, 99)))
+    minds = draw(st.lists(st.sampled_from(MINDS), min_size=len(pen.deeds), max_size=len(pen.deeds)))
+    return History(pen.deeds, cuts, minds, draw(st.booleans()), draw(st.integers(0, 99)))
 
 
 @dataclass
@@ -277,8 +311,15 @@ def tell(deeds: Sequence[Deed], names: Iterable[str] = CAST) -> Told:
     return told
 
 
-def _tell(oracle: Oracle, deed: Deed) -> list[Answer] | Answer | bool | None:
-    match deed:
+def _tell(oracle: Oracle, deed: Deed) -> list[Any] | Any:
+    if isinstance(deed, Together):
+        return oracle.together([partial(_change, oracle, change) for change in deed.changes])
+    answers = oracle.together([partial(_change, oracle, deed)])
+    return answers[0] if answers else None if isinstance(deed, Replace) else False
+
+
+def _change(oracle: Oracle, change: Change) -> list[Answer] | Answer | bool | None:
+    match change:
         case Move(movements):
             return oracle.move(movements)
         case Void(movements):

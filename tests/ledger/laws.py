@@ -12,12 +12,9 @@ from service.domain import evidence
 from service.domain.provenance import Fragment, Interval, Trace
 from service.store import ledger, provenance
 from tests.ledger.books import KEY
-from tests.ledger.deeds import BOUNDARIES, ORDINARY, QUOTAS, ClawBack, Deed, History, Told, tell
+from tests.ledger.deeds import BOUNDARIES, ORDINARY, QUOTAS, Change, ClawBack, History, Together, Told, tell
 from tests.ledger.oracle import Line, Walks
-from tests.ledger.rows import Painted, Rows, cast, paint, play, read
-
-SEEN: Counter[str] = Counter()
-"""How much of everything the histories of this run had."""
+from tests.ledger.rows import SEEN, Painted, Rows, cast, paint, play, read
 
 PUBLIC = Ed25519PublicKey.from_public_bytes(KEY.private.public_key().public_bytes_raw())
 
@@ -48,7 +45,9 @@ async def check(connection: Connection, history: History) -> Rows:
 
     one_by_one = await _post(connection, accounts, history, told, [True] * len(deeds), is_walked=True)
     # The same rows need no second walk.
-    in_batches = await _post(connection, accounts, history, told, history.cuts, all_loose=history.all_loose)
+    in_batches = await _post(
+        connection, accounts, history, told, history.cuts, history.minds, all_loose=history.all_loose
+    )
 
     with law("the rows are the same however the stream is cut"):
         assert in_batches.legs == one_by_one.legs
@@ -68,12 +67,13 @@ def _count(history: History, rows: Rows, told: Told) -> None:
     refused = sum(answer in (None, False) for answer in told.answers)
     answered = [deed for deed, answer in zip(history.deeds, told.answers, strict=True) if answer not in (None, False)]
     clawed = Counter(deed.movement for deed in answered if isinstance(deed, ClawBack))
+    kinds = (*Change.__args__, Together)
     SEEN.update(
         {
             "histories": 1,
             "acts": len(told.links),
             "refused": refused,
-            **{kind.__name__.lower(): sum(isinstance(deed, kind) for deed in answered) for kind in Deed.__args__},
+            **{kind.__name__.lower(): sum(isinstance(deed, kind) for deed in answered) for kind in kinds},
             "clawed back again": clawed.total() - len(clawed),
             "legs": len(rows.legs),
             "behind": sum(leg["source_behind"] or leg["target_behind"] for leg in rows.legs),
@@ -94,6 +94,7 @@ async def _post(
     history: History,
     told: Told,
     cuts: Sequence[bool],
+    minds: Sequence[str] | None = None,
     *,
     all_loose: bool = False,
     is_walked: bool = False,
@@ -103,7 +104,7 @@ async def _post(
     await transaction.start()
     try:
         with law("what is posted can be posted"):
-            answers = await play(connection, accounts, history.deeds, cuts, all_loose=all_loose)
+            answers = await play(connection, accounts, history.deeds, cuts, minds, all_loose=all_loose)
         with law("over and cover are the oracle's"):
             assert answers == told.answers
         rows = await read(connection)
@@ -292,13 +293,17 @@ def check_episodes(rows: Rows, told: Told, names: dict[int, str]) -> None:
     """Each quota's episodes, from the act that opened them to the act that closed them."""
     found = [
         {name: row[name] for name in ("cause", "opened_act", "debt_kg", "peak_kg", "closed_act")}
+        | {name: row[name] and row[name].int for name in ("opened_by", "covered_by")}
         | {"account": names[row["account"]]}
         for row in rows.overdraws
     ]
     expected = [asdict(episode) for episode in told.episodes]
     assert sorted(found, key=_order) == sorted(expected, key=_order)
-    acts = {row["seq"]: row["act"] for row in [*rows.legs, *rows.holes]}
-    assert all(acts[row["opened_seq"]] == row["opened_act"] for row in rows.overdraws)
+    entries = {row["seq"]: row for row in [*rows.legs, *rows.holes]}
+    for row in rows.overdraws:
+        entry = entries[row["opened_seq"]]
+        said = (row["opened_act"], row["opened_by"], row["occurred_at"])
+        assert said == (entry["act"], entry["movement"], entry["occurred_at"])
 
 
 def _order(episode: dict[str, object]) -> tuple[str, int]:

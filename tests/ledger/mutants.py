@@ -51,7 +51,7 @@ class Mutant:
     new: str
 
 
-BOOKS, CUTS = "service.domain.books", "service.store.ledger.cuts"
+BOOKS, CHANGES = "service.domain.books", "service.domain.changes"
 
 MUTANTS = [
     Mutant("out takes the newest stock first", f"{BOOKS}:_use", "waiting.first", "list(waiting)[-1]"),
@@ -83,17 +83,22 @@ MUTANTS = [
         "max(part.target_lo, hi - kg), hi",
         "part.target_lo, min(part.target_lo + kg, hi)",
     ),
-    Mutant("a return takes what has gone on", f"{CUTS}:give_back", "books.in_stock(found, parts)", "parts"),
+    Mutant(
+        "a return takes what has gone on",
+        f"{CHANGES}:Act.make",
+        "_last(books.in_stock(found, live), kg)",
+        "_last(live, kg)",
+    ),
     Mutant(
         "a claw-back takes the spent kilograms first",
-        f"{CUTS}:claw_back",
-        "*books.in_stock(found, parts), *books.passed_on(found, parts)",
-        "*books.passed_on(found, parts), *books.in_stock(found, parts)",
+        f"{CHANGES}:Act.make",
+        "*books.in_stock(found, live), *books.passed_on(found, live)",
+        "*books.passed_on(found, live), *books.in_stock(found, live)",
     ),
     Mutant(
         "a replacement fills no struck places",
-        f"{CUTS}:replace_movement",
-        "books.replacement(found, parts,",
+        f"{CHANGES}:Act.make",
+        "books.replacement(found, live,",
         "books.replacement(found, [],",
     ),
     Mutant(
@@ -102,12 +107,42 @@ MUTANTS = [
         "marked.add(start + owed_lo - lo, start + owed_hi - lo)",
         "pass",
     ),
-    Mutant("a void is told as a claw-back", f"{CUTS}:void", "Cause.VOID", "Cause.CLAW_BACK"),
+    Mutant(
+        "a void is told as a claw-back",
+        f"{CHANGES}:Act.make",
+        "self._cut(live, occurred_at, fact, Cause.VOID)",
+        "self._cut(live, occurred_at, fact, Cause.CLAW_BACK)",
+    ),
     Mutant(
         "an episode is of rows, not of acts",
         "service.domain.overdraws:episodes",
         "groupby(of_account, key=_act)",
         "groupby(of_account, key=lambda change: change.seq)",
+    ),
+    Mutant(
+        "what is struck twice in an act is struck again",
+        f"{CHANGES}:Act._cut",
+        "books.without(self._live[movement], struck)",
+        "self._live[movement]",
+    ),
+    Mutant("an act does not know what it has posted itself", f"{CHANGES}:Act._write", "isinstance(row, Leg)", "False"),
+    Mutant(
+        "a debt is said to be covered by who paid first",
+        "service.domain.overdraws:episodes",
+        "if change.debt_kg < 0][-1]",
+        "if change.debt_kg < 0][0]",
+    ),
+    Mutant(
+        "an episode is said to be opened by who owed last",
+        "service.domain.overdraws:episodes",
+        "next(change for change in act if change.debt_kg > 0)",
+        "[change for change in act if change.debt_kg > 0][-1]",
+    ),
+    Mutant(
+        "an episode occurs when it is told",
+        "service.domain.overdraws:_opened",
+        "occurred_at=change.occurred_at",
+        "occurred_at=recorded_at",
     ),
     Mutant("the peak is forgotten", "service.domain.overdraws:episodes", "max(episode.peak_kg, debt_kg)", "debt_kg"),
     Mutant(

@@ -5,10 +5,12 @@ new line; a cut strikes both ends. It shares nothing with the code that it judge
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import NamedTuple
+from itertools import groupby
+from typing import NamedTuple, TypeVar
 
 Line = tuple[str, int]
 """An account and the number of a line in its book."""
@@ -20,6 +22,8 @@ Link = tuple[int, Line]
 Drawn = tuple[int, str, str, int, int | None]
 """A movement: its number, source, target, the kilograms that leave, and those that a conversion makes of them."""
 
+
+C = TypeVar("C")
 
 CAUSES = {"lot": "slip", "quota": "opening"}
 """What an episode is put down to, by the first kind of account that its kilograms reach; else to a load."""
@@ -69,9 +73,21 @@ class Episode:
     account: str
     cause: str
     opened_act: int
+    opened_by: int
     debt_kg: int
     peak_kg: int
     closed_act: int | None = None
+    covered_by: int | None = None
+
+
+@dataclass
+class Owing:
+    """A kilogram of debt more or less, the movement that did it, and what it is put down to."""
+
+    account: str
+    is_more: bool
+    movement: int
+    cause: str
 
 
 class Oracle:
@@ -87,33 +103,37 @@ class Oracle:
         self.made: dict[int, tuple[int, int]] = {}
         self.act = 0
         self.episodes: list[Episode] = []
+        self.owing: list[Owing] = []
 
     # Acts
 
-    def move(self, movements: list[Drawn]) -> list[Answer]:
-        """One act."""
-        answers = [self._move(drawn, []) for drawn in movements]
-        causes = [
-            (source, CAUSES.get(target.split()[0], "load"))
-            for (_, source, target, *_), answer in zip(movements, answers, strict=True)
-            if answer.over_kg
-        ]
-        self._end_act(dict(reversed(causes)))
+    def together(self, changes: Sequence[Callable[[], C]]) -> list[C] | None:
+        """Changes as one act: all of them, or none when one is refused."""
+        before = deepcopy(self.__dict__) if len(changes) > 1 else self.__dict__
+        answers = []
+        for change in changes:
+            answers.append(change())
+            if answers[-1] is None or answers[-1] is False:
+                self.__dict__ = before
+                return None
+        self._end_act()
         return answers
+
+    # Changes
+
+    def move(self, movements: list[Drawn]) -> list[Answer]:
+        return [self._move(drawn, [], CAUSES.get(drawn[2].split()[0], "load")) for drawn in movements]
 
     def void(self, movements: list[int]) -> bool:
         standing = [kilogram for movement in movements for kilogram in self.standing(movement)]
-        self._strike(standing)
-        if standing:
-            self._end_act(defaultdict(lambda: "void"))
+        self._strike(standing, "void")
         return bool(standing)
 
     def give_back(self, movement: int, kg: int) -> bool:
         lying, gone = self._by_rest(movement)
         if len(lying) < kg or (movement in self.made and (gone or kg < len(lying))):
             return False
-        self._strike(lying[-kg:])
-        self._end_act({})
+        self._strike(lying[-kg:], "void")
         return True
 
     def claw_back(self, movement: int, kg: int) -> bool:
@@ -122,8 +142,7 @@ class Oracle:
             return False
         if movement in self.made and ((lying and gone) or kg < len(lying) + len(gone)):
             return False
-        self._strike([*gone, *lying][-kg:])
-        self._end_act(defaultdict(lambda: "claw-back"))
+        self._strike([*gone, *lying][-kg:], "claw-back")
         return True
 
     def replace(self, old: int, new: Drawn) -> Answer | None:
@@ -134,10 +153,8 @@ class Oracle:
         if made is not None and made < kg and made > len(standing):
             return None  # a conversion is one row: more product than before is a lot of its own
         free = [self.reached[kilogram][1] for kilogram in standing]
-        self._strike(standing)
-        answer = self._move(new, free)
-        self._end_act(defaultdict(lambda: "correction"))
-        return answer
+        self._strike(standing, "correction")
+        return self._move(new, free, "correction")
 
     # What can be asked
 
@@ -164,7 +181,7 @@ class Oracle:
             ore.movement, next(number for number in range(product_kg) if Fraction(number + 1, product_kg) >= end)
         )
 
-    def _move(self, drawn: Drawn, free: list[int]) -> Answer:
+    def _move(self, drawn: Drawn, free: list[int], cause: str) -> Answer:
         movement, source, target, kg, made = drawn
         arriving = kg if made is None else made
         if arriving < kg:
@@ -174,30 +191,39 @@ class Oracle:
         for number in range(kg):
             stock = giver.stock()
             line = stock[0] if stock else giver.new_line("out")
-            answer.over_kg += not stock and not giver.is_boundary
+            if not stock and not giver.is_boundary:
+                answer.over_kg += 1
+                self.owing.append(Owing(source, True, movement, cause))
             giver.went[line] = Kilogram(movement, number)
             self.left[Kilogram(movement, number)] = (source, line)
         for number in range(arriving):
             if free:
                 line = free.pop(0)
-                answer.cover_kg += line in taker.went
             else:
                 debt = taker.debt()
                 line = debt[0] if debt else taker.new_line("in")
-                answer.cover_kg += bool(debt)
+            if line in taker.went and not taker.is_boundary:
+                answer.cover_kg += 1
+                self.owing.append(Owing(target, False, movement, cause))
             taker.came[line] = Kilogram(movement, number)
             self.reached[Kilogram(movement, number)] = (target, line)
         return answer
 
-    def _strike(self, kilograms: list[Kilogram]) -> None:
-        for kilogram in kilograms:
-            target, line = self.reached.pop(kilogram)
-            del self.books[target].came[line]
-        whole = {kilogram.movement for kilogram in kilograms} & set(self.made)
-        for kilogram in [*kilograms, *(ore for ore in self.left if ore.movement in whole)]:
-            if kilogram in self.left:
+    def _strike(self, kilograms: list[Kilogram], cause: str) -> None:
+        """How they went, then how they came, movement by movement; of a conversion all that went."""
+        for movement, of_movement in groupby(kilograms, key=lambda kilogram: kilogram.movement):
+            arrived = list(of_movement)
+            ore = sorted(kilogram for kilogram in self.left if kilogram.movement == movement)
+            for kilogram in ore if movement in self.made else arrived:
                 source, line = self.left.pop(kilogram)
                 del self.books[source].went[line]
+                if line not in self.books[source].came:
+                    self.owing.append(Owing(source, False, movement, cause))
+            for kilogram in arrived:
+                target, line = self.reached.pop(kilogram)
+                del self.books[target].came[line]
+                if line in self.books[target].went:
+                    self.owing.append(Owing(target, True, movement, cause))
 
     def _by_rest(self, movement: int) -> tuple[list[Kilogram], list[Kilogram]]:
         lying, gone = [], []
@@ -206,17 +232,21 @@ class Oracle:
             (gone if line in self.books[name].went else lying).append(kilogram)
         return lying, gone
 
-    def _end_act(self, causes: dict[str, str]) -> None:
+    def _end_act(self) -> None:
         self.act += 1
         for name in sorted(self.quotas):
             debt_kg = len(self.books[name].debt())
+            owing = [each for each in self.owing if each.account == name]
             found = [episode for episode in self.episodes if episode.account == name and episode.closed_act is None]
             if found:
                 found[0].debt_kg, found[0].peak_kg = debt_kg, max(debt_kg, found[0].peak_kg)
                 if not debt_kg:
                     found[0].closed_act = self.act
+                    found[0].covered_by = [each.movement for each in owing if not each.is_more][-1]
             elif debt_kg:
-                self.episodes.append(Episode(name, causes[name], self.act, debt_kg, debt_kg))
+                first = next(each for each in owing if each.is_more)
+                self.episodes.append(Episode(name, first.cause, self.act, first.movement, debt_kg, debt_kg))
+        self.owing.clear()
 
 
 class Walks:

@@ -13,6 +13,7 @@ from service.actions.tickets import Order, issue_tickets
 from service.actions.weighings import Sent, Weighed
 from service.db import Connection
 from service.domain.alerts import Flag
+from service.domain.changes import ClawBack
 from service.domain.ledger import AccountKey, AccountKind, TooMuchTakenBack
 from service.domain.units import Kilograms
 from service.domain.weighings import (
@@ -139,9 +140,8 @@ class Play:
                     self.numbers |= {each.id: each.id.int for each in posted}
                     await ledger.append(self.connection, posted, **why)
                 case Office(deeds.ClawBack(number, kg)):
-                    await ledger.claw_back(
-                        self.connection, UUID(int=number), Kilograms(kg), occurred_at=NOON, fact=bytes(32), **why
-                    )
+                    claw = ClawBack(UUID(int=number), Kilograms(kg), NOON, bytes(32))
+                    await ledger.revise(self.connection, [claw], **why)
         except TooMuchTakenBack:  # of which the oracle knows, too
             return
         except (WeighingIsVoid, NothingToCorrect, NotCorrectable) as refusal:
@@ -223,7 +223,15 @@ async def check_told(connection: Connection, yard: Yard, book: Book) -> None:
 
 
 def _in_the_oracles_words(rows: Rows, numbers: dict[UUID, int]) -> Rows:
-    return replace(rows, legs=[{**leg, "movement": UUID(int=numbers[leg["movement"]])} for leg in rows.legs])
+    """Movements by the numbers that the oracle knows them by."""
+
+    def named(row: dict[str, Any]) -> dict[str, Any]:
+        ids = {name: row[name] for name in ("movement", "opened_by", "covered_by") if row.get(name)}
+        return row | {name: UUID(int=numbers[id_]) for name, id_ in ids.items()}
+
+    return replace(
+        rows, **{name: [named(row) for row in getattr(rows, name)] for name in ("legs", "holes", "overdraws")}
+    )
 
 
 def _count(book: Book) -> Counter[str]:

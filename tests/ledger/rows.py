@@ -1,13 +1,16 @@
 """Deeds posted to the real book, batch by batch, and its rows read and painted line by line."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from datetime import datetime, timedelta
+from itertools import chain, groupby, islice
 from typing import Any
 from uuid import UUID
 
 from service.db import Connection
+from service.domain import changes
+from service.domain.changes import posted_by
 from service.domain.ledger import (
     ConversionIsWhole,
     Movement,
@@ -18,9 +21,13 @@ from service.domain.ledger import (
 from service.domain.units import Kilograms
 from service.store import ledger
 from service.store.accounts import open_accounts
+from service.store.ledger import Head, Memory
 from tests.ledger.books import KEY, MORNING, movement
-from tests.ledger.deeds import CAST, ORDINARY, ClawBack, Deed, GiveBack, Move, Replace, Void
+from tests.ledger.deeds import CAST, ORDINARY, Change, ClawBack, Deed, GiveBack, Move, Replace, Together, Void
 from tests.ledger.oracle import Answer, Drawn, Line, Link
+
+SEEN: Counter[str] = Counter()
+"""How much of everything the histories of this run had."""
 
 
 @dataclass
@@ -39,75 +46,113 @@ async def cast(connection: Connection) -> dict[str, int]:
     return {name: opened[key] for name, key in CAST.items()}
 
 
-def batches(deeds: Sequence[Deed], cuts: Sequence[bool]) -> Iterator[list[Deed]]:
-    """Moves in a row as batches that end where the cuts say; every other deed by itself."""
+class Forgetful(Memory):
+    """Of more than three accounts it forgets all."""
+
+    def go_on(self, head: Head) -> None:
+        if len(self.ends) > 3:
+            self._forget()
+        super().go_on(head)
+
+
+def batches(deeds: Sequence[Deed], cuts: Sequence[bool], minds: Sequence[str]) -> Iterator[tuple[list[Deed], str]]:
+    """Moves in a row as batches that end where the cuts say, each with who posts it; every other deed by itself."""
     batch: list[Deed] = []
-    for deed, is_cut in zip(deeds, cuts, strict=True):
+    who = "none"
+    for deed, is_cut, mind in zip(deeds, cuts, minds, strict=True):
         if not isinstance(deed, Move):
             if batch:
-                yield batch
-            yield [deed]
+                yield batch, who
+            yield [deed], mind
             batch = []
             continue
+        who = who if batch else mind
         batch.append(deed)
         if is_cut:
-            yield batch
+            yield batch, who
             batch = []
     if batch:
-        yield batch
+        yield batch, who
 
 
 async def play(
-    connection: Connection, accounts: dict[str, int], deeds: Sequence[Deed], cuts: Sequence[bool], *, all_loose: bool
+    connection: Connection,
+    accounts: dict[str, int],
+    deeds: Sequence[Deed],
+    cuts: Sequence[bool],
+    minds: Sequence[str] | None = None,
+    *,
+    all_loose: bool = False,
 ) -> list[Any]:
     """Post a history; the answers, in the oracle's words. With `all_loose` no batch takes the plain sentence."""
     answers: list[Any] = []
-    for batch in batches(deeds, cuts):
+    memories = {"one": Memory(), "other": Memory(), "forgetful": Forgetful()}
+    for batch, mind in batches(deeds, cuts, minds or ["none"] * len(deeds)):
         if all_loose:
             loose = [accounts[name] for name in ORDINARY]
             await connection.execute("INSERT INTO loose SELECT unnest($1::bigint[]) ON CONFLICT DO NOTHING", loose)
         if isinstance(batch[0], Move):
-            answers += await _move(connection, accounts, [deed for deed in batch if isinstance(deed, Move)])
+            moves = [deed for deed in batch if isinstance(deed, Move)]
+            answers += await _move(connection, accounts, moves, memories.get(mind))
         else:
-            answers.append(await _take_back(connection, accounts, batch[0]))
+            answers.append(await _revise(connection, accounts, batch[0]))
     return answers
 
 
-async def _move(connection: Connection, accounts: dict[str, int], acts: list[Move]) -> list[list[Answer]]:
+async def _move(
+    connection: Connection, accounts: dict[str, int], acts: list[Move], memory: Memory | None
+) -> list[list[Answer]]:
     movements = [_movement(accounts, drawn, act.movements[0][0]) for act in acts for drawn in act.movements]
-    posted = await ledger.append(connection, movements, at=MORNING, sign=KEY)
-    return [
-        [Answer(posted.over_kg[UUID(int=number)], posted.cover_kg[UUID(int=number)]) for number, *_ in act.movements]
-        for act in acts
-    ]
+    was_alone = memory is not None and memory.is_alone
+    posted = await ledger.append(connection, movements, at=MORNING, sign=KEY, memory=memory)
+    SEEN["batches of one who remembered"] += memory is not None and was_alone and memory.is_alone
+    answers = iter([_answer(posted, movement) for movement in movements])
+    return [list(islice(answers, len(act.movements))) for act in acts]
 
 
 def _movement(accounts: dict[str, int], drawn: Drawn, act: int) -> Movement:
     number, source, target, kg, made = drawn
     plain = movement(number, accounts[source], accounts[target], kg, act=act)
-    return plain if made is None else replace(plain, made_kg=Kilograms(made))
+    return replace(plain, made_kg=made and Kilograms(made), occurred_at=MORNING + timedelta(minutes=number))
 
 
-async def _take_back(connection: Connection, accounts: dict[str, int], deed: Deed) -> Answer | bool | None:
-    words: dict[str, Any] = {"at": MORNING, "sign": KEY}
-    why: dict[str, Any] = words | {"occurred_at": MORNING, "fact": bytes(32)}
+async def _revise(connection: Connection, accounts: dict[str, int], deed: Deed) -> list[Any] | Any:
+    drawn = deed.changes if isinstance(deed, Together) else [deed]
+    refused = None if isinstance(deed, Replace | Together) else False
+    if any(isinstance(change, Replace) and change.new[1] == change.new[2] for change in drawn):
+        return refused
+    made = [list(_changes(accounts, change)) for change in drawn]
     try:
-        match deed:
-            case Void(movements):
-                await ledger.void(connection, [UUID(int=number) for number in movements], **why)
-            case GiveBack(number, kg):
-                await ledger.give_back(connection, UUID(int=number), kg, **why)
-            case ClawBack(number, kg):
-                await ledger.claw_back(connection, UUID(int=number), kg, **why)
-            case Replace(old, (number, source, target, *_) as drawn):
-                if source == target:
-                    return None
-                new = _movement(accounts, drawn, number)
-                posted = await ledger.replace_movement(connection, UUID(int=old), new, **words)
-                return Answer(posted.over_kg[new.id], posted.cover_kg[new.id])
+        posted = await ledger.revise(connection, [*chain.from_iterable(made)], at=MORNING, sign=KEY)
     except (NothingToVoid, TooMuchTakenBack, NotReplaceable, ConversionIsWhole):
-        return None if isinstance(deed, Replace) else False
-    return True
+        return refused
+    answers: list[Any] = []
+    for change, of_change in zip(drawn, made, strict=True):
+        found = [_answer(posted, movement) for each in of_change if (movement := posted_by(each))]
+        answers.append(found if isinstance(change, Move) else found[0] if found else True)
+    return answers if isinstance(deed, Together) else answers[0]
+
+
+def _changes(accounts: dict[str, int], change: Change) -> Iterator[changes.Change]:
+    match change:
+        case Move(movements):
+            yield from (_movement(accounts, drawn, movements[0][0]) for drawn in movements)
+        case Void(movements):
+            yield changes.Void([UUID(int=number) for number in movements], *_why(movements[0]))
+        case GiveBack(number, kg):
+            yield changes.GiveBack(UUID(int=number), Kilograms(kg), *_why(number))
+        case ClawBack(number, kg):
+            yield changes.ClawBack(UUID(int=number), Kilograms(kg), *_why(number))
+        case Replace(old, new):
+            yield changes.Replace(UUID(int=old), _movement(accounts, new, new[0]))
+
+
+def _why(number: int) -> tuple[datetime, bytes]:
+    return MORNING - timedelta(minutes=number), bytes(32)
+
+
+def _answer(posted: ledger.Posted, movement: Movement) -> Answer:
+    return Answer(posted.over_kg[movement.id], posted.cover_kg[movement.id])
 
 
 async def read(connection: Connection) -> Rows:

@@ -31,7 +31,7 @@ from service.domain.units import Kilograms
 from service.domain.weighings import Direction, Record
 from service.keys import KeyRing, Purpose
 from service.routes.tickets import TicketIn
-from service.verify import verify
+from service.verify.database import verify
 from tests import cast, yard
 from tests.ledger.arrivals import seen_of
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from service.db import Database
+from service.domain.changes import Void
 from service.domain.ledger import AccountKind, Movement
 from service.store import ledger
 from service.store.accounts import open_accounts
@@ -38,14 +39,8 @@ async def test_a_hot_quota_is_charged_exactly_whoever_comes_first(committed: Dat
                 posted.append(await ledger.append(connection, loads, at=MORNING, sign=KEY, memory=memory))
             if batch % 4 == 3:  # and one of four batches is taken back, while the others go on
                 async with committed.transaction() as connection:
-                    await ledger.void(
-                        connection,
-                        [load.id for load in loads],
-                        occurred_at=MORNING,
-                        fact=bytes(32),
-                        at=MORNING,
-                        sign=KEY,
-                    )
+                    void = Void([load.id for load in loads], MORNING, bytes(32))
+                    await ledger.revise(connection, [void], at=MORNING, sign=KEY)
         return posted
 
     answers = await asyncio.gather(*map(sell, range(1, CALLERS)), sell(0))
@@ -111,14 +106,8 @@ async def test_an_act_of_movements_to_and_fro_is_voided_as_a_whole(committed: Da
             movement(4, a[mine], a[trader], 20, act=2),
         ]
         posted = await ledger.append(connection, act, at=MORNING, sign=KEY)
-        await ledger.void(
-            connection,
-            [UUID(int=number) for number in (2, 3, 4)],
-            occurred_at=MORNING,
-            fact=bytes(32),
-            at=MORNING,
-            sign=KEY,
-        )
+        void = Void([UUID(int=number) for number in (2, 3, 4)], MORNING, bytes(32))
+        await ledger.revise(connection, [void], at=MORNING, sign=KEY)
 
         assert posted.act == 2
         assert await ledger.balances(connection, a.values()) == before

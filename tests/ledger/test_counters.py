@@ -9,8 +9,8 @@ from service.actions.weighings import weigh_all
 from service.db import Connection
 from service.keys import Purpose
 from service.verify.books import Books
+from service.verify.database.papers import contracts_count_their_loads
 from service.verify.findings import Finding, Findings
-from service.verify.papers import contracts_count_their_loads
 from tests.ledger.test_hot_mine import prepare, story
 
 pytestmark = pytest.mark.anyio

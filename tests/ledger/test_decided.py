@@ -14,11 +14,13 @@ from service.db import Database
 from service.domain.policies import Changes
 from service.embedded import Endpoints
 from service.store import papers
-from service.verify import export, run_export, verify
+from service.verify import run_export
 from service.verify.books import Books
-from service.verify.entered import papers_are_what_was_entered
+from service.verify.database import export, verify
+from service.verify.database.entered import papers_are_what_was_entered
+from service.verify.database.paperfiles import write_papers
 from service.verify.findings import Finding, Findings
-from service.verify.paperfiles import read_papers, write_papers
+from service.verify.paperfiles import read_papers
 from tests import cast, yard
 from tests.ledger.books import KEY
 

@@ -22,7 +22,8 @@ from service.embedded import Endpoints
 from service.keys import KeyRing
 from service.store import papers
 from service.store.accounts import open_accounts
-from service.verify import Finding, export, run_export
+from service.verify import Finding, run_export
+from service.verify.database import export
 from service.verify.files import ENTRY, line_of
 from service.verify.sealed import Entry
 from tests import cast
@@ -52,7 +53,7 @@ async def seal(connection: Connection, at: datetime) -> None:
 @pytest.fixture
 async def folder(committed: Database, endpoints: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An export of a book with voids, claw-backs and replaces, and of papers, one of which has two versions."""
-    monkeypatch.setattr("service.verify.database.WINDOW", 32)
+    monkeypatch.setattr("service.verify.database.entries.WINDOW", 32)
     async with committed.transaction() as connection:
         await lay_out(connection, tmp_path)
         await seal(connection, NOON)

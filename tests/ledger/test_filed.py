@@ -18,17 +18,18 @@ from service.domain.policies import Changes
 from service.embedded import Endpoints
 from service.keys import Purpose
 from service.store import papers, sweeps
-from service.verify import Finding, verify
-from service.verify.checks import CHECKS
-from service.verify.contracts import contracts_are_what_was_filed, days_are_what_the_calendar_says
-from service.verify.database import read_book
+from service.verify import Finding
+from service.verify.database import verify
+from service.verify.database.checks import CHECKS
+from service.verify.database.contracts import contracts_are_what_was_filed, days_are_what_the_calendar_says
+from service.verify.database.entered import BOUND, HELD, papers_are_what_was_entered
+from service.verify.database.entries import read_book
+from service.verify.database.filings import filings_are_what_their_hashes_say
+from service.verify.database.journeys import tickets_stand_where_they_were_brought
+from service.verify.database.papers import contracts_count_their_loads, tickets_are_what_their_loads_hold
+from service.verify.database.sealed import papers_are_sealed
 from service.verify.decided import DECISIONS
-from service.verify.entered import BOUND, HELD, papers_are_what_was_entered
-from service.verify.filings import filings_are_what_their_hashes_say
 from service.verify.findings import Findings
-from service.verify.journeys import tickets_stand_where_they_were_brought
-from service.verify.papers import contracts_count_their_loads, tickets_are_what_their_loads_hold
-from service.verify.sealed import papers_are_sealed
 from tests import cast, yard
 from tests.cast import ANSHAN, BRIDGE_7_DEVICE, LI, PAIZHAI_CLERK, PLANT_CLERK
 from tests.routes.filing import ON_DAY_1, at, contract, receive, slip
@@ -225,7 +226,7 @@ async def test_whatever_was_filed_and_changed_is_found(stage: None, app: FastAPI
     async def checked() -> list[Finding]:
         findings = Findings()
         for check in CHECKS:
-            if check.__module__ not in {f"service.verify.{name}" for name in ("papers", "signatures")}:
+            if check.__module__ not in {f"service.verify.database.{name}" for name in ("papers", "signatures")}:
                 await check(owner, books, findings)
         return findings.all()
 

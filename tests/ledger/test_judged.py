@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from service.embedded import Endpoints
 from service.verify.books import Books
-from service.verify.checks import CHECKS
+from service.verify.database.checks import CHECKS
 from service.verify.findings import Findings
 from tests import cast
 from tests.cast import PAIZHAI_CLERK, PLANT_CLERK, PROVINCE, TRADER_CLERK
@@ -126,7 +126,7 @@ async def test_what_was_not_filed_so_is_found(stage: None, stage_endpoints: Endp
     async def found() -> list[str]:
         findings = Findings()
         for check in CHECKS:
-            if check.__module__ == "service.verify.contracts":
+            if check.__module__ == "service.verify.database.contracts":
                 await check(owner, Books.of(0), findings)
         return [str(finding) for finding in findings.all()]
 

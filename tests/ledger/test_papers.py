@@ -11,7 +11,8 @@ from fastapi import FastAPI
 
 from service.embedded import Endpoints
 from service.keys import Purpose
-from service.verify import Finding, verify
+from service.verify import Finding
+from service.verify.database import verify
 from tests import cast, yard
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from service.db import Connection
 from service.domain.weighings import Direction
 from service.keys import Purpose
-from service.verify import verify
+from service.verify.database import verify
 from tests import cast, yard
 from tests.ledger.returns import MINE, PLANT, Trade
 from tests.ledger.stories import World, play

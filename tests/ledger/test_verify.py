@@ -10,7 +10,8 @@ from service.db import Database
 from service.embedded import Endpoints
 from service.store import ledger
 from service.store.accounts import open_accounts
-from service.verify import Finding, run, verify
+from service.verify import Finding
+from service.verify.database import run, verify
 from tests.ledger.acts import CAST, LOTS, history
 from tests.ledger.books import KEY, MORNING, movement
 
@@ -38,7 +39,7 @@ async def findings(endpoints: Endpoints, keys: dict[int, bytes] = KEYS) -> list[
 async def test_nothing_is_found_in_what_the_service_wrote(
     committed: Database, endpoints: Endpoints, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.verify.database.WINDOW", 32)
+    monkeypatch.setattr("service.verify.database.entries.WINDOW", 32)
     await fill(committed, seed, acts=150)
 
     assert await findings(endpoints) == []

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.keys import Purpose
-from service.verify import verify
+from service.verify.database import verify
 from tests import yard
 from tests.routes.by import By
 from tests.routes.ticketing import issue

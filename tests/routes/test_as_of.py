@@ -40,6 +40,7 @@ class Day:
         self.told: list[tuple[datetime, Answers]] = []
         self.tickets: list[str] = []
         self.papers: list[str] = []
+        self.products: list[str] = []
         self.numbers: defaultdict[cast.Person, count[int]] = defaultdict(lambda: count(1))
 
     async def goes_on(self) -> None:
@@ -56,6 +57,8 @@ class Day:
             assert not differing, f"{moment}: {differing}"
             papers = {asked(paper, reader) for paper in self.papers for reader in self.readers}
             assert {then[path] for path in papers - told.keys()} <= {404}
+            made = {asked(product) for product in self.products}
+            assert all((then[path]["kg"], then[path]["ore_kg"]) == (0, 0) for path in made - told.keys())
         assert await self.ask(self.now) == await self.ask(None)
 
     async def ask(self, as_of: datetime | None) -> Answers:
@@ -71,6 +74,8 @@ class Day:
         for paper in self.papers:
             for reader in self.readers:
                 await get(paper, reader)
+        for product in self.products:
+            await get(product)
         if not self.reads_the_book:
             return {path: _stripped(answer) for path, answer in answers.items()}
         year = self.now.year
@@ -78,6 +83,9 @@ class Day:
         await get(f"/v1/mines/{cast.PAIZHAI_MINE}/quota", year=year)
         await get(f"/v1/provenance/mines/{cast.PAIZHAI_MINE}", year=year)
         await get("/v1/provenance/jurisdictions/210381")
+        for contract_path in self.papers:
+            await get(f"{contract_path}/origins")
+            await get(contract_path.replace("/v1/", "/v1/provenance/"))
         accounts = set()
         for lot in (await get("/v1/lots"))["items"]:
             await get(f"/v1/lots/{lot['id']}")
@@ -262,7 +270,9 @@ async def test_e53_papers_answer_as_they_answered_then(app: FastAPI, by: By) -> 
     lot = (await by(cast.PLANT_CLERK).get("/v1/lots")).json()["items"][0]["id"]
     made = {"outputs": [{"kind": "product", "name": "轻烧", "kg": 4_900}], "inputs": [{"lot_id": lot, "kg": 10_500}]}
     body = {"number": "JG-1", "line_id": line["id"], "ran_on": str(day.now.date()), **made}
-    day.papers.append(f"/v1/runs/{(await day.post(cast.PLANT_CLERK, '/v1/runs', body))['id']}")
+    run = await day.post(cast.PLANT_CLERK, "/v1/runs", body)
+    day.papers.append(f"/v1/runs/{run['id']}")
+    day.products.append(f"/v1/provenance/products/{run['outputs'][0]['lot_id']}")
     await day.goes_on()
     await day.post(cast.PLANT_CLERK, f"{day.papers[-1]}/void", WHY)
     await day.goes_on()

@@ -9,10 +9,10 @@ import pytest
 from fastapi import FastAPI
 from PIL import Image
 
-from service import verify
 from service.domain.attachments import MOST_OF_ONE
 from service.keys import Purpose
 from service.settings import Settings
+from service.verify.database import verify
 from tests import cast
 from tests.cast import AUDITOR, LI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE, STRANGER_CLERK, TRADER_CLERK, YINGKOU
 from tests.routes.filing import ON_DAY_1, contract, issue, refused, slip
@@ -165,7 +165,7 @@ async def test_the_audit_reads_every_file(app: FastAPI, settings: Settings, by: 
         async with app.state.database.pool.acquire() as connection:
             return [
                 one.message
-                for one in await verify.verify(connection, keys, lambda _: None, folder)
+                for one in await verify(connection, keys, lambda _: None, folder)
                 if one.check == "attachment"
             ]
 

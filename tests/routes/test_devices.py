@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.keys import Purpose
-from service.verify.signatures import SIGNED, _faults
+from service.verify.database.signatures import SIGNED, _faults
 from tests import cast, yard
 from tests.cast import Person
 from tests.routes.device import Device

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from service.actions.contracts import flag_overdue
 from service.actions.overdraws import report_overdraws
+from service.domain.changes import Void
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.units import Kilograms
 from service.keys import Purpose
@@ -228,7 +229,7 @@ async def test_e43_ore_that_comes_from_itself_has_no_origin_and_is_told(app: Fas
             await connection.fetchval("SELECT account FROM lot WHERE id = $1", lot) for lot in (second, first)
         ]
         delivery = await connection.fetchval("SELECT movement FROM leg WHERE target = $1", bought)
-        await ledger.void(connection, [delivery], occurred_at=now, fact=bytes(32), at=now, sign=sign)
+        await ledger.revise(connection, [Void([delivery], now, bytes(32))], at=now, sign=sign)
         back = uuid4()
         moved = Movement(back, back, sold, bought, Kilograms(30_000), now, bytes(32))
         posted = await ledger.append(connection, [moved], at=now, sign=sign)
@@ -267,7 +268,7 @@ async def test_e53_the_origins_of_a_proof_as_of_a_time_stay_whatever_is_taken_ba
             "SELECT movement FROM leg WHERE target = (SELECT account FROM lot WHERE id = $1)", lot
         )
         sign = app.state.keys.current(Purpose.LEDGER)
-        await ledger.void(connection, [delivery], occurred_at=now, fact=bytes(32), at=now, sign=sign)
+        await ledger.revise(connection, [Void([delivery], now, bytes(32))], at=now, sign=sign)
 
     async def seen(moment: str) -> Any:
         return (await by(PLANT_CLERK).get(path, params={"as_of": f"2026-03-03T{moment}+08:00"})).json()

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi import FastAPI
 
 from service.domain import evidence
+from service.domain.changes import Void
 from service.domain.evidence import HoleEntry, LegEntry
 from service.domain.ledger import AccountKey, AccountKind
 from service.keys import Purpose
@@ -101,7 +102,7 @@ async def test_what_took_a_movement_back_is_proven_with_it(app: FastAPI, by: By)
     await post(app, 5)
     async with app.state.database.transaction() as connection:
         sign = app.state.keys.current(Purpose.LEDGER)
-        await ledger.void(connection, [UUID(int=3)], occurred_at=MORNING, fact=bytes(32), at=MORNING, sign=sign)
+        await ledger.revise(connection, [Void([UUID(int=3)], MORNING, bytes(32))], at=MORNING, sign=sign)
 
     answer = (await by(LI).get(f"/v1/log/proof?movement_id={UUID(int=3)}")).json()
 

@@ -9,9 +9,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from service.domain.changes import Void
 from service.keys import Purpose
-from service.store.ledger import void
-from service.verify import verify
+from service.store.ledger import revise
+from service.verify.database import verify
 from tests import yard
 from tests.cast import (
     ANSHAN,
@@ -235,11 +236,37 @@ async def test_what_was_taken_back_is_no_pace(by: By, app: FastAPI) -> None:
     for number, kg in (("JJ-1", 280), ("JJ-2", 560)):
         filed = await file(by(PAIZHAI_CLERK), "/v1/slips", slip(number=number, kg=kg, handed_on="2026-09-02"))
     async with app.state.database.transaction() as connection:
-        await void(connection, [UUID(filed["movement_id"])], occurred_at=now, fact=bytes(32), at=now, sign=sign)
+        await revise(connection, [Void([UUID(filed["movement_id"])], now, bytes(32))], at=now, sign=sign)
 
     quota = (await by(LI).get(PATH)).json()
 
     assert (quota["available_kg"], quota["pace_kg_per_day"], quota["exhausted_on"]) == (720, 10, "2026-11-13")
+
+
+async def test_r25_what_is_taken_back_of_several_tranches_is_one_act(by: By, app: FastAPI) -> None:
+    """R25, O02: ten kilograms of the newest tranche are left; all that is spent of both is owed at once."""
+    await fill_pools(by)
+    for quarter, kg in ((1, 100), (2, 50)):
+        await allot(by(ANSHAN), base(kg, quarter=quarter))
+    await file(by(PAIZHAI_CLERK), "/v1/slips", slip(kg=140))
+    before = await ends_of_acts(app)
+    await allot(by(ANSHAN), allotment("adjustment", "210381", MINE, -130, reason="秩序整顿"))
+
+    assert await ends_of_acts(app) == [*before, before[-1] + 6]
+    [episode] = (await by(LI).get(PATH)).json()["overdraws"]
+    assert (episode["cause"], episode["peak_kg"]) == ("claw-back", 120)
+    [alert] = await open_alerts(by, LI, "quota-overdrawn")
+    assert alert["facts"]["debt_kg"] == 120
+
+
+async def ends_of_acts(app: FastAPI) -> list[int]:
+    """The sizes that the book may be asked as of."""
+    async with app.state.database.transaction(readonly=True) as connection:
+        rows = await connection.fetch(
+            "SELECT max(seq) AS size FROM (SELECT act, seq FROM leg UNION ALL SELECT act, seq FROM hole) AS entry"
+            " GROUP BY act ORDER BY act"
+        )
+    return [row["size"] for row in rows]
 
 
 async def test_consumption_beyond_a_pool_is_told_at_each_level_that_it_breaks(by: By) -> None:

@@ -12,7 +12,8 @@ from fastapi import FastAPI
 
 from service.embedded import Endpoints
 from service.keys import Purpose
-from service.verify import Finding, verify
+from service.verify import Finding
+from service.verify.database import verify
 from tests import cast, yard
 from tests.cast import ANSHAN, LI, PLANT_CLERK, STRANGER_CLERK, TRADER_CLERK, YINGKOU
 from tests.routes.filing import ON_DAY_1, alerts, contract, from_stock, receive, refused

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service import verify
 from service.keys import Purpose
+from service.verify.database import verify
 from tests import cast
 from tests.cast import BRIDGE_7_DEVICE, LI, PAIZHAI_CLERK, STRANGER_CLERK
 from tests.routes.filing import ON_DAY_1, at, issue, refused, slip
@@ -83,7 +83,7 @@ async def figures(by: By) -> tuple[int, int, int]:
 
 async def audited(app: FastAPI) -> list[str]:
     async with app.state.database.pool.acquire() as connection:
-        found = await verify.verify(connection, app.state.keys.public_keys(Purpose.LEDGER), lambda _: None)
+        found = await verify(connection, app.state.keys.public_keys(Purpose.LEDGER), lambda _: None)
         return [str(one) for one in found]
 
 

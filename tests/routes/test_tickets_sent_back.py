@@ -19,7 +19,7 @@ from service.domain.units import shanghai_day
 from service.embedded import Endpoints
 from service.keys import Purpose
 from service.settings import Settings
-from service.verify import verify
+from service.verify.database import verify
 from tests import cast, yard
 from tests.conftest import clients_of
 from tests.routes.test_tickets_transfer import contract, counted, do, look, lots, out_kg, sent_out, weigh

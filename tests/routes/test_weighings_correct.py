@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.keys import Purpose
-from service.verify import verify
+from service.verify.database import verify
 from tests import cast, yard
 from tests.cast import Person
 

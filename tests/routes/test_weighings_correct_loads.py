@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from service.domain.units import shanghai_day
 from service.embedded import Endpoints
 from service.keys import Purpose
-from service.verify import verify
+from service.verify.database import verify
 from tests import cast
 from tests.routes.test_tickets_transfer import do, look, lots, out_kg, sent_out, weigh
 

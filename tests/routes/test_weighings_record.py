@@ -380,9 +380,10 @@ async def test_a_key_gives_the_same_answer_again(by: By, contract_id: UUID, now:
     assert first.json()["results"][0]["status"] == "accepted"
 
 
-async def test_a_traders_load_draws_the_lots_of_its_proof_in_order(
-    app: FastAPI, by: By, contract_id: UUID, now: datetime
-) -> None:
+async def a_traders_load(
+    app: FastAPI, by: By, now: datetime
+) -> tuple[cast.Person, list[UUID], dict[str, Any], list[UUID]]:
+    """33 t out of two lots, of which 30 t are proven: the scale, the lots, the ticket, and the movements."""
     yard_id = uuid4()
     scale = cast.Person(uuid4(), "trader-scale", "贸易磅", Role.STATION, station_id=yard_id)
     async with app.state.database.transaction() as connection:
@@ -414,8 +415,15 @@ async def test_a_traders_load_draws_the_lots_of_its_proof_in_order(
     issued = await by(cast.TRADER_CLERK).post("/v1/tickets", json=wish)
     assert issued.status_code == 201, issued.text
     out = await weigh_as(app, scale, yard.record(issued.json(), "out", 33_000, now))
-    assert (out["flags"], len(out["movement_ids"])) == (["origin-unproven"], 3)
-    [arrived] = await weigh(by, yard.record(issued.json(), "in", 33_000, now), who=cast.PLANT_TWO_DEVICE)
+    assert out["flags"] == ["origin-unproven"]
+    return scale, lots, issued.json(), out["movement_ids"]
+
+
+@pytest.mark.usefixtures("contract_id")
+async def test_a_traders_load_draws_the_lots_of_its_proof_in_order(app: FastAPI, by: By, now: datetime) -> None:
+    _, lots, ticket, movement_ids = await a_traders_load(app, by, now)
+    assert len(movement_ids) == 3
+    [arrived] = await weigh(by, yard.record(ticket, "in", 33_000, now), who=cast.PLANT_TWO_DEVICE)
     assert arrived["flags"] == []
 
     kilograms = {lot["id"]: lot["out_kg"] for lot in (await by(cast.TRADER_CLERK).get("/v1/lots")).json()["items"]}
@@ -423,6 +431,36 @@ async def test_a_traders_load_draws_the_lots_of_its_proof_in_order(
     [lot] = (await by(cast.PLANT_CLERK).get("/v1/lots")).json()["items"]
     origin = (await by(cast.PLANT_CLERK).get(f"/v1/provenance/lots/{lot['id']}")).json()
     assert (origin["kg"], origin["proven_kg"], origin["unproven_kg"]) == (33_000, 30_000, 3_000)
+
+
+@pytest.mark.usefixtures("contract_id", "verified")
+@pytest.mark.parametrize("how", ["voided", "corrected", "back"])
+async def test_w09_w10_a_load_out_of_several_lots_is_taken_back_as_one_act(
+    app: FastAPI, by: By, now: datetime, how: str
+) -> None:
+    """No half of it stands under a checkpoint, whether the load is voided, corrected or weighed back in."""
+    scale, _, ticket, movement_ids = await a_traders_load(app, by, now)
+    seen = (await by(cast.LI).get("/v1/weighings", params={"ticket": ticket["id"]})).json()["items"]
+    [weighing] = [f"/v1/weighings/{one['id']}" for one in seen]
+    async with app.state.database.transaction(readonly=True) as connection:
+        before = await connection.fetchrow("SELECT act, seq FROM head")
+    match how:
+        case "voided":
+            await by(cast.LI).post(f"{weighing}/void", json={"reason": "误录"})
+        case "corrected":
+            body = {"gross_kg": 15_000 + 12_000, "tare_kg": 15_000, "reason": "读错一位"}
+            await by(cast.LI).post(f"{weighing}/correct", json=body)
+        case _:
+            back = yard.record(ticket, "back", 33_000, now + timedelta(minutes=5))
+            assert (await weigh_as(app, scale, back))["status"] == "accepted"
+
+    async with app.state.database.transaction(readonly=True) as connection:
+        after = await connection.fetchrow("SELECT act, seq FROM head")
+        sizes = await connection.fetch("SELECT size FROM checkpoint WHERE size > $1", before["seq"])
+        cut = await connection.fetchval("SELECT array_agg(DISTINCT movement) FROM hole WHERE seq > $1", before["seq"])
+    assert set(cut) == set(movement_ids)
+    assert after["act"] == before["act"] + 1
+    assert [row["size"] for row in sizes] == [after["seq"]]
 
 
 async def test_the_connections_of_batches_are_ready_before_the_first_truck(app: FastAPI) -> None:

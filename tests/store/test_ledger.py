@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from service.db import Connection
+from service.domain.changes import GiveBack, Void
 from service.domain.ledger import AccountKind, ConversionIsWhole, NothingToVoid
 from service.domain.units import Kilograms
 from service.store import ledger
@@ -54,12 +55,13 @@ async def test_a_void_restores_the_books(connection: Connection) -> None:
     await ledger.append(connection, [movement(1, a[ISSUE], a[PAIZHAI], 100)], at=MORNING, sign=KEY)
     before = await ledger.balances(connection, a.values())
     await ledger.append(connection, [movement(2, a[PAIZHAI], a[LOAD_1], 120)], at=MORNING, sign=KEY)
-    posted = await ledger.void(connection, [UUID(int=2)], occurred_at=MORNING, fact=bytes(32), at=MORNING, sign=KEY)
+    void = Void([UUID(int=2)], MORNING, bytes(32))
+    posted = await ledger.revise(connection, [void], at=MORNING, sign=KEY)
 
     assert await ledger.balances(connection, a.values()) == before
     assert len(posted.closed) == 1
     with pytest.raises(NothingToVoid):
-        await ledger.void(connection, [UUID(int=2)], occurred_at=MORNING, fact=bytes(32), at=MORNING, sign=KEY)
+        await ledger.revise(connection, [void], at=MORNING, sign=KEY)
 
 
 async def test_a_run_becomes_one_product_and_only_as_a_whole(connection: Connection) -> None:
@@ -69,13 +71,12 @@ async def test_a_run_becomes_one_product_and_only_as_a_whole(connection: Connect
     made = replace(movement(4, a[run], a[product], 10), made_kg=Kilograms(4))
     await ledger.append(connection, [*feeds, made], at=MORNING, sign=KEY)
     after = await ledger.balances(connection, a.values())
-    why = {"occurred_at": MORNING, "fact": bytes(32), "at": MORNING, "sign": KEY}
 
     assert after[a[run]] == ledger.Balance(10, 10, 0, 0)
     assert after[a[product]] == ledger.Balance(4, 0, 4, 0)
     with pytest.raises(ConversionIsWhole):
-        await ledger.give_back(connection, made.id, Kilograms(2), **why)
-    await ledger.void(connection, [made.id], **why)
+        await ledger.revise(connection, [GiveBack(made.id, Kilograms(2), MORNING, bytes(32))], at=MORNING, sign=KEY)
+    await ledger.revise(connection, [Void([made.id], MORNING, bytes(32))], at=MORNING, sign=KEY)
     assert (await ledger.balances(connection, a.values()))[a[run]] == ledger.Balance(10, 0, 10, 0)
     again = replace(movement(5, a[run], a[product], 10), made_kg=Kilograms(5))
     await ledger.append(connection, [again], at=MORNING, sign=KEY)

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from service.db import Database
+from service.domain.changes import Void
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.store import ledger
 from service.store.accounts import open_accounts
@@ -127,7 +128,7 @@ async def test_what_was_struck_meanwhile_is_seen(committed: Database, a: dict[Ac
     for number in (2, 3, 4):
         await post(committed, memory, [movement(number, a[MINE], a[LOADS[0]], 30)])
     async with committed.transaction() as connection:
-        await ledger.void(connection, [UUID(int=3)], occurred_at=MORNING, fact=bytes(32), at=MORNING, sign=KEY)
+        await ledger.revise(connection, [Void([UUID(int=3)], MORNING, bytes(32))], at=MORNING, sign=KEY)
     posted = await post(committed, memory, [movement(5, a[MINE], a[LOADS[1]], 35)])
 
     assert posted.over_kg == {UUID(int=5): 0}, "the kilograms that were given back go first"

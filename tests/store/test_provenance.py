@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from service.db import Connection, Database
+from service.domain.changes import Void
 from service.domain.ledger import BOUNDARIES, AccountKey, AccountKind
 from service.domain.provenance import Ending, Fragment, Interval, PartsDoNotAddUpError, flows, shares
 from service.store import ledger, provenance
@@ -177,7 +178,7 @@ async def test_no_walk_reads_all_holes_of_an_account(connection: Connection) -> 
     await ledger.append(connection, [*came, *went], at=MORNING, sign=KEY)
     for batch in (came, went):
         odd = [each.id for each in batch[::2]]
-        await ledger.void(connection, odd, occurred_at=MORNING, fact=bytes(32), at=MORNING, sign=KEY)
+        await ledger.revise(connection, [Void(odd, MORNING, bytes(32))], at=MORNING, sign=KEY)
     await ledger.append(connection, [movement(9_001, a, b, 5_000)], at=MORNING, sign=KEY)
 
     for sentence, walked, more in (("trace_back", b, "false, false"), ("trace_forward", b, f"false, {2**31 - 1}")):

@@ -8,13 +8,14 @@ from uuid import UUID
 from service.actions.quotas import watch_commitments
 from service.actions.weighings.books import Books
 from service.actions.weighings.drawing import redraw
-from service.actions.weighings.posting import GiveBack, Move, Step, post_steps
+from service.actions.weighings.posting import Move, Step, TakeBack, post_steps
 from service.actions.weighings.retelling import retell_event, retell_story
 from service.actions.weighings.returning import Returns
 from service.actions.weighings.sent import Answer, Sent, answer_again
 from service.actions.weighings.watching import Watch, alert_of
 from service.db import Connection
 from service.domain.alerts import Flag
+from service.domain.changes import GiveBack
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.policies import Policies
 from service.domain.tickets import Journey, Print, ReplacedBecause, Ticket
@@ -359,7 +360,8 @@ class Desk(Books):
                 if flow.target != ticket.account or not taken:
                     continue
                 line.told.movement_ids.append(flow.movement_id)
-                self.steps.append(GiveBack(flow.movement_id, taken, line.occurred_at, fact))
+                back = GiveBack(flow.movement_id, taken, line.occurred_at, fact)
+                self.steps.append(TakeBack(line.told.id, back))
                 self.stir(flow.source, filling.occurred_at, line.told.id)
                 flows[place] = replace(flow, kg=Kilograms(flow.kg - taken))
                 left_kg -= taken

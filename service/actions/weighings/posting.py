@@ -2,37 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 from uuid import UUID
 
 from service.actions.overdraws import report_overdraws
 from service.db import Connection
+from service.domain.changes import Change, ClawBack, GiveBack, Replace, Void
 from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.units import Kilograms
 from service.domain.values import dataclass
 from service.domain.weighings import Leg
 from service.store.accounts import open_accounts
-from service.store.ledger import Memory, Posted, Signer, Writing, append, claw_back, give_back, replace_movement, void
+from service.store.ledger import Memory, Posted, Signer, Writing, append, revise
 from service.store.lots import open_lots
-
-
-@dataclass(frozen=True, slots=True)
-class GiveBack:
-    """Kilograms of a movement that the source's scale has weighed back in."""
-
-    movement_id: UUID
-    kg: Kilograms
-    occurred_at: datetime
-    fact: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Strike:
-    """A movement that another record, or a correction, has shown not to have been: so many of its kilograms, or all."""
-
-    movement_id: UUID
-    kg: Kilograms | None
-    occurred_at: datetime
-    fact: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +29,15 @@ class Move:
     in_place_of: UUID | None = None  # a movement whose places it takes (W09)
 
 
-Step = Move | GiveBack | Strike
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """What a record, a correction or a deed has shown not to have been, or to have come back."""
+
+    act: UUID
+    change: Void | GiveBack | ClawBack
+
+
+Step = Move | TakeBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +65,18 @@ async def post_steps(
     if lots:
         accounts |= {key: account for key, (_, account) in (await open_lots(connection, lots, at)).items()}
 
-    if not steps or any(not isinstance(step, Move) or step.in_place_of for step in steps):
+    def change_of(step: Step) -> Change:
+        if isinstance(step, TakeBack):
+            return step.change
+        source, target = (
+            accounts[account] if isinstance(account, AccountKey) else account
+            for account in (step.leg.source, step.leg.target)
+        )
+        movement = Movement(step.movement_id, step.act, source, target, step.leg.kg, step.occurred_at, step.fact)
+        return movement if step.in_place_of is None else Replace(step.in_place_of, movement)
+
+    changes = [change_of(step) for step in steps]
+    if not changes or not all(isinstance(change, Movement) for change in changes):
         memory = None  # it is for who posts once
         if writing is not None:
             await writing.write(connection)
@@ -96,31 +97,13 @@ async def post_steps(
             await keep(await append(connection, waiting, at=at, sign=sign, memory=memory, writing=writing))
             waiting.clear()
 
-    for step in steps:
-        if isinstance(step, Move):
-            source, target = (
-                accounts[account] if isinstance(account, AccountKey) else account
-                for account in (step.leg.source, step.leg.target)
-            )
-            movement = Movement(step.movement_id, step.act, source, target, step.leg.kg, step.occurred_at, step.fact)
-            if step.in_place_of is None:
-                waiting.append(movement)
-                continue
-            await flush()
-            await keep(await replace_movement(connection, step.in_place_of, movement, at=at, sign=sign))
-            continue
-        await flush()
-        occurred_at, fact = step.occurred_at, step.fact
-        if isinstance(step, GiveBack):
-            posted = await give_back(
-                connection, step.movement_id, step.kg, occurred_at=occurred_at, fact=fact, at=at, sign=sign
-            )
-        elif step.kg is None:
-            posted = await void(connection, [step.movement_id], occurred_at=occurred_at, fact=fact, at=at, sign=sign)
+    for _, of_act in groupby(zip(steps, changes, strict=True), key=lambda pair: pair[0].act):
+        act = [change for _, change in of_act]
+        movements = [change for change in act if isinstance(change, Movement)]
+        if len(movements) == len(act):
+            waiting += movements
         else:
-            posted = await claw_back(
-                connection, step.movement_id, step.kg, occurred_at=occurred_at, fact=fact, at=at, sign=sign
-            )
-        await keep(posted)
+            await flush()
+            await keep(await revise(connection, act, at=at, sign=sign))
     await flush()
     return Done(over_kg, sent_back)

@@ -9,10 +9,11 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from service.actions.weighings.posting import Move, Strike
+from service.actions.weighings.posting import Move, TakeBack
 from service.actions.weighings.telling import Stream, Telling
 from service.actions.weighings.watching import alert_of, subject_of
 from service.domain.alerts import Flag
+from service.domain.changes import ClawBack, Void
 from service.domain.ledger import AccountKey
 from service.domain.tickets import Ticket, TicketState
 from service.domain.units import Kilograms
@@ -74,11 +75,11 @@ def put_right(
     by other trucks is no part of it: those kilograms were named.
     """
     if correction is not None:
-        fact, occurred_at, act = correction.fact, correction.occurred_at, uuid7()
+        fact, occurred_at = correction.fact, correction.occurred_at
         because_of = correction.because_of or correction.weighing_id or cause.told.id
     else:
         fact = fact_of_line(cause)
-        occurred_at, act = cause.occurred_at, cause.told.id
+        occurred_at = cause.occurred_at
         because_of = cause.told.id
     owners = {
         line.told.id: _Owner(
@@ -113,13 +114,13 @@ def put_right(
             surplus = held_kg - asked_kg if asked_kg <= held_kg else held_kg
             if leg is not None and asked_kg <= held_kg:
                 del asked[stream]
-        desk.flows[stream[0]][:0] = _strike(desk, taking, surplus, occurred_at, fact)
+        desk.flows[stream[0]][:0] = _strike(desk, taking, surplus, because_of, occurred_at, fact)
     for stream, leg in asked.items():
         owner = owners[stream[0]]
-        desk.post(stream[0], Move(uuid7(), act, leg, owner.occurred_at, owner.fact, in_place_of.get(stream)))
+        desk.post(stream[0], Move(uuid7(), because_of, leg, owner.occurred_at, owner.fact, in_place_of.get(stream)))
         if taken := cut.get(stream):  # it is posted as the scale told it
             posted = desk.flows[stream[0]].pop()
-            standing_part = _strike(desk, [posted], taken, occurred_at, fact)
+            standing_part = _strike(desk, [posted], taken, because_of, occurred_at, fact)
             desk.flows[stream[0]] += standing_part
             if not standing_part:
                 struck[stream[0]].append(posted.movement_id)
@@ -144,15 +145,18 @@ def _stir_lots(
                 desk.stir(end, owners[stream[0]].occurred_at, because_of)
 
 
-def _strike(desk: "Desk", flows: list[Flow], kg: int, occurred_at: datetime, fact: bytes) -> list[Flow]:
+def _strike(
+    desk: "Desk", flows: list[Flow], kg: int, because_of: UUID, occurred_at: datetime, fact: bytes
+) -> list[Flow]:
     """Strike so many kilograms, the last first; what of the flows still stands."""
     standing: list[Flow] = []
     for flow in reversed(flows):
         taken = min(kg, flow.kg)
         kg -= taken
         if taken:
-            part = None if taken == flow.kg else Kilograms(taken)
-            desk.steps.append(Strike(flow.movement_id, part, occurred_at, fact))
+            whole = Void([flow.movement_id], occurred_at, fact)
+            part = ClawBack(flow.movement_id, Kilograms(taken), occurred_at, fact)
+            desk.steps.append(TakeBack(because_of, whole if taken == flow.kg else part))
         if flow.kg > taken:
             standing.insert(0, replace(flow, kg=Kilograms(flow.kg - taken)))
     return standing

@@ -60,7 +60,6 @@ async def settle_suspense(
 
     kind = AccountKind.QUOTA if settlement is Settlement.QUOTA else AccountKind.GAINED
     fact = correction_fact(weighing_id, line.told.version + 1, line.record.gross_kg, line.record.tare_kg)
-    act = uuid7()
     kept = [flow for flow in desk.flows[weighing_id] if flow not in [flow for flow, _ in waiting]]
     desk.flows[weighing_id] = kept
     for flow, key in waiting:
@@ -70,7 +69,7 @@ async def settle_suspense(
             flow.kg,
             draws_on_quota=kind is AccountKind.QUOTA,
         )
-        desk.post(weighing_id, Move(uuid7(), act, leg, line.occurred_at, fact, flow.movement_id))
+        desk.post(weighing_id, Move(uuid7(), weighing_id, leg, line.occurred_at, fact, flow.movement_id))
     said = replace(
         line.told.said,
         flags=(*line.told.flags, Flag.SUSPENSE_SETTLED.value),

@@ -1,10 +1,10 @@
 """The ledger's rows: what is posted, cut, given back and replaced, under the head's lock and a signed checkpoint."""
 
 from service.store.ledger.balances import Balance, balances
-from service.store.ledger.cuts import claw_back, give_back, replace_movement, void
 from service.store.ledger.heads import Head, Signer, count_sent_back, lock_head
 from service.store.ledger.memory import Memory
 from service.store.ledger.posting import READ_OF_ENDS, Posted, Writing, append, rehearse, written_before
+from service.store.ledger.revising import revise
 
 __all__ = [
     "READ_OF_ENDS",
@@ -16,12 +16,9 @@ __all__ = [
     "Writing",
     "append",
     "balances",
-    "claw_back",
     "count_sent_back",
-    "give_back",
     "lock_head",
     "rehearse",
-    "replace_movement",
-    "void",
+    "revise",
     "written_before",
 ]

@@ -19,7 +19,11 @@ FIELDS = [field.name for field in fields(Overdraw)]
 
 @dataclass(frozen=True, slots=True)
 class DebtChange:
-    """What one row did to an account's debt, on the way to a target."""
+    """What one row did to an account's debt, on the way to a target.
+
+    Without a cause it is the target that says one: a lot is reached by a slip, a quota by the closing of its year, all else
+    by a load.
+    """
 
     account: int
     act: int
@@ -28,16 +32,13 @@ class DebtChange:
     debt_kg: int
     target: int
     occurred_at: datetime
+    cause: Cause | None = None
 
 
 async def keep_episodes(
-    connection: Connection, debts: Sequence[DebtChange], *, recorded_at: datetime, cause: Cause | None
+    connection: Connection, debts: Sequence[DebtChange], *, recorded_at: datetime
 ) -> list[Overdraw]:
-    """Open, move and close the episodes of the quota accounts whose debt has changed; gives those that did.
-
-    Without a cause it is the target that says one: a lot is reached by a slip, a quota by the closing of its year, all else
-    by a load.
-    """
+    """Open, move and close the episodes of the quota accounts whose debt has changed; gives those that did."""
     debts = [debt for debt in debts if debt.debt_kg]
     if not debts:
         return []
@@ -56,7 +57,7 @@ async def keep_episodes(
             seq=debt.seq,
             movement=debt.movement,
             debt_kg=debt.debt_kg,
-            cause=cause or _CAUSES.get(kinds[debt.target], Cause.LOAD),
+            cause=debt.cause or _CAUSES.get(kinds[debt.target], Cause.LOAD),
             occurred_at=debt.occurred_at,
         )
         for debt in debts

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
+from itertools import repeat
 from typing import Any
 from uuid import UUID
 
@@ -246,7 +247,7 @@ async def write_rows(
     rows: Sequence[Row],
     *,
     sign: Signer,
-    cause: Cause | None = None,
+    causes: Iterable[Cause | None] = repeat(None),
 ) -> Posted:
     """Write rows whose places are known, with all that an act brings with it."""
     legs = [(seq, row) for seq, row in enumerate(rows, head.seq + 1) if isinstance(row, Leg)]
@@ -262,7 +263,7 @@ async def write_rows(
     cover_kg: dict[UUID, Kilograms] = {}
     debts: list[DebtChange] = []
     changes: tuple[tuple[int, int], ...]
-    for seq, row in enumerate(rows, head.seq + 1):
+    for seq, (row, cause) in enumerate(zip(rows, causes, strict=False), head.seq + 1):
         if isinstance(row, Leg):
             over_kg[row.movement] = Kilograms(over_kg.get(row.movement, 0) + row.over_kg)
             cover_kg[row.movement] = Kilograms(cover_kg.get(row.movement, 0) + row.cover_kg)
@@ -272,13 +273,13 @@ async def write_rows(
             changes = ((row.account, row.debt_kg if row.side is Side.IN else -row.debt_kg),)
             target = row.account
         debts += [
-            DebtChange(account, row.act, seq, row.movement, kg, target, row.occurred_at)
+            DebtChange(account, row.act, seq, row.movement, kg, target, row.occurred_at, cause)
             for account, kg in changes
             if kg
         ]
     leaves = [row["leaf"] for row in written]
     after, root = await seal(connection, head, rows[-1].act, leaves, sign=sign)
-    return await _with_episodes(connection, head, after, root, debts, over_kg=over_kg, cover_kg=cover_kg, cause=cause)
+    return await _with_episodes(connection, head, after, root, debts, over_kg=over_kg, cover_kg=cover_kg)
 
 
 async def _with_episodes(
@@ -290,10 +291,9 @@ async def _with_episodes(
     *,
     over_kg: dict[UUID, Kilograms],
     cover_kg: dict[UUID, Kilograms],
-    cause: Cause | None = None,
 ) -> Posted:
     """What every batch ends with: the overdraws that it moved."""
-    moved = await keep_episodes(connection, debts, recorded_at=after.recorded_at, cause=cause)
+    moved = await keep_episodes(connection, debts, recorded_at=after.recorded_at)
     return Posted(
         seq=after.seq,
         act=after.act,

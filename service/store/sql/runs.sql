@@ -96,11 +96,10 @@ UPDATE run SET voided_at = $2, void_reason = $3 WHERE id = $1
 
 -- name: product_account
 -- Locks nothing; leans on the primary keys. $2 is the area of an office, $3 an enterprise: a product's maker.
-SELECT lot.account, o.kg
+SELECT lot.account
 FROM lot
-INNER JOIN run_output AS o ON o.id = lot.output_id
 INNER JOIN enterprise AS holder ON holder.id = lot.holder_id
 WHERE
-    lot.id = $1
+    lot.id = $1 AND lot.output_id IS NOT NULL
     AND ($2::text IS NULL OR starts_with(holder.jurisdiction, $2))
     AND ($3::uuid IS NULL OR lot.holder_id = $3)

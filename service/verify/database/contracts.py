@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 
 from service.verify.books import Books
-from service.verify.deadlines import MARGIN, SLIP, TRADER, Rulebook, Rules, day_of, days_after
+from service.verify.database.deadlines import MARGIN, SLIP, TRADER, Rulebook, Rules, day_of, days_after
 from service.verify.findings import Findings
 
 OVERDUE, LATE, MISMATCH, UNPROVEN = "filing-overdue", "filing-late", "filing-mismatch", "origin-unproven"

@@ -5,14 +5,15 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import asyncpg
 import chinese_calendar
 import holidays
 
-BEIJING = timezone(timedelta(hours=8))
+from service.verify.decided import BEIJING
+
 DAY = timedelta(days=1)
 # A process goes by the rules that it saw for a second, and a filing may wait for a lock: what was judged so near to a decision may
 # have been judged by the rules before it.

@@ -9,8 +9,8 @@ from uuid import UUID
 import asyncpg
 
 from service.verify.books import Books
+from service.verify.database.papers import act_fact
 from service.verify.findings import Findings
-from service.verify.papers import act_fact
 
 Corrected = tuple[asyncpg.Record, asyncpg.Record]
 """What was said of a weighing before somebody said other weights, and what he said."""

@@ -4,30 +4,30 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 
-from service.verify.accounts import lots_and_loads_are_of_their_papers
-from service.verify.allotments import allotments_stand_behind_their_entries
 from service.verify.books import Books
-from service.verify.contracts import contracts_are_what_was_filed, days_are_what_the_calendar_says
-from service.verify.entered import papers_are_what_was_entered
-from service.verify.filings import (
+from service.verify.database.accounts import lots_and_loads_are_of_their_papers
+from service.verify.database.allotments import allotments_stand_behind_their_entries
+from service.verify.database.contracts import contracts_are_what_was_filed, days_are_what_the_calendar_says
+from service.verify.database.entered import papers_are_what_was_entered
+from service.verify.database.filings import (
     amendments_are_what_their_hashes_say,
     filings_are_what_their_hashes_say,
     runs_are_what_their_hashes_say,
     slips_are_what_their_hashes_say,
 )
-from service.verify.findings import Findings
-from service.verify.journeys import tickets_stand_where_they_were_brought
-from service.verify.papers import (
+from service.verify.database.journeys import tickets_stand_where_they_were_brought
+from service.verify.database.papers import (
     acts_stand_behind_their_entries,
     contracts_count_their_loads,
     runs_stand_behind_their_entries,
     tickets_are_what_their_loads_hold,
     weighings_stand_behind_their_entries,
 )
-from service.verify.pools import excesses_are_what_went_beyond
-from service.verify.records import weighings_say_what_was_sent
-from service.verify.signatures import devices_have_signed_what_is_kept
-from service.verify.versions import weighings_have_every_version
+from service.verify.database.pools import excesses_are_what_went_beyond
+from service.verify.database.records import weighings_say_what_was_sent
+from service.verify.database.signatures import devices_have_signed_what_is_kept
+from service.verify.database.versions import weighings_have_every_version
+from service.verify.findings import Findings
 
 # When an entry happened, and when it was recorded.
 TIMES = """
