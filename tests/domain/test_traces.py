@@ -13,6 +13,7 @@ from service.domain.provenance import (
     Fragment,
     Interval,
     PartsDoNotAddUpError,
+    Passage,
     Rest,
     Step,
     Trace,
@@ -67,6 +68,31 @@ def test_merging_loses_no_kilogram(cuts: list[int], data: st.DataObject) -> None
 
     assert sum(fragment.kg for fragment in merge(fragments)) == start
     assert trace(start, *merge(fragments)).proven_kg == start
+
+
+runs = st.integers(1, 40).flatmap(lambda ore_kg: st.tuples(st.just(ore_kg), st.integers(1, ore_kg)))
+
+
+@given(runs, st.data())
+def test_product_leads_back_through_two_runs_to_its_own_ore(first: tuple[int, int], data: st.DataObject) -> None:
+    """Part of the first run's ore is followed; the second run takes all of its product and some more before it."""
+    lo, hi = sorted(data.draw(st.lists(st.integers(0, first[0]), min_size=2, max_size=2, unique=True)))
+    made = {ore: _product(ore, *first) for ore in range(lo, hi)}
+    before = data.draw(st.integers(0, 5))
+    taken = first[1] + before
+    second = (taken, data.draw(st.integers(1, taken)))
+    ends = {ore: _product(before + number, *second) for ore, number in made.items()}
+    passages = [Passage(1, lo, hi, 0, *first), Passage(2, made[lo], made[hi - 1] + 1, -before, *second)]
+
+    for number in set(ends.values()):
+        found = Fragment.at_rest(Interval(LOT, number, number + 1), number, passages)
+        assert found.start is not None
+        assert list(range(found.start, found.start + found.kg)) == [ore for ore, end in ends.items() if end == number]
+
+
+def _product(ore: int, ore_kg: int, product_kg: int) -> int:
+    """The number of the product kilogram that a kilogram of ore is in, by looking through all of them."""
+    return next(j for j in range(product_kg) if j * ore_kg // product_kg <= ore < (j + 1) * ore_kg // product_kg)
 
 
 def test_a_trace_knows_what_is_proven() -> None:

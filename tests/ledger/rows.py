@@ -51,7 +51,7 @@ class Forgetful(Memory):
 
     def go_on(self, head: Head) -> None:
         if len(self.ends) > 3:
-            self._forget()
+            self.forget()
         super().go_on(head)
 
 
