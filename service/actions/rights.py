@@ -236,7 +236,7 @@ async def _charge(
         occurred_at=start_of(date(year + 1, 1, 1)),
         fact=hashlib.sha256(said.encode()).digest(),
     )
-    await report_overdraws(connection, await ledger.append(connection, [movement], at=at, sign=sign), at=at)
+    await report_overdraws(connection, await ledger.append(connection, [movement], at=at, sign=sign), at=at, draws=True)
 
 
 async def _carried(
