@@ -248,6 +248,12 @@ MUTANTS_OF_TRADE = [
         "hi = min(hi, lo + kg)",
         "lo = max(lo, hi - kg)",
     ),
+    Mutant(
+        "a walk to the province ends at the tranche",
+        "provenance.sql:trace_back",
+        "AND NOT $5 THEN",
+        "AND $5::boolean IS NOT NULL THEN",
+    ),
     Mutant("the oracle of lines gives what came last", LINES, "stock[0]", "stock[-1]"),
     Mutant("the oracle of lines pays the last debt", LINES, "debt[0]", "debt[-1]"),
 ]
