@@ -42,7 +42,6 @@ USUAL_HOURS = 24
 MOST_TONNES = 100
 Moment = Annotated[datetime, Form()]
 Tonnes = Annotated[float, Form(gt=0, le=MOST_TONNES)]
-Why = Annotated[Reason, Form()]
 Asked = TypeVar("Asked", bound=ReasonIn)
 
 
@@ -109,10 +108,8 @@ async def issue_tickets(
 class Pressed:
     """A form by which something is done to a ticket: what its deed behind /v1/tickets does, once for the same form."""
 
-    def __init__(
-        self, ticket_id: UUID, request: Request, connection: ConnectionDep, reason: Why, once: FormOnceDep
-    ) -> None:
-        self._doing = Doing(ticket_id, request, connection, once)
+    def __init__(self, doing: Doing, reason: str) -> None:
+        self._doing = doing
         self._reason = reason
 
     async def __call__(
@@ -134,7 +131,13 @@ class Pressed:
         return RedirectResponse(f"/tickets/{led_to['id']}{shown}", 303)
 
 
-PressedDep = Annotated[Pressed, Depends()]
+async def _pressed(
+    ticket_id: UUID, request: Request, connection: ConnectionDep, reason: Annotated[Reason, Form()], once: FormOnceDep
+) -> Pressed:
+    return Pressed(Doing(ticket_id, request, connection, once), reason)
+
+
+PressedDep = Annotated[Pressed, Depends(_pressed)]
 
 
 @router.post("/tickets/{ticket_id}/cancel")
