@@ -1,7 +1,8 @@
 """The database's shape, step by step: each step is a sentence file and the three lines that run it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -29,10 +30,11 @@ def upgrade(owner_database_url: str) -> None:
         raise _newer() from error
 
 
-def check(database_url: str) -> None:
-    """Refuse a database that has another shape than the newest; raises CannotRun. Not for use inside an event loop.
+@contextmanager
+def of_the_newest_shape(database_url: str) -> Iterator[None]:
+    """Work with a database, refused where it has another shape than the newest; raises CannotRun. Not for use inside an event loop.
 
-    The service's role may not read which shape it has, and is believed.
+    The service's role may not read which shape it has: the work then finds out whether something is missing.
     """
     newest = max(path.stem for path in (HERE / "versions").glob("*.sql"))[:4]
     found = asyncio.run(_shape(database_url))
@@ -43,6 +45,17 @@ def check(database_url: str) -> None:
             "数据库还是旧版本的结构。请先启动一次服务 (meisu serve), 或运行 meisu migrate。",
             "The database has the shape of an older version. Start the service once (meisu serve), or run meisu migrate.",
         )
+    try:
+        yield
+    except (asyncpg.UndefinedColumnError, asyncpg.UndefinedTableError) as error:
+        if found is not None:
+            raise
+        raise CannotRun(
+            f"数据库不是本版本 ({newest}) 的结构: {error}。服务角色不能读取其版本; "
+            "请以 MEISU_OWNER_DATABASE_URL 指定所有者并运行 meisu migrate, 然后重试。",
+            f"The database does not have the shape of this version ({newest}): {error}. The service's role may not read which "
+            "it has; name the owner in MEISU_OWNER_DATABASE_URL, run meisu migrate, and try again.",
+        ) from error
 
 
 async def _shape(database_url: str) -> str | None:

@@ -98,7 +98,7 @@ def verify(data: Data = HERE) -> None:
     """核验账本 / Recompute every balance, origin and hash from the entries; exit 1 where something differs."""
     with ExitStack() as stack:
         url = _database(data, stack)
-        migrations.check(url)
+        stack.enter_context(migrations.of_the_newest_shape(url))
         _verify(url, data)
 
 
@@ -117,7 +117,7 @@ def export(
     try:
         with ExitStack() as stack:
             url = _database(data, stack)
-            migrations.check(url)
+            stack.enter_context(migrations.of_the_newest_shape(url))
             book.write(url, _public_keys(data), folder, with_texts=texts)
     except OSError as error:
         raise CannotRun(f"无法写入 {folder}: {error}", f"The export {folder} could not be written: {error}") from error

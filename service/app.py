@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 
 from service import problems
+from service.anew import Anew
 from service.auth import People
 from service.cache import Cache
 from service.chores import chores
@@ -150,6 +151,7 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
     app.state.settings = settings
     app.state.clock = Clock(settings.clock)
     app.state.vault = Vault(settings.data / "attachments")
+    app.add_middleware(Anew)
     app.add_middleware(Exports)
     app.add_middleware(
         Gate,

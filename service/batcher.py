@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from service import metrics
+from service.anew import Ended, anew
 from service.domain.refusals import Busy
 from service.enduring import enduring, is_told_to_end
 from service.problems import AWAY
@@ -103,7 +104,8 @@ class Batcher(Generic[Job, Answer]):
     Where an action of many is named, it does the batches in which nobody has few.
 
     A batch that fails is done again in halves, and these in theirs, so that only the job that cannot be done hears of it; unless
-    the database is away, where all are told at once.
+    the database is away, where all are told at once. A job that the database has ended is done anew by itself, and told Busy in
+    the end, which nobody does anew: others of its request may have been done.
 
     Where `apart` names what a job is about, two about the same thing are never in one batch: the later one comes in the
     next.
@@ -296,12 +298,14 @@ class Batcher(Generic[Job, Answer]):
         self._records.observe(len(jobs))
         try:
             with self._seconds.time():
-                return await action(list(jobs))
+                return await (action(list(jobs)) if len(jobs) > 1 else anew(lambda: action(list(jobs))))
         except asyncio.CancelledError:
             if is_told_to_end():
                 raise
             log.warning("A batch was cancelled by what it waited for", exc_info=True)
             return [_Failed(Busy())] * len(jobs)
+        except Ended:
+            return [_Failed(Busy())]
         except Exception as error:  # whoever asked hears of it
             if len(jobs) == 1 or isinstance(error, (Busy, *AWAY)):
                 return [_Failed(error)] * len(jobs)

@@ -31,6 +31,9 @@ PATIENT_NICE = 5  # a third of the time that others get, where all want the proc
 MOST_QUERIES = 10**9  # of one connection: a new one would have to plan every sentence anew
 SECONDS_TO_WAIT = 5.0  # for a connection, before the caller is asked to come again
 SECONDS_TO_ANSWER = 30.0  # for one sentence of a batch: a host that is lost says nothing, for ever
+MOST_SECONDS = (
+    60.0  # for any other sentence; who does not even hear that nobody waits any more is given up after as long again
+)
 
 # What the driver says of a sentence that it knows from before a migration; it knows better the next time.
 _OUTDATED = (asyncpg.OutdatedSchemaCacheError, asyncpg.InvalidCachedStatementError)
@@ -130,11 +133,14 @@ class Database:
     async def connect(cls, url: str, size: int, *, is_ours: bool = False) -> AsyncIterator["Database"]:
         """Both doors, closed at the end; on a server of our own on this machine, patient connections give way to others."""
         engine = create_async_engine(
-            url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_size=size, pool_timeout=SECONDS_TO_WAIT
+            url.replace("postgresql://", "postgresql+asyncpg://", 1),
+            pool_size=size,
+            pool_timeout=SECONDS_TO_WAIT,
+            connect_args={"command_timeout": MOST_SECONDS},
         )
         try:
             async with (
-                _pool(url, min_size=1, max_size=size) as pool,
+                _pool(url, min_size=1, max_size=size, command_timeout=MOST_SECONDS) as pool,
                 _steady_pool(url, STEADY_CONNECTIONS) as steady,
                 _steady_pool(
                     url, PATIENT_CONNECTIONS, init=_prepare_patient if is_ours else prepare_connection

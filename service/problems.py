@@ -196,7 +196,7 @@ def install(app: FastAPI) -> None:
         log.warning(f"The database could not take part: {type(error).__name__}: {error}")
         return answer(refusals.Busy(), request.state.request_id)
 
-    for trouble in TROUBLE:
+    for trouble in AWAY:
         app.add_exception_handler(trouble, troubled)
 
     @app.exception_handler(sqlalchemy.exc.TimeoutError)
@@ -208,6 +208,6 @@ def install(app: FastAPI) -> None:
         cause = error.orig.__cause__ if error.orig else None
         if isinstance(cause, asyncpg.IntegrityConstraintViolationError):
             return await constrained(request, cause)
-        if error.connection_invalidated or isinstance(cause, TROUBLE):
+        if error.connection_invalidated or isinstance(cause, AWAY):
             return await troubled(request, error)
         raise error

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from asyncpg import AdminShutdownError, TooManyConnectionsError
+from asyncpg import AdminShutdownError, DeadlockDetectedError, TooManyConnectionsError
 
+from service.anew import TRIES
 from service.batcher import Batcher
 from service.domain.refusals import Busy
 
@@ -287,3 +288,21 @@ async def test_what_waits_at_the_end_is_still_done() -> None:
     assert await waiting == [job * 10 for job in range(10)]
     with pytest.raises(Busy):
         await batcher.submit([1])
+
+
+@pytest.mark.parametrize("times", [TRIES - 1, TRIES])
+async def test_a_job_that_the_database_has_ended_for_another_is_done_anew_by_itself(times: int) -> None:
+    ended: list[int] = []
+
+    async def action(jobs: list[int]) -> Sequence[int]:
+        if 3 in jobs and (len(jobs) > 1 or len(ended) < times):
+            ended.extend([3] * (len(jobs) == 1))
+            raise DeadlockDetectedError("two wait for each other")
+        return jobs
+
+    async with Batcher("ended", action).running() as batcher:
+        others = [asyncio.create_task(batcher.submit([job])) for job in range(8)]
+        answers = await asyncio.gather(*others, return_exceptions=True)
+    told = [*answers[:3], *answers[4:]]
+    assert told == [[0], [1], [2], [4], [5], [6], [7]]
+    assert isinstance(answers[3], Busy) if times == TRIES else answers[3] == [3]

@@ -3,14 +3,15 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
-import asyncpg
 import orjson
 
 from service.actions import contracts, slips
 from service.actions import tickets as issuing
+from service.anew import Ended, anew
 from service.batcher import parts
 from service.db import Connection, Database
 from service.domain.bulk import RowOutcome, RowStatus
@@ -25,10 +26,11 @@ from service.store.ledger import Signer
 
 TICKETS_AT_ONCE = 250
 PAPERS_AT_ONCE = 200
-TRIES = 3
 DOOR = "bulk tickets"
 
 Asked = TypeVar("Asked", contracts.Order, slips.Order)
+Row = TypeVar("Row")
+Done = TypeVar("Done")
 Told = tuple[UUID, bool] | Refusal
 """What became of a row: what it is about and whether it said anything new, or why it is refused."""
 
@@ -84,21 +86,34 @@ async def _file(
     """
     outcomes: list[RowOutcome] = []
     for part in parts(rows, lambda row: (row[1].key,), at_most=PAPERS_AT_ONCE):
-        told: list[Told] = [Busy() for _ in part]
-        for _ in range(TRIES):
-            try:
-                async with database.transaction() as connection:
-                    told = await file(connection, [asked for _, asked in part])
-                    if dry_run:
-                        raise _OnlyTried
-            except _OnlyTried:
-                pass
-            except asyncpg.TransactionRollbackError:  # two who wait for each other: one of them is asked to try again
-                told = [Busy() for _ in part]
-                continue
-            break
+        try:
+            told = await _done(database, file, [asked for _, asked in part], dry_run=dry_run)
+        except Ended:
+            told = [Busy() for _ in part]
         outcomes += [_outcome(number, one, dry_run=dry_run) for (number, _), one in zip(part, told, strict=True)]
     return outcomes
+
+
+async def _done(
+    database: Database,
+    work: Callable[[Connection, Sequence[Row]], Awaitable[list[Done]]],
+    part: Sequence[Row],
+    *,
+    dry_run: bool,
+) -> list[Done]:
+    """What becomes of some rows in a transaction of their own, which a dry run does not keep. Raises Ended."""
+
+    async def do() -> list[Done]:
+        try:
+            async with database.transaction() as connection:
+                done = await work(connection, part)
+                if dry_run:
+                    raise _OnlyTried
+        except _OnlyTried:
+            pass
+        return done
+
+    return await anew(do)
 
 
 def _outcome(number: int, told: Told, *, dry_run: bool) -> RowOutcome:
@@ -122,20 +137,18 @@ async def issue_rows(
 ) -> list[RowOutcome]:
     """Issue a ticket for each row, once: the same row of the same sheet sent again is the same ticket for 30 days."""
     marks = _marks([wish for _, wish in rows])
+    issue = partial(_issue_part, at=at, keys=keys, policies=policies, actor=actor)
     outcomes: list[RowOutcome] = []
     for first in range(0, len(rows), TICKETS_AT_ONCE):
         part = [(number, wish, mark) for (number, wish), mark in zip(rows, marks, strict=True)][
             first : first + TICKETS_AT_ONCE
         ]
         try:
-            async with database.transaction() as connection:
-                told = await _issue_part(connection, part, at=at, keys=keys, policies=policies, actor=actor)
-                if dry_run:
-                    raise _OnlyTried
-        except _OnlyTried:
-            told = [RowOutcome(one.row, one.status, refusal=one.refusal) for one in told]
-        except asyncpg.TransactionRollbackError:
+            told = await _done(database, issue, part, dry_run=dry_run)
+        except Ended:
             told = [RowOutcome(number, RowStatus.REFUSED, refusal=Busy()) for number, _, _ in part]
+        if dry_run:
+            told = [RowOutcome(one.row, one.status, refusal=one.refusal) for one in told]
         outcomes += told
     return outcomes
 

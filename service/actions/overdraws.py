@@ -20,15 +20,15 @@ async def report_overdraws(connection: Connection, posted: Posted, *, at: dateti
     """
     if covers := [movement_id for movement_id, kg in posted.cover_kg.items() if kg]:
         await _report_circles(connection, covers, at=at)
-    owing = await quotas.places_that_owe(connection) if draws and posted.some_owe else {}
-    if posted.debts:
-        await _report_holders(connection, posted, owing, at=at)
-    for year, places in sorted(owing.items()):
-        await watch_pools(connection, places, year, at=at)
+    looked_at = await _report_holders(connection, posted, at=at) if posted.debts else set()
+    if draws and posted.some_owe:
+        looked_at |= await quotas.places_that_owe(connection)
+    for year in sorted({year for year, _ in looked_at}):
+        await watch_pools(connection, {place for of_year, place in looked_at if of_year == year}, year, at=at)
 
 
-async def _report_holders(connection: Connection, posted: Posted, places: dict[int, set[str]], *, at: datetime) -> None:
-    """Tell of the quotas whose debt has changed, and add the places where they lie."""
+async def _report_holders(connection: Connection, posted: Posted, *, at: datetime) -> set[tuple[int, str]]:
+    """Tell of the quotas whose debt has changed; gives the years and places in which they lie."""
     holders = await overdraws.find_holders(connection, sorted(posted.debts))
     told = []
     for episode in posted.opened:
@@ -56,8 +56,7 @@ async def _report_holders(connection: Connection, posted: Posted, places: dict[i
     await alerts.settle_alerts(
         connection, [(Flag.QUOTA_OVERDRAWN, holder.kind, str(holder.id)) for holder in at_rest], at=at
     )
-    for holder in holders.values():
-        places.setdefault(holder.year, set()).add(holder.jurisdiction)
+    return {(holder.year, holder.jurisdiction) for holder in holders.values()}
 
 
 async def _report_circles(connection: Connection, covers: Sequence[UUID], *, at: datetime) -> None:

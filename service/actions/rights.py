@@ -1,9 +1,12 @@
 """What offices do when a right passes on, a period ends, or special quota is misused."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -19,11 +22,11 @@ from service.domain.ledger import AccountKey, AccountKind, Movement
 from service.domain.permissions import Actor
 from service.domain.policies import Policies
 from service.domain.refusals import NotFound
+from service.domain.rights import Fate, Standing
 from service.domain.units import Kilograms, shanghai_day, start_of
 from service.store import allotments, audits, contracts, ledger, rights
 from service.store.accounts import open_accounts
 from service.store.ledger import Signer
-from service.store.rights import Standing
 
 
 async def apply_for(
@@ -74,9 +77,7 @@ async def cut_year(
     actor: Actor,
 ) -> None:
     """Cut what a mine's tranches of a year may reach by a share, for special quota that was misused (R25)."""
-    mine = await rights.find_mine(connection, mine_id)
-    if mine is None or not actor.covers(mine["jurisdiction"]):
-        raise NotFound
+    await _place_of(connection, mine_id, actor)
     cut_id = uuid7()
     made = await rights.add_cut(
         connection, cut_id, mine_id, year, share, reason=reason, document_no=document_no, at=at, actor=actor
@@ -109,34 +110,29 @@ async def succeed(
     named = [*predecessors, *(mine_id for mine_id, _ in successors)]
     if len(set(named)) < len(named):
         raise rules.SuccessorIsPredecessor
-    places = {}
-    for mine_id in named:
-        mine = await rights.find_mine(connection, mine_id)
-        if mine is None or not actor.covers(mine["jurisdiction"]):
-            raise NotFound
-        places[mine_id] = mine["jurisdiction"]
+    places = {mine_id: await _place_of(connection, mine_id, actor) for mine_id in named}
     await ledger.lock_head(connection, at=at)
     for mine_id in predecessors:
         if await allotments.is_succeeded(connection, mine_id):
             raise rules.SucceededAlready(mine_id=str(mine_id))
-
-    act = uuid7()
-    parts = [part for _, part in successors]
     standings = await rights.standings(connection, on.year, predecessors)
     if owing := sum(standing.debt_kg for standing in standings):
         raise rules.PredecessorOwes(overdrawn_kg=owing)
-    moved: dict[tuple[UUID, UUID], int] = {}
+
+    act = uuid7()
+    issue = partial(create_allotment, connection, policies=policies, issue=True, at=at, sign=sign, actor=actor)
+    why = (Cause.SUCCESSION, on, reason, document_no)
+    parts = [part for _, part in successors]
+    moved: Counter[tuple[UUID, UUID]] = Counter()
     for standing in standings:
         if not standing.free_kg:
             continue
-        back = _adjustment(standing, on.year, -standing.free_kg, Cause.SUCCESSION, on, reason, document_no)
-        await create_allotment(connection, back, policies, issue=True, at=at, sign=sign, actor=actor)
+        await issue(_adjustment(standing, on.year, -standing.free_kg, *why))
         for (mine_id, _), kg in zip(successors, rules.shared(standing.free_kg, parts), strict=True):
-            moved[standing.mine_id, mine_id] = moved.get((standing.mine_id, mine_id), 0) + kg
+            moved[standing.mine_id, mine_id] += kg
             if kg:
-                to = Standing(mine_id, places[mine_id], standing.earmark, *(Kilograms(0),) * 4)
-                on_to = _adjustment(to, on.year, kg, Cause.SUCCESSION, on, reason, document_no)
-                await create_allotment(connection, on_to, policies, issue=True, at=at, sign=sign, actor=actor)
+                to = replace(standing, mine_id=mine_id, jurisdiction=places[mine_id])
+                await issue(_adjustment(to, on.year, kg, *why))
     for predecessor in predecessors:
         for mine_id, part in successors:
             await rights.add_succession(
@@ -145,7 +141,7 @@ async def succeed(
                 predecessor,
                 mine_id,
                 part,
-                moved.get((predecessor, mine_id), 0),
+                moved[predecessor, mine_id],
                 on.year,
                 on,
                 reason=reason,
@@ -153,7 +149,7 @@ async def succeed(
                 at=at,
                 actor=actor,
             )
-    facts = {"from": list(predecessors), "to": [list(one) for one in successors], "kg": sum(moved.values())}
+    facts = {"from": list(predecessors), "to": [list(one) for one in successors], "kg": moved.total()}
     await audits.note(connection, "successions.decide", act, facts, at=at, actor=actor)
     return act
 
@@ -171,10 +167,8 @@ async def close_period(
 ) -> dict[str, int]:
     """Close a quarter, or a year, that has ended, by the policies of its last day; gives what became of what was left.
 
-    A quarter's unspent tonnes lapse unless policy `carry_quarters` lets them go on (R16). At a year's end special quota
-    that was not spent, or was misused, is withdrawn: what was spent is owed from now on (R25, E51). What is left of the
-    rest lapses where it lies, or is issued anew in the next year under policy `carry_years`; what was let out beyond the
-    quota stays owed in its year, or is charged to the next one's under policy `carry_overdraw` (E28).
+    What lapses at a year's end lies where it lies; what goes on is issued anew in the next year, unless the mine may have
+    none. Of special quota that is withdrawn what was spent is owed from now on (E51).
     """
     today = shanghai_day(at)
     rules.check_is_over(year, quarter, today)
@@ -182,39 +176,40 @@ async def close_period(
     if await rights.is_closed(connection, year, quarter):
         raise rules.PeriodClosedAlready(year=year, quarter=quarter)
     then = policies.on(end_of((year, quarter or 4)))
-    figures = {"lapsed_kg": 0, "withdrawn_kg": 0, "carried_kg": 0, "charged_kg": 0}
-
-    async def issue(draft: Draft) -> None:
-        await create_allotment(connection, draft, policies, issue=True, at=at, sign=sign, actor=actor)
-
-    misused: dict[tuple[UUID, str], int] = {}
+    issue = partial(create_allotment, connection, policies=policies, issue=True, at=at, sign=sign, actor=actor)
+    misused: Counter[tuple[UUID, str | None]] = Counter()
     for row in await rights.misuses(connection, year) if quarter is None else ():
-        misused[row["mine_id"], row["earmark"]] = misused.get((row["mine_id"], row["earmark"]), 0) + row["kg"]
+        misused[row["mine_id"], row["earmark"]] += row["kg"]
+
+    figures = {fate.value: 0 for fate in Fate}
     for standing in await rights.standings(connection, year):
-        if quarter is not None:
-            if not then.carry_quarters and standing.earmark is None and standing.free_kg:
-                why = f"{year} 年第 {quarter} 季度未用指标收回"
-                await issue(_adjustment(standing, year, -standing.free_kg, Cause.PERIOD, today, why, document_no))
-                figures["lapsed_kg"] += standing.free_kg
-        elif standing.earmark is None and standing.debt_kg and then.carry_overdraw:
+        fate, kg = rules.fate_of(standing, quarter, then, misused_kg=misused[standing.mine_id, standing.earmark])
+        if not kg:
+            continue
+        if fate is Fate.CHARGED:
             await _charge(connection, standing, year, document_no, at=at, sign=sign)
-            figures["charged_kg"] += standing.debt_kg
-        elif standing.earmark is not None:
-            wrong_kg = misused.get((standing.mine_id, standing.earmark), 0)
-            kg = Kilograms(min(standing.issued_kg, standing.stock_kg + wrong_kg))
-            if kg:
-                why = f"{year} 年底未使用或未按规定用途使用的专项指标收回"
-                await issue(_adjustment(standing, year, -kg, Cause.EARMARK, today, why, document_no))
-                figures["withdrawn_kg"] += kg
-        elif not then.carry_years:
-            figures["lapsed_kg"] += standing.stock_kg
-        elif standing.stock_kg:
-            went_on = await _carried(connection, issue, standing, year, today, document_no, actor=actor)
-            figures["carried_kg" if went_on else "lapsed_kg"] += standing.stock_kg
+        elif fate is Fate.WITHDRAWN:
+            why = f"{year} 年底未使用或未按规定用途使用的专项指标收回"
+            await issue(_adjustment(standing, year, -kg, Cause.EARMARK, today, why, document_no))
+        elif fate is Fate.LAPSED and quarter is not None:
+            why = f"{year} 年第 {quarter} 季度未用指标收回"
+            await issue(_adjustment(standing, year, -kg, Cause.PERIOD, today, why, document_no))
+        elif fate is Fate.CARRIED:
+            is_carried = await _carried(connection, issue, standing, year, today, document_no, actor=actor)
+            fate = Fate.CARRIED if is_carried else Fate.LAPSED
+        figures[fate] += kg
     await rights.add_closing(connection, year, quarter, figures, document_no=document_no, at=at, actor=actor)
     facts = {"year": year, "quarter": quarter, **figures}
     await audits.note(connection, "closings.decide", None, facts, at=at, actor=actor)
     return figures
+
+
+async def _place_of(connection: Connection, mine_id: UUID, actor: Actor) -> str:
+    mine = await rights.find_mine(connection, mine_id)
+    if mine is None or not actor.covers(mine["jurisdiction"]):
+        raise NotFound
+    place: str = mine["jurisdiction"]
+    return place
 
 
 async def _charge(
@@ -236,12 +231,12 @@ async def _charge(
         occurred_at=start_of(date(year + 1, 1, 1)),
         fact=hashlib.sha256(said.encode()).digest(),
     )
-    await report_overdraws(connection, await ledger.append(connection, [movement], at=at, sign=sign), at=at)
+    await report_overdraws(connection, await ledger.append(connection, [movement], at=at, sign=sign), at=at, draws=True)
 
 
 async def _carried(
     connection: Connection,
-    issue: Callable[[Draft], Awaitable[None]],
+    issue: Callable[[Draft], Awaitable[object]],
     standing: Standing,
     year: int,
     today: date,

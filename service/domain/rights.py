@@ -1,11 +1,37 @@
 """What becomes of quota when a right passes on, a period ends, or special quota is misused (R16, R25, E26, E28)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
+from uuid import UUID
 
 from service.domain.assessments import end_of
+from service.domain.policies import Policies
 from service.domain.refusals import Refusal
 from service.domain.units import Kilograms
+
+
+class Fate(StrEnum):
+    """What becomes of a rest when a period closes, by the names of a closing's figures."""
+
+    LAPSED = "lapsed_kg"
+    WITHDRAWN = "withdrawn_kg"
+    CARRIED = "carried_kg"
+    CHARGED = "charged_kg"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A mine's quota account of a year: what lies in it that no ticket holds, and what it owes."""
+
+    mine_id: UUID
+    jurisdiction: str
+    earmark: str | None
+    stock_kg: Kilograms
+    free_kg: Kilograms
+    debt_kg: Kilograms
+    issued_kg: Kilograms
 
 
 class PredecessorOwes(Refusal):
@@ -65,3 +91,20 @@ def check_is_over(year: int, quarter: int | None, today: date) -> None:
     ends_on = end_of((year, quarter or 4))
     if today <= ends_on:
         raise PeriodNotOver(ends_on=ends_on)
+
+
+def fate_of(standing: Standing, quarter: int | None, then: Policies, *, misused_kg: int) -> tuple[Fate, Kilograms]:
+    """What becomes of how much of a quota when a quarter, or its year, closes, by the policies of the last day.
+
+    A quarter's unspent tonnes lapse unless policy `carry_quarters` lets them go on (R16). At a year's end special quota
+    that was not spent, or was misused, is withdrawn (R25). Of the rest what is left lapses, or goes on under policy
+    `carry_years`; what was let out beyond it is charged to the next year under policy `carry_overdraw` (E28).
+    """
+    if quarter is not None:
+        lapses = standing.earmark is None and not then.carry_quarters
+        return Fate.LAPSED, standing.free_kg if lapses else Kilograms(0)
+    if standing.earmark is not None:
+        return Fate.WITHDRAWN, Kilograms(min(standing.issued_kg, standing.stock_kg + misused_kg))
+    if standing.debt_kg and then.carry_overdraw:
+        return Fate.CHARGED, standing.debt_kg
+    return Fate.CARRIED if then.carry_years else Fate.LAPSED, standing.stock_kg

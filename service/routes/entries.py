@@ -61,7 +61,7 @@ class HistoryOut(BaseModel):
         return cls(items=[RevisionOut.model_validate(row, from_attributes=True) for row in rows])
 
 
-def now(request: Request) -> datetime:
+async def now(request: Request) -> datetime:
     """The service's time."""
     at: datetime = request.app.state.clock.now()
     return at
@@ -74,7 +74,7 @@ async def policies_now(request: Request) -> Policies:
     return found
 
 
-def version(if_match: Annotated[str | None, Header()] = None) -> int:
+async def version(if_match: Annotated[str | None, Header()] = None) -> int:
     """The version that the client has read, from If-Match; raises VersionRequired without, VersionOutdated for what is none."""
     if if_match is None:
         raise VersionRequired
@@ -84,9 +84,9 @@ def version(if_match: Annotated[str | None, Header()] = None) -> int:
     return int(text)
 
 
-def is_past(request: Request, as_of: AsOf = None) -> None:
+async def is_past(request: Request, as_of: AsOf = None) -> None:
     """Refuse to tell what will be known: the same question has the same answer for ever (E53). Raises MomentToCome."""
-    if as_of is not None and as_of > now(request):
+    if as_of is not None and as_of > await now(request):
         raise MomentToCome(as_of=as_of)
 
 

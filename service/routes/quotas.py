@@ -22,7 +22,7 @@ from service.store import allotments, provenance, quotas
 router = APIRouter(tags=["quota"])
 
 
-def quota_year(at: Now, year: Annotated[int | None, Query(ge=2000, le=2100)] = None) -> int:
+async def quota_year(at: Now, year: Annotated[int | None, Query(ge=2000, le=2100)] = None) -> int:
     """The quota year that is asked about; this year when none is named."""
     return year or shanghai_year(at)
 

@@ -181,12 +181,9 @@ async def keep_excess(
     return begun, {code for code in changed if not now.get(code, 0)}
 
 
-async def places_that_owe(connection: Connection) -> dict[int, set[str]]:
-    """Where a quota is overdrawn, by year."""
-    found: defaultdict[int, set[str]] = defaultdict(set)
-    for row in await connection.fetch(SQL["places_that_owe"]):
-        found[row["year"]].add(row["jurisdiction"])
-    return found
+async def places_that_owe(connection: Connection) -> set[tuple[int, str]]:
+    """The years and places in which a quota is overdrawn."""
+    return {(row["year"], row["jurisdiction"]) for row in await connection.fetch(SQL["places_that_owe"])}
 
 
 async def commitments(

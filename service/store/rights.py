@@ -1,7 +1,6 @@
 """Applications, permitted uses, cuts, successions and closed periods."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -11,24 +10,12 @@ from uuid_utils.compat import uuid7
 from service.db import Connection, Record
 from service.domain.allotments import Kind
 from service.domain.permissions import Actor
+from service.domain.rights import Standing
 from service.domain.units import Kilograms
 from service.store import ledger
 from service.store.sentences import sentences
 
 SQL = sentences("rights")
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A mine's quota account of a year: what lies in it that no ticket holds, and what it owes."""
-
-    mine_id: UUID
-    jurisdiction: str
-    earmark: str | None
-    stock_kg: Kilograms
-    free_kg: Kilograms
-    debt_kg: Kilograms
-    issued_kg: Kilograms
 
 
 async def find_mine(connection: Connection, mine_id: UUID) -> Record | None:

@@ -1,6 +1,8 @@
 """Sharing out, closing, and scores."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from service.domain import assessments, rights
 from service.domain.assessments import Scored, SheetMissing, Sheets
 from service.domain.policies import DEFAULTS, Changes, History, Policies, ScoreFormula
+from service.domain.rights import Fate, Standing
 from service.domain.units import Kilograms
 
 
@@ -18,6 +21,31 @@ def test_what_is_shared_out_adds_up_and_nobody_gets_a_kilogram_too_many(kg: int,
     shares = rights.shared(Kilograms(kg), parts)
     assert sum(shares) == kg
     assert all(abs(share - kg * part / sum(parts)) < 1 + 1e-3 for share, part in zip(shares, parts, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("quarter", "changed", "standing", "misused_kg", "expected"),
+    [
+        (1, {}, {"free_kg": 7}, 0, (Fate.LAPSED, 0)),
+        (1, {"carry_quarters": False}, {"free_kg": 7, "stock_kg": 9}, 0, (Fate.LAPSED, 7)),
+        (1, {"carry_quarters": False}, {"free_kg": 7, "earmark": "镁建材"}, 0, (Fate.LAPSED, 0)),
+        (None, {}, {"stock_kg": 9, "free_kg": 7}, 0, (Fate.LAPSED, 9)),
+        (None, {"carry_years": True}, {"stock_kg": 9}, 0, (Fate.CARRIED, 9)),
+        (None, {"carry_years": True}, {"debt_kg": 5}, 0, (Fate.CARRIED, 0)),
+        (None, {"carry_overdraw": True}, {"debt_kg": 5}, 0, (Fate.CHARGED, 5)),
+        (None, {"carry_overdraw": True}, {"debt_kg": 5, "issued_kg": 4, "earmark": "镁建材"}, 3, (Fate.WITHDRAWN, 3)),
+        (None, {}, {"stock_kg": 2, "issued_kg": 4, "earmark": "镁建材"}, 3, (Fate.WITHDRAWN, 4)),
+    ],
+)
+def test_what_is_left_of_a_period_lapses_goes_on_or_is_owed(
+    quarter: int | None, changed: dict[str, bool], standing: dict[str, Any], misused_kg: int, expected: tuple[Fate, int]
+) -> None:
+    """R16, R25, E28, policies carry_quarters, carry_years and carry_overdraw."""
+    figures = {name: Kilograms(0) for name in ("stock_kg", "free_kg", "debt_kg", "issued_kg")}
+    of_mine = Standing(**{"mine_id": UUID(int=1), "jurisdiction": "210381", "earmark": None, **figures, **standing})
+    history = History([Changes(name, "", value, date(2026, 1, 1)) for name, value in changed.items()])
+    then = Policies(history=history).on(date(2026, 12, 31))
+    assert rights.fate_of(of_mine, quarter, then, misused_kg=misused_kg) == expected
 
 
 def test_a_score_is_plus_less_minus_and_never_below_nothing() -> None:

@@ -1,5 +1,6 @@
 """The database's shape, step by step."""
 
+import asyncio
 import re
 import shutil
 import signal
@@ -8,7 +9,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from service.embedded import Endpoints
+import migrations
+from service.embedded import CannotRun, Endpoints
+from service.verify.database import run as verify
 from tests.embedded.conftest import ROOT, Person, servers_in
 
 pytestmark = pytest.mark.anyio
@@ -59,6 +62,21 @@ async def test_a_database_from_a_newer_program_is_refused(endpoints: Endpoints, 
     assert done.returncode == 1
     assert "newer version" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("anyio_backend")
+def test_an_older_shape_is_told_in_words_also_to_who_may_not_read_which_it_is(endpoints: Endpoints) -> None:
+    asyncio.run(ask(endpoints.owner_database_url, "ALTER TABLE head DROP COLUMN owing"))
+    for url, expected in (
+        (endpoints.database_url, CannotRun),
+        (
+            endpoints.owner_database_url,
+            asyncpg.UndefinedColumnError,
+        ),  # it has the newest shape, by what it says: our mistake
+    ):
+        with pytest.raises(expected, match="owing") as raised, migrations.of_the_newest_shape(url):
+            verify(url, {}, lambda _: None)
+        assert expected is not CannotRun or "meisu migrate" in raised.value.chinese
 
 
 async def test_two_processes_migrate_one_after_the_other(endpoints: Endpoints, anyone: Person) -> None:

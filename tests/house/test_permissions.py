@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from inspect import isasyncgenfunction, iscoroutinefunction
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -92,6 +94,18 @@ def test_every_route_is_public_by_name_or_asks_for_a_permission(app: FastAPI) ->
 
     assert open_doors == PUBLIC
     assert {action for way in ways(app) for action in way.actions} <= PERMISSIONS.keys()
+
+
+def test_nothing_that_a_route_depends_on_is_called_in_another_thread(app: FastAPI) -> None:
+    """That costs more than most of them do, a class too; the threads are few, and wait for each other."""
+    dependants = [found for route in iter_route_contexts(app.routes) if (found := getattr(route, "dependant", None))]
+    calls = {part.call for dependant in dependants for part in _dependants(dependant)}
+
+    def runs_in_the_loop(call: Any) -> bool:
+        return any(iscoroutinefunction(each) or isasyncgenfunction(each) for each in (call, type(call).__call__))
+
+    assert len(calls) > len(dependants)
+    assert [call for call in calls if not runs_in_the_loop(call)] == []
 
 
 def test_every_permission_is_asked_for_by_a_route(app: FastAPI) -> None:

@@ -328,6 +328,17 @@ async def test_a_list_that_was_cut_short_is_issued_to_its_end_and_nothing_of_it_
     assert await count(app, "SELECT count(*) FROM ticket") == 6
 
 
+async def test_a_list_without_a_key_is_not_asked_for_anew_where_one_of_its_tickets_is_ended(
+    app: FastAPI, by: By, stage_endpoints: Endpoints
+) -> None:
+    await tell_owner(stage_endpoints, ENDED_BY_THE_DATABASE)
+
+    cut = await send(by, (PAIZHAI_CLERK, "/v1/tickets", await tickets_in(app, 6)))
+
+    assert refused(cut, 503, Busy().code)
+    assert await count(app, "SELECT count(*) FROM ticket") == 5, "the others are issued, and no second time"
+
+
 async def test_a_list_that_an_older_version_has_issued_is_answered_as_it_was(app: FastAPI, by: By) -> None:
     """Until then a list's answer was kept as a whole."""
     wishes = await tickets_in(app, 2)

@@ -189,6 +189,34 @@ async def test_e28_what_a_year_owes_stays_owed_or_is_the_next_ones_opening_debit
     assert [(one["year"], one["kg"]) for one in origins["origins"]] == [(2026, 1_000), (2027, 400)][: 1 + carries]
 
 
+async def test_e28_an_opening_debit_breaks_the_next_years_cap_in_its_own_transaction(by: By, app: FastAPI) -> None:
+    """R06, O02: the next year's quota has what is charged to it; another of that year owes, and only their sum is too much."""
+    at(app, "2026-12-01T09:00:00+08:00")
+    await rule(app, carry_overdraw=True)
+    other = {"mine_id": await mine_of(by, "邻矿")}
+    await fill_pools(by)
+    await allot(by(ANSHAN), base(1_000))
+    await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(kg=1_401, handed_on="2026-12-01"))
+    at(app, "2027-01-04T09:00:00+08:00")
+    for source, to in [(None, "210000"), ("210000", "210300"), ("210300", "210381")]:
+        total = allotment("total", source, {"jurisdiction": to}, 1_000, year=2027, issued_on="2027-01-04")
+        await allot(by(PROVINCE), total)
+    for mine in (MINE, other):
+        tranche = allotment("base", "210381", mine, 500, quarter=1, year=2027, issued_on="2027-01-04")
+        await allot(by(ANSHAN), tranche)
+    beyond = slip(number="JJ-2", kg=600, handed_on="2027-01-04", **other)
+    assert (await by(PAIZHAI_CLERK).post("/v1/slips", json=beyond)).status_code == 201
+
+    async def broken() -> list[tuple[int, int]]:
+        found = (await by(LI).get("/v1/alerts?state=open&code=pool-overdrawn")).json()["items"]
+        return [(alert["facts"]["year"], alert["facts"]["over_kg"]) for alert in found]
+
+    before = await broken()
+    await by(PROVINCE).post("/v1/closings", json={"year": 2026, "document_no": "辽结4"})
+
+    assert (before, await broken()) == ([], [(2027, 1)])
+
+
 @pytest.mark.parametrize("parts", [(1,), (1, 2)])
 async def test_e26_a_right_passes_on_while_its_loads_are_weighed(by: By, app: FastAPI, parts: tuple[int, ...]) -> None:
     """E26, R06: merger and split against 24 loads at once: every kilogram is issued once, and what tickets held still leaves."""

@@ -101,6 +101,18 @@ async def test_w11_a_load_is_parted_once_by_one_form(by: By, ticket: dict[str, A
     assert [answer.headers["location"] for answer in answers] == [f"/tickets/{child}"] * 2
 
 
+async def test_w11_a_form_takes_what_the_api_takes(by: By, ticket: dict[str, Any]) -> None:
+    for form, said in (
+        ("children", {"plate": "辽C60002", "tonnes": "0.0001"}),
+        ("refuse-part", {"tonnes": "0.0001"}),
+        ("extend", {"valid_until": "9999-12-31T23:00"}),
+        ("reissue", {"cause": "stolen"}),
+    ):
+        answer = await press(by, f"/tickets/{ticket['id']}/{form}", {**WHY, **said})
+        assert answer.status_code == 422, form
+    assert await only(by) == ticket["id"]
+
+
 async def test_w01_who_presses_at_two_processes_is_told_to_look_again(
     by: By, app: FastAPI, second_app: FastAPI, contract_id: UUID, now: datetime
 ) -> None:

@@ -1,15 +1,20 @@
 """A database that goes away in the middle of a transaction is trouble of ours, and the door opens again."""
 
+import asyncio
 import os
 import signal
+from collections.abc import Callable
+from functools import partial
 
 import asyncpg
 import pytest
+from sqlmodel import func, select
 
 from service.db import PATIENT_NICE, Connection, Database
 from service.domain.refusals import Busy
 from service.embedded import Endpoints
 from service.problems import TROUBLE
+from service.routes.pages.typed import tried
 
 pytestmark = pytest.mark.anyio
 
@@ -114,6 +119,43 @@ async def test_a_server_that_says_nothing_is_not_waited_for_without_end(
                 assert await connection.fetchval("SELECT 1") == 1, "the next one has another"
         finally:
             os.kill(mute, signal.SIGCONT)
+
+
+async def test_who_reads_or_writes_by_himself_does_not_wait_for_such_a_server_either(
+    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.db.MOST_SECONDS", 0.2)
+    mute: list[int] = []
+
+    def stop(server: int) -> None:
+        os.kill(server, signal.SIGSTOP)
+        mute.append(server)
+
+    async def read(database: Database, act: Callable[[int], None]) -> object:
+        async with database.transaction(readonly=True) as connection:
+            act(connection.get_server_pid())
+            return await connection.fetchval("SELECT 1")
+
+    async def try_by_a_form(database: Database, act: Callable[[int], None]) -> object:
+        async with database.transaction() as connection:
+            act(connection.get_server_pid())
+            return await tried(connection, partial(connection.fetchval, "SELECT 1"))
+
+    async def register(database: Database, act: Callable[[int], None]) -> object:
+        async with database.session() as session:
+            act((await session.exec(select(func.pg_backend_pid()))).one())
+            return (await session.exec(select(1))).one()
+
+    async with Database.connect(endpoints.database_url, 1) as database:
+        for ask in (read, try_by_a_form, register):
+            try:
+                asked = asyncio.create_task(ask(database, stop))
+                assert (await asyncio.wait([asked], timeout=5))[0], "nobody waits without end"
+                assert isinstance(asked.exception(), TROUBLE)
+                assert await ask(database, lambda _: None) == 1, "the next one has another"
+            finally:
+                while mute:
+                    os.kill(mute.pop(), signal.SIGCONT)
 
 
 async def test_a_sentence_from_before_a_migration_is_asked_again(committed: Database, endpoints: Endpoints) -> None:

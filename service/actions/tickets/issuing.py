@@ -85,65 +85,19 @@ async def issue_tickets(
     accounts = await open_accounts(
         connection, {key for one in good for key in (one.load, one.quota) if key is not None}
     )
-    if strict := await _strict_pools(connection, good, policies):
-        short = await _beyond_quota(connection, good, accounts, at=at)
-        refused = {place for place in short if strict.get(place) is OverdrawPolicy.BLOCK}
-        for place in refused:
-            answers[place] = short[place]
-        waiting = {place for place in short if strict.get(place) is OverdrawPolicy.HOLD}
-        good = [replace(one, waits=one.place in waiting) for one in good if one.place not in refused]
+    good = await _within_quota(connection, good, answers, accounts, policies, at=at)
     if not good:
         return answers
 
     numbers = await draw_numbers(connection, len(good))
-    issues = []
-    for one, number in zip(good, numbers, strict=True):
-        wish, ticket_id = one.order.wish, one.load.document_id
-        assert ticket_id is not None, "a load is a ticket's"
-        ticket = Ticket(
-            id=ticket_id,
-            number=number,
-            code=None,
-            contract_id=wish.contract_id,
-            slip_id=wish.slip_id,
-            seller_id=one.paper.seller_id,
-            buyer_id=one.paper.buyer_id,
-            mine_id=one.paper.mine_id,
-            earmark=one.paper.earmark,
-            plate=wish.plate,
-            planned_kg=wish.planned_kg,
-            grade=wish.grade,
-            source_station_id=wish.source_station_id,
-            destination_station_id=wish.destination_station_id,
-            valid_from=wish.valid_from,
-            valid_until=wish.valid_until,
-            account=accounts[one.load],
-            source_account=accounts[one.quota] if one.quota else None,
-            onward_contract_id=wish.onward_contract_id,
-            onward_buyer_id=one.onward.buyer_id if one.onward else None,
-            project_id=one.paper.project_id,
-            stock_id=one.paper.stock_id,
-        )
-        flags = flags_of(wish, one.paper, is_frozen=one.is_frozen)
-        if one.waits:
-            held = [*flags, Flag.TICKET_HELD]
-            issues.append(Issue(ticket, one.order.actor.person_id, held, None, Journey(TicketState.HELD)))
-        else:
-            signed = replace(ticket, code=code_of(ticket, key))
-            issues.append(Issue(signed, one.order.actor.person_id, flags, key.key_id))
-        answers[one.place] = ticket_id
+    issues = [_issue(one, number, accounts, key) for one, number in zip(good, numbers, strict=True)]
+    for one, issue in zip(good, issues, strict=True):
+        answers[one.place] = issue.ticket.id
     found = [_alert(flag, one, issue) for one, issue in zip(good, issues, strict=True) for flag in issue.flags]
     await alerts.open_alerts(connection, found, at=at)
     issues = await _beside_others(connection, issues)
     await tickets.issue(connection, issues, at=at)
-    issued: defaultdict[tuple[Actor, str | None], list[UUID]] = defaultdict(list)
-    for one, issue in zip(good, issues, strict=True):
-        issued[one.order.actor, one.order.request_id].append(issue.ticket.id)
-    notes = [
-        audits.Note(actor, ids[0] if len(ids) == 1 else None, {"tickets": ids}, request_id)
-        for (actor, request_id), ids in issued.items()
-    ]
-    await audits.note_all(connection, "tickets.issue", notes, at=at)
+    await _note(connection, good, issues, at=at)
     beside = [
         (None, road_of(issue.ticket, issue.journey, one.station.jurisdiction))
         for one, issue in zip(good, issues, strict=True)
@@ -197,6 +151,77 @@ async def _judge(
         load = AccountKey(AccountKind.LOAD, owner_id=paper.seller_id, document_id=uuid7())
         good.append(_Good(place, order, paper, onward, station, is_frozen, load, quota if paper.source_id else None))
     return good
+
+
+async def _within_quota(
+    connection: Connection,
+    good: list[_Good],
+    answers: list[UUID | Refusal],
+    accounts: dict[AccountKey, int],
+    policies: Policies,
+    *,
+    at: datetime,
+) -> list[_Good]:
+    """Those that a strict pool lets through, some of which wait for an officer; the others are refused (O03)."""
+    strict = await _strict_pools(connection, good, policies)
+    if not strict:
+        return good
+    short = await _beyond_quota(connection, good, accounts, at=at)
+    let_through = []
+    for one in good:
+        policy = strict.get(one.place) if one.place in short else None
+        if policy is OverdrawPolicy.BLOCK:
+            answers[one.place] = short[one.place]
+        else:
+            let_through.append(replace(one, waits=policy is OverdrawPolicy.HOLD))
+    return let_through
+
+
+def _issue(one: _Good, number: str, accounts: dict[AccountKey, int], key: Key) -> Issue:
+    """The ticket of an order, with its code unless it waits, and what is odd about it."""
+    wish, ticket_id = one.order.wish, one.load.document_id
+    assert ticket_id is not None, "a load is a ticket's"
+    ticket = Ticket(
+        id=ticket_id,
+        number=number,
+        code=None,
+        contract_id=wish.contract_id,
+        slip_id=wish.slip_id,
+        seller_id=one.paper.seller_id,
+        buyer_id=one.paper.buyer_id,
+        mine_id=one.paper.mine_id,
+        earmark=one.paper.earmark,
+        plate=wish.plate,
+        planned_kg=wish.planned_kg,
+        grade=wish.grade,
+        source_station_id=wish.source_station_id,
+        destination_station_id=wish.destination_station_id,
+        valid_from=wish.valid_from,
+        valid_until=wish.valid_until,
+        account=accounts[one.load],
+        source_account=accounts[one.quota] if one.quota else None,
+        onward_contract_id=wish.onward_contract_id,
+        onward_buyer_id=one.onward.buyer_id if one.onward else None,
+        project_id=one.paper.project_id,
+        stock_id=one.paper.stock_id,
+    )
+    flags = flags_of(wish, one.paper, is_frozen=one.is_frozen)
+    if one.waits:
+        held = [*flags, Flag.TICKET_HELD]
+        return Issue(ticket, one.order.actor.person_id, held, None, Journey(TicketState.HELD))
+    return Issue(replace(ticket, code=code_of(ticket, key)), one.order.actor.person_id, flags, key.key_id)
+
+
+async def _note(connection: Connection, good: Sequence[_Good], issues: Sequence[Issue], *, at: datetime) -> None:
+    """One note for all tickets of a request."""
+    issued: defaultdict[tuple[Actor, str | None], list[UUID]] = defaultdict(list)
+    for one, issue in zip(good, issues, strict=True):
+        issued[one.order.actor, one.order.request_id].append(issue.ticket.id)
+    notes = [
+        audits.Note(actor, ids[0] if len(ids) == 1 else None, {"tickets": ids}, request_id)
+        for (actor, request_id), ids in issued.items()
+    ]
+    await audits.note_all(connection, "tickets.issue", notes, at=at)
 
 
 async def _beside_others(connection: Connection, issues: Sequence[Issue]) -> list[Issue]:

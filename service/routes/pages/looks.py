@@ -59,7 +59,7 @@ def _as_told(typed: object) -> object:
 _MOMENT: TypeAdapter[datetime | None] = TypeAdapter(Annotated[Instant | None, BeforeValidator(_as_told)])
 
 
-def look(request: Request, now: Now, as_of: Annotated[str, Query(max_length=40)] = "") -> Look:
+async def look(request: Request, now: Now, as_of: Annotated[str, Query(max_length=40)] = "") -> Look:
     """From when the page is to tell; raises MomentToCome, and for what is no moment what a malformed body raises.
 
     The frame finds it in the request, also where it is refused: what was typed stands in the field again.
@@ -69,7 +69,7 @@ def look(request: Request, now: Now, as_of: Annotated[str, Query(max_length=40)]
         at = _MOMENT.validate_python(as_of)
     except ValidationError as error:
         raise RequestValidationError([{**item, "loc": ("query", FIELD)} for item in error.errors()]) from error
-    is_past(request, at)
+    await is_past(request, at)
     found = Look(now, "") if at is None else Look(now, _written(at), at.replace(microsecond=0))
     request.state.look = found
     return found

@@ -1,35 +1,40 @@
-"""What sellers, buyers and offices do to tickets in a browser: the same actions as behind /v1/tickets."""
+"""What sellers, buyers and offices do to tickets in a browser: the same deeds as behind /v1/tickets."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Form, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from uuid_utils.compat import uuid7
 
-from service.actions import tickets as deeds
-from service.actions.tickets import Diversion, Order, Truck
+from service.actions.tickets import Order
 from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep, Record, database
 from service.domain.permissions import Actor
-from service.domain.policies import Policies
 from service.domain.refusals import IdempotencyKeyRunning, Refusal
-from service.domain.tickets import ReplacedBecause, Wish
-from service.domain.units import SHANGHAI, Kilograms
-from service.keys import KeyRing, Purpose
-from service.routes.fields import Plate, Reason
+from service.domain.tickets import Wish
+from service.domain.units import SHANGHAI
+from service.routes.fields import Reason
 from service.routes.idempotency import Said
 from service.routes.pages.languages import language_of
 from service.routes.pages.pages import show
 from service.routes.pages.typed import FormOnceDep, fields_of
-from service.routes.tickets import MOST_TICKETS, TicketIn, Wanted
-from service.rulebook import Rulebook
+from service.routes.tickets import MOST_TICKETS, TicketIn, Wanted, deeds
+from service.routes.tickets.bodies import (
+    ExtensionIn,
+    ReasonIn,
+    RedirectionIn,
+    RefusalIn,
+    ReissueIn,
+    TransferIn,
+)
+from service.routes.tickets.deeds import Doing
 from service.store import pages as reads
-from service.store.ledger import Signer
 
 router = APIRouter()
 
@@ -37,7 +42,7 @@ USUAL_HOURS = 24
 MOST_TONNES = 100
 Moment = Annotated[datetime, Form()]
 Tonnes = Annotated[float, Form(gt=0, le=MOST_TONNES)]
-Why = Annotated[Reason, Form()]
+Asked = TypeVar("Asked", bound=ReasonIn)
 
 
 @router.get("/tickets/new")
@@ -100,210 +105,124 @@ async def issue_tickets(
         return await show(request, connection, actor, "tickets_issued.html", ids=ids, turned_down=refused)
 
 
-class LedTo(BaseModel):
-    """The ticket to which a deed has led."""
+class Pressed:
+    """A form by which something is done to a ticket: what its deed behind /v1/tickets does, once for the same form."""
 
-    id: UUID
+    def __init__(self, doing: Doing, reason: str) -> None:
+        self._doing = doing
+        self._reason = reason
 
-
-class Doing:
-    """What every deed to a ticket has at hand, and how it is answered: once for the same form, with the ticket's page."""
-
-    def __init__(
-        self, ticket_id: UUID, request: Request, connection: ConnectionDep, reason: Why, once: FormOnceDep
-    ) -> None:
-        state = request.app.state
-        self.ticket_id, self.connection, self.reason, self.once = ticket_id, connection, reason, once
-        self.at: datetime = state.clock.now()
-        self.keys: KeyRing = state.keys
-        self._rulebook: Rulebook = state.rulebook
-
-    @property
-    def sign(self) -> Signer:
-        """The key that signs the ledger's checkpoints."""
-        return self.keys.current(Purpose.LEDGER)
-
-    async def policies(self) -> Policies:
-        """The values in force."""
-        return await self._rulebook.policies(self.at)
-
-    async def __call__(self, actor: Actor, deed: Callable[[], Awaitable[UUID | None]], *, shown: str = "") -> Response:
+    async def __call__(
+        self,
+        deed: Callable[[Asked, Doing, Actor], Awaitable[Response]],
+        body: type[Asked],
+        actor: Actor,
+        *,
+        shown: str = "",
+        **said: object,
+    ) -> Response:
         """Go to the ticket's page, or to that of the one under which its load goes on."""
+        try:
+            asked = body.model_validate({"reason": self._reason, **said})
+        except ValidationError as error:
+            raise RequestValidationError(error.errors()) from error
+        told = orjson.loads((await deed(asked, self._doing, actor)).body)
+        led_to = told["items"][0] if "items" in told else told
+        return RedirectResponse(f"/tickets/{led_to['id']}{shown}", 303)
 
-        async def done() -> LedTo:
-            return LedTo(id=await deed() or self.ticket_id)
 
-        answer = await self.once(self.connection, actor, done)
-        return RedirectResponse(f"/tickets/{orjson.loads(answer.body)['id']}{shown}", 303)
+async def _pressed(
+    ticket_id: UUID, request: Request, connection: ConnectionDep, reason: Annotated[Reason, Form()], once: FormOnceDep
+) -> Pressed:
+    return Pressed(Doing(ticket_id, request, connection, once), reason)
 
 
-DoingDep = Annotated[Doing, Depends()]
+PressedDep = Annotated[Pressed, Depends(_pressed)]
 
 
 @router.post("/tickets/{ticket_id}/cancel")
-async def cancel_ticket(doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.cancel"))]) -> Response:
+async def cancel_ticket(pressed: PressedDep, actor: Annotated[Actor, Depends(may("tickets.cancel"))]) -> Response:
     """End a ticket before its journey."""
-    return await doing(
-        actor,
-        lambda: deeds.cancel_ticket(doing.connection, doing.ticket_id, doing.reason, at=doing.at, actor=actor),
-    )
+    return await pressed(deeds.cancel_ticket, ReasonIn, actor)
 
 
 @router.post("/tickets/{ticket_id}/lose")
-async def lose_ticket(doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.lose"))]) -> Response:
+async def lose_ticket(pressed: PressedDep, actor: Annotated[Actor, Depends(may("tickets.lose"))]) -> Response:
     """End a ticket that was lost before its journey; an office writes off a load that was lost on it."""
-    return await doing(
-        actor,
-        lambda: deeds.lose_ticket(
-            doing.connection, doing.ticket_id, doing.reason, at=doing.at, sign=doing.sign, actor=actor
-        ),
-    )
+    return await pressed(deeds.lose_ticket, ReasonIn, actor)
 
 
 @router.post("/tickets/{ticket_id}/extend")
 async def extend_ticket(
-    doing: DoingDep, valid_until: Moment, actor: Annotated[Actor, Depends(may("tickets.extend"))]
+    pressed: PressedDep, valid_until: Moment, actor: Annotated[Actor, Depends(may("tickets.extend"))]
 ) -> Response:
     """Give a ticket a later end."""
     until = valid_until if valid_until.tzinfo else valid_until.replace(tzinfo=SHANGHAI)
-    policies = await doing.policies()
-    return await doing(
-        actor,
-        lambda: deeds.extend_ticket(
-            doing.connection,
-            doing.ticket_id,
-            until,
-            doing.reason,
-            at=doing.at,
-            keys=doing.keys,
-            policies=policies,
-            actor=actor,
-        ),
-    )
+    return await pressed(deeds.extend_ticket, ExtensionIn, actor, valid_until=until)
 
 
 @router.post("/tickets/{ticket_id}/reissue")
 async def reissue_ticket(
-    doing: DoingDep,
-    cause: Annotated[Literal["lost", "damaged"], Form()],
+    pressed: PressedDep,
+    cause: Annotated[str, Form()],
     actor: Annotated[Actor, Depends(may("tickets.reissue"))],
 ) -> Response:
     """Print a ticket anew in place of a lost or damaged paper; go to the new sheet."""
-    because = ReplacedBecause(cause)
-    return await doing(
-        actor,
-        lambda: deeds.reissue_ticket(
-            doing.connection, doing.ticket_id, because, doing.reason, at=doing.at, keys=doing.keys, actor=actor
-        ),
-        shown="/sheet",
-    )
+    return await pressed(deeds.reissue_ticket, ReissueIn, actor, cause=cause, shown="/sheet")
 
 
 @router.post("/tickets/{ticket_id}/redirect")
 async def redirect_ticket(
-    doing: DoingDep,
+    pressed: PressedDep,
     contract_id: Annotated[UUID, Form()],
     destination_station_id: Annotated[UUID, Form()],
     actor: Annotated[Actor, Depends(may("tickets.redirect"))],
 ) -> Response:
     """Send a load to another buyer under that buyer's contract."""
-    policies = await doing.policies()
-    return await doing(
+    return await pressed(
+        deeds.redirect_ticket,
+        RedirectionIn,
         actor,
-        lambda: deeds.redirect_ticket(
-            doing.connection,
-            doing.ticket_id,
-            Diversion(contract_id, destination_station_id, doing.reason),
-            at=doing.at,
-            keys=doing.keys,
-            policies=policies,
-            actor=actor,
-        ),
+        contract_id=contract_id,
+        destination_station_id=destination_station_id,
     )
 
 
 @router.post("/tickets/{ticket_id}/children")
 async def split_ticket(
-    doing: DoingDep,
-    plate: Annotated[Plate, Form()],
+    pressed: PressedDep,
+    plate: Annotated[str, Form()],
     tonnes: Tonnes,
     actor: Annotated[Actor, Depends(may("tickets.split"))],
 ) -> Response:
     """Let a part of a load go on by another truck; go to its ticket."""
-
-    async def split() -> UUID:
-        (child,) = await deeds.split_ticket(
-            doing.connection,
-            doing.ticket_id,
-            [Truck(plate, Kilograms(round(tonnes * 1000)))],
-            doing.reason,
-            at=doing.at,
-            keys=doing.keys,
-            policies=await doing.policies(),
-            actor=actor,
-        )
-        return child
-
-    return await doing(actor, split)
+    truck = {"plate": plate, "planned_kg": round(tonnes * 1000)}
+    return await pressed(deeds.split_ticket, TransferIn, actor, trucks=[truck])
 
 
 @router.post("/tickets/{ticket_id}/close")
-async def close_ticket(doing: DoingDep, actor: Annotated[Actor, Depends(may("tickets.split"))]) -> Response:
+async def close_ticket(pressed: PressedDep, actor: Annotated[Actor, Depends(may("tickets.split"))]) -> Response:
     """Close the rest of a load whose parts went on by other trucks."""
-    policies = await doing.policies()
-    return await doing(
-        actor,
-        lambda: deeds.close_ticket(
-            doing.connection,
-            doing.ticket_id,
-            doing.reason,
-            at=doing.at,
-            policies=policies,
-            keys=doing.keys,
-            actor=actor,
-        ),
-    )
+    return await pressed(deeds.close_ticket, ReasonIn, actor)
 
 
 @router.post("/tickets/{ticket_id}/refuse-part")
 async def refuse_part(
-    doing: DoingDep, tonnes: Tonnes, actor: Annotated[Actor, Depends(may("tickets.refuse_part"))]
+    pressed: PressedDep, tonnes: Tonnes, actor: Annotated[Actor, Depends(may("tickets.refuse_part"))]
 ) -> Response:
     """Record that the buyer does not take a part of what was weighed in."""
-    refused_kg = Kilograms(round(tonnes * 1000))
-    policies = await doing.policies()
-    return await doing(
-        actor,
-        lambda: deeds.refuse_part(
-            doing.connection,
-            doing.ticket_id,
-            refused_kg,
-            doing.reason,
-            at=doing.at,
-            sign=doing.sign,
-            policies=policies,
-            actor=actor,
-        ),
-    )
+    return await pressed(deeds.refuse_part, RefusalIn, actor, refused_kg=round(tonnes * 1000))
 
 
 @router.post("/tickets/{ticket_id}/decide")
 async def decide_ticket(
-    doing: DoingDep,
+    pressed: PressedDep,
     decision: Annotated[Literal["release", "refuse"], Form()],
     actor: Annotated[Actor, Depends(may("tickets.decide"))],
 ) -> Response:
     """Release a ticket that waits for the office, or turn it down."""
-
-    async def decide() -> None:
-        if decision == "release":
-            await deeds.release_ticket(
-                doing.connection, doing.ticket_id, doing.reason, at=doing.at, keys=doing.keys, actor=actor
-            )
-        else:
-            await deeds.refuse_ticket(doing.connection, doing.ticket_id, doing.reason, at=doing.at, actor=actor)
-
-    return await doing(actor, decide)
+    deed = deeds.release_ticket if decision == "release" else deeds.refuse_ticket
+    return await pressed(deed, ReasonIn, actor)
 
 
 async def _form(

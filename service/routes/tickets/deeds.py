@@ -11,10 +11,10 @@ from fastapi.responses import Response
 from service.actions import tickets as deeds
 from service.actions.tickets import Diversion
 from service.auth import may
-from service.db import ConnectionDep
+from service.db import Connection, ConnectionDep
 from service.domain.permissions import Actor
 from service.keys import KeyRing, Purpose
-from service.routes.idempotency import OnceDep
+from service.routes.idempotency import Once, OnceDep
 from service.routes.tickets.bodies import (
     ApportionIn,
     ExtensionIn,
@@ -35,7 +35,7 @@ router = APIRouter(prefix="/v1/tickets", tags=["tickets"])
 class Doing:
     """What every deed to a ticket has at hand, and how it is answered: once, with the ticket as it stands then."""
 
-    def __init__(self, ticket_id: UUID, request: Request, connection: ConnectionDep, once: OnceDep) -> None:
+    def __init__(self, ticket_id: UUID, request: Request, connection: Connection, once: Once) -> None:
         self.ticket_id = ticket_id
         self.request = request
         self.connection = connection
@@ -63,7 +63,11 @@ class Doing:
         return TicketsOut(items=sorted(items, key=lambda item: item.id), next=None)
 
 
-DoingDep = Annotated[Doing, Depends()]
+async def _doing(ticket_id: UUID, request: Request, connection: ConnectionDep, once: OnceDep) -> Doing:
+    return Doing(ticket_id, request, connection, once)
+
+
+DoingDep = Annotated[Doing, Depends(_doing)]
 
 
 @router.post("/{ticket_id}/cancel", response_model=TicketOut)

@@ -293,7 +293,7 @@ WHERE year = $1 AND ($2::timestamptz IS NULL OR recorded_at <= $2)
 ORDER BY jurisdiction, seq
 
 -- name: places_that_owe
--- Locks nothing; leans on an_account_is_overdrawn_once_at_a_time: where a quota owes, by year.
+-- Locks nothing; leans on an_account_is_overdrawn_once_at_a_time: in which years and places a quota owes.
 SELECT DISTINCT coalesce(mine.jurisdiction, project.jurisdiction, enterprise.jurisdiction) AS jurisdiction, account.year
 FROM overdraw
 INNER JOIN account ON account.id = overdraw.account
