@@ -110,6 +110,9 @@ class Batcher(Generic[Job, Answer]):
     Where `apart` names what a job is about, two about the same thing are never in one batch: the later one comes in the
     next.
 
+    An action may do only the first of the jobs that it is given, and gives their answers; the next ones come in a batch of
+    their own, at once, of at most twice as many.
+
     An action may ask, before it ends, whether the next batch follows at once, and make it ready; where that does not come
     there is a `rest`.
     """
@@ -223,7 +226,7 @@ class Batcher(Generic[Job, Answer]):
             action = self._action_of_many if has_many and not self._is_of_few(batch[0][0]) else self._action
             answers: list[Answer | _Failed] = []
             for part in parts(jobs, self._apart) if self._apart else (jobs,):
-                answers += await self._run(action, part)
+                answers += await self._run_all(action, part)
             ended = monotonic()
             self._idle += 1
             self._under_way -= len(jobs)
@@ -292,6 +295,17 @@ class Batcher(Generic[Job, Answer]):
             self._few_waiting -= request.left
         return request
 
+    async def _run_all(
+        self, action: Callable[[list[Job]], Awaitable[Sequence[Answer]]], jobs: Sequence[Job]
+    ) -> Sequence[Answer | _Failed]:
+        answers: list[Answer | _Failed] = []
+        left = jobs
+        while left:
+            some = await self._run(action, left)
+            answers += some
+            left = jobs[len(answers) :][: 2 * len(some)]
+        return answers
+
     async def _run(
         self, action: Callable[[list[Job]], Awaitable[Sequence[Answer]]], jobs: Sequence[Job]
     ) -> Sequence[Answer | _Failed]:
@@ -311,7 +325,7 @@ class Batcher(Generic[Job, Answer]):
                 return [_Failed(error)] * len(jobs)
         self._reruns.inc()
         half = len(jobs) // 2
-        return [*await self._run(action, jobs[:half]), *await self._run(action, jobs[half:])]
+        return [*await self._run_all(action, jobs[:half]), *await self._run_all(action, jobs[half:])]
 
     def _deal_out(self, batch: list[tuple[_Request[Job, Answer], int]], answers: Sequence[Answer | _Failed]) -> None:
         place = 0

@@ -306,3 +306,23 @@ async def test_a_job_that_the_database_has_ended_for_another_is_done_anew_by_its
     told = [*answers[:3], *answers[4:]]
     assert told == [[0], [1], [2], [4], [5], [6], [7]]
     assert isinstance(answers[3], Busy) if times == TRIES else answers[3] == [3]
+
+
+async def test_what_an_action_has_left_is_done_next_in_order_and_twice_as_many_at_most() -> None:
+    """Even jobs are not done with others; one that fails afterwards does not have those done again."""
+    done: list[list[int]] = []
+
+    async def action(jobs: list[int]) -> Sequence[int]:
+        alone = next((place for place, job in enumerate(jobs) if job % 2 == 0), len(jobs))
+        some = jobs[: max(1, alone)]
+        if some == [6]:
+            raise ValueError(some)
+        done.append(some)
+        return [job * 10 for job in some]
+
+    async with Batcher("test", action).running() as batcher:
+        assert await batcher.submit([1, 3, 2, 5, 7, 9]) == [10, 30, 20, 50, 70, 90]
+        with pytest.raises(ValueError, match="6"):
+            await batcher.submit([11, 6, 13])
+
+    assert done == [[1, 3], [2], [5, 7], [9], [11], [13]]

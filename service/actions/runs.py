@@ -5,7 +5,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from service.actions.weighings import Stirred, reckon_sent_back
+from service.actions.weighings import end_act, reckon_sent_back
 from service.db import Connection
 from service.domain import runs
 from service.domain.alerts import Alert, Flag
@@ -78,10 +78,11 @@ async def file_run(
     await _check_free(connection, run, books)
 
     await store.add_products(connection, run_id, run, output_ids, books, at=at)
-    await ledger.append(connection, movements, at=at, sign=sign)
-    since = Stirred(movements[0].occurred_at, run_id)
-    stirred: dict[int | AccountKey, Stirred] = dict.fromkeys(books.lots.values(), since)
-    await reckon_sent_back(connection, stirred, at=at, sign=sign, policies=policies)
+    act = ledger.Revision(at=at, sign=sign)
+    await act.make(connection, movements)
+    stirred: dict[int | AccountKey, datetime] = dict.fromkeys(books.lots.values(), movements[0].occurred_at)
+    await reckon_sent_back(connection, stirred, run_id, act=act, at=at, policies=policies)
+    await end_act(connection, act, at=at)
     await _alert(connection, run_id, run, line, flags, at=at)
     await audits.note(connection, "runs.file", run_id, {"in_kg": run.in_kg}, at=at, actor=actor)
     return run_id, True
@@ -105,11 +106,12 @@ async def void_run(
         raise runs.RunVoided
 
     fact = runs.fact_of_void(run_id, reason, at)
-    await ledger.revise(connection, [Void(run["movement_ids"], at, fact)], at=at, sign=sign)
+    act = ledger.Revision(at=at, sign=sign)
+    await act.make(connection, [Void(run["movement_ids"], at, fact)])
     await store.void_run(connection, run_id, reason, at=at)
-    since = Stirred(start_of(run["ran_on"]), run_id)
-    stirred = dict.fromkeys(run["lots"], since)
-    await reckon_sent_back(connection, stirred, at=at, sign=sign, policies=policies)
+    stirred = dict.fromkeys(run["lots"], start_of(run["ran_on"]))
+    await reckon_sent_back(connection, stirred, run_id, act=act, at=at, policies=policies)
+    await end_act(connection, act, at=at)
     settled = [(flag, "run", str(run_id)) for flag in (Flag.YIELD_OUT_OF_BAND, Flag.STOPPED_PLANT)]
     await alerts.settle_alerts(connection, settled, at=at)
     await audits.note(connection, "runs.void", run_id, {"reason": reason}, at=at, actor=actor)

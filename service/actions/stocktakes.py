@@ -5,7 +5,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from service.actions.weighings import Stirred, reckon_sent_back
+from service.actions.weighings import end_act, reckon_sent_back
 from service.db import Connection
 from service.domain import stocktakes
 from service.domain.investigations import check_free
@@ -92,9 +92,11 @@ async def decide_stocktake(
             told_of(counted["counted_on"], counted["filed_at"]),
             counted["fact"],
         )
-        await ledger.append(connection, [movement], at=at, sign=sign)
-        stirred = {lot: Stirred(movement.occurred_at, stocktake_id)}
-        await reckon_sent_back(connection, stirred, at=at, sign=sign, policies=policies)
+        act = ledger.Revision(at=at, sign=sign)
+        await act.make(connection, [movement])
+        stirred = {lot: movement.occurred_at}
+        await reckon_sent_back(connection, stirred, stocktake_id, act=act, at=at, policies=policies)
+        await end_act(connection, act, at=at)
     await store.decide(connection, stocktake_id, state, note, movement_id, at=at, actor=actor)
     facts = {"state": state.value, "difference_kg": difference_kg, "note": note}
     await audits.note(connection, "stocktakes.decide", stocktake_id, facts, at=at, actor=actor)

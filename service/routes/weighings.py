@@ -16,7 +16,7 @@ from starlette.datastructures import State
 
 from service import problems
 from service.actions import weighings as actions
-from service.actions.weighings import Sent, Weighed, weigh_all
+from service.actions.weighings import Sent, Weighed, weigh_all, weigh_some
 from service.auth import may
 from service.batcher import Batcher
 from service.beside import PIECE, beside, rest
@@ -217,7 +217,7 @@ async def _weigh(
     goes_on: Callable[[], bool],
 ) -> Sequence[Weighed]:
     async with state.database.steady_transaction(is_patient=is_patient, goes_on=goes_on) as connection:
-        return await weigh_all(
+        return await weigh_some(
             connection,
             batch,
             at=state.clock.now(),

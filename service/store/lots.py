@@ -53,6 +53,7 @@ class SentBack:
     """A load that had come into a lot, and of which something was refused, or came back (W10)."""
 
     ticket_id: UUID
+    account: int  # the lot's
     at: datetime
     in_kg: Kilograms
     back_kg: Kilograms
@@ -62,7 +63,9 @@ class SentBack:
 async def sent_back(connection: Connection, since: Mapping[int, datetime]) -> list[SentBack]:
     """The loads of which something was sent back out of lots, given by their accounts, since a time."""
     rows = await connection.fetch(SQL["sent_back"], list(since), list(since.values()))
-    return [SentBack(row["id"], row["at"], row["in_kg"], row["back_kg"], row["anew_kg"]) for row in rows]
+    return [
+        SentBack(row["id"], row["account"], row["at"], row["in_kg"], row["back_kg"], row["anew_kg"]) for row in rows
+    ]
 
 
 async def stock_beside(connection: Connection, loads: Mapping[UUID, datetime]) -> dict[UUID, int]:

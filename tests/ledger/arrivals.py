@@ -1,7 +1,8 @@
 """A day at many scales, told in any order: what the offices would see of it in the end (W04)."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -102,12 +103,21 @@ async def end_of(
         for batch in batches:
             if sweeps is not None and sweeps.random() < 0.3:
                 assert await sweep(connection, DEFAULTS, at=at)
-            await weigh_all(connection, batch, at=at, sign=sign)
+            async with acts_of(connection, len(batch)):
+                await weigh_all(connection, batch, at=at, sign=sign)
         if sweeps is not None:
             assert await sweep(connection, DEFAULTS, at=at)
         return await seen_of(connection)
     finally:
         await transaction.rollback()
+
+
+@asynccontextmanager
+async def acts_of(connection: Connection, causes: int) -> AsyncIterator[None]:
+    """What one cause changes is one act, if anything: so many records or deeds make no more acts than that."""
+    before: int = await connection.fetchval("SELECT act FROM head")
+    yield
+    assert await connection.fetchval("SELECT act FROM head") <= before + causes
 
 
 async def seen_of(connection: Connection) -> dict[str, Any]:

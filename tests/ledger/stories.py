@@ -33,7 +33,7 @@ from service.keys import KeyRing, Purpose
 from service.routes.tickets import TicketIn
 from service.verify.database import verify
 from tests import cast, yard
-from tests.ledger.arrivals import seen_of
+from tests.ledger.arrivals import acts_of, seen_of
 
 YARD = UUID(int=77)  # the trader's
 SCALES = [
@@ -352,10 +352,12 @@ async def play(world: World, order: Sequence[Step], rng: random.Random) -> None:
             if rng.random() < 0.6:
                 continue
         if batch:
-            await weigh_all(world.connection, batch, at=world.now, sign=sign)
+            async with acts_of(world.connection, len(batch)):
+                await weigh_all(world.connection, batch, at=world.now, sign=sign)
             batch = []
         if found is not None and not isinstance(found, Sent):
-            await found
+            async with acts_of(world.connection, 1):
+                await found
     await watch_refused_lots(world.connection, at=world.at)  # as the sweeper does
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from service.actions.weighings.desk import Desk
-from service.actions.weighings.reckoning import write
+from service.actions.weighings.reckoning import write_as_one_act
 from service.actions.weighings.retelling import retell_corrected
 from service.actions.weighings.righting import Correction
 from service.db import Connection
@@ -53,7 +53,7 @@ async def correct_weighing(
     line.record = record
     fact = correction_fact(weighing_id, line.told.version + 1, gross_kg, tare_kg)
     retell_corrected(desk, line, Correction(reason, actor.person_id, line.occurred_at, fact, weighing_id))
-    await write(connection, desk, sign=sign)
+    await write_as_one_act(connection, desk, sign=sign)
     said = {"reason": reason, "gross_kg": gross_kg, "tare_kg": tare_kg, "before": before}
     await audits.note(connection, "weighings.correct", weighing_id, said, at=at, actor=actor)
 
@@ -77,7 +77,7 @@ async def void_weighing(
     line.told.status = Status.VOID
     fact = correction_fact(weighing_id, line.told.version + 1, 0, 0)
     retell_corrected(desk, line, Correction(reason, actor.person_id, line.occurred_at, fact, weighing_id))
-    await write(connection, desk, sign=sign)
+    await write_as_one_act(connection, desk, sign=sign)
     await audits.note(connection, "weighings.void", weighing_id, {"reason": reason}, at=at, actor=actor)
 
 

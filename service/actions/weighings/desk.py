@@ -1,6 +1,7 @@
 """The judge of a batch: what becomes of each record, and all that is to be written in the end."""
 
 from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -8,7 +9,7 @@ from uuid import UUID
 from service.actions.quotas import watch_commitments
 from service.actions.weighings.books import Books
 from service.actions.weighings.drawing import redraw
-from service.actions.weighings.posting import Move, Step, TakeBack, post_steps
+from service.actions.weighings.posting import Done, Move, Step, TakeBack
 from service.actions.weighings.retelling import retell_event, retell_story
 from service.actions.weighings.returning import Returns
 from service.actions.weighings.sent import Answer, Sent, answer_again
@@ -42,37 +43,42 @@ from service.domain.weighings import (
 from service.domain.weighings.legs import lot_of
 from service.ids import new_id
 from service.store import ticket_acts, weighings
-from service.store.ledger import Memory, Signer, count_sent_back
+from service.store.ledger import Writing, count_sent_back
 from service.store.ticket_acts import DeedVersion
 from service.store.weighings import Flow, Refused, Version
 
+Stirred = dict[UUID, dict[int | AccountKey, datetime]]
+"""Because of which record, or deed, kilograms of lots come or go otherwise than was known, and since when."""
+
 
 @dataclass(frozen=True, slots=True)
-class Stirred:
-    """Since when kilograms of a lot come or go otherwise than was known, and because of which record."""
+class Shift:
+    """What a lot has more, or less, since a time, and because of which record or deed."""
 
-    since: datetime
-    because_of: UUID | None = None
-
-
-def _note(stirred: dict[int | AccountKey, Stirred], account: int | AccountKey, one: Stirred) -> None:
-    known = stirred.get(account)
-    stirred[account] = replace(one, since=min(one.since, known.since)) if known else one
+    account: int | AccountKey
+    kg: int
+    at: datetime
+    because_of: UUID
 
 
 class Desk(Books):
-    """Who judges the records of a batch, one after the other, and writes down what follows."""
+    """Who judges the records of a batch, one after the other, and writes down what follows.
 
-    def __init__(self, at: datetime, policies: Policies) -> None:
+    Where more is told because of something else, that is what all changes come of.
+    """
+
+    def __init__(self, at: datetime, policies: Policies, because_of: UUID | None = None) -> None:
         super().__init__(policies)
         self.at = at
+        self._because_of = because_of
         self._given: dict[tuple[UUID, UUID], Answer] = {}
         self.changed_terms: set[UUID] = set()
         self.lines: list[Line] = []
         self.fresh_ids: set[UUID] = set()
         self.versions: list[Version] = []
-        self.stirred: dict[int | AccountKey, Stirred] = {}
-        self.calm: dict[int | AccountKey, Stirred] = {}  # lots of which nothing was sent back since, as far as is known
+        self.stirred: Stirred = {}
+        self.calm: Stirred = {}  # lots of which nothing was sent back since, as far as is known
+        self.shifts: list[Shift] = []
         self.returns = Returns()
         self.disturbed: dict[UUID, Line] = {}  # contracts whose loads may draw other lots, and by which record
         self.deed_versions: list[DeedVersion] = []
@@ -86,13 +92,27 @@ class Desk(Books):
         self.commitments: dict[int, set[UUID]] = defaultdict(set)
         self.books_used: dict[UUID, Sequences] = {}
 
-    async def write(self, connection: Connection, *, sign: Signer, memory: Memory | None = None) -> set[UUID]:
-        """Write all that has changed, and post the steps; gives the movements that took kilograms beyond a quota."""
+    @property
+    def reaches_back(self) -> bool:
+        """Whether what is told changes what is known of other loads: which lots they draw, or what of them was sent back."""
+        return bool(self.disturbed or self.sends_back)
+
+    def because(self, cause: Line) -> UUID:
+        """What the changes come of that follow from a line."""
+        return self._because_of or cause.told.id
+
+    async def write(
+        self, connection: Connection, post: Callable[[Sequence[Step], Writing | None], Awaitable[Done]]
+    ) -> set[UUID]:
+        """Write all that has changed, and have the steps posted; gives the movements that took kilograms beyond a quota.
+
+        What else is written is given to who posts, where nothing has to be written after it and before the legs.
+        """
         at = self.at
         if self.disturbed:
             await redraw(connection, self)
         for lot in await self.returns.keep(connection):
-            _note(self.stirred, lot.account, Stirred(lot.since, lot.because_of))
+            _note(self.stirred, lot.because_of, lot.account, lot.since)
         self._settle_contracts()
         await weighings.keep_refused(connection, self.refused, at=at)
         writing = weighings.writing_of(self.lines, self.moved, self.shipped, self.books_used, at=at)
@@ -105,9 +125,7 @@ class Desk(Books):
             await ticket_acts.keep_versions(connection, self.deed_versions, at=at)
             await weighings.keep_versions(connection, self.versions, at=at)
             await weighings.keep_signatures(connection, list(self.signed.values()))
-        done = await post_steps(
-            connection, self.steps, at=at, sign=sign, memory=memory, writing=None if has_more else writing
-        )
+        done = await post(self.steps, None if has_more else writing)
         if self.sends_back:
             await count_sent_back(connection)
         if done.sent_back != self.sent_back and done.sent_back is not None:
@@ -209,9 +227,14 @@ class Desk(Books):
             return
         last_at, is_out = terms.last_left_at, line.record.direction is Direction.OUT
         if last_at is not None and (not is_out or line.occurred_at <= last_at):
-            self.disturbed[terms.id] = line
+            self.disturb(terms, line)
         elif is_out:
             self.terms[terms.id] = replace(terms, last_left_at=line.occurred_at)
+
+    def disturb(self, terms: Terms, line: Line) -> None:
+        """Have the loads of a contract draw its pledged lots anew: a line says otherwise what left of them, or when (R23)."""
+        if terms.pledges and terms.proof_id is not None:
+            self.disturbed[terms.id] = line
 
     @property
     def shipped(self) -> list[Terms]:
@@ -312,12 +335,18 @@ class Desk(Books):
             move = Move(new_id(), told.id, leg, occurred_at, fact)
             told.movement_ids.append(move.movement_id)
             self.post(told.id, move)
+            if self.watches_lots:
+                self.stir(leg.source, -leg.kg, occurred_at, told.id)
+                self.stir(leg.target, leg.kg, occurred_at, told.id)
 
-    def stir(self, account: int | AccountKey, at: datetime, because_of: UUID) -> None:
-        """Note where kilograms of a lot come or go before some of it was sent back: that is reckoned anew then (W10)."""
+    def stir(self, account: int | AccountKey, kg: int, at: datetime, because_of: UUID) -> None:
+        """Note what a lot has more, or less, since a time before some of it was sent back: that may be reckoned anew then (W10)."""
         last_at = self.last_taken_back(account)
-        stirred = self.stirred if last_at is not None and at <= last_at else self.calm
-        _note(stirred, account, Stirred(at, because_of))
+        if last_at is None or at > last_at:
+            _note(self.calm, because_of, account, at)
+        else:
+            _note(self.stirred, because_of, account, at)
+            self.shifts.append(Shift(account, kg, at, because_of))
 
     def stir_sent_back(self, ticket: Ticket, journey: Journey, because_of: UUID) -> None:
         """Have a lot looked at where a load came back out of it at another time than was known (W10)."""
@@ -325,25 +354,22 @@ class Desk(Books):
         if was.in_kg is None or was.out_at is None or was.back_at is None or was.back_at == journey.back_at:
             return
         since = min(was.back_at, journey.back_at or was.back_at)
-        _note(self.stirred, lot_of(ticket, was.out_at), Stirred(since, because_of))
+        _note(self.stirred, because_of, lot_of(ticket, was.out_at), since)
 
     def _stir_all(self) -> None:
         """Look at every lot that the batch has moved: while it was judged, another process has sent something back."""
-        at = {step.movement_id: step.occurred_at for step in self.steps if isinstance(step, Move)}
-        for owner_id, flows in self.flows.items():
-            for flow in flows:
-                for end in (flow.source, flow.target):
-                    if flow.movement_id in at and (isinstance(end, int) or end.kind is AccountKind.LOT):
-                        _note(self.stirred, end, Stirred(at[flow.movement_id], owner_id))
-        for account, one in self.calm.items():
-            _note(self.stirred, account, one)
+        for step in self.steps:
+            if isinstance(step, Move):
+                for end in (step.leg.source, step.leg.target):
+                    if isinstance(end, int) or end.kind is AccountKind.LOT:
+                        _note(self.stirred, step.act, end, step.occurred_at)
+        for because_of, lots in self.calm.items():
+            for account, since in lots.items():
+                _note(self.stirred, because_of, account, since)
 
     def post(self, owner_id: UUID, move: Move) -> None:
         """Have the ledger post a leg of a record's, or of a deed's."""
         self.steps.append(move)
-        if self.watches_lots:
-            for end in (move.leg.source, move.leg.target):
-                self.stir(end, move.occurred_at, owner_id)
         self.posted.add(move.movement_id)
         flow = Flow(move.movement_id, move.leg.source, move.leg.target, move.leg.kg)
         self.flows.setdefault(owner_id, []).append(flow)
@@ -362,10 +388,15 @@ class Desk(Books):
                 line.told.movement_ids.append(flow.movement_id)
                 back = GiveBack(flow.movement_id, taken, line.occurred_at, fact)
                 self.steps.append(TakeBack(line.told.id, back))
-                self.stir(flow.source, filling.occurred_at, line.told.id)
+                self.stir(flow.source, taken, filling.occurred_at, line.told.id)
                 flows[place] = replace(flow, kg=Kilograms(flow.kg - taken))
                 left_kg -= taken
                 if self.is_lot(flow.source):
                     back_kg[flow.source] += taken
         if ticket.source_id is None:
             self.returns.note(ticket.id, self.journeys[ticket.id], back_kg, line.told.id)
+
+
+def _note(stirred: Stirred, because_of: UUID, account: int | AccountKey, at: datetime) -> None:
+    lots = stirred.setdefault(because_of, {})
+    lots[account] = min(at, lots.get(account, at))

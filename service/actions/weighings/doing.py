@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from service.actions.weighings.desk import Desk
-from service.actions.weighings.reckoning import write
+from service.actions.weighings.reckoning import write_as_one_act
 from service.actions.weighings.retelling import retell_deed
 from service.actions.weighings.righting import Correction
 from service.db import Connection
@@ -36,4 +36,4 @@ async def tell_deeds(
     retell_deed(desk, deeds[0], Correction(act.reason, actor.person_id, at, act.fact, None))
     acts = [replace(deed.act, movement_ids=deed.movement_ids) for deed in deeds]
     await ticket_acts.keep(connection, acts, at=at, actor=actor)
-    await write(connection, desk, sign=sign)
+    await write_as_one_act(connection, desk, sign=sign)

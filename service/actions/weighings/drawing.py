@@ -42,10 +42,8 @@ async def redraw(connection: Connection, desk: "Desk") -> None:
     3. Put right those that draw otherwise; their tickets are locked before.
     """
     for contract_id, cause in desk.disturbed.items():
-        terms = desk.terms[contract_id]
-        if terms.pledges and terms.proof_id is not None:
-            loads = await _loads_of(connection, desk, contract_id)
-            await _put_right(connection, desk, terms, loads, cause)
+        loads = await _loads_of(connection, desk, contract_id)
+        await _put_right(connection, desk, desk.terms[contract_id], loads, cause)
 
 
 async def _loads_of(connection: Connection, desk: "Desk", contract_id: UUID) -> list[_Load]:
@@ -90,7 +88,7 @@ async def _put_right(connection: Connection, desk: "Desk", terms: Terms, loads: 
         filling = [flow for flow in flows if flow.target == ticket.account and _is_drawn(desk, flow, lots)]
         drawn = legs_of_the_load(ticket, before, Kilograms(out.record.net_kg), out.occurred_at)
         wanted = _standing(drawn, sum(flow.kg for flow in filling))
-        desk.returns.note(ticket.id, load.journey, _came_back(desk, drawn, wanted), cause.told.id)
+        desk.returns.note(ticket.id, load.journey, _came_back(desk, drawn, wanted), desk.because(cause))
         is_unproven = any(is_suspense(leg.source) for leg in drawn)
         is_as_it_was = _sums(desk, wanted) == _sums(desk, filling)
         if is_as_it_was and is_unproven == (Flag.ORIGIN_UNPROVEN in out.told.flags):

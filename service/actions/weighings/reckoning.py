@@ -1,10 +1,14 @@
 """What of a load was refused, or came back, after its buyer had it: reckoned anew when more is told of the time before (W10)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from itertools import groupby, product
 from uuid import UUID
 
-from service.actions.weighings.desk import Desk, Stirred
+from service.actions.weighings.desk import Desk, Shift, Stirred
+from service.actions.weighings.posting import end_act, post_steps, take_steps
 from service.actions.weighings.retelling import retell_sent_back
 from service.db import Connection
 from service.domain.ledger import AccountKey
@@ -12,59 +16,125 @@ from service.domain.policies import Policies
 from service.domain.weighings.legs import still_there
 from service.store import lots
 from service.store.accounts import find_accounts
-from service.store.ledger import Memory, Signer, lock_head
+from service.store.ledger import Memory, Revision, Signer, lock_head
+from service.store.lots import SentBack
 
 ROUNDS = 16
 """What is told of one lot may stir the lot before it; no chain of sales out of stock is as long as this."""
 
 
 async def write(connection: Connection, desk: Desk, *, sign: Signer, memory: Memory | None = None) -> set[UUID]:
-    """Write what has come of a desk, and reckon anew what was sent back out of the lots that it has stirred.
+    """Write what has come of records that do not reach back; gives the movements that took kilograms beyond a quota.
+
+    Another process may have moved the same lots while they were judged: what it has sent back is reckoned anew, record by record.
+    """
+    over = await desk.write(connection, partial(post_steps, connection, at=desk.at, sign=sign, memory=memory))
+    if not desk.stirred:
+        return over
+    await lock_head(connection, at=desk.at)
+    if not (await _look(connection, _since(desk.stirred))).wrong:
+        return over
+    for because_of, stirred in desk.stirred.items():
+        act = Revision(at=desk.at, sign=sign)
+        await reckon_sent_back(connection, stirred, because_of, act=act, at=desk.at, policies=desk.policies)
+        await end_act(connection, act, at=desk.at)
+    return over
+
+
+async def write_as_one_act(connection: Connection, desk: Desk, *, sign: Signer) -> set[UUID]:
+    """Write what has come of one record or deed, and reckon anew what was sent back out of the lots that it has stirred.
 
     Gives the movements that took kilograms beyond a quota.
     """
-    over = await desk.write(connection, sign=sign, memory=memory)
-    if desk.stirred:
-        await reckon_sent_back(connection, desk.stirred, at=desk.at, sign=sign, policies=desk.policies)
+    act = Revision(at=desk.at, sign=sign)
+    over = await desk.write(connection, partial(take_steps, connection, act=act, at=desk.at))
+    for because_of, stirred in desk.stirred.items():
+        await reckon_sent_back(connection, stirred, because_of, act=act, at=desk.at, policies=desk.policies)
+    await end_act(connection, act, at=desk.at)
     return over
 
 
 async def reckon_sent_back(
     connection: Connection,
-    stirred: Mapping[int | AccountKey, Stirred],
+    stirred: Mapping[int | AccountKey, datetime],
+    because_of: UUID,
     *,
+    act: Revision,
     at: datetime,
-    sign: Signer,
     policies: Policies,
 ) -> None:
-    """Cut of what was sent back out of lots what was in stock there at that time, as the book has it now.
+    """Cut of what was sent back out of lots what was in stock there at that time, as the book has it with the act so far.
 
     1. Lock the head, so that all who tell of one lot do this one after the other, each seeing what those before it wrote.
     2. See which loads something was refused of, or came back, since kilograms of their lots come or go otherwise.
-    3. Of those, where another part was in stock than was cut, the tickets are told anew.
+    3. Of those, where another part was in stock than was cut, the tickets are told anew, as a part of the act.
     4. That may stir other lots: those from which such a load had been sold.
     """
     await lock_head(connection, at=at)
     for _ in range(ROUNDS):
-        keys = await find_accounts(connection, [key for key in stirred if isinstance(key, AccountKey)])
-        causes: dict[int, Stirred] = {}
-        for key, cause in stirred.items():  # a lot may stand there twice: by its number, and by what it is
-            account = keys.get(key) if isinstance(key, AccountKey) else key
-            if account is not None and (account not in causes or cause.since < causes[account].since):
-                causes[account] = cause
-        found = await lots.sent_back(connection, {account: cause.since for account, cause in causes.items()})
-        beside = await lots.stock_beside(connection, {load.ticket_id: load.at for load in found}) if found else {}
-        wrong = [
-            load.ticket_id
-            for load in found
-            if load.back_kg - still_there(load.back_kg, load.in_kg, beside[load.ticket_id]) != load.anew_kg
-        ]
+        wrong = (await _look(connection, stirred)).wrong
         if not wrong:
             return
-        desk = Desk(at, policies)
+        desk = Desk(at, policies, because_of)
         await desk.open(connection, wrong)
-        because_of = next((cause.because_of for cause in causes.values() if cause.because_of), None)
         for ticket_id in wrong:
-            retell_sent_back(desk, ticket_id, because_of)
-        await desk.write(connection, sign=sign)
-        stirred = desk.stirred
+            retell_sent_back(desk, ticket_id)
+        await desk.write(connection, partial(take_steps, connection, act=act, at=at))
+        stirred = desk.stirred.get(because_of, {})
+
+
+async def first_that_counts(connection: Connection, desk: Desk) -> UUID | None:
+    """The first record of a batch by which what was sent back is to be cut otherwise, when those before it are posted.
+
+    What other processes post meanwhile is not seen here.
+    """
+    seen = await _look(connection, _since(desk.stirred))
+    for because_of, shifts in groupby(desk.shifts, key=_because_of):
+        for shift, load in product(shifts, seen.loads):
+            if seen.accounts.get(shift.account) == load.account and shift.at <= load.at:
+                seen.beside_kg[load.ticket_id] += shift.kg
+        if seen.wrong:
+            return because_of
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The accounts of lots, the loads that were sent back out of them since a time, and what lay beside each of these then."""
+
+    accounts: Mapping[int | AccountKey, int]
+    loads: list[SentBack]
+    beside_kg: dict[UUID, int]
+
+    @property
+    def wrong(self) -> list[UUID]:
+        """The tickets of loads of which another part was in stock than was cut."""
+        return [
+            load.ticket_id
+            for load in self.loads
+            if load.back_kg - still_there(load.back_kg, load.in_kg, self.beside_kg[load.ticket_id]) != load.anew_kg
+        ]
+
+
+async def _look(connection: Connection, stirred: Mapping[int | AccountKey, datetime]) -> _Seen:
+    keys = await find_accounts(connection, [key for key in stirred if isinstance(key, AccountKey)])
+    accounts: dict[int | AccountKey, int] = {key: key for key in stirred if isinstance(key, int)} | keys
+    times: dict[int, datetime] = {}
+    for key, account in accounts.items():  # a lot may stand there twice: by its number, and by what it is
+        times[account] = min(stirred[key], times.get(account, stirred[key]))
+    loads = await lots.sent_back(connection, times)
+    beside_kg = await lots.stock_beside(connection, {load.ticket_id: load.at for load in loads}) if loads else {}
+    return _Seen(accounts, loads, beside_kg)
+
+
+def _since(stirred: Stirred) -> dict[int | AccountKey, datetime]:
+    """Lots with the earliest time at which any cause has stirred them."""
+    times: dict[int | AccountKey, datetime] = {}
+    for of_one in stirred.values():
+        for key, since in of_one.items():
+            times[key] = min(since, times.get(key, since))
+    return times
+
+
+def _because_of(shift: Shift) -> UUID:
+    return shift.because_of

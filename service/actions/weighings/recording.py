@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from service.actions.weighings.desk import Desk
-from service.actions.weighings.reckoning import write
-from service.actions.weighings.sent import Sent, Weighed
+from service.actions.weighings.reckoning import first_that_counts, write, write_as_one_act
+from service.actions.weighings.sent import Answer, Sent, Weighed
 from service.db import Connection
 from service.domain.policies import DEFAULTS, Policies
 from service.store import ledger, weighings
@@ -24,7 +24,29 @@ async def weigh_all(
     policies: Policies = DEFAULTS,
     memory: Memory | None = None,
 ) -> list[Weighed]:
-    """Keep what the scales said, judge it record by record, and post what moved.
+    """Keep what the scales said, all in one transaction."""
+    weighed: list[Weighed] = []
+    left = sent
+    while left:
+        some = await weigh_some(connection, left, at=at, sign=sign, policies=policies, memory=memory)
+        weighed += some
+        left, memory = sent[len(weighed) :][: 2 * len(some)], None
+    return weighed
+
+
+async def weigh_some(
+    connection: Connection,
+    sent: Sequence[Sent],
+    *,
+    at: datetime,
+    sign: Signer,
+    policies: Policies = DEFAULTS,
+    memory: Memory | None = None,
+) -> list[Weighed]:
+    """Keep what the scales said, judge it record by record, and post what moved: of all records, or of the first of them.
+
+    One that reaches back, to other loads and what was sent back of them, is kept by itself, and all that it changes is one act;
+    those before it and those after it come before it and after it. So the rows are the same however the stream is cut.
 
     1. Lock the stations, then the tickets.
     2. See what was told before, and read what the rules ask, at once; contracts are locked here, after the tickets.
@@ -35,19 +57,37 @@ async def weigh_all(
     desk = Desk(at, policies)
     await desk.lock(connection, sent)
     await desk.read(connection, sent, memory)
-
-    answers = []
-    for place, one in enumerate(sent, 1):
+    answers: list[Answer] = []
+    for one in sent:
         answers.append(desk.judge(one))
-        if not place % PIECE:
+        if desk.reaches_back:
+            break
+        if not len(answers) % PIECE:
             await asyncio.sleep(0)  # who has only one record does not wait until all of these are judged
-    over = await write(connection, desk, sign=sign, memory=memory)
+    before = await _count_before(connection, desk, sent, len(answers))
+    if before < len(sent) > 1:  # nothing is written yet
+        some = sent[: before or 1]
+        return await weigh_some(connection, some, at=at, sign=sign, policies=policies, memory=memory)
+    if before < len(sent):
+        over = await write_as_one_act(connection, desk, sign=sign)
+    else:
+        over = await write(connection, desk, sign=sign, memory=memory)
     named = {movement_id for answer in answers for movement_id in answer.said.movement_ids}
     over |= await weighings.find_over(connection, named - desk.posted)
     return [answer(over) for answer in answers]
 
 
+async def _count_before(connection: Connection, desk: Desk, sent: Sequence[Sent], judged: int) -> int:
+    """How many records come before the first that reaches back; all, where none does."""
+    if desk.reaches_back:
+        return judged - 1
+    told_id = await first_that_counts(connection, desk) if desk.stirred else None
+    if told_id is None:
+        return len(sent)
+    return next(place for place, one in enumerate(sent) if one.key in desk.told and desk.told[one.key].id == told_id)
+
+
 async def rehearse(connection: Connection, *, at: datetime, sign: Signer) -> None:
     """Have the sentences of a batch planned, without a record."""
-    await weigh_all(connection, [], at=at, sign=sign)
+    await weigh_some(connection, [], at=at, sign=sign)
     await ledger.rehearse(connection, weighings.writing_of([], {}, [], {}, at=at), at=at)

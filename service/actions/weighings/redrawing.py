@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from service.actions.weighings.desk import Desk
-from service.actions.weighings.reckoning import write
+from service.actions.weighings.reckoning import write_as_one_act
 from service.actions.weighings.retelling import retell_corrected
 from service.actions.weighings.righting import Correction
 from service.db import Connection
@@ -43,5 +43,5 @@ async def redraw_load(
     fact = correction_fact(line.told.id, line.told.version + 1, line.record.gross_kg, line.record.tare_kg)
     retell_corrected(desk, line, Correction(reason, actor.person_id, line.occurred_at, fact, line.told.id))
     desk.terms |= await weighings.lock_terms(connection, [left_contract_id])
-    desk.disturbed[left_contract_id] = line
-    await write(connection, desk, sign=sign)
+    desk.disturb(desk.terms[left_contract_id], line)
+    await write_as_one_act(connection, desk, sign=sign)

@@ -89,11 +89,11 @@ def retell_deed(desk: "Desk", deed: Deed, correction: Correction) -> None:
     _retell(desk, desk.tickets[deed.act.ticket_id], story, story, story[-1], None, correction)
 
 
-def retell_sent_back(desk: "Desk", ticket_id: UUID, because_of: UUID | None) -> None:
+def retell_sent_back(desk: "Desk", ticket_id: UUID) -> None:
     """Put right what of a load was refused, or sent back: something else was in the buyer's stock then than was known (W10)."""
     story = desk.stories[ticket_id]
     last = story[-1]
-    correction = Correction("", last.person_id, last.occurred_at, fact_of_line(last), None, because_of)
+    correction = Correction("", last.person_id, last.occurred_at, fact_of_line(last), None)
     _retell(desk, desk.tickets[ticket_id], story, story, last, None, correction)
 
 
@@ -108,13 +108,15 @@ def _retell(
     retold: set[UUID] | None = None,
 ) -> Telling:
     """Tell the records of a ticket anew; `involved` are also those that have left it."""
+    if ticket is not None and desk.journeys[ticket.id].is_sent_back:
+        desk.sends_back = True  # or it does so no longer
     telling = tell(desk, ticket, story, cause, seen)
     if ticket is not None and telling.journey != desk.journeys[ticket.id]:
-        desk.stir_sent_back(ticket, telling.journey, cause.told.id)
+        desk.stir_sent_back(ticket, telling.journey, desk.because(cause))
         desk.move(ticket, telling.journey)
     if ticket is not None and ticket.source_id is None and ticket.contract_id is not None:
-        desk.disturbed[ticket.contract_id] = cause
-        desk.returns.note(ticket.id, telling.journey, _came_back(desk, telling, ticket), cause.told.id)
+        desk.disturb(desk.terms[ticket.contract_id], cause)
+        desk.returns.note(ticket.id, telling.journey, _came_back(desk, telling, ticket), desk.because(cause))
     deeds = [deed for deed in desk.deeds.get(ticket.id, ()) if deed.follows_the_scales] if ticket else []
     movements = put_right(desk, involved, deeds, telling, cause, correction)
     for line in involved:
@@ -125,7 +127,7 @@ def _retell(
         more = Said(said.status, said.duplicate_of, tuple(flag.value for flag in now), moved)
         say(desk, line, more, cause, correction)
     for deed in deeds:
-        say_of_deed(desk, deed, movements[deed.act.id], cause, correction)
+        say_of_deed(desk, deed, movements[deed.act.id], cause)
     if ticket is not None and telling.deeds:
         alert_of_deeds(desk, telling, ticket, story[-1] if story else cause)
         _retell_others(desk, ticket, cause, correction, retold or set())

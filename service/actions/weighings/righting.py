@@ -50,7 +50,6 @@ class Correction:
     occurred_at: datetime
     fact: bytes
     weighing_id: UUID | None  # of which it says more
-    because_of: UUID | None = None  # what was told of something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +73,9 @@ def put_right(
     What a correction changes comes into the places of what it replaces; all else leaves them and comes anew. What went on
     by other trucks is no part of it: those kilograms were named.
     """
-    if correction is not None:
-        fact, occurred_at = correction.fact, correction.occurred_at
-        because_of = correction.because_of or correction.weighing_id or cause.told.id
-    else:
-        fact = fact_of_line(cause)
-        occurred_at = cause.occurred_at
-        because_of = cause.told.id
+    fact = correction.fact if correction else fact_of_line(cause)
+    occurred_at = correction.occurred_at if correction else cause.occurred_at
+    because_of = desk.because(cause)
     owners = {
         line.told.id: _Owner(
             fact if line is cause else fact_of_line(line),
@@ -140,9 +135,11 @@ def _stir_lots(
     because_of: UUID,
 ) -> None:
     for stream in {*held, *standing}:
-        if sum(int(flow.kg) for flow in held.get(stream, ())) != standing.get(stream, 0):
-            for end in stream[1:]:
-                desk.stir(end, owners[stream[0]].occurred_at, because_of)
+        owner_id, source, target = stream
+        more_kg = standing.get(stream, 0) - sum(int(flow.kg) for flow in held.get(stream, ()))
+        if more_kg:
+            desk.stir(source, -more_kg, owners[owner_id].occurred_at, because_of)
+            desk.stir(target, more_kg, owners[owner_id].occurred_at, because_of)
 
 
 def _strike(
@@ -185,15 +182,12 @@ def say(
             line.first = told.said
         told.version += 1
         person_id = correction.person_id if correction else cause.person_id
-        cause_id = correction.because_of if correction and correction.because_of else cause.told.id
-        because_of, reason = (None, correction.reason) if correction and is_corrected else (cause_id, None)
+        because_of, reason = (None, correction.reason) if correction and is_corrected else (desk.because(cause), None)
         desk.versions.append(Version(line, said, told.version, because_of, person_id, reason))
     told.say(said)
 
 
-def say_of_deed(
-    desk: "Desk", deed: Deed, movement_ids: Iterable[UUID], cause: Line, correction: Correction | None = None
-) -> None:
+def say_of_deed(desk: "Desk", deed: Deed, movement_ids: Iterable[UUID], cause: Line) -> None:
     """Say what a deed moves now, or what is reckoned of it, where that is something else; of a new one nothing was said."""
     if deed.sharing is not None:
         kg = deed.sharing.reckoned_kg(deed.act.ticket_id)
@@ -206,8 +200,7 @@ def say_of_deed(
     if deed.is_new:
         return
     deed.version += 1
-    because_of = correction.because_of if correction and correction.because_of else cause.told.id
-    desk.deed_versions.append(DeedVersion(replace(deed), kg, because_of))
+    desk.deed_versions.append(DeedVersion(replace(deed), kg, desk.because(cause)))
 
 
 def alert_anew(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:

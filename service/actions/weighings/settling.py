@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from service.actions.weighings.correcting import take_out
 from service.actions.weighings.posting import Move
-from service.actions.weighings.reckoning import write
+from service.actions.weighings.reckoning import write_as_one_act
 from service.db import Connection
 from service.domain.alerts import Flag
 from service.domain.ledger import AccountKey, AccountKind
@@ -78,6 +78,6 @@ async def settle_suspense(
     desk.versions.append(Version(line, said, line.told.version + 1, None, actor.person_id, note))
     for flag in (Flag.NO_TICKET, Flag.UNKNOWN_TICKET):
         desk.watch.settle((flag, "weighing", str(weighing_id)))
-    await write(connection, desk, sign=sign)
+    await write_as_one_act(connection, desk, sign=sign)
     facts = {"as": settlement, "note": note, "kg": sum(flow.kg for flow, _ in waiting)}
     await audits.note(connection, "suspense.settle", weighing_id, facts, at=at, actor=actor)

@@ -84,6 +84,11 @@ class Journey:
         return self.state in OPEN_STATES
 
     @property
+    def is_sent_back(self) -> bool:
+        """Whether its buyer has refused something of it, or it has come back after it was there (W10)."""
+        return self.in_kg is not None and (self.refused_kg > 0 or self.back_kg is not None)
+
+    @property
     def on_board_kg(self) -> Kilograms:
         """What this truck still carries: of what the source's scale saw, or of what its buyer refused (W11, E33)."""
         if self.in_kg is not None:

@@ -4,7 +4,7 @@ from service.store.ledger.balances import Balance, balances
 from service.store.ledger.heads import Head, Signer, count_sent_back, lock_head
 from service.store.ledger.memory import Memory
 from service.store.ledger.posting import READ_OF_ENDS, Posted, Writing, append, rehearse, written_before
-from service.store.ledger.revising import revise
+from service.store.ledger.revising import Revision, revise
 
 __all__ = [
     "READ_OF_ENDS",
@@ -12,6 +12,7 @@ __all__ = [
     "Head",
     "Memory",
     "Posted",
+    "Revision",
     "Signer",
     "Writing",
     "append",

@@ -101,11 +101,10 @@ async def append(
     head = await lock_head(connection, at=at)
     ends = await _read_ends(connection, accounts)
     if ends is None:
-        acts = _acts(head, movements)
         found = await read_books(connection, accounts)
-        return await write_rows(
-            connection, head, found, books.post(found, zip(acts, movements, strict=True)), sign=sign
-        )
+        rows = books.post(found, zip(_acts(head, movements), movements, strict=True))
+        leaves = await write_rows(connection, head.seq, found, rows)
+        return await seal_rows(connection, head, rows, leaves, sign=sign)
     batch = lay_batch(head, movements, ends, sign=sign)
     if memory is not None:
         memory.learn(head, batch.after, ends)
@@ -240,18 +239,10 @@ READ_OF_ENDS = SQL["ends"]
 """What a memory is filled with, of a text that lists the accounts; it may be read as a part of another sentence."""
 
 
-async def write_rows(
-    connection: Connection,
-    head: Head,
-    found: dict[int, Book],
-    rows: Sequence[Row],
-    *,
-    sign: Signer,
-    causes: Iterable[Cause | None] = repeat(None),
-) -> Posted:
-    """Write rows whose places are known, with all that an act brings with it."""
-    legs = [(seq, row) for seq, row in enumerate(rows, head.seq + 1) if isinstance(row, Leg)]
-    holes = [(seq, row) for seq, row in enumerate(rows, head.seq + 1) if isinstance(row, Hole)]
+async def write_rows(connection: Connection, size: int, found: dict[int, Book], rows: Sequence[Row]) -> list[bytes]:
+    """Write rows whose places are known behind the first `size` of the log; gives their leaves."""
+    legs = [(seq, row) for seq, row in enumerate(rows, size + 1) if isinstance(row, Leg)]
+    holes = [(seq, row) for seq, row in enumerate(rows, size + 1) if isinstance(row, Hole)]
     written = await connection.fetch(
         SQL["write"],
         *_columns(legs, Leg),
@@ -259,6 +250,19 @@ async def write_rows(
         [account for account, book in found.items() if not book.is_plain],
         [account for account, book in found.items() if book.is_plain],
     )
+    return [row["leaf"] for row in written]
+
+
+async def seal_rows(
+    connection: Connection,
+    head: Head,
+    rows: Sequence[Row],
+    leaves: Sequence[bytes],
+    *,
+    sign: Signer,
+    causes: Iterable[Cause | None] = repeat(None),
+) -> Posted:
+    """End the acts of rows that were written behind the head, with all that acts bring with them."""
     over_kg: dict[UUID, Kilograms] = {}
     cover_kg: dict[UUID, Kilograms] = {}
     debts: list[DebtChange] = []
@@ -277,7 +281,6 @@ async def write_rows(
             for account, kg in changes
             if kg
         ]
-    leaves = [row["leaf"] for row in written]
     after, root = await seal(connection, head, rows[-1].act, leaves, sign=sign)
     return await _with_episodes(connection, head, after, root, debts, over_kg=over_kg, cover_kg=cover_kg)
 

@@ -4,29 +4,63 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from service.db import Connection
+from service.domain.books import Row
 from service.domain.changes import Act, Change, posted_by, struck_by
 from service.domain.ledger import Part
+from service.domain.overdraws import Cause
 from service.store.ledger.balances import read_books
-from service.store.ledger.heads import Signer, lock_head
-from service.store.ledger.posting import Posted, write_rows
+from service.store.ledger.heads import Head, Signer, lock_head
+from service.store.ledger.posting import Posted, seal_rows, write_rows
 from service.store.sentences import sentences
 
 SQL = sentences("ledger")
 
 
-async def revise(connection: Connection, changes: Sequence[Change], *, at: datetime, sign: Signer) -> Posted:
-    """Make changes in order as one act: nobody sees the book between them, and no episode is measured there.
+class Revision:
+    """One act under way, for a cause of which more follows when the book is looked at with what it has changed so far.
 
-    Raises NothingToVoid, TooMuchTakenBack, NotReplaceable, ConversionIsWhole.
+    Only its own transaction sees the book between; no episode is measured and no checkpoint is signed there.
     """
-    head = await lock_head(connection, at=at)
-    struck = [movement for change in changes for movement in struck_by(change)]
-    parts = [Part(**row) for row in await connection.fetch(SQL["live_parts"], struck)]
-    posted = [movement for change in changes if (movement := posted_by(change))]
-    accounts = {account for part in parts for account in (part.source, part.target)}
-    accounts |= {account for movement in posted for account in (movement.source, movement.target)}
-    found = await read_books(connection, accounts)
-    act = Act(head.act + 1, found, parts)
-    for change in changes:
-        act.make(change)
-    return await write_rows(connection, head, found, act.rows, sign=sign, causes=act.causes)
+
+    def __init__(self, *, at: datetime, sign: Signer) -> None:
+        self.head: Head | None = None  # locked with the first changes
+        self.rows: list[Row] = []
+        self._causes: list[Cause | None] = []
+        self._leaves: list[bytes] = []
+        self._at = at
+        self._sign = sign
+
+    async def make(self, connection: Connection, changes: Sequence[Change]) -> None:
+        """Make changes in order, each seeing what those before it have left.
+
+        Raises NothingToVoid, TooMuchTakenBack, NotReplaceable, ConversionIsWhole.
+        """
+        if self.head is None:
+            self.head = await lock_head(connection, at=self._at)
+        struck = [movement for change in changes for movement in struck_by(change)]
+        parts = [Part(**row) for row in await connection.fetch(SQL["live_parts"], struck)]
+        posted = [movement for change in changes if (movement := posted_by(change))]
+        accounts = {account for part in parts for account in (part.source, part.target)}
+        accounts |= {account for movement in posted for account in (movement.source, movement.target)}
+        found = await read_books(connection, accounts)
+        act = Act(self.head.act + 1, found, parts)
+        for change in changes:
+            act.make(change)
+        self._leaves += await write_rows(connection, self.head.seq + len(self.rows), found, act.rows)
+        self.rows += act.rows
+        self._causes += act.causes
+
+    async def seal(self, connection: Connection) -> Posted | None:
+        """End the act; None where nothing was changed."""
+        if self.head is None or not self.rows:
+            return None
+        return await seal_rows(connection, self.head, self.rows, self._leaves, sign=self._sign, causes=self._causes)
+
+
+async def revise(connection: Connection, changes: Sequence[Change], *, at: datetime, sign: Signer) -> Posted:
+    """Make changes in order as one act; raises NothingToVoid, TooMuchTakenBack, NotReplaceable, ConversionIsWhole."""
+    revision = Revision(at=at, sign=sign)
+    await revision.make(connection, changes)
+    posted = await revision.seal(connection)
+    assert posted is not None, "a change writes rows"
+    return posted
