@@ -93,15 +93,9 @@ def answer(app: FastAPI, taken: socket.socket, announce: Callable[[], None]) -> 
 
 
 def quiet_collector() -> None:
-    """Have the collector of circles look only at what is new, and seldom.
-
-    What the start has made stays. A batch makes tens of thousands of objects that all live until it is answered: looked
-    through every 700, they cost as much as all rules together; all 50,000 of them at once stop every answer for 20 – 40 ms;
-    10,000 for 2 – 6. Those that have survived one look are left alone for five hundred.
-    """
+    """Have the collector of circles never look again at what the start has made: it stays."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 500, 10)
 
 
 class _Server(uvicorn.Server):
