@@ -23,7 +23,7 @@ from service.embedded.postgres import binaries_for, version_of
 from service.embedded.refusals import AlreadyRuns
 from service.embedded.valkey import server_for
 from service.embedded.valkey import version_of as valkey_version_of
-from service.serving import listening
+from service.listening import listening
 from service.settings import Settings
 
 LEAST_FREE_BYTES = 2 * 2**30

@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from types import FrameType
 
 import asyncpg
@@ -27,25 +27,6 @@ from service.settings import Settings
 from service.store.evidence import find_checkpoint
 
 LAST_ANSWERS_WITHIN_S = 5
-WAITING = 2048
-
-
-@contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Take the address before anything is started; raises CannotRun when it is not to be had."""
-    with ExitStack() as stack:
-        try:
-            (family, kind, protocol, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            taken = stack.enter_context(socket.socket(family, kind, protocol))
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            taken.bind(address)
-            taken.listen(WAITING)  # who comes while we start waits, and is not turned away
-        except OSError as error:
-            raise CannotRun(
-                f"无法使用地址 {host}:{port}: {error}。请用 --port 指定另一端口。",
-                f"The address {host}:{port} cannot be had: {error}. Name another port by --port.",
-            ) from error
-        yield taken
 
 
 @contextmanager
@@ -112,15 +93,9 @@ def answer(app: FastAPI, taken: socket.socket, announce: Callable[[], None]) -> 
 
 
 def quiet_collector() -> None:
-    """Have the collector of circles look only at what is new, and seldom.
-
-    What the start has made stays. A batch makes tens of thousands of objects that all live until it is answered: looked
-    through every 700, they cost as much as all rules together; all 50,000 of them at once stop every answer for 20 – 40 ms;
-    10,000 for 2 – 6. Those that have survived one look are left alone for five hundred.
-    """
+    """Have the collector of circles never look again at what the start has made: it stays."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 500, 10)
 
 
 class _Server(uvicorn.Server):

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from service import bench
-from service.__main__ import app
+from service.__main__ import command
 from service.actions.sweeps import sweep
 from service.bench import province, rows
 from service.bench.clients import Request, with_room
@@ -18,7 +18,7 @@ from service.db import Connection
 from service.domain.policies import DEFAULTS
 from service.domain.provenance import Ending
 from service.embedded import Endpoints
-from service.routes.weighings import RecordIn
+from service.routes.records import RecordIn
 from service.store.provenance import trace_back
 from service.verify.database import verify
 from tests.ledger.books import KEY
@@ -68,7 +68,7 @@ def test_the_command_prints_json_and_ends_with_the_verdict(monkeypatch: pytest.M
     row = Row("a", 2.0, "legs/s", 1.0, 2.0, 1.5, is_good)
     monkeypatch.setattr(bench, "run", lambda **_: [row])
 
-    said = CliRunner().invoke(app, ["bench", "--quick", "--json"])
+    said = CliRunner().invoke(command(["bench"]), ["bench", "--quick", "--json"])
 
     assert said.exit_code == (0 if is_good else 1)
     assert json.loads(said.stdout) == {
@@ -86,7 +86,7 @@ def test_a_run_whose_client_had_no_room_reaches_no_goal(monkeypatch: pytest.Monk
     monkeypatch.setattr("service.bench.clients.MOST_OF_A_CORE", -1)
     monkeypatch.setattr(bench, "GROUPS", {"weighing": (group, 0)})
 
-    said = CliRunner().invoke(app, ["bench", "--quick", "--json"])
+    said = CliRunner().invoke(command(["bench"]), ["bench", "--quick", "--json"])
 
     assert said.exit_code == 1
     assert [(row["name"].partition(":")[0], row["ok"]) for row in json.loads(said.stdout)["rows"]] == [

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from service.agent.queue import IdReused, Queue, Queued
-from service.problems import fault
-from service.routes.weighings import RecordIn
+from service.faults import fault
+from service.routes.records import RecordIn
 
 SUFFIXES = (".json", ".jsonl", ".ndjson")
 DONE, WRONG = "done", "wrong"

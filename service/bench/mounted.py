@@ -16,10 +16,11 @@ from service.bench.clients import NOTHING, ONE_ROW
 from service.db import Database
 from service.domain.permissions import Actor
 from service.embedded import Endpoints
+from service.listening import listening
 from service.logs import log_to
 from service.routes.idempotency import OnceDep
 from service.routes.weighings import read_sent
-from service.serving import answer, listening, stop_on_sigterm
+from service.serving import answer, stop_on_sigterm
 from service.settings import Settings
 
 

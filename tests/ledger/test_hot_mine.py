@@ -20,8 +20,8 @@ from service.db import Connection
 from service.domain.alerts import Flag
 from service.domain.weighings import Record, Status
 from service.keys import Purpose
+from service.routes.records import RecordIn
 from service.routes.tickets import TicketIn
-from service.routes.weighings import RecordIn
 from tests import cast, yard
 
 pytestmark = pytest.mark.anyio

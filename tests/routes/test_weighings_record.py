@@ -19,7 +19,8 @@ from service.domain.proofs import Named
 from service.domain.units import Kilograms
 from service.embedded import Endpoints
 from service.keys import Purpose
-from service.routes.weighings import AT_ONCE, RecordIn, rehearse
+from service.routes.records import RecordIn
+from service.routes.weighings import AT_ONCE, rehearse
 from tests import cast, yard
 
 pytestmark = pytest.mark.anyio

@@ -30,7 +30,7 @@ from service.domain.sheets import (
     lots_of,
     value_of,
 )
-from service.problems import fault
+from service.faults import fault
 from service.routes.uploads import read_upload
 from service.sheets import read_sheet
 from service.store import bulk
