@@ -90,9 +90,7 @@ async def show_origins(
             taken.append(Interval(span.account, span.lo, min(span.hi, span.lo + left_kg)))
             left_kg -= taken[-1].kg
         beyond_kg += max(0, left_kg)
-    traces = await provenance.trace_all_back(connection, taken, size)
-    fragments = [fragment for trace in traces for fragment in trace.fragments]
-    found = await answer_of(connection, fragments, [], limit, actor=actor)
+    found = await answer_of(connection, await provenance.lineage(connection, [taken], size), limit, actor=actor)
     return OriginsOut(
         kg=found.kg,
         proven_kg=found.proven_kg,

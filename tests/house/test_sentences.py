@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.db import Connection
-from service.store.sentences import FOLDER, NAME, sentences
+from service.store.sentences import FOLDER, HEAD, sentences
 
 ROOT = Path(__file__).parents[2]
 CAPABILITIES = sorted(path.stem for path in FOLDER.glob("*.sql"))
@@ -33,6 +33,6 @@ def test_a_sentence_says_what_it_locks(capability: str, name: str) -> None:
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_no_two_sentences_share_a_name(capability: str) -> None:
-    names = NAME.findall((FOLDER / f"{capability}.sql").read_text(encoding="utf-8"))
+    names = [name for _, name in HEAD.findall((FOLDER / f"{capability}.sql").read_text(encoding="utf-8"))]
 
     assert len(names) == len(set(names))
