@@ -1,7 +1,8 @@
 """Where ore came from, down to the tranche and the province's document; and where a mine's ore is now."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,10 +10,11 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, computed_field
 
 from service.auth import may
+from service.beside import beside
 from service.db import Connection, ReaderDep, Record
 from service.domain.ledger import AccountKind
 from service.domain.permissions import Actor
-from service.domain.provenance import Ending, Flow, Lineage, bounded, flows
+from service.domain.provenance import Ending, Flow, Lineage, Rest, Share, bounded, flows
 from service.domain.refusals import NotFound
 from service.domain.units import Kilograms
 from service.routes.entries import OF_THE_PAST
@@ -249,6 +251,20 @@ async def answer_of(connection: Connection, lineage: Lineage, limit: int, *, act
         connection,
         {share.account for share in named} | {account for flow in shown for account in (flow.source, flow.target)},
     )
+    told = partial(_told, lineage, named, rest, shown, words, tranches, actor)
+    return told() if len(shown) <= MOST_NAMED else await beside(told)
+
+
+def _told(
+    lineage: Lineage,
+    named: Sequence[Share],
+    rest: Rest | None,
+    shown: Sequence[Flow],
+    words: dict[int, Record],
+    tranches: dict[UUID, Record],
+    actor: Actor,
+) -> ProvenanceOut:
+    [found] = lineage.parts
     names = {account: _named(row, actor) for account, row in words.items()}
     return ProvenanceOut(
         kg=sum(share.kg for share in found),

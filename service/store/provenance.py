@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -36,7 +37,7 @@ ENDLESS = 2**31 - 1  # steps
 # Trade is far shorter. What has not ended by then goes in a circle, or further than anybody has thought of.
 MOST_LEVELS = 200
 MOST_PLACES = 500  # of runs, walked on in one sentence
-SECONDS_TO_WALK = 20.0
+SECONDS_TO_WALK = 20.0  # in one sentence; a broken book would be walked for ever
 Walked = dict[int, list[Record]]
 
 
@@ -91,13 +92,14 @@ async def lineage(
 
     With up to so many flows, from the province's act on, and all that these movements carried. Raises TooFarToWalk.
     """
-    found = await _lineage(connection, asked, as_of, MOST_LEVELS, most, of)
-    if found is not None:
-        return found
-    straight, circular = await _parted(connection, "come_round", asked, as_of, most > 0, MOST_LEVELS, _parts(asked))
-    apart = await _lineage(connection, circular, as_of, None, ENDLESS if most else 0, ())
-    movements = {*of, *(flow.movement for flow in apart.flows)} if apart else of
-    found = await _lineage(connection, straight, as_of, ENDLESS, most, movements)
+    with _in_time():
+        found = await _lineage(connection, asked, as_of, MOST_LEVELS, most, of)
+        if found is not None:
+            return found
+        straight, circular = await _parted(connection, "come_round", asked, as_of, most > 0, MOST_LEVELS, _parts(asked))
+        apart = await _lineage(connection, circular, as_of, None, ENDLESS if most else 0, ())
+        movements = {*of, *(flow.movement for flow in apart.flows)} if apart else of
+        found = await _lineage(connection, straight, as_of, ENDLESS, most, movements)
     if apart is None or found is None:
         raise PartsDoNotAddUpError(f"not every kilogram of {asked[0][:9]} … was found once")
     return found.joined(apart)
@@ -115,7 +117,7 @@ async def _lineage(
     flat = [interval for part in asked for interval in part]
     sentence, how = ("lineage_apart", True) if levels is None else ("lineage", levels)
     # One flow says for all by how much conversions make the ore more.
-    rows = await _summed(connection, sentence, flat, as_of, most > 0, how, _parts(asked), max(most, 1), list(of))
+    rows = await _steadily(connection, sentence, flat, as_of, most > 0, how, _parts(asked), max(most, 1), list(of))
     carried = [row for row in rows if row["flows"]]
     made_kg = carried[0]["made_kg"] if carried else 0
     if sum(row["kg"] for row in rows if row["ending"]) != _kg(flat) + made_kg:
@@ -175,16 +177,21 @@ async def holders(connection: Connection, accounts: Collection[int], as_of: int 
     Raises TooFarToWalk.
     """
     gone = [interval for out in (await let_out(connection, accounts, as_of)).values() for interval in out]
-    rows = await _summed(connection, "whereabouts", gone, as_of, MOST_LEVELS)
-    if sum(row["kg"] for row in rows) != _kg(gone):
-        [straight], [circular] = await _parted(connection, "go_round", [gone], as_of, MOST_LEVELS)
-        rows = await _summed(connection, "whereabouts_apart", circular, as_of, True, ENDLESS)
-        rows = [*rows, *await _summed(connection, "whereabouts", straight, as_of, ENDLESS)]
-    if sum(row["kg"] for row in rows) != _kg(gone):
-        raise PartsDoNotAddUpError(f"not every kilogram of {gone[:9]} … was found once")
-    shared = [_share(row) for row in rows if row["lo"] is None]
-    for batch in _by_run([row for row in rows if row["lo"] is not None]):
-        shared += await _product_of(connection, batch, as_of)
+    with _in_time():
+        rows = await _steadily(connection, "whereabouts", gone, as_of, MOST_LEVELS)
+        circular: list[Interval] = []
+        if sum(row["kg"] for row in rows) != _kg(gone):
+            [straight], [circular] = await _parted(connection, "go_round", [gone], as_of, MOST_LEVELS)
+            rows = await _steadily(connection, "whereabouts", straight, as_of, ENDLESS)
+        if sum(row["kg"] for row in rows) + _kg(circular) != _kg(gone):
+            raise PartsDoNotAddUpError(f"not every kilogram of {gone[:9]} … was found once")
+        rest = [row for row in rows if row["lo"] is None]
+        shared = [Share(row["account"], Ending.REST, None, None, (), row["kg"]) for row in rest]
+        shared += shares(
+            each for trace in await trace_all_forward(connection, circular, as_of) for each in trace.fragments
+        )
+        for batch in _by_run([row for row in rows if row["lo"] is not None]):
+            shared += await _product_of(connection, batch, as_of)
     return in_order(shared)
 
 
@@ -224,22 +231,12 @@ async def _walk(
     return walked
 
 
-async def _summed(
-    connection: Connection, sentence: str, asked: Sequence[Interval], as_of: int | None, *how: object
-) -> Sequence[Record]:
-    try:
-        return await _steadily(connection, sentence, asked, as_of, *how, seconds=SECONDS_TO_WALK)
-    except TimeoutError as error:
-        raise TooFarToWalk(seconds=SECONDS_TO_WALK) from error
-
-
 async def _steadily(
     connection: Connection,
     sentence: str,
     asked: Sequence[Interval],
     as_of: int | None,
     *how: object,
-    seconds: float | None = None,
 ) -> Sequence[Record]:
     if not asked:
         return []
@@ -247,7 +244,7 @@ async def _steadily(
     los = [interval.lo for interval in asked]
     his = [interval.hi for interval in asked]
     settings = (await connection.fetch(SQL["steady"]))[0]["settings"]
-    rows = await connection.fetch(SQL[sentence], accounts, los, his, _seq(as_of), *how, timeout=seconds)
+    rows = await connection.fetch(SQL[sentence], accounts, los, his, _seq(as_of), *how, timeout=SECONDS_TO_WALK)
     await connection.execute(SQL["as_before"], settings)
     return rows
 
@@ -257,7 +254,7 @@ async def _parted(
 ) -> tuple[list[list[Interval]], list[list[Interval]]]:
     """What is asked about, without the kilograms of circles, and those; they arrive at their own places again."""
     flat = [interval for part in asked for interval in part]
-    again = [Interval(*row) for row in await _summed(connection, sentence, flat, as_of, *how)]
+    again = [Interval(*row) for row in await _steadily(connection, sentence, flat, as_of, *how)]
     trace = trace_all_back if sentence == "come_round" else trace_all_forward
     circles: dict[int, list[Interval]] = defaultdict(list)
     for walked in await trace(connection, again, as_of):
@@ -267,6 +264,14 @@ async def _parted(
     straight = [[left for each in part for left in each.without(circles[each.account])] for part in asked]
     circular = [[met for each in part for met in each.within(circles[each.account])] for part in asked]
     return straight, circular
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        raise TooFarToWalk(seconds=SECONDS_TO_WALK) from error
 
 
 def _parts(asked: Sequence[Sequence[Interval]]) -> list[int]:
@@ -325,11 +330,6 @@ def _flow(row: Record) -> Flow:
     return Flow(
         row["seq"], row["beyond"], row["account"], row["source_kg"], row["kg"], row["movement"], row["occurred_at"]
     )
-
-
-def _share(row: Record) -> Share:
-    beyond = row["movement"] and row["account"]
-    return Share(row["account"], Ending(row["ending"]), beyond, row["movement"], (), row["kg"])
 
 
 def _step(row: Record) -> Step:

@@ -11,7 +11,7 @@ import pytest
 from service.db import Connection, Database
 from service.domain.changes import Void
 from service.domain.ledger import BOUNDARIES, AccountKey, AccountKind
-from service.domain.provenance import Ending, Fragment, Interval, PartsDoNotAddUpError, flows, shares
+from service.domain.provenance import Ending, Fragment, Interval, PartsDoNotAddUpError, shares
 from service.store import ledger, provenance
 from service.store.accounts import open_accounts
 from tests.ledger.acts import CAST, COUNTY, GUANMENSHAN, ISSUE, LOTS, PAIZHAI, history
@@ -279,6 +279,10 @@ async def test_no_answer_is_given_from_a_broken_book(connection: Connection) -> 
 
     with pytest.raises(PartsDoNotAddUpError):
         await provenance.trace_back(connection, lot, 0, 9)
+    with pytest.raises(PartsDoNotAddUpError):
+        await provenance.lineage(connection, [[Interval(lot, 0, 9)]])
+    with pytest.raises(PartsDoNotAddUpError):
+        await provenance.holders(connection, [paizhai])
 
 
 async def test_a_walk_leaves_the_settings_of_its_transaction_alone(connection: Connection) -> None:

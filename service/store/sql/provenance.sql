@@ -642,23 +642,6 @@ CROSS JOIN LATERAL (
     ORDER BY start, depth
 ) AS walked
 
--- part: rested
--- What a walk forwards came to: what rests, or goes in a circle, by account; and each place of a run that became product.
-SELECT
-    walk.ending,
-    CASE walk.ending WHEN 'circle' THEN walk.target ELSE walk.source END AS account,
-    CASE walk.ending WHEN 'circle' THEN walk.movement END AS movement,
-    NULL::bigint AS lo,
-    NULL::bigint AS hi,
-    sum((walk.source_hi - walk.source_lo) * walk.weight)::bigint AS kg
-FROM walk
-WHERE walk.ending IN ('rest', 'circle')
-GROUP BY 1, 2, 3
-UNION ALL
-SELECT walk.ending, walk.source, NULL, walk.source_lo, walk.source_hi, (walk.source_hi - walk.source_lo) * walk.weight
-FROM walk
-WHERE walk.ending = 'made'
-
 -- part: put_together_ahead
 -- A walk forwards of intervals ($1 account, $2 lo, $3 hi) as of seq $4, up to the runs that made product of it, $5 steps at the
 -- most; put together as in a walk back.
@@ -666,7 +649,6 @@ WITH RECURSIVE walk AS (
     SELECT
         1::bigint AS weight,
         0 AS depth,
-        NULL::uuid AS movement,
         NULL::bigint AS source,
         NULL::bigint AS source_lo,
         NULL::bigint AS source_hi,
@@ -681,7 +663,6 @@ WITH RECURSIVE walk AS (
     SELECT
         walk.weight,
         walk.depth + 1,
-        piece.movement,
         walk.target,
         piece.lo,
         piece.hi,
@@ -721,9 +702,15 @@ WITH RECURSIVE walk AS (
 )
 
 -- name: whereabouts
--- What intervals come to forwards; what has not ended is not in the answer. Locks nothing; leans on what trace_forward does.
+-- What intervals come to forwards: what rests by account, and each place of a run that became product. What has not ended is
+-- not in the answer. Locks nothing; leans on what trace_forward does.
 part.put_together_ahead
-part.rested
+SELECT source AS account, NULL::bigint AS lo, NULL::bigint AS hi, sum((source_hi - source_lo) * weight)::bigint AS kg
+FROM walk
+WHERE ending = 'rest'
+GROUP BY source
+UNION ALL
+SELECT source, source_lo, source_hi, (source_hi - source_lo) * weight FROM walk WHERE ending = 'made'
 
 -- name: go_round
 -- At which of their own places intervals arrive again: all those of circles are among them. Locks nothing; leans on what
@@ -739,25 +726,6 @@ INNER JOIN (
     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS asked (account, lo, hi) GROUP BY account
 ) AS asked ON asked.account = met.target
 CROSS JOIN LATERAL unnest(asked.places * met.places) AS place
-
--- name: whereabouts_apart
--- The same answer, each kilogram walked by itself, however far that is, and circles told as such.
-WITH walk AS MATERIALIZED (
-    SELECT
-        1::bigint AS weight,
-        movement,
-        source,
-        source_lo,
-        source_hi,
-        target,
-        CASE
-            WHEN runs = '{}' THEN ending
-            WHEN source = runs[1][1] THEN 'made'
-        END AS ending
-    FROM sentence.trace_forward
-)
-
-part.rested
 
 -- name: places
 -- The places of accounts ($1) as of seq $2: what came in, what went out, and what lies there, less what was cut and not used
