@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -88,7 +88,7 @@ async def lineage(
     most: int = 0,
     of: Collection[UUID] = (),
 ) -> Lineage:
-    """What kilograms came from, summed up by the database for each part of what is asked.
+    """What kilograms came from, summed up by the database for each part of what is asked, which has each of them once.
 
     With up to so many flows, from the province's act on, and all that these movements carried. Raises TooFarToWalk.
     """
@@ -370,8 +370,4 @@ async def _product_of(connection: Connection, made: Sequence[Record], as_of: int
     """Where the product is that runs made of their places, in kilograms of those."""
     asked = [Interval(row["account"], row["lo"], row["hi"]) for row in made]
     traces = await trace_all_forward(connection, asked, as_of)
-    return shares(
-        replace(fragment, kg=Kilograms(fragment.kg * row["kg"] // trace.asked.kg))
-        for row, trace in zip(made, traces, strict=True)
-        for fragment in trace.fragments
-    )
+    return shares(each for trace in traces for each in trace.fragments)

@@ -254,7 +254,7 @@ ended AS (
         CASE
             WHEN found.ending IN ('tranche', 'debt') THEN walk.target_hi - walk.target_lo
             ELSE walk.source_hi - walk.source_lo
-        END * walk.weight AS kg
+        END AS kg
     FROM walk
     CROSS JOIN LATERAL (SELECT CASE WHEN walk.is_tranche THEN 'tranche' ELSE walk.ending END AS ending) AS found
     WHERE found.ending IS NOT NULL AND NOT walk.is_above
@@ -267,11 +267,11 @@ flow AS (
         walk.movement,
         min(walk.seq) AS seq,
         min(walk.occurred_at) AS occurred_at,
-        sum((walk.source_hi - walk.source_lo) * walk.weight)::bigint AS source_kg,
-        sum((walk.target_hi - walk.target_lo) * walk.weight)::bigint AS target_kg,
+        sum(walk.source_hi - walk.source_lo)::bigint AS source_kg,
+        sum(walk.target_hi - walk.target_lo)::bigint AS target_kg,
         row_number() OVER (ORDER BY min(walk.seq)) AS place,
         count(*) OVER () AS flows,
-        (sum(sum((walk.source_hi - walk.source_lo - walk.target_hi + walk.target_lo) * walk.weight)) OVER ())::bigint AS made_kg
+        (sum(sum(walk.source_hi - walk.source_lo - walk.target_hi + walk.target_lo)) OVER ())::bigint AS made_kg
     FROM walk
     WHERE walk.seq IS NOT NULL
     GROUP BY walk.movement, walk.source, walk.target
@@ -300,12 +300,11 @@ ORDER BY seq
 -- part: put_together
 -- A walk back of intervals ($1 account, $2 lo, $3 hi), each for one part of the answer ($7), as of seq $4: up to the tranches, or
 -- to the province's act when $5, and $6 steps at the most. What comes to neighbouring places in the same number of steps is
--- walked on as one, and what comes to the same places several times (sold, and bought again) once, with its weight: a stock
--- that was mixed sixty times over is walked by its legs, not by the crumbs that it was cut into. Circles are not known.
+-- walked on as one: a stock that was mixed sixty times over is walked by its legs, not by the crumbs that it was cut into. No
+-- two kilograms come to one place in as many steps, so the intervals of a part must not overlap. Circles are not known.
 WITH RECURSIVE walk AS (
     SELECT
         asked.part,
-        1::bigint AS weight,
         0 AS depth,
         NULL::bigint AS seq,
         NULL::uuid AS movement,
@@ -325,7 +324,6 @@ WITH RECURSIVE walk AS (
     UNION ALL
     SELECT
         walk.part,
-        walk.weight,
         walk.depth + 1,
         piece.seq,
         piece.movement,
@@ -346,38 +344,19 @@ WITH RECURSIVE walk AS (
         walk.is_above
     FROM (
         SELECT
-            edge.part,
-            edge.depth,
-            edge.source,
-            edge.source_kind,
-            edge.is_above,
-            edge.place AS source_lo,
-            lead(edge.place) OVER along AS source_hi,
-            (sum(edge.more) OVER along)::bigint AS weight
+            here.part, here.depth, here.source, here.source_kind, here.is_above, lower(place) AS source_lo, upper(place) AS source_hi
         FROM (
-            SELECT here.part, here.depth, here.source, here.source_kind, here.is_above, here.place, sum(here.more)::bigint AS more
+            SELECT part, depth, source, source_kind, is_above, range_agg(int8range(source_lo, source_hi)) AS places
             FROM (
-                SELECT
-                    walk.part,
-                    walk.depth,
-                    walk.source,
-                    walk.source_kind,
-                    walk.is_above OR walk.is_tranche AS is_above,
-                    edge.place,
-                    edge.more
+                SELECT part, depth, source, source_kind, is_above OR is_tranche AS is_above, source_lo, source_hi
                 FROM walk
-                CROSS JOIN LATERAL (
-                    VALUES (walk.source_lo, walk.weight), (walk.source_hi, -walk.weight)
-                ) AS edge (place, more)
-                WHERE walk.ending IS NULL AND walk.depth < $6
-            ) AS here
-            GROUP BY here.part, here.depth, here.source, here.source_kind, here.is_above, here.place
-            HAVING sum(here.more) <> 0
-        ) AS edge
-        WINDOW along AS (PARTITION BY edge.part, edge.source, edge.is_above ORDER BY edge.place)
+                WHERE ending IS NULL AND depth < $6
+            ) AS place
+            GROUP BY part, depth, source, source_kind, is_above
+        ) AS here
+        CROSS JOIN LATERAL unnest(here.places) AS place
     ) AS walk
     part.came
-    WHERE walk.weight > 0
 )
 
 -- name: lineage
@@ -403,7 +382,7 @@ CROSS JOIN LATERAL unnest(asked.places * met.places) AS place
 -- name: lineage_apart
 -- The same answer, each kilogram walked by itself to its end, however far that is, and circles told as such.
 WITH walk AS MATERIALIZED (
-    SELECT ($7::integer[])[trace_back.ordinal] AS part, 1::bigint AS weight, trace_back.*
+    SELECT ($7::integer[])[trace_back.ordinal] AS part, trace_back.*
     FROM sentence.trace_back
 ),
 
@@ -647,7 +626,6 @@ CROSS JOIN LATERAL (
 -- most; put together as in a walk back.
 WITH RECURSIVE walk AS (
     SELECT
-        1::bigint AS weight,
         0 AS depth,
         NULL::bigint AS source,
         NULL::bigint AS source_lo,
@@ -661,7 +639,6 @@ WITH RECURSIVE walk AS (
     CROSS JOIN LATERAL (SELECT account.kind FROM account WHERE account.id = asked.account LIMIT 1) AS account
     UNION ALL
     SELECT
-        walk.weight,
         walk.depth + 1,
         walk.target,
         piece.lo,
@@ -675,42 +652,27 @@ WITH RECURSIVE walk AS (
             WHEN walk.target_kind = 'run' AND account.kind = 'product' THEN 'made'
         END
     FROM (
-        SELECT
-            edge.depth,
-            edge.target,
-            edge.target_kind,
-            edge.place AS target_lo,
-            lead(edge.place) OVER along AS target_hi,
-            (sum(edge.more) OVER along)::bigint AS weight
+        SELECT here.depth, here.target, here.target_kind, lower(place) AS target_lo, upper(place) AS target_hi
         FROM (
-            SELECT here.depth, here.target, here.target_kind, here.place, sum(here.more)::bigint AS more
-            FROM (
-                SELECT walk.depth, walk.target, walk.target_kind, edge.place, edge.more
-                FROM walk
-                CROSS JOIN LATERAL (
-                    VALUES (walk.target_lo, walk.weight), (walk.target_hi, -walk.weight)
-                ) AS edge (place, more)
-                WHERE walk.ending IS NULL AND walk.depth < $5
-            ) AS here
-            GROUP BY here.depth, here.target, here.target_kind, here.place
-            HAVING sum(here.more) <> 0
-        ) AS edge
-        WINDOW along AS (PARTITION BY edge.target ORDER BY edge.place)
+            SELECT depth, target, target_kind, range_agg(int8range(target_lo, target_hi)) AS places
+            FROM (SELECT * FROM walk WHERE ending IS NULL AND depth < $5) AS place
+            GROUP BY depth, target, target_kind
+        ) AS here
+        CROSS JOIN LATERAL unnest(here.places) AS place
     ) AS walk
     part.went
-    WHERE walk.weight > 0
 )
 
 -- name: whereabouts
 -- What intervals come to forwards: what rests by account, and each place of a run that became product. What has not ended is
 -- not in the answer. Locks nothing; leans on what trace_forward does.
 part.put_together_ahead
-SELECT source AS account, NULL::bigint AS lo, NULL::bigint AS hi, sum((source_hi - source_lo) * weight)::bigint AS kg
+SELECT source AS account, NULL::bigint AS lo, NULL::bigint AS hi, sum(source_hi - source_lo)::bigint AS kg
 FROM walk
 WHERE ending = 'rest'
 GROUP BY source
 UNION ALL
-SELECT source, source_lo, source_hi, (source_hi - source_lo) * weight FROM walk WHERE ending = 'made'
+SELECT source, source_lo, source_hi, source_hi - source_lo FROM walk WHERE ending = 'made'
 
 -- name: go_round
 -- At which of their own places intervals arrive again: all those of circles are among them. Locks nothing; leans on what
