@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 from uuid import UUID
 
+from service.domain.refusals import Busy
 from service.domain.units import Kilograms
 
 
@@ -31,6 +33,12 @@ class PartsDoNotAddUpError(Exception):
     """A walk lost or doubled kilograms: the book is broken, and no answer is given from it."""
 
 
+class TooFarToWalk(Busy):
+    """This walk takes longer than `seconds`: ask about less, a ticket or a lot in place of a contract or an area."""
+
+    title = "此次溯源耗时超过 seconds 秒；请缩小范围，例如按单张运输单或单个批次查询，而不按合同或地区查询"
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """Neighbouring places of one account."""
@@ -46,6 +54,17 @@ class Interval:
     def kg(self) -> Kilograms:
         """How many kilograms it holds."""
         return Kilograms(self.hi - self.lo)
+
+    def within(self, others: Iterable["Interval"]) -> list["Interval"]:
+        """What of it lies in others of its account, which do not overlap."""
+        found = [(max(self.lo, other.lo), min(self.hi, other.hi)) for other in others]
+        return [Interval(self.account, lo, hi) for lo, hi in sorted(found) if lo < hi]
+
+    def without(self, others: Iterable["Interval"]) -> list["Interval"]:
+        """What of it lies in none of those."""
+        within = self.within(others)
+        los, his = [self.lo, *(part.hi for part in within)], [*(part.lo for part in within), self.hi]
+        return [Interval(self.account, lo, hi) for lo, hi in zip(los, his, strict=True) if lo < hi]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +136,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """All that one movement carried between two accounts in a walk; a conversion takes more than it gives."""
+    """All that one movement carried between two accounts in a walk; a conversion takes more than it gives.
 
+    `seq` is that of the first of its legs.
+    """
+
+    seq: int
     source: int
     target: int
     source_kg: Kilograms
@@ -139,9 +162,8 @@ class Share:
     beyond: int | None
     movement: UUID | None
     runs: tuple[int, ...]
-    occurred_at: datetime | None
     kg: Kilograms
-    product_kg: Kilograms | None
+    product_kg: Kilograms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +173,45 @@ class Rest:
     shares: int
     kg: Kilograms
     unproven_kg: Kilograms
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """What a walk back came to, for each part of what was asked; and what was carried on the way, in order of record.
+
+    `flows_count` says how many flows there are: those that are named need not be all.
+    """
+
+    parts: Sequence[Sequence[Share]]
+    flows: Sequence[Flow]
+    flows_count: int
+
+    def joined(self, other: "Lineage") -> "Lineage":
+        """With what other kilograms came to, all of whose flows are known; what their movements carried is to be named here."""
+        parts = [together(both) for both in zip(self.parts, other.parts, strict=True)]
+        return replace(self.and_on(other.flows), parts=parts)
+
+    def and_on(self, onward: Sequence[Flow]) -> "Lineage":
+        """With what was carried onward; what movements of those carried on the way here is to be named."""
+        carried = {_way(flow): flow for flow in self.flows}
+        new = sum(_way(flow) not in carried for flow in onward)
+        for flow in onward:
+            carried[_way(flow)] = _both(carried[_way(flow)], flow) if _way(flow) in carried else flow
+        in_order = sorted(carried.values(), key=lambda flow: flow.seq)
+        return Lineage(self.parts, in_order, self.flows_count + new)
+
+
+def _way(flow: Flow) -> tuple[UUID, int, int]:
+    return flow.movement, flow.source, flow.target
+
+
+def _both(one: Flow, other: Flow) -> Flow:
+    return replace(
+        one,
+        seq=min(one.seq, other.seq),
+        source_kg=Kilograms(one.source_kg + other.source_kg),
+        target_kg=Kilograms(one.target_kg + other.target_kg),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +273,27 @@ def shares(fragments: Iterable[Fragment]) -> list[Share]:
     found: dict[End, list[Fragment]] = {}
     for fragment in fragments:
         found.setdefault(_end(fragment), []).append(fragment)
-    summed = [
-        Share(*end, parts[0].occurred_at, Kilograms(sum(part.kg for part in parts)), _product_kg(parts))
-        for end, parts in found.items()
-    ]
-    return sorted(summed, key=lambda share: (share.ending not in PROVEN, -share.kg, share.account, share.runs))
+    return in_order(
+        Share(*end, Kilograms(sum(part.kg for part in parts)), _product_kg(parts)) for end, parts in found.items()
+    )
+
+
+def in_order(found: Iterable[Share]) -> list[Share]:
+    """Shares as an answer names them: the proven first, then by kilograms."""
+    return sorted(found, key=_rank)
+
+
+def _rank(share: Share) -> tuple[bool, int, int, tuple[int, ...], int]:
+    return share.ending not in PROVEN, -share.kg, share.account, share.runs, share.movement.int if share.movement else 0
+
+
+def together(parts: Iterable[Sequence[Share]]) -> list[Share]:
+    """What shares of several parts come to; of ore, which is in one part only."""
+    found: dict[End, int] = {}
+    for share in chain.from_iterable(parts):
+        end = share.account, share.ending, share.beyond, share.movement, share.runs
+        found[end] = found.get(end, 0) + share.kg
+    return in_order(Share(*end, Kilograms(kg)) for end, kg in found.items())
 
 
 def _product_kg(parts: Sequence[Fragment]) -> Kilograms | None:
@@ -245,6 +322,7 @@ def flows(steps: Iterable[Step]) -> list[Flow]:
         carried.setdefault((step.movement, step.source.account, step.target.account), []).append(step)
     return [
         Flow(
+            parts[0].seq,
             source,
             target,
             Kilograms(sum(step.source.kg for step in parts)),

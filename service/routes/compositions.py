@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from service.db import Connection, ReaderDep, Record
 from service.domain.permissions import area_of
-from service.domain.provenance import Ending, Fragment, Share, bounded, shares
+from service.domain.provenance import Ending, Lineage, Share, bounded, together
 from service.domain.refusals import NotFound
 from service.routes.entries import OF_THE_PAST
 from service.routes.fields import AsOf
@@ -80,9 +80,11 @@ async def jurisdiction_composition(
     largest = sorted(
         (lot for lot in found if lying[lot["account"]]), key=lambda lot: (-lying[lot["account"]], lot["account"])
     )
-    left = largest[walked:]
-    parts = await provenance.compositions(connection, [lot["account"] for lot in largest[:walked]], size)
-    return await _answer(connection, code, largest[:walked], left, lying, parts, limit)
+    named, left = largest[:walked], largest[walked:]
+    shown = [stock[lot["account"]] for lot in named[:limit]]
+    hidden = [part for lot in named[limit:] for part in stock[lot["account"]]]
+    lineage = await provenance.lineage(connection, [*shown, hidden], size)
+    return await _answer(connection, code, named, left, lying, lineage, limit)
 
 
 async def _answer(
@@ -91,14 +93,13 @@ async def _answer(
     named: Sequence[Record],
     left: Sequence[Record],
     lying: Mapping[int, int],
-    parts: Mapping[int, Sequence[Fragment]],
+    lineage: Lineage,
     limit: int,
 ) -> CompositionOut:
     shown, hidden = named[:limit], named[limit:]
-    whole = shares(fragment for fragments in parts.values() for fragment in fragments)
+    whole = together(lineage.parts)
     told, rest = bounded(whole, limit)
-    of_lots = {lot["account"]: shares(parts[lot["account"]]) for lot in shown}
-    tranches = await documents.describe_tranches(connection, _movements([told, *of_lots.values()]))
+    tranches = await documents.describe_tranches(connection, _movements([told, *lineage.parts[: len(shown)]]))
     words = await documents.describe_accounts(connection, {share.account for share in told})
     ore_kg, proven_kg = _kg(whole), _proven_kg(whole)
     return CompositionOut(
@@ -120,7 +121,9 @@ async def _answer(
             if share.ending is not Ending.TRANCHE
         ],
         rest=rest and RestOut(parts=rest.shares, kg=rest.kg),
-        lots=[_lot(lot, lying[lot["account"]], of_lots[lot["account"]], tranches) for lot in shown],
+        lots=[
+            _lot(lot, lying[lot["account"]], part, tranches) for lot, part in zip(shown, lineage.parts, strict=False)
+        ],
         lots_rest=_rest(hidden, lying),
         not_walked=_rest(left, lying),
     )

@@ -13,7 +13,7 @@ from service.domain import filings
 from service.domain.filings import Contract
 from service.domain.permissions import Actor
 from service.domain.proofs import ProofState, undrawn
-from service.domain.provenance import Interval
+from service.domain.provenance import Interval, Lineage, together
 from service.domain.refusals import NotFound
 from service.domain.units import Kilograms
 from service.routes.entries import OF_THE_PAST
@@ -90,9 +90,9 @@ async def show_origins(
             taken.append(Interval(span.account, span.lo, min(span.hi, span.lo + left_kg)))
             left_kg -= taken[-1].kg
         beyond_kg += max(0, left_kg)
-    traces = await provenance.trace_all_back(connection, taken, size)
-    fragments = [fragment for trace in traces for fragment in trace.fragments]
-    found = await answer_of(connection, fragments, [], limit, actor=actor)
+    # Two pledges of one lot may look to the same kilograms.
+    parts = (await provenance.lineage(connection, [[span] for span in taken], size)).parts
+    found = await answer_of(connection, Lineage([together(parts)], (), 0), limit, actor=actor)
     return OriginsOut(
         kg=found.kg,
         proven_kg=found.proven_kg,

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,10 +10,11 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, computed_field
 
 from service.auth import may
+from service.beside import beside
 from service.db import Connection, ReaderDep, Record
 from service.domain.ledger import AccountKind
 from service.domain.permissions import Actor
-from service.domain.provenance import Ending, Flow, Fragment, Step, bounded, flows, shares
+from service.domain.provenance import Ending, Flow, Lineage, Rest, Share, bounded, flows
 from service.domain.refusals import NotFound
 from service.domain.units import Kilograms
 from service.routes.entries import OF_THE_PAST
@@ -142,10 +144,10 @@ async def ticket_provenance(
     if account is None:
         raise NotFound
     size = await _size(connection, as_of)
-    answer, steps = await _walk(connection, [account], size)
     gone = (await provenance.let_out(connection, [account], size))[account]
-    onward = await provenance.steps_forward(connection, gone, size, most=1)
-    return await answer_of(connection, answer, [*steps, *onward], limit, actor=actor)
+    onward = flows(await provenance.steps_forward(connection, gone, size, most=1))
+    found = await _walk(connection, [account], size, limit, {flow.movement for flow in onward})
+    return await answer_of(connection, found.and_on(onward), limit, actor=actor)
 
 
 @router.get("/lots/{lot_id}", dependencies=OF_THE_PAST)
@@ -156,8 +158,8 @@ async def lot_provenance(
     account = await documents.lot_account(connection, lot_id, actor=actor)
     if account is None:
         raise NotFound
-    answer, steps = await _walk(connection, [account], await _size(connection, as_of))
-    return await answer_of(connection, answer, steps, limit, actor=actor)
+    found = await _walk(connection, [account], await _size(connection, as_of), limit)
+    return await answer_of(connection, found, limit, actor=actor)
 
 
 @router.get("/products/{product_id}", dependencies=OF_THE_PAST)
@@ -170,8 +172,7 @@ async def product_provenance(
         raise NotFound
     size = await _size(connection, as_of)
     made = (await provenance.received(connection, [account], size))[account]
-    fragments, steps = await _walk(connection, [account], size)
-    answer = await answer_of(connection, fragments, steps, limit, actor=actor)
+    answer = await answer_of(connection, await _walk(connection, [account], size, limit), limit, actor=actor)
     return ProductProvenanceOut(**{**dict(answer), "kg": sum(interval.kg for interval in made), "ore_kg": answer.kg})
 
 
@@ -183,8 +184,8 @@ async def contract_provenance(
     accounts = await documents.contract_accounts(connection, contract_id, actor=actor)
     if accounts is None:
         raise NotFound
-    answer, steps = await _walk(connection, accounts, await _size(connection, as_of))
-    return await answer_of(connection, answer, steps, limit, actor=actor)
+    found = await _walk(connection, accounts, await _size(connection, as_of), limit)
+    return await answer_of(connection, found, limit, actor=actor)
 
 
 @router.get("/mines/{mine_id}", dependencies=OF_THE_PAST)
@@ -200,7 +201,7 @@ async def mine_holders(
     accounts = await documents.mine_accounts(connection, mine_id, year, actor=actor)
     if accounts is None:
         raise NotFound
-    found = shares(await provenance.holders(connection, accounts, await _size(connection, as_of)))
+    found = await provenance.holders(connection, accounts, await _size(connection, as_of))
     named, rest = bounded(found, limit)
     passed = {run for share in named for run in share.runs}
     words = await documents.describe_accounts(connection, {share.account for share in named} | passed)
@@ -227,24 +228,20 @@ async def _size(connection: Connection, as_of: datetime | None) -> int | None:
 
 
 async def _walk(
-    connection: Connection, accounts: Collection[int], size: int | None
-) -> tuple[list[Fragment], list[Step]]:
+    connection: Connection, accounts: Collection[int], size: int | None, limit: int, of: Collection[UUID] = ()
+) -> Lineage:
     """What accounts received, walked back to the tranches, with the steps up to the province's act."""
     come = [
         interval for found in (await provenance.received(connection, accounts, size)).values() for interval in found
     ]
-    traces, steps = await provenance.lineage(connection, come, size)
-    return [fragment for trace in traces for fragment in trace.fragments], steps
+    return await provenance.lineage(connection, [come], size, most=limit, of=of)
 
 
-async def answer_of(
-    connection: Connection, fragments: Sequence[Fragment], steps: Sequence[Step], limit: int, *, actor: Actor
-) -> ProvenanceOut:
+async def answer_of(connection: Connection, lineage: Lineage, limit: int, *, actor: Actor) -> ProvenanceOut:
     """What a walk has found, in words, as far as the reader may know them."""
-    found = shares(fragments)
+    [found] = lineage.parts
     named, rest = bounded(found, limit)
-    carried = flows(steps)
-    shown = carried[:limit]
+    shown = lineage.flows[:limit]
     tranches = await documents.describe_tranches(
         connection,
         {share.movement for share in named if share.ending is Ending.TRANCHE and share.movement}
@@ -254,6 +251,20 @@ async def answer_of(
         connection,
         {share.account for share in named} | {account for flow in shown for account in (flow.source, flow.target)},
     )
+    told = partial(_told, lineage, named, rest, shown, words, tranches, actor)
+    return told() if len(shown) <= MOST_NAMED else await beside(told)
+
+
+def _told(
+    lineage: Lineage,
+    named: Sequence[Share],
+    rest: Rest | None,
+    shown: Sequence[Flow],
+    words: dict[int, Record],
+    tranches: dict[UUID, Record],
+    actor: Actor,
+) -> ProvenanceOut:
+    [found] = lineage.parts
     names = {account: _named(row, actor) for account, row in words.items()}
     return ProvenanceOut(
         kg=sum(share.kg for share in found),
@@ -271,7 +282,7 @@ async def answer_of(
         ],
         rest=rest and RestOut(parts=rest.shares, kg=rest.kg),
         steps=[_step(flow, words, names, tranches) for flow in shown],
-        steps_left_out=len(carried) - len(shown),
+        steps_left_out=lineage.flows_count - len(shown),
     )
 
 

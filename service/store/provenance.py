@@ -1,21 +1,43 @@
 """Walks of the ledger: backwards to the tranches, forwards to where kilograms rest, as of any act."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 from service.db import Connection, Record
 from service.domain.ledger import AccountKey, AccountKind
-from service.domain.provenance import Ending, Fragment, Interval, Passage, Step, Trace, merge
+from service.domain.provenance import (
+    Ending,
+    Flow,
+    Fragment,
+    Interval,
+    Lineage,
+    PartsDoNotAddUpError,
+    Passage,
+    Share,
+    Step,
+    TooFarToWalk,
+    Trace,
+    in_order,
+    merge,
+    shares,
+)
 from service.domain.units import Kilograms
 from service.store.sentences import sentences
 
 SQL = sentences("provenance")
 NOW = 2**63 - 1  # as of: every seq
-DEEPEST = 10_000  # no trade is so long: what keeps a broken book from walking for ever
+ENDLESS = 2**31 - 1  # steps
+# Trade is far shorter. What has not ended by then goes in a circle, or further than anybody has thought of.
+MOST_LEVELS = 200
+MOST_PLACES = 500  # of runs, walked on in one sentence
+SECONDS_TO_WALK = 20.0  # in one sentence; a broken book would be walked for ever
 Walked = dict[int, list[Record]]
 
 
@@ -54,22 +76,63 @@ async def trace_all_back(
 
 async def trace_all_forward(connection: Connection, asked: Sequence[Interval], as_of: int | None = None) -> list[Trace]:
     """`trace_forward` of many intervals in one sentence, in their order."""
-    walked = await _walk(connection, "trace_forward", asked, as_of, False, DEEPEST)
+    walked = await _walk(connection, "trace_forward", asked, as_of, False, ENDLESS)
     return [_forward(interval, walked[ordinal]) for ordinal, interval in enumerate(asked, 1)]
 
 
 async def lineage(
-    connection: Connection, asked: Sequence[Interval], as_of: int | None = None
-) -> tuple[list[Trace], list[Step]]:
-    """As `trace_all_back`, with every step between and on up to the province's act, in one walk: for pictures, and for the
-    documents on the way."""
-    walked = await _walk(connection, "trace_back", asked, as_of, True, True)
-    traces = [_back(interval, walked[ordinal]) for ordinal, interval in enumerate(asked, 1)]
-    return traces, [_step(row) for rows in walked.values() for row in rows if row["seq"] is not None]
+    connection: Connection,
+    asked: Sequence[Sequence[Interval]],
+    as_of: int | None = None,
+    *,
+    most: int = 0,
+    of: Collection[UUID] = (),
+) -> Lineage:
+    """What kilograms came from, summed up by the database for each part of what is asked, which has each of them once.
+
+    With up to so many flows, from the province's act on, and all that these movements carried. Raises TooFarToWalk.
+    """
+    with _in_time():
+        found = await _lineage(connection, asked, as_of, MOST_LEVELS, most, of)
+        if found is not None:
+            return found
+        straight, circular = await _parted(connection, "come_round", asked, as_of, most > 0, MOST_LEVELS, _parts(asked))
+        apart = await _lineage(connection, circular, as_of, None, ENDLESS if most else 0, ())
+        movements = {*of, *(flow.movement for flow in apart.flows)} if apart else of
+        found = await _lineage(connection, straight, as_of, ENDLESS, most, movements)
+    if apart is None or found is None:
+        raise PartsDoNotAddUpError(f"not every kilogram of {asked[0][:9]} … was found once")
+    return found.joined(apart)
+
+
+async def _lineage(
+    connection: Connection,
+    asked: Sequence[Sequence[Interval]],
+    as_of: int | None,
+    levels: int | None,
+    most: int,
+    of: Collection[UUID],
+) -> Lineage | None:
+    """What walks of so many levels came to, or, without, each kilogram's own; None where not all of them ended."""
+    flat = [interval for part in asked for interval in part]
+    sentence, how = ("lineage_apart", True) if levels is None else ("lineage", levels)
+    # One flow says for all by how much conversions make the ore more.
+    rows = await _steadily(connection, sentence, flat, as_of, most > 0, how, _parts(asked), max(most, 1), list(of))
+    carried = [row for row in rows if row["flows"]]
+    made_kg = carried[0]["made_kg"] if carried else 0
+    if sum(row["kg"] for row in rows if row["ending"]) != _kg(flat) + made_kg:
+        return None
+    ends: list[list[Share]] = [[] for _ in asked]
+    for row in rows:
+        if row["ending"]:
+            ending = Ending(row["ending"])
+            ends[row["part"]].append(Share(row["account"], ending, row["beyond"], row["movement"], (), row["kg"]))
+    flows = [_flow(row) for row in carried] if most else []
+    return Lineage([in_order(part) for part in ends], flows, carried[0]["flows"] if flows else 0)
 
 
 async def steps_forward(
-    connection: Connection, asked: Sequence[Interval], as_of: int | None = None, *, most: int = DEEPEST
+    connection: Connection, asked: Sequence[Interval], as_of: int | None = None, *, most: int = ENDLESS
 ) -> list[Step]:
     """Every step of `trace_all_forward`, or the first so many of each kilogram."""
     walked = await _walk(connection, "trace_forward", asked, as_of, True, most)
@@ -108,25 +171,28 @@ async def deliveries(
     return found
 
 
-async def compositions(
-    connection: Connection, accounts: Collection[int], as_of: int | None = None
-) -> dict[int, list[Fragment]]:
-    """Where the stock of accounts came from: all lots of a county in one sentence."""
-    stock = await in_stock(connection, accounts, as_of)
-    return await _by_account(connection, stock, as_of)
+async def holders(connection: Connection, accounts: Collection[int], as_of: int | None = None) -> list[Share]:
+    """Where all that was let out of accounts (a mine's quotas) rests; the shares add up to what they have let out.
 
-
-async def origins(
-    connection: Connection, accounts: Collection[int], as_of: int | None = None
-) -> dict[int, list[Fragment]]:
-    """Where all that accounts received came from, wherever it went since."""
-    return await _by_account(connection, await received(connection, accounts, as_of), as_of)
-
-
-async def holders(connection: Connection, accounts: Collection[int], as_of: int | None = None) -> list[Fragment]:
-    """Where all that was let out of accounts (a mine's quotas) rests; the parts add up to what they have let out."""
+    Raises TooFarToWalk.
+    """
     gone = [interval for out in (await let_out(connection, accounts, as_of)).values() for interval in out]
-    return [fragment for trace in await trace_all_forward(connection, gone, as_of) for fragment in trace.fragments]
+    with _in_time():
+        rows = await _steadily(connection, "whereabouts", gone, as_of, MOST_LEVELS)
+        circular: list[Interval] = []
+        if sum(row["kg"] for row in rows) != _kg(gone):
+            [straight], [circular] = await _parted(connection, "go_round", [gone], as_of, MOST_LEVELS)
+            rows = await _steadily(connection, "whereabouts", straight, as_of, ENDLESS)
+        if sum(row["kg"] for row in rows) + _kg(circular) != _kg(gone):
+            raise PartsDoNotAddUpError(f"not every kilogram of {gone[:9]} … was found once")
+        rest = [row for row in rows if row["lo"] is None]
+        shared = [Share(row["account"], Ending.REST, None, None, (), row["kg"]) for row in rest]
+        shared += shares(
+            each for trace in await trace_all_forward(connection, circular, as_of) for each in trace.fragments
+        )
+        for batch in _by_run([row for row in rows if row["lo"] is not None]):
+            shared += await _product_of(connection, batch, as_of)
+    return in_order(shared)
 
 
 async def find_accounts(connection: Connection, ids: Collection[int]) -> dict[int, AccountKey]:
@@ -157,20 +223,63 @@ async def moment(connection: Connection, at: datetime | None) -> Moment | None:
 
 
 async def _walk(
-    connection: Connection, sentence: str, asked: Sequence[Interval], as_of: int | None, *how: int
+    connection: Connection, sentence: str, asked: Sequence[Interval], as_of: int | None, *how: object
 ) -> Walked:
     walked: Walked = defaultdict(list)
+    for row in await _steadily(connection, sentence, asked, as_of, *how):
+        walked[row["ordinal"]].append(row)
+    return walked
+
+
+async def _steadily(
+    connection: Connection,
+    sentence: str,
+    asked: Sequence[Interval],
+    as_of: int | None,
+    *how: object,
+) -> Sequence[Record]:
     if not asked:
-        return walked
+        return []
     accounts = [interval.account for interval in asked]
     los = [interval.lo for interval in asked]
     his = [interval.hi for interval in asked]
     settings = (await connection.fetch(SQL["steady"]))[0]["settings"]
-    rows = await connection.fetch(SQL[sentence], accounts, los, his, _seq(as_of), *how)
+    rows = await connection.fetch(SQL[sentence], accounts, los, his, _seq(as_of), *how, timeout=SECONDS_TO_WALK)
     await connection.execute(SQL["as_before"], settings)
-    for row in rows:
-        walked[row["ordinal"]].append(row)
-    return walked
+    return rows
+
+
+async def _parted(
+    connection: Connection, sentence: str, asked: Sequence[Sequence[Interval]], as_of: int | None, *how: object
+) -> tuple[list[list[Interval]], list[list[Interval]]]:
+    """What is asked about, without the kilograms of circles, and those; they arrive at their own places again."""
+    flat = [interval for part in asked for interval in part]
+    again = [Interval(*row) for row in await _steadily(connection, sentence, flat, as_of, *how)]
+    trace = trace_all_back if sentence == "come_round" else trace_all_forward
+    circles: dict[int, list[Interval]] = defaultdict(list)
+    for walked in await trace(connection, again, as_of):
+        for fragment in walked.fragments:
+            if fragment.ending is Ending.CIRCLE:
+                circles[walked.asked.account].append(fragment.place)
+    straight = [[left for each in part for left in each.without(circles[each.account])] for part in asked]
+    circular = [[met for each in part for met in each.within(circles[each.account])] for part in asked]
+    return straight, circular
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        raise TooFarToWalk(seconds=SECONDS_TO_WALK) from error
+
+
+def _parts(asked: Sequence[Sequence[Interval]]) -> list[int]:
+    return [number for number, part in enumerate(asked) for _ in part]
+
+
+def _kg(asked: Sequence[Interval]) -> int:
+    return sum(interval.kg for interval in asked)
 
 
 def _seq(as_of: int | None) -> int:
@@ -217,6 +326,12 @@ def _target(row: Record) -> Interval:
     return Interval(row["target"], row["target_lo"], row["target_hi"])
 
 
+def _flow(row: Record) -> Flow:
+    return Flow(
+        row["seq"], row["beyond"], row["account"], row["source_kg"], row["kg"], row["movement"], row["occurred_at"]
+    )
+
+
 def _step(row: Record) -> Step:
     return Step(row["seq"], row["depth"], _source(row), _target(row), row["movement"], row["occurred_at"])
 
@@ -239,11 +354,20 @@ async def _places(
     }
 
 
-async def _by_account(
-    connection: Connection, places: Mapping[int, Sequence[Interval]], as_of: int | None
-) -> dict[int, list[Fragment]]:
-    traces = await trace_all_back(connection, [part for parts in places.values() for part in parts], as_of)
-    found: dict[int, list[Fragment]] = {account: [] for account in places}
-    for trace in traces:
-        found[trace.asked.account].extend(trace.fragments)
-    return found
+def _by_run(made: Sequence[Record]) -> Iterator[list[Record]]:
+    """Places of runs in batches; all of a run are in one."""
+    batch: list[Record] = []
+    for _, places in groupby(sorted(made, key=itemgetter("account", "lo")), key=itemgetter("account")):
+        batch += places
+        if len(batch) >= MOST_PLACES:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+async def _product_of(connection: Connection, made: Sequence[Record], as_of: int | None) -> list[Share]:
+    """Where the product is that runs made of their places, in kilograms of those."""
+    asked = [Interval(row["account"], row["lo"], row["hi"]) for row in made]
+    traces = await trace_all_forward(connection, asked, as_of)
+    return shares(each for trace in traces for each in trace.fragments)

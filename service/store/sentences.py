@@ -2,21 +2,29 @@
 
 import re
 from pathlib import Path
+from textwrap import indent
 
 FOLDER = Path(__file__).parent / "sql"
-NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+HEAD = re.compile(r"^-- (name|part): (\w+)$", re.MULTILINE)
+HAS = re.compile(r"^( *)part\.(\w+)(,?)$", re.MULTILINE)
 READ = re.compile(r"\bsentence\.(\w+)")
 
 
 def sentences(capability: str) -> dict[str, str]:
     """The sentences of `sql/<capability>.sql` by name: each follows its line `-- name: …` and one comment.
 
-    One that reads `FROM sentence.<name>` has an earlier one of the file there, with the same parameters.
+    One that reads `FROM sentence.<name>` has an earlier one of the file there, with the same parameters. A line
+    `part.<name>` has an earlier `-- part: …` there: what several sentences say word for word, and none could say alone.
     """
-    parts = NAME.split((FOLDER / f"{capability}.sql").read_text(encoding="utf-8"))
+    texts = HEAD.split((FOLDER / f"{capability}.sql").read_text(encoding="utf-8"))
+    shared: dict[str, str] = {}
     known: dict[str, str] = {}
-    for name, text in zip(parts[1::2], parts[2::2], strict=True):
-        known[name] = READ.sub(lambda found: f"{within(known[found[1]], 0)} AS {found[1]}", text.strip())
+    for kind, name, text in zip(texts[1::3], texts[2::3], texts[3::3], strict=True):
+        whole = HAS.sub(lambda found: indent(shared[found[2]], found[1]) + found[3], text.strip())
+        if kind == "part":
+            shared[name] = whole
+        else:
+            known[name] = READ.sub(lambda found: f"{within(known[found[1]], 0)} AS {found[1]}", whole)
     return known
 
 

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from service.domain.provenance import (
     Ending,
+    Flow,
     Fragment,
     Interval,
+    Lineage,
     PartsDoNotAddUpError,
     Passage,
     Rest,
@@ -21,6 +23,7 @@ from service.domain.provenance import (
     flows,
     merge,
     shares,
+    together,
 )
 from service.domain.units import Kilograms
 
@@ -139,6 +142,48 @@ def test_a_picture_shows_one_flow_for_each_movement_between_two_accounts() -> No
     found = flows([step(9, 30, 2, 2), step(4, 0, 5, 1), step(5, 5, 3, 1)])
 
     assert [(flow.movement.int, flow.source_kg, flow.target_kg) for flow in found] == [(1, 8, 8), (2, 2, 2)]
+
+
+places = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 9)), max_size=4)
+
+
+@given(places)
+def test_what_lies_within_others_and_what_does_not_are_all_of_an_interval(others: list[tuple[int, int]]) -> None:
+    taken: set[int] = set()
+    known = []
+    for lo, kg in others:
+        if taken.isdisjoint(range(lo, lo + kg)):
+            taken |= set(range(lo, lo + kg))
+            known.append(Interval(LOT, lo, lo + kg))
+    asked = Interval(LOT, 5, 25)
+
+    within, without = (
+        [place for part in parts for place in range(part.lo, part.hi)]
+        for parts in (asked.within(known), asked.without(known))
+    )
+
+    assert within == [place for place in range(5, 25) if place in taken]
+    assert without == [place for place in range(5, 25) if place not in taken]
+
+
+def test_what_was_carried_onward_is_named_in_order_of_record() -> None:
+    def flow(seq: int, movement: int, kg: int) -> Flow:
+        return Flow(seq, PAIZHAI, LOT, Kilograms(kg), Kilograms(kg), UUID(int=movement), AT)
+
+    whole = Lineage([[]], [flow(3, 1, 5), flow(8, 2, 4)], 40).and_on([flow(2, 2, 1), flow(5, 3, 7)])
+
+    assert [(each.seq, each.movement.int, each.target_kg) for each in whole.flows] == [(2, 2, 5), (3, 1, 5), (5, 3, 7)]
+    assert whole.flows_count == 41
+
+
+def test_shares_of_several_parts_are_put_together() -> None:
+    parts = [shares([tranche(0, 0, 2), debt(2, 2, 1)]), [], shares([tranche(0, 7, 3), tranche(3, 9, 9, movement=2)])]
+
+    assert [(share.ending, share.movement, share.kg) for share in together(parts)] == [
+        (Ending.TRANCHE, UUID(int=2), 9),
+        (Ending.TRANCHE, UUID(int=1), 5),
+        (Ending.DEBT, None, 1),
+    ]
 
 
 def test_an_interval_has_kilograms() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from service.db import Connection, prepare_connection
 from service.embedded import Endpoints
-from service.store.sentences import FOLDER, NAME, sentences
+from service.store.sentences import FOLDER, HEAD, sentences
 
 ROOT = Path(__file__).parents[2]
 CAPABILITIES = sorted(path.stem for path in FOLDER.glob("*.sql"))
@@ -53,6 +53,6 @@ def test_every_sentence_says_what_it_locks() -> None:
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_no_two_sentences_share_a_name(capability: str) -> None:
-    names = NAME.findall((FOLDER / f"{capability}.sql").read_text(encoding="utf-8"))
+    names = [name for _, name in HEAD.findall((FOLDER / f"{capability}.sql").read_text(encoding="utf-8"))]
 
     assert len(names) == len(set(names))

@@ -35,10 +35,11 @@ async def test_a_100_b_50_a_100_then_120_out_is_a_100_and_b_20(connection: Conne
         (at[a], 100, Ending.TRANCHE),
         (at[b], 20, Ending.TRANCHE),
     ]
-    left = (await provenance.compositions(connection, [at[yard]]))[at[yard]]
-    assert [(each.place.account, each.kg) for each in left] == [(at[b], 30), (at[a], 100)]
+    left = (await provenance.in_stock(connection, [at[yard]]))[at[yard]]
+    (of_it,) = (await provenance.lineage(connection, [left])).parts
+    assert [(share.account, share.kg) for share in of_it] == [(at[a], 100), (at[b], 30)]
     of_a, of_b = [
-        [(each.place.account, each.kg) for each in await provenance.holders(connection, [at[mine]])] for mine in (a, b)
+        {share.account: share.kg for share in await provenance.holders(connection, [at[mine]])} for mine in (a, b)
     ]
-    assert of_a == [(at[plant], 100), (at[yard], 100)]
-    assert of_b == [(at[plant], 20), (at[yard], 30)]
+    assert of_a == {at[plant]: 100, at[yard]: 100}
+    assert of_b == {at[plant]: 20, at[yard]: 30}

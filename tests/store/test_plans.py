@@ -85,6 +85,11 @@ async def test_a_load_costs_the_same_after_years(app: FastAPI) -> None:
 WALKS = {
     "trace_back": ("bigint[], bigint[], bigint[], bigint, boolean, boolean", "'{1}', '{0}', '{9}', 5, FALSE, FALSE"),
     "trace_forward": ("bigint[], bigint[], bigint[], bigint, boolean, integer", "'{1}', '{0}', '{9}', 5, FALSE, 9"),
+    "lineage": (
+        "bigint[], bigint[], bigint[], bigint, boolean, integer, integer[], bigint, uuid[]",
+        "'{1}', '{0}', '{9}', 5, TRUE, 9, '{0}', 9, '{}'",
+    ),
+    "whereabouts": ("bigint[], bigint[], bigint[], bigint, integer", "'{1}', '{0}', '{9}', 5, 9"),
     "places": ("bigint[], bigint", "'{1}', 5"),
     "deliveries": ("uuid[], bigint", "'{}', 5"),
 }

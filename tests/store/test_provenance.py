@@ -11,7 +11,7 @@ import pytest
 from service.db import Connection, Database
 from service.domain.changes import Void
 from service.domain.ledger import BOUNDARIES, AccountKey, AccountKind
-from service.domain.provenance import Ending, Fragment, Interval, PartsDoNotAddUpError, flows, shares
+from service.domain.provenance import Ending, Fragment, Interval, PartsDoNotAddUpError, shares
 from service.store import ledger, provenance
 from service.store.accounts import open_accounts
 from tests.ledger.acts import CAST, COUNTY, GUANMENSHAN, ISSUE, LOTS, PAIZHAI, history
@@ -103,7 +103,6 @@ async def test_walks_find_what_the_painted_book_shows(connection: Connection, se
         asked = [Interval(each, rnd.randint(0, 3), 60) for each in inside if kinds[each] not in BOUNDARIES]
         back = await provenance.trace_all_back(connection, asked, as_of)
         to_the_province = await provenance.trace_all_back(connection, asked, as_of, to_the_province=True)
-        assert (await provenance.lineage(connection, asked, as_of))[0] == back
         forward = await provenance.trace_all_forward(connection, asked, as_of)
         for interval, low, high, ahead in zip(asked, back, to_the_province, forward, strict=True):
             places = [(interval.account, place) for place in range(interval.lo, interval.hi)]
@@ -121,7 +120,7 @@ async def test_walks_find_what_the_painted_book_shows(connection: Connection, se
             assert [n for part in gone[each] for n in range(part.lo, part.hi)] == live_out
             assert [n for part in stock[each] for n in range(part.lo, part.hi)] == sorted(set(live_in) - set(live_out))
         held = await provenance.holders(connection, ids[2:4], as_of)
-        assert sum(fragment.kg for fragment in held) == sum(len(painted.live("out", each)) for each in ids[2:4])
+        assert sum(share.kg for share in held) == sum(len(painted.live("out", each)) for each in ids[2:4])
 
 
 async def cast(connection: Connection, *keys: AccountKey) -> list[int]:
@@ -158,16 +157,15 @@ async def test_a_delivery_is_traced_to_tranches_and_up_to_the_provinces_act(conn
     ]
     above = await provenance.trace_back(connection, delivered.account, delivered.lo, delivered.hi, to_the_province=True)
     assert [(each.kg, each.ending, each.place.account) for each in above] == [(31_140, Ending.ISSUE, issue)]
-    (trace,), steps = await provenance.lineage(connection, [delivered])
-    assert list(trace.fragments) == fragments
-    assert [(flow.movement.int, flow.target_kg) for flow in flows(steps)] == [
+    lineage = await provenance.lineage(connection, [[delivered]], most=9)
+    assert lineage.parts == [shares(fragments)]
+    assert [(flow.movement.int, flow.target_kg) for flow in lineage.flows] == [
         (1, 31_140), (2, 31_140), (3, 20_000), (4, 11_140), (5, 31_140), (6, 31_140),
     ]  # fmt: skip
     known = await provenance.find_accounts(connection, [paizhai, issue])
     assert known == {paizhai: PAIZHAI, issue: ISSUE}
     rests = await provenance.holders(connection, [paizhai])
-    assert [(share.account, share.kg) for share in shares(rests)] == [(lot, 31_140), (lost, 60)]
-    assert [fragment.kg for fragment in (await provenance.origins(connection, [load_1]))[load_1]] == [20_000, 11_200]
+    assert [(share.account, share.kg) for share in rests] == [(lot, 31_140), (lost, 60)]
 
 
 async def test_no_walk_reads_all_holes_of_an_account(connection: Connection) -> None:
@@ -225,7 +223,7 @@ async def test_a_circle_has_no_origin_and_an_honest_resale_has(connection: Conne
 
     circular = await provenance.trace_back(connection, a, 0, 5)
     assert [(each.kg, each.ending) for each in circular] == [(5, Ending.CIRCLE)]
-    resold = (await provenance.compositions(connection, [b]))[b]
+    (resold,) = (await provenance.lineage(connection, [(await provenance.in_stock(connection, [b]))[b]])).parts
     assert [(each.kg, each.ending, each.movement) for each in resold] == [(7, Ending.TRANCHE, UUID(int=3))]
 
 
@@ -281,6 +279,10 @@ async def test_no_answer_is_given_from_a_broken_book(connection: Connection) -> 
 
     with pytest.raises(PartsDoNotAddUpError):
         await provenance.trace_back(connection, lot, 0, 9)
+    with pytest.raises(PartsDoNotAddUpError):
+        await provenance.lineage(connection, [[Interval(lot, 0, 9)]])
+    with pytest.raises(PartsDoNotAddUpError):
+        await provenance.holders(connection, [paizhai])
 
 
 async def test_a_walk_leaves_the_settings_of_its_transaction_alone(connection: Connection) -> None:
@@ -292,7 +294,7 @@ async def test_a_walk_leaves_the_settings_of_its_transaction_alone(connection: C
     await provenance.trace_back(connection, lot, 0, 9)
 
     assert [await connection.fetchval("SELECT current_setting($1)", name) for name in settings] == before
-    assert await provenance.origins(connection, []) == {}
+    assert (await provenance.lineage(connection, [[]])).parts == [[]]
 
 
 @pytest.mark.parametrize("name", ["trace_back", "trace_forward"])

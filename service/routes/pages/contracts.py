@@ -144,5 +144,5 @@ async def contract_provenance(
         "contract_provenance.html",
         contract=contract,
         found=found,
-        picture_data=picture_of(found, request),
+        picture_data=await picture_of(found, request),
     )

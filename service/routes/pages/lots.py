@@ -55,5 +55,5 @@ async def show_lot(
         lot=lot,
         held=held.get(lot_id),
         found=found,
-        picture_data=picture_of(found, request),
+        picture_data=await picture_of(found, request),
     )

@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from unicodedata import category
 
 from fastapi import Request
 
+from service.beside import beside
 from service.domain.ledger import AccountKind
 from service.routes.pages.languages import language_of, translations
 from service.routes.pages.rendering import number_of_tonnes
@@ -57,10 +59,12 @@ class Graph:
         return joined
 
 
-def picture_of(found: ProvenanceOut, request: Request) -> dict[str, Any] | None:
+async def picture_of(found: ProvenanceOut, request: Request) -> dict[str, Any] | None:
     """What the picture's script draws; None where there is nothing to draw, or not all of it, or it runs in a circle."""
-    if found.steps_left_out:
-        return None
+    return None if found.steps_left_out else await beside(partial(_picture, found, request))
+
+
+def _picture(found: ProvenanceOut, request: Request) -> dict[str, Any] | None:
     graph = _together(_graph(found.steps), _same_way)
     _name_what_came_from_nowhere(graph)
     depths = _depths(graph)

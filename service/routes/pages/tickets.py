@@ -145,7 +145,7 @@ async def ticket_provenance(
         "ticket_provenance.html",
         ticket=ticket,
         found=found,
-        picture_data=picture_of(found, request),
+        picture_data=await picture_of(found, request),
     )
 
 
