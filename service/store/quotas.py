@@ -189,6 +189,11 @@ async def places_that_owe(connection: Connection) -> dict[int, set[str]]:
     return found
 
 
+async def hold_promises(connection: Connection, holders: Collection[UUID]) -> None:
+    """Let nobody else look at what these mines, projects and declared stocks promise before this transaction ends (O01)."""
+    await connection.fetch(SQL["hold_promises"], list(holders))
+
+
 async def commitments(
     connection: Connection, holders: Collection[UUID], year: int, policies: Policies
 ) -> list[Overcommitment]:
