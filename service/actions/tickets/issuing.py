@@ -82,11 +82,8 @@ async def issue_tickets(
     answers: list[UUID | Refusal] = [NotFound()] * len(orders)
     key = await hold_key(connection, keys=keys)
     good = await _judge(connection, orders, answers, policies, at=at)
-    accounts = await open_accounts(
-        connection, {key for one in good for key in (one.load, one.quota) if key is not None}
-    )
     if strict := await _strict_pools(connection, good, policies):
-        short = await _beyond_quota(connection, good, accounts, at=at)
+        short = await _beyond_quota(connection, good, at=at)
         refused = {place for place in short if strict.get(place) is OverdrawPolicy.BLOCK}
         for place in refused:
             answers[place] = short[place]
@@ -95,6 +92,9 @@ async def issue_tickets(
     if not good:
         return answers
 
+    accounts = await open_accounts(
+        connection, {key for one in good for key in (one.load, one.quota) if key is not None}
+    )
     numbers = await draw_numbers(connection, len(good))
     issues = []
     for one, number in zip(good, numbers, strict=True):
@@ -278,12 +278,14 @@ async def _strict_pools(connection: Connection, good: Sequence[_Good], policies:
     return {place: policy for place, policy in found.items() if policy is not OverdrawPolicy.FLAG}
 
 
-async def _beyond_quota(
-    connection: Connection, good: Sequence[_Good], accounts: dict[AccountKey, int], *, at: datetime
-) -> dict[int, QuotaIsUsedUp]:
-    """By place, those whose planned kilograms the quota has no longer, beside what other tickets hold."""
+async def _beyond_quota(connection: Connection, good: Sequence[_Good], *, at: datetime) -> dict[int, QuotaIsUsedUp]:
+    """By place, those whose planned kilograms the quota has no longer, beside what other tickets hold.
+
+    The quotas' accounts are opened before the head is locked; those of loads are nobody else's, and of no use to who is refused.
+    """
+    accounts = await open_accounts(connection, {one.quota for one in good if one.quota})
     await lock_head(connection, at=at)
-    quotas = {accounts[one.quota] for one in good if one.quota}
+    quotas = set(accounts.values())
     held = await tickets.held(connection, quotas, at=at)
     available = {
         account: balance.in_kg - balance.out_kg - held.get(account, 0)
