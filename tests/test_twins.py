@@ -27,7 +27,7 @@ from service.keys import KeyRing, Purpose
 from service.verify.database import verify
 from tests.embedded.conftest import wait_until
 from tests.test_processes import Outside
-from tests.twins import Caller, Deed, Town, check_answers, departure
+from tests.twins import Caller, Deed, Town, adjustment, check_answers, departure
 
 CALLERS = 8
 ENOUGH, ENOUGH_TO_SOAK = 40, 200  # deeds done before somebody is killed, and as many again afterwards
@@ -283,7 +283,15 @@ def test_two_services_post_to_one_book_and_one_of_them_is_killed(
         for number, victim in enumerate(victims):
             if number:
                 town.province.sign_in_again()
+            is_strict = number % 4 == 3
+            if is_strict:
+                for mine in town.province.mines:
+                    town.province.post("/v1/allotments", town.province.office, adjustment(town, mine, 2_000_000))
+                town.decide_overdraws("block")
             crash(town, twins, victim, http, 1_000 * number, is_soak=is_soak)
+            if is_strict:
+                town.province.move(twins.addresses[0])
+                town.decide_overdraws("flag")
             book = check(town, twins, http)
             done += town.acknowledged()
             print(number, victim, done, dict(town.answers), book.rows, book.deadlocks, flush=True)

@@ -5,6 +5,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -14,7 +15,7 @@ from uuid import uuid4
 
 import httpx
 
-from load.province import GRADE, TARE_KG, Json, Province, Trade, record
+from load.province import GRADE, TARE_KG, Json, Party, Province, Trade, record
 
 WEIGHINGS, TICKETS = "/v1/weighings", "/v1/tickets"
 REASON = "两处同时办理"
@@ -24,6 +25,10 @@ COME_AGAIN = ("busy", "idempotency-key-running")
 
 class TimeIsUp(Exception):
     """The callers are told to stop; what is asked for and not answered is asked for again by somebody else."""
+
+
+class NoTicket(Exception):
+    """The quota has nothing left, and the office does not let anybody go beyond it (O03)."""
 
 
 @dataclass(eq=False, slots=True)
@@ -92,6 +97,11 @@ class Town:
         self.deeds = []
         self.before_kg = self.province.shipped_kg()
 
+    def decide_overdraws(self, value: str) -> None:
+        """What becomes of tickets beyond the quota from now on, at both addresses (O03)."""
+        body = {"value": value, "valid_from": str(self.province.today), "document_no": "策1号", "reason": REASON}
+        self.province.post("/v1/policies/overdraw", self.province.office, body)
+
     def shipped_kg(self) -> dict[str, int]:
         """What has left each mine for good, by the answers alone."""
         shipped = Counter(self.before_kg)
@@ -120,7 +130,8 @@ class Caller:
         try:
             while not self.town.is_over.is_set():
                 [business] = self.rng.choices(list(BUSINESS), list(BUSINESS.values()))
-                business(self)
+                with suppress(NoTicket):
+                    business(self)
         except TimeIsUp:
             return
 
@@ -198,7 +209,10 @@ class Caller:
         asked = self.province.tickets(trade, wanted)
         said = self.do(TICKETS, trade.seller.clerk, asked, at_both=self.is_now_and_then())
         assert said is not None
-        return [result["ticket"] for result in said["results"]]
+        tickets = [result["ticket"] for result in said["results"] if result["ticket"]]
+        if not tickets:
+            raise NoTicket
+        return tickets
 
     def a_net_kg(self) -> int:
         """What a truck carries."""
@@ -336,21 +350,27 @@ def lose(caller: Caller) -> None:
         caller.at_once(lost, arrival(load.trade, load.ticket, load.kg))
 
 
-def adjust(caller: Caller) -> None:
-    """An office takes quota back while it is sold, or gives more, which covers what is owed."""
-    mine = caller.rng.choice(caller.province.mines)
-    body = {
-        "year": caller.province.today.year,
+def adjustment(town: Town, mine: Party, kg: int) -> Json:
+    """What an office gives a mine, or takes back."""
+    today = town.province.today
+    return {
+        "year": today.year,
         "quarter": None,
         "kind": "adjustment",
         "from": mine.firm.jurisdiction,
         "to": {"mine_id": mine.mine_id},
-        "kg": caller.rng.choice([-60_000, -45_000, 90_000, 200_000]),
-        "document_no": f"调〔{caller.province.today.year}〕{next(caller.town.numbers)}号",
+        "kg": kg,
+        "document_no": f"调〔{today.year}〕{next(town.numbers)}号",
         "reason": REASON,
-        "issued_on": str(caller.province.today),
+        "issued_on": str(today),
         "issue": True,
     }
+
+
+def adjust(caller: Caller) -> None:
+    """An office takes quota back while it is sold, or gives more, which covers what is owed."""
+    kg = caller.rng.choice([-60_000, -45_000, 90_000, 200_000])
+    body = adjustment(caller.town, caller.rng.choice(caller.province.mines), kg)
     caller.do("/v1/allotments", caller.province.office, body, "more-than-allotted", at_both=caller.is_now_and_then())
 
 
