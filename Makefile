@@ -51,7 +51,7 @@ format: $(VENV)/installed  ## put code and imports in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-soak: $(VENV)/installed  ## ten thousand random histories of the ledger against its oracle, a hundred crashes, and sixty of one service of two
+soak: $(VENV)/installed  ## ten thousand random histories of the ledger against its oracles, a hundred crashes, and sixty of one of two services
 	$(BIN)/python -m pytest tests/ledger tests/test_crash.py tests/test_twins.py --soak
 
 fuzz: $(VENV)/installed  ## send whatever the API's description allows to every route, and look for faults of ours

@@ -1,6 +1,7 @@
 """The bench's arithmetic and what it prints; how fast anything is, it says elsewhere."""
 
 import json
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
@@ -8,17 +9,20 @@ from typer.testing import CliRunner
 
 from service import bench
 from service.__main__ import app
+from service.actions.sweeps import sweep
 from service.bench import province, rows
 from service.bench.clients import Request, with_room
 from service.bench.rows import Row
 from service.bench.trade import Trade
 from service.db import Connection
+from service.domain.policies import DEFAULTS
 from service.domain.provenance import Ending
 from service.embedded import Endpoints
 from service.routes.weighings import RecordIn
 from service.store.provenance import trace_back
 from service.verify.database import verify
 from tests.ledger.books import KEY
+from tests.sweeping import lead
 
 pytestmark = pytest.mark.anyio
 
@@ -112,6 +116,13 @@ async def test_the_loads_of_the_bench_are_ones_that_a_station_sends(connection: 
     assert [record.sequence for _, record in loads] == [1, 1, 1, 2, 2, 2, 3]
     for _, record in loads:
         assert RecordIn.model_validate_json(json.dumps(province.body_of(record))).record() == record
+
+
+async def test_the_sweeper_can_read_the_registry_of_the_bench(connection: Connection) -> None:
+    await lead(connection)
+    await province.found(connection, connection, mines=2, scales=3, sign=KEY)
+
+    assert await sweep(connection, DEFAULTS, at=datetime.now(UTC))
 
 
 async def test_the_book_that_was_filled_by_copy_is_the_engines(

@@ -198,7 +198,7 @@ async def found(
         owner,
         "allotment (id, year, quarter, kind, from_jurisdiction, mine_id, kg, document_no, state, issued_on, created_at)",
         [
-            (new_id(), year, 1, "base", COUNTY, mine, 10**12, "1", "issued", since, now)
+            (new_id(), year, 1, "base", COUNTY, mine, 10**12, "1", "published", since, now)
             for mine in mine_ids
             for year in years
         ],

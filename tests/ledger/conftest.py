@@ -1,4 +1,4 @@
-"""How many histories, a fifth as many of repeated records; where they are played; and what was in them."""
+"""How many histories, of some sorts a fifth as many; where they are played; and what was in them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=QUIET,
     )
     settings.register_profile(
-        "repeats", settings.get_profile("ledger"), max_examples=2_000 if config.getoption("--soak") else 40
+        "fifth", settings.get_profile("ledger"), max_examples=2_000 if config.getoption("--soak") else 40
     )
 
 

@@ -30,9 +30,11 @@ from tests.ledger.deeds import histories
 from tests.ledger.laws import check, law_of
 from tests.ledger.repeats import books
 from tests.ledger.retold import check_told, lay_out
+from tests.ledger.trades import check_trade, trades
 
 HISTORIES = 250
 HISTORIES_OF_REPEATS = 60
+HISTORIES_OF_TRADE = 20
 
 H = TypeVar("H")
 
@@ -237,6 +239,25 @@ MUTANTS_OF_REPEATS = [
     ),
 ]
 
+LINES = "tests.ledger.oracle:Oracle._move"
+
+MUTANTS_OF_TRADE = [
+    Mutant(
+        "what came last goes first, and the last debt is paid",
+        f"{BOOKS}:_use",
+        "hi = min(hi, lo + kg)",
+        "lo = max(lo, hi - kg)",
+    ),
+    Mutant(
+        "a walk to the province ends at the tranche",
+        "provenance.sql:trace_back",
+        "AND NOT $5 THEN",
+        "AND $5::boolean IS NOT NULL THEN",
+    ),
+    Mutant("the oracle of lines gives what came last", LINES, "stock[0]", "stock[-1]"),
+    Mutant("the oracle of lines pays the last debt", LINES, "debt[0]", "debt[-1]"),
+]
+
 
 @contextmanager
 def broken(mutant: Mutant) -> Iterator[None]:
@@ -316,6 +337,11 @@ async def catch_of_repeats(connection: Connection, folder: Path, mutant: Mutant)
     )
 
 
+async def catch_of_trade(connection: Connection, mutant: Mutant) -> tuple[str, int] | None:
+    """The same of a mutant that the older oracle catches."""
+    return await _catch(mutant, drawn(trades, HISTORIES_OF_TRADE), partial(check_trade, connection))
+
+
 async def _catch(
     mutant: Mutant, played: Sequence[H], holds: Callable[[H], Awaitable[object]]
 ) -> tuple[str, int] | None:
@@ -334,7 +360,8 @@ async def _hunt(database_url: str, folder: Path) -> bool:
     survived = 0
     hunts = [partial(catch, connection, mutant) for mutant in MUTANTS]
     hunts += [partial(catch_of_repeats, connection, folder, mutant) for mutant in MUTANTS_OF_REPEATS]
-    everyone = [*MUTANTS, *MUTANTS_OF_REPEATS]
+    hunts += [partial(catch_of_trade, connection, mutant) for mutant in MUTANTS_OF_TRADE]
+    everyone = [*MUTANTS, *MUTANTS_OF_REPEATS, *MUTANTS_OF_TRADE]
     try:
         for mutant, hunt in zip(everyone, hunts, strict=True):
             transaction = connection.transaction()

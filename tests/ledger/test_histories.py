@@ -72,7 +72,7 @@ async def yard(endpoints: Endpoints, tmp_path: Path) -> Yard:
 
 
 @given(book=books())
-@settings(settings.get_profile("repeats"))
+@settings(settings.get_profile("fifth"))
 async def test_e7_w04_the_book_is_its_oracle_however_records_are_repeated_and_cut_into_batches(
     grounds: Play, yard: Yard, book: Book
 ) -> None:
