@@ -5,7 +5,7 @@ import subprocess
 import sys
 from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from load.province import PASSWORD, Party, Province
-from load.serving import ROOT, environment, meisu, serving
+from load.serving import ROOT, Serving, environment, meisu, serving
 from service.domain import evidence
 from service.embedded import Endpoints
 
@@ -43,7 +43,7 @@ class Outside:
             meisu(*words), cwd=ROOT, env=environment(**self.variables), capture_output=True, text=True, check=False
         )
 
-    def serving(self, data: Path) -> "contextmanager[object]":
+    def serving(self, data: Path) -> AbstractContextManager[Serving]:
         return serving(data, PASSWORD, **self.variables)
 
 

@@ -102,6 +102,19 @@ class Town:
         body = {"value": value, "valid_from": str(self.province.today), "document_no": "策1号", "reason": REASON}
         self.province.post("/v1/policies/overdraw", self.province.office, body)
 
+    def rests_kg(self) -> dict[str, int]:
+        """What there is of each mine's ore, wherever it is now, less what has left without a lawful paper."""
+        rests = {}
+        for mine in self.province.mines:
+            said = [
+                self.province.get(f"/v1/{path}?year={self.province.today.year}", self.province.office)
+                for path in (f"provenance/mines/{mine.mine_id}", f"mines/{mine.mine_id}/quota")
+            ]
+            assert mine.mine_id is not None
+            rests[mine.mine_id] = sum(holder["kg"] for holder in said[0]["holders"]) - said[1]["suspense_kg"]
+            rests[mine.mine_id] += said[0]["rest"]["kg"] if said[0]["rest"] else 0
+        return rests
+
     def shipped_kg(self) -> dict[str, int]:
         """What has left each mine for good, by the answers alone."""
         shipped = Counter(self.before_kg)
