@@ -93,15 +93,17 @@ def settle_in(twins: Twins) -> Town:
     return Town(province, twins.addresses, line["id"])
 
 
-def tell_at_both(twins: Twins, trade: Trade, tickets: list[Json], http: httpx.Client) -> list[Json]:
+def tell_at_both(twins: Twins, loads: list[tuple[Trade, Json]], http: httpx.Client) -> list[Json]:
     """Every load is told by two callers, at both addresses; what they were answered."""
-    loads = [record(ticket, trade.seller, "out", 31_200) for ticket in tickets]
-    headers = {"Authorization": f"Bearer {trade.seller.device}"}
 
     def tell(number: int) -> list[Json]:
         return [
-            http.post(f"{twins.addresses[number % 2]}/v1/weighings", json=load, headers=headers).json()["results"][0]
-            for load in loads[number // 2 :: CALLERS // 2]
+            http.post(
+                f"{twins.addresses[number % 2]}/v1/weighings",
+                json=load,
+                headers={"Authorization": f"Bearer {trade.seller.device}"},
+            ).json()["results"][0]
+            for trade, load in loads[number // 2 :: CALLERS // 2]
         ]
 
     with ThreadPoolExecutor(CALLERS) as callers:
@@ -123,9 +125,16 @@ def file_at_both(twins: Twins, sides: tuple[Party, Party], sales: list[Json], ht
 
 
 def check_that_both_see_one_book(twins: Twins, province: Province, http: httpx.Client) -> None:
-    """Loads of a mine whose quota runs out, and contracts, all of them told and filed at both."""
-    trade = province.trades[1]
-    told = tell_at_both(twins, trade, province.issue(trade, 40), http)
+    """Loads of two mines whose quotas run out, now of the one and now of the other, and contracts, told and filed at both."""
+    shipped_kg = province.shipped_kg()
+    trade, trades = province.trades[0], province.trades[:2]
+    pairs = zip(*(province.issue(trade, 20) for trade in trades), strict=True)
+    loads = [
+        (trade, record(ticket, trade.seller, "out", 31_200))
+        for pair in pairs
+        for trade, ticket in zip(trades, pair, strict=True)
+    ]
+    told = tell_at_both(twins, loads, http)
     sales = [province.contract(trade.seller, trade.buyer) for _ in range(20)]
     filed = file_at_both(twins, (trade.seller, trade.buyer), sales, http)
     items = province.get("/v1/contracts?limit=100", province.office)["items"]
@@ -136,9 +145,9 @@ def check_that_both_see_one_book(twins: Twins, province: Province, http: httpx.C
     assert {side["version"] for sale in sales for side in by_number[sale["number"]]["filings"]} == {1}
     assert Counter(answer["status"] for answer in told) == {"accepted": 40, "duplicate": 40}
     assert len({movement for answer in told for movement in answer["movement_ids"]}) == 40
-    # Both saw the same quota run out: the first loads, and a part of the next, have something behind them.
+    # Both saw the same quotas run out: the first loads, and a part of the next, have something behind them.
     over = {answer["id"] for answer in told if "quota-overdrawn" in answer["flags"]}
-    assert len(over) == 40 - TRANCHE_KG // 31_200
+    assert len(over) == 40 - sum((TRANCHE_KG - kg) // 31_200 for kg in shipped_kg.values())
 
 
 def crash(town: Town, twins: Twins, victim: str, http: httpx.Client, seed: int, *, is_soak: bool) -> None:
