@@ -51,8 +51,8 @@ format: $(VENV)/installed  ## put code and imports in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-soak: $(VENV)/installed  ## ten thousand random histories of the ledger against its oracles, and a hundred crashes
-	$(BIN)/python -m pytest tests/ledger tests/test_crash.py --soak
+soak: $(VENV)/installed  ## ten thousand random histories of the ledger against its oracles, a hundred crashes, and sixty of one of two services
+	$(BIN)/python -m pytest tests/ledger tests/test_crash.py tests/test_twins.py --soak
 
 fuzz: $(VENV)/installed  ## send whatever the API's description allows to every route, and look for faults of ours
 	$(BIN)/python -m pytest tests/routes/fuzz.py --numprocesses auto --dist worksteal

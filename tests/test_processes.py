@@ -1,29 +1,25 @@
-"""Several processes on one database, new keys while they run, and the book carried to another database and out of all of them."""
+"""A database that others run: whose keys serve it, new keys while it is served, and the book carried to another and out of all."""
 
 import asyncio
 import subprocess
 import sys
 from base64 import b64decode
-from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
-import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from load.province import PASSWORD, Json, Party, Province, record
-from load.serving import ROOT, environment, meisu, serving
+from load.province import PASSWORD, Party, Province
+from load.serving import ROOT, Serving, environment, meisu, serving
 from service.domain import evidence
 from service.embedded import Endpoints
 
 TRANCHE_KG = 1_000_000
-CALLERS = 8
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ class Outside:
             meisu(*words), cwd=ROOT, env=environment(**self.variables), capture_output=True, text=True, check=False
         )
 
-    def serving(self, data: Path) -> "contextmanager[object]":
+    def serving(self, data: Path) -> AbstractContextManager[Serving]:
         return serving(data, PASSWORD, **self.variables)
 
 
@@ -67,64 +63,6 @@ def empty(servers: Endpoints) -> Iterator[Endpoints]:
         servers.database_url.replace("/meisu?", f"/{name}?"), owner.replace("/meisu?", f"/{name}?"), servers.redis_url
     )
     asyncio.run(tell(f"DROP DATABASE {name} WITH (FORCE)"))
-
-
-def share_keys(first: Path, second: Path) -> None:
-    second.mkdir(mode=0o711)
-    (second / "keys").symlink_to(first / "keys")
-
-
-@pytest.mark.usefixtures("anyio_backend")
-def test_two_processes_post_to_one_book(data: Path, endpoints: Endpoints) -> None:
-    outside, other = Outside.of(endpoints), data.parent / "other"
-    with outside.serving(data) as one:
-        province = Province(one.address)
-        province.found(mines=1, plants=1, traders=0, tranche_kg=TRANCHE_KG)
-        [trade] = province.trades
-        share_keys(data, other)
-        with outside.serving(other) as two, httpx.Client(timeout=60) as http:
-            addresses = (one.address, two.address)
-            tickets = province.issue(trade, 40)
-            loads = [record(ticket, trade.seller, "out", 31_200) for ticket in tickets]
-
-            def tell(number: int) -> list[Json]:
-                """Every load is told by two callers, at both addresses."""
-                headers = {"Authorization": f"Bearer {trade.seller.device}"}
-                return [
-                    http.post(f"{addresses[number % 2]}/v1/weighings", json=load, headers=headers).json()["results"][0]
-                    for load in loads[number // 2 :: CALLERS // 2]
-                ]
-
-            sales = [province.contract(trade.seller, trade.buyer) for _ in range(20)]
-
-            def file(number: int) -> list[int]:
-                """Every contract is filed by both sides, each at both addresses, in one order here and the other there."""
-                token = (trade.seller, trade.buyer)[number // 2 % 2].clerk
-                headers = {"Authorization": f"Bearer {token}"}
-                return [
-                    http.post(f"{addresses[number % 2]}/v1/contracts", json=sale, headers=headers).status_code
-                    for sale in sales[:: 1 if number % 2 else -1]
-                ]
-
-            with ThreadPoolExecutor(CALLERS) as callers:
-                told = [answer for answers in callers.map(tell, range(CALLERS)) for answer in answers]
-                filed = [status for statuses in callers.map(file, range(CALLERS)) for status in statuses]
-            items = province.get("/v1/contracts?limit=100", province.office)["items"]
-            province.close()
-
-    assert Counter(filed) == {201: 20, 200: CALLERS * 20 - 20}, "each is begun once"
-    by_number = {item["number"]: item for item in items}
-    assert all(by_number[sale["number"]]["state"] == "filed" for sale in sales)
-    assert {side["version"] for sale in sales for side in by_number[sale["number"]]["filings"]} == {1}
-
-    statuses = [answer["status"] for answer in told]
-    assert (statuses.count("accepted"), statuses.count("duplicate")) == (40, 40)
-    assert len({movement for answer in told for movement in answer["movement_ids"]}) == 40
-    # Both saw the same quota run out: 32 whole loads and a part of the 33rd have something behind them.
-    over = {answer["id"] for answer in told if "quota-overdrawn" in answer["flags"]}
-    assert len(over) == 40 - TRANCHE_KG // 31_200
-    audited = outside.run("verify", "--data", data)
-    assert audited.returncode == 0, audited.stdout
 
 
 @pytest.mark.usefixtures("anyio_backend")

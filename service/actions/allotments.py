@@ -313,7 +313,7 @@ async def _watch(
     if allotment.holder.kind is HolderKind.JURISDICTION:
         await watch_pools(connection, [allotment.holder.jurisdiction], allotment.year, at=at)
     if allotment.holder.id is not None:
-        await watch_commitments(connection, [allotment.holder.id], allotment.year, policies, at=at)
+        await watch_commitments(connection, {allotment.year: [allotment.holder.id]}, policies, at=at)
 
 
 def _source(allotment: Allotment) -> AccountKey:

@@ -1,6 +1,6 @@
 """Watching the caps: the alerts that open and settle with what was just posted or filed, in its own transaction."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -25,12 +25,17 @@ async def watch_pools(connection: Connection, jurisdictions: Collection[str], ye
 
 
 async def watch_commitments(
-    connection: Connection, holders: Collection[UUID], year: int, policies: Policies = DEFAULTS, *, at: datetime
+    connection: Connection, holders: Mapping[int, Collection[UUID]], policies: Policies = DEFAULTS, *, at: datetime
 ) -> None:
     """Open an alert for each of these mines, projects and declared stocks that has let out and promised more than it can get.
 
-    The others' are settled (O01).
+    They are named by year; the others' are settled (O01). Of two that promise at once the later one sees the other: what a
+    deed locks else is locked before.
     """
-    found = await quotas.commitments(connection, holders, year, policies)
-    await alerts.settle_alerts(connection, [holder.subject for holder in found if not holder.over_kg], at=at)
-    await alerts.open_alerts(connection, [holder.alert(at) for holder in found if holder.over_kg], at=at)
+    if not any(holders.values()):
+        return
+    await quotas.hold_promises(connection, set().union(*holders.values()))
+    for year, named in sorted(holders.items()):
+        found = await quotas.commitments(connection, named, year, policies)
+        await alerts.settle_alerts(connection, [holder.subject for holder in found if not holder.over_kg], at=at)
+        await alerts.open_alerts(connection, [holder.alert(at) for holder in found if holder.over_kg], at=at)

@@ -1,5 +1,6 @@
 """What a firm does about the ore that it uses itself."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -106,9 +107,10 @@ async def file_slips(
     ]
     await audits.note_all(connection, "slips.file", notes, at=at)
     await _hand_over(connection, [draft for draft in new if draft.movement_id], at=at, sign=sign)
-    for year in sorted({draft.slip.handed_on.year for draft in new}):
-        drawn = {draft.slip.source_id for draft in new if draft.slip.handed_on.year == year}
-        await watch_commitments(connection, drawn, year, policies, at=at)
+    drawn: defaultdict[int, set[UUID]] = defaultdict(set)
+    for draft in new:
+        drawn[draft.slip.handed_on.year].add(draft.slip.source_id)
+    await watch_commitments(connection, drawn, policies, at=at)
     return outcomes
 
 

@@ -186,6 +186,11 @@ async def places_that_owe(connection: Connection) -> set[tuple[int, str]]:
     return {(row["year"], row["jurisdiction"]) for row in await connection.fetch(SQL["places_that_owe"])}
 
 
+async def hold_promises(connection: Connection, holders: Collection[UUID]) -> None:
+    """Let nobody else look at what these mines, projects and declared stocks promise before this transaction ends (O01)."""
+    await connection.fetch(SQL["hold_promises"], list(holders))
+
+
 async def commitments(
     connection: Connection, holders: Collection[UUID], year: int, policies: Policies
 ) -> list[Overcommitment]:

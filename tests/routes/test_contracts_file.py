@@ -10,7 +10,8 @@ import pytest
 from fastapi import FastAPI
 
 from service.actions.contracts import flag_overdue
-from tests import cast
+from service.domain.units import Kilograms
+from tests import cast, yard
 from tests.cast import AUDITOR, LI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE, STRANGER_CLERK, TRADER_CLERK, YINGKOU
 from tests.routes.filing import (
     LAST_SECOND,
@@ -172,6 +173,25 @@ async def test_o01_a_mine_that_promises_more_than_it_can_get_is_flagged_until_it
     ]
     await by(PAIZHAI_CLERK).post(f"/v1/contracts/{more['id']}/close")
     assert await alerts(by, code="quota-overcommitted", state="open") == []
+
+
+async def test_o01_of_two_who_promise_at_once_the_later_sees_the_other(app: FastAPI, by: By) -> None:
+    """As two processes do: neither sees what the other has not committed yet."""
+    promised, now = Kilograms(2_110_000_000 // 2 + 1), app.state.clock.now()
+
+    async def promise() -> None:
+        async with app.state.database.transaction() as connection:
+            await yard.contract(connection, at=now, kg=promised, mine_id=cast.PAIZHAI_MINE)
+
+    async with app.state.database.transaction() as connection:
+        await yard.contract(connection, at=now, kg=promised, mine_id=cast.PAIZHAI_MINE)
+        other = asyncio.create_task(promise())
+        await asyncio.sleep(0.3)
+    await other
+
+    assert [alert["subject_id"] for alert in await alerts(by, code="quota-overcommitted", state="open")] == [
+        str(cast.PAIZHAI_MINE)
+    ]
 
 
 async def test_r26_on_day_16_an_incomplete_contract_is_overdue_until_it_is_filed(app: FastAPI, by: By) -> None:

@@ -19,6 +19,7 @@ from service.domain.tickets import QuotaIsUsedUp
 from service.keys import Purpose
 from service.routes.tickets import TicketIn
 from tests import cast, yard
+from tests.routes.test_weighings_correct import findings
 
 pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
@@ -269,6 +270,7 @@ async def test_where_the_office_has_decided_so_a_used_up_quota_gives_no_ticket(
     refusal = issued[2]
     assert isinstance(refusal, QuotaIsUsedUp)
     assert refusal.facts == {"available_kg": 20_000, "planned_kg": 40_000}
+    assert await findings(app) == [], "what is refused has left nothing"
 
 
 async def test_own_ore_goes_by_tickets_of_its_slip(app: FastAPI, by: By, contract_id: UUID, now: datetime) -> None:

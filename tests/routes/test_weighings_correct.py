@@ -118,6 +118,21 @@ async def test_w09_what_was_taken_back_was_never_weighed(
     assert await findings(app) == []
 
 
+async def test_w09_no_version_is_older_than_the_one_before_it(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    """E13: who has to wait for another process, or has another's clock, has looked at it before that one wrote."""
+    ticket = await issue(by, contract_id, now)
+    id_ = await weighed(by, yard.record(ticket, "out", 31_200, now))
+    told_at = (await by(cast.LI).get(f"/v1/weighings/{id_}")).json()["recorded_at"]
+    for gross_kg, seconds in ((45_000, 1), (46_000, 2)):
+        app.state.clock.stop_at(now - timedelta(seconds=seconds))
+        says = (await correct(by, id_, gross_kg)).json()
+    assert [version["recorded_at"] for version in says["versions"]] == [told_at, told_at]
+    app.state.clock.stop_at(now)
+    assert await findings(app) == []
+
+
 async def test_w09_a_stray_load_is_corrected_in_suspense(
     app: FastAPI, by: By, contract_id: UUID, now: datetime
 ) -> None:

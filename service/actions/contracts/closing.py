@@ -48,7 +48,7 @@ async def close_contract(
     flags = [flag for flag in contract.flags if flag not in settled]
     await contracts.close_contract(connection, contract_id, flags, at=at)
     if contract.source_id:
-        await watch_commitments(connection, [contract.source_id], contract.signed_on.year, policies, at=at)
+        await watch_commitments(connection, {contract.signed_on.year: [contract.source_id]}, policies, at=at)
     if contract.framework_id:
         await watch_framework(connection, contract.framework_id, at=at)
     await alerts.settle_alerts(connection, [subject(flag, contract_id) for flag in settled], at=at)

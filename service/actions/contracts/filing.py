@@ -236,9 +236,7 @@ async def _watch(connection: Connection, standings: Sequence[Standing], policies
             sources[year] |= {source_id for source_id in (before.source_id, after.source_id) if source_id}
         named = (before.framework_id, after.framework_id, before.id if after.is_framework else None)
         frameworks |= {framework_id for framework_id in named if framework_id}
-    for year, promised in sorted(sources.items()):
-        if promised:
-            await watch_commitments(connection, promised, year, policies, at=at)
+    await watch_commitments(connection, sources, policies, at=at)
     for framework_id in sorted(frameworks):
         await watch_framework(connection, framework_id, at=at)
 

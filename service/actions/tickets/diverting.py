@@ -86,12 +86,12 @@ async def redirect_ticket(
     if journey.refused_kg:
         kept_a_part = (journey.in_kg or 0) > journey.refused_kg
         counted_kg = Kilograms(min(journey.refused_kg, journey.counted_kg)) if kept_a_part else journey.counted_kg
-        await _recount(connection, ticket, terms, diversion.contract_id, counted_kg, journey.refused_kg, paper, at=at)
         child = child_of(diverted, Truck(ticket.plate, journey.refused_kg), journey.refused_kg)
         state = TicketState.DELIVERED if kept_a_part else TicketState.RETURNED
         gone = replace(journey, state=state, split_kg=Kilograms(journey.split_kg + counted_kg), ended_at=at)
         act = replace(act, kg=journey.refused_kg)
         await hand_over(connection, ticket, journey, gone, [child], act, at=at, keys=keys, actor=actor)
+        await _recount(connection, ticket, terms, diversion.contract_id, counted_kg, journey.refused_kg, paper, at=at)
         return child.id
 
     await print_anew(connection, reprinted(diverted, ReplacedBecause.REDIRECTED, at=at), key=key, at=at)
@@ -142,7 +142,7 @@ async def _recount(
         )
         await alerts.open_alerts(connection, [alert], at=at)
     if ticket.source_id is not None:
-        await watch_commitments(connection, [ticket.source_id], shanghai_year(at), at=at)
+        await watch_commitments(connection, {shanghai_year(at): [ticket.source_id]}, at=at)
 
 
 async def refuse_part(

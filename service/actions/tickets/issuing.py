@@ -82,13 +82,13 @@ async def issue_tickets(
     answers: list[UUID | Refusal] = [NotFound()] * len(orders)
     key = await hold_key(connection, keys=keys)
     good = await _judge(connection, orders, answers, policies, at=at)
-    accounts = await open_accounts(
-        connection, {key for one in good for key in (one.load, one.quota) if key is not None}
-    )
-    good = await _within_quota(connection, good, answers, accounts, policies, at=at)
+    good = await _within_quota(connection, good, answers, policies, at=at)
     if not good:
         return answers
 
+    accounts = await open_accounts(
+        connection, {key for one in good for key in (one.load, one.quota) if key is not None}
+    )
     numbers = await draw_numbers(connection, len(good))
     issues = [_issue(one, number, accounts, key) for one, number in zip(good, numbers, strict=True)]
     for one, issue in zip(good, issues, strict=True):
@@ -157,7 +157,6 @@ async def _within_quota(
     connection: Connection,
     good: list[_Good],
     answers: list[UUID | Refusal],
-    accounts: dict[AccountKey, int],
     policies: Policies,
     *,
     at: datetime,
@@ -166,7 +165,7 @@ async def _within_quota(
     strict = await _strict_pools(connection, good, policies)
     if not strict:
         return good
-    short = await _beyond_quota(connection, good, accounts, at=at)
+    short = await _beyond_quota(connection, good, at=at)
     let_through = []
     for one in good:
         policy = strict.get(one.place) if one.place in short else None
@@ -303,12 +302,14 @@ async def _strict_pools(connection: Connection, good: Sequence[_Good], policies:
     return {place: policy for place, policy in found.items() if policy is not OverdrawPolicy.FLAG}
 
 
-async def _beyond_quota(
-    connection: Connection, good: Sequence[_Good], accounts: dict[AccountKey, int], *, at: datetime
-) -> dict[int, QuotaIsUsedUp]:
-    """By place, those whose planned kilograms the quota has no longer, beside what other tickets hold."""
+async def _beyond_quota(connection: Connection, good: Sequence[_Good], *, at: datetime) -> dict[int, QuotaIsUsedUp]:
+    """By place, those whose planned kilograms the quota has no longer, beside what other tickets hold.
+
+    The quotas' accounts are opened before the head is locked; those of loads are nobody else's, and of no use to who is refused.
+    """
+    accounts = await open_accounts(connection, {one.quota for one in good if one.quota})
     await lock_head(connection, at=at)
-    quotas = {accounts[one.quota] for one in good if one.quota}
+    quotas = set(accounts.values())
     held = await tickets.held(connection, quotas, at=at)
     available = {
         account: balance.in_kg - balance.out_kg - held.get(account, 0)

@@ -131,8 +131,7 @@ class Desk(Books):
         if done.sent_back != self.sent_back and done.sent_back is not None:
             self._stir_all()
         await self.watch.tell(connection, at=at)
-        for year, sources in self.commitments.items():
-            await watch_commitments(connection, sources, year, self.policies, at=at)
+        await watch_commitments(connection, self.commitments, self.policies, at=at)
         return {movement_id for movement_id in self.charged if done.over_kg.get(movement_id)}
 
     def judge(self, sent: Sent) -> Answer:

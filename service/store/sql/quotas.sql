@@ -303,6 +303,12 @@ LEFT JOIN stock ON stock.id = account.owner_id
 LEFT JOIN enterprise ON enterprise.id = stock.enterprise_id
 WHERE overdraw.closed_at IS NULL
 
+-- name: hold_promises
+-- Takes an advisory lock for each source until the transaction ends, in one order: so many sources share one that a batch takes few. After
+-- the ledger's head and the plates.
+SELECT pg_advisory_xact_lock(7316202615000 + share)
+FROM (SELECT DISTINCT hashtext(id::text) & 63 AS share FROM unnest($1::uuid[]) AS source (id) ORDER BY share) AS shares
+
 -- name: ceilings
 -- Locks nothing; leans on the primary keys and on allotment_by_mine, allotment_by_project, allotment_by_stock: what mines, projects and
 -- declared stocks ($1) may get, mines in a year ($2) and the others once, and what was issued to them of it.

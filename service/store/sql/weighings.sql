@@ -251,12 +251,19 @@ ORDER BY min(l.seq)
 SELECT id, kind::text, jurisdiction, owner_id, document_id, grade, year, earmark FROM account WHERE id = ANY($1)
 
 -- name: keep_version
--- Locks nothing: under the lock of the weighing's ticket or station.
+-- Locks nothing: under the lock of the weighing's ticket or station. Whoever waited for that has looked at his clock before; no version
+-- is older than the one before it. Leans on the primary key and a_version_of_a_weighing_is_kept_once.
 INSERT INTO weighing_version (
     weighing_id, version, gross_kg, tare_kg, net_kg, status, duplicate_of, flags, movement_ids, because_of, reason, person_id,
     recorded_at
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+SELECT
+    id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+    greatest(
+        $13, recorded_at, (SELECT recorded_at FROM weighing_version WHERE weighing_id = $1 ORDER BY version DESC LIMIT 1)
+    )
+FROM weighing
+WHERE id = $1
 
 -- name: find_over
 -- Locks nothing; leans on leg_by_movement. Those of the movements that took kilograms beyond a quota.
