@@ -271,11 +271,11 @@ def haul(caller: Caller) -> None:
 
 
 def haul_late(caller: Caller) -> None:
-    """A second scale has seen the load an hour before: its record comes last, and all is told anew."""
+    """Another record of the same departure, minutes earlier by the clock, comes last: all is told anew."""
     trade = caller.a_mines_trade()
     [ticket] = caller.issue(trade)
-    net_kg, an_hour_ago = caller.a_net_kg(), datetime.now(UTC) - timedelta(minutes=4)
-    late = record(ticket, trade.seller, "out", net_kg, at=an_hour_ago)
+    net_kg, minutes_ago = caller.a_net_kg(), datetime.now(UTC) - timedelta(minutes=4)
+    late = record(ticket, trade.seller, "out", net_kg, at=minutes_ago)
     caller.weigh(
         departure(trade, record(ticket, trade.seller, "out", net_kg)),
         arrival(trade, ticket, net_kg),
