@@ -90,6 +90,7 @@ DAMAGES = [
     ("ticket", "UPDATE ticket SET seller_id = buyer_id"),
     ("ticket", "UPDATE ticket SET account = (SELECT min(id) FROM account)"),
     ("account", "DELETE FROM lot WHERE output_id IS NOT NULL"),
+    ("ticket", "DELETE FROM ticket WHERE state = 'cancelled'"),
     ("filing", "UPDATE filing SET first_filed_at = first_filed_at - interval '20 days' WHERE version = 1"),
     ("ticket_act", "DELETE FROM ticket_act WHERE kind = 'cancelled'"),
     (

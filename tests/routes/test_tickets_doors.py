@@ -14,10 +14,13 @@ from PIL import Image
 
 from service.actions.tickets import Order, issue_tickets
 from service.domain.codes.tickets import TicketCode, read
+from service.domain.ledger import AccountKey, AccountKind
 from service.domain.policies import OverdrawPolicy, Policies
 from service.domain.tickets import QuotaIsUsedUp
+from service.ids import new_id
 from service.keys import Purpose
 from service.routes.tickets import TicketIn
+from service.store.accounts import open_accounts
 from tests import cast, yard
 from tests.routes.test_weighings_correct import findings
 
@@ -271,6 +274,16 @@ async def test_where_the_office_has_decided_so_a_used_up_quota_gives_no_ticket(
     assert isinstance(refusal, QuotaIsUsedUp)
     assert refusal.facts == {"available_kg": 20_000, "planned_kg": 40_000}
     assert await findings(app) == [], "what is refused has left nothing"
+
+
+async def test_the_account_that_a_refused_ticket_left_in_older_books_is_no_difference(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    await issue(by, yard.ticket_in(contract_id, now))
+    async with app.state.database.transaction() as connection:
+        await open_accounts(connection, [AccountKey(AccountKind.LOAD, owner_id=new_id(), document_id=new_id())])
+
+    assert await findings(app) == []
 
 
 async def test_own_ore_goes_by_tickets_of_its_slip(app: FastAPI, by: By, contract_id: UUID, now: datetime) -> None:
