@@ -31,9 +31,7 @@ PATIENT_NICE = 5  # a third of the time that others get, where all want the proc
 MOST_QUERIES = 10**9  # of one connection: a new one would have to plan every sentence anew
 SECONDS_TO_WAIT = 5.0  # for a connection, before the caller is asked to come again
 SECONDS_TO_ANSWER = 30.0  # for one sentence of a batch: a host that is lost says nothing, for ever
-MOST_SECONDS = (
-    60.0  # for any other sentence; who does not even hear that nobody waits any more is given up after as long again
-)
+MOST_SECONDS = 60.0  # for any other sentence; a server that does not hear that either is given up after as long again
 
 # What the driver says of a sentence that it knows from before a migration; it knows better the next time.
 _OUTDATED = (asyncpg.OutdatedSchemaCacheError, asyncpg.InvalidCachedStatementError)
