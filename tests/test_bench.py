@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -12,6 +13,7 @@ from service.__main__ import command
 from service.actions.sweeps import sweep
 from service.bench import province, rows
 from service.bench.clients import Request, with_room
+from service.bench.machine import stolen_time_told
 from service.bench.rows import Row
 from service.bench.trade import Trade
 from service.db import Connection
@@ -92,6 +94,18 @@ def test_a_run_whose_client_had_no_room_reaches_no_goal(monkeypatch: pytest.Monk
     assert [(row["name"].partition(":")[0], row["ok"]) for row in json.loads(said.stdout)["rows"]] == [
         ("weighing", False)
     ]
+
+
+def test_what_the_host_took_meanwhile_is_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  100 0 50 800 10 0 10 30 7 0\ncpu0 1 1 1 1 1 1 1 1 1 1\n")
+    with stolen_time_told(said.append, stat):
+        stat.write_text("cpu  150 0 60 820 10 0 10 50 9 0\n")
+    with stolen_time_told(said.append, tmp_path / "none"):
+        pass
+
+    assert said == ["the host took 20.0% of the cores' time meanwhile"]
 
 
 def test_the_table_has_a_line_for_each_row(capsys: pytest.CaptureFixture[str]) -> None:

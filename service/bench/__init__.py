@@ -10,6 +10,7 @@ import uvloop
 from service.bench import posting, walking, weighing
 from service.bench.clients import ClientTooBusy
 from service.bench.grounds import grounds
+from service.bench.machine import stolen_time_told
 from service.bench.rows import Row, as_json, show, void
 from service.serving import quiet_collector
 
@@ -29,7 +30,7 @@ def run(*, quick: bool, say: Callable[[str], None]) -> list[Row]:
     quiet_collector()  # as the service has it
     for name, (group, books) in GROUPS.items():
         say(f"{name} …")
-        with ExitStack() as stack, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with stolen_time_told(say), ExitStack() as stack, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             ready = [stack.enter_context(grounds(quick=quick)) for _ in range(books)]
             try:
                 rows += runner.run(group(*ready))
