@@ -106,8 +106,8 @@ async def test_w04_two_stations_and_one_ticket_in_every_order(app: FastAPI) -> N
 async def test_w04_forty_one_stations_tell_two_thousand_records_in_any_order(
     app: FastAPI, pytestconfig: pytest.Config
 ) -> None:
-    """The whole day of a province, with clocks up to an hour wrong; an eighth of it without --soak."""
-    size = 2_000 if pytestconfig.getoption("--soak") else 240
+    """The whole day of a province, with clocks up to an hour wrong; a fifth of it without --soak."""
+    size = 2_000 if pytestconfig.getoption("--soak") else 400
     tickets = await prepare(app, 20_000_000, size // 4)
     await lay_out(app)
     at, sign = app.state.clock.now(), app.state.keys.current(Purpose.LEDGER)
