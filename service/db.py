@@ -10,6 +10,7 @@ import asyncpg
 import orjson
 import structlog
 from fastapi import Depends, Request
+from sqlalchemy import QueuePool
 from sqlalchemy.exc import TimeoutError as TimeoutErrorOfPool
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -193,6 +194,14 @@ class Database:
                     await connection.execute("ROLLBACK")
                 raise
         self.committed.set()
+
+    def connections(self) -> dict[str, tuple[int, int]]:
+        """How many connections of each pool are idle, and how many busy."""
+        pools = {"requests": self.pool, "batches": self.steady, "patient batches": self.patient}
+        found = {name: (pool.get_idle_size(), pool.get_size() - pool.get_idle_size()) for name, pool in pools.items()}
+        sessions = self.engine.pool
+        assert isinstance(sessions, QueuePool)
+        return {**found, "sessions": (sessions.checkedin(), sessions.checkedout())}
 
     async def rest(self) -> None:
         """Give back the connections on which a transaction has begun that nobody has opened."""

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from service.embedded import CannotRun
 from service.embedded.accounts import our_name, server_account
-from service.embedded.folders import locked
+from service.embedded.folders import free_bytes, locked, servers_place
 from service.embedded.outside import check_cache, check_database
 from service.embedded.postgres import binaries_for, version_of
 from service.embedded.refusals import AlreadyRuns
@@ -145,11 +145,8 @@ def _folder(need: str, data: Path) -> Finding:
 
 
 def _disk(need: str, data: Path) -> Finding:
-    place = (data / "server").resolve()
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
-    seen = f"{free / 2**30:.1f} GiB ({place})"
+    free = free_bytes(data)
+    seen = f"{free / 2**30:.1f} GiB ({servers_place(data)})"
     if free < LEAST_FREE_BYTES:
         return Finding(need, State.FAILS, seen, "请腾出至少 2 GiB / free 2 GiB at least")
     return Finding(need, State.FINE, seen)

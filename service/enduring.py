@@ -34,6 +34,8 @@ def enduring(chore: str) -> Iterator[None]:
             f"A turn of {chore} failed, the next is tried as usual: {type(error).__name__}: {error}",
             exc_info=None if isinstance(error, _EXPECTED) else error,
         )
+    else:
+        metrics.CHORE_ENDED.labels(chore).set_to_current_time()
 
 
 def is_told_to_end() -> bool:

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from service import metrics
 from service.domain import refusals
 from service.domain.plates import PlateHasAnotherOwner
 from service.faults import fault
@@ -80,6 +81,7 @@ def problem(refusal: refusals.Refusal, request_id: str | None = None) -> dict[st
 
 def answer(refusal: refusals.Refusal, request_id: str | None) -> Response:
     """A refusal as a response."""
+    metrics.REFUSALS.labels(refusal.code).inc()
     headers = {}
     if type(refusal) in RETRY_AFTER_SECONDS:
         headers["Retry-After"] = str(refusal.facts.get("retry_after", RETRY_AFTER_SECONDS[type(refusal)]))

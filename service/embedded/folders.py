@@ -76,6 +76,19 @@ def servers_home(data: Path, account: Account) -> Path:
     return home
 
 
+def free_bytes(data: Path) -> int:
+    """What is free on the disk of a data folder's servers, also of a folder that is yet to be made."""
+    return shutil.disk_usage(servers_place(data)).free
+
+
+def servers_place(data: Path) -> Path:
+    """Where the servers' files of a data folder lie, or would come to lie as far as it is there."""
+    place = (data.absolute() / "server").resolve()
+    while not place.exists():
+        place = place.parent
+    return place
+
+
 def state_folder() -> Path:
     """The folder on this machine for what cannot lie in the data folder; root's, open to all for passing through."""
     try:

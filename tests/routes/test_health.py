@@ -1,8 +1,13 @@
 """Signs of life, counts, and the pages behind problems."""
 
+from datetime import timedelta
+
 import httpx
+from fastapi import FastAPI
 
 from service import problems
+from service.db import Database
+from service.store import outbox
 
 
 async def test_the_process_and_its_parts_are_up(client: httpx.AsyncClient) -> None:
@@ -22,7 +27,49 @@ async def test_requests_are_counted_by_their_routes_and_not_by_their_paths(clien
     assert 'method="other"' in counts
     assert "/nowhere/at/all" not in counts
     assert "meisu_ledger_rows 0.0" in counts
-    assert 'meisu_database_connections{state="idle"}' in counts
+    for pool in ("requests", "batches", "patient batches", "sessions"):
+        assert f'meisu_database_connections{{pool="{pool}",state="idle"}}' in counts
+
+
+async def test_the_age_of_what_waits_is_shown(app: FastAPI, client: httpx.AsyncClient) -> None:
+    """As while Valkey is away or nobody can sign: those who would take it do not."""
+    database: Database = app.state.database
+    before = app.state.clock.now() - timedelta(seconds=90)
+    async with database.transaction() as held:
+        await held.execute(outbox.SQL["lead"].replace("pg_try_", "pg_"))
+        await held.execute("SELECT FROM paper_head FOR UPDATE")
+        async with database.transaction() as connection:
+            await connection.execute(
+                "INSERT INTO outbox (topic, message, recorded_at) VALUES ('alerts', '{}'::jsonb, $1)", before
+            )
+            await connection.execute(
+                "INSERT INTO paper_due (kind, subject_id, fact, is_older, entered_at) "
+                "VALUES ('slip', gen_random_uuid(), sha256(''), FALSE, $1)",
+                before,
+            )
+
+        shown = figures((await client.get("/metrics")).text)
+
+    assert 90 <= shown["meisu_outbox_oldest_seconds"] < 120
+    assert 90 <= shown["meisu_papers_oldest_seconds"] < 120
+    assert shown["meisu_disk_free_bytes"] > 0
+
+
+async def test_what_the_service_does_by_itself_and_what_it_refuses_is_shown(client: httpx.AsyncClient) -> None:
+    refused = 'meisu_refusals_total{code="not-signed-in"}'
+    before = figures((await client.get("/metrics")).text)
+    await client.get("/v1/me")
+
+    shown = figures((await client.get("/metrics")).text)
+
+    assert shown[refused] == before.get(refused, 0) + 1
+    assert shown['meisu_batch_waiting{batcher="weighings"}'] == 0
+    assert shown['meisu_chore_ended_timestamp_seconds{chore="seal"}'] > 0
+
+
+def figures(said: str) -> dict[str, float]:
+    lines = (line.rpartition(" ") for line in said.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in lines}
 
 
 async def test_every_problem_has_a_page_for_people_and_for_programs(client: httpx.AsyncClient) -> None:
