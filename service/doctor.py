@@ -139,6 +139,11 @@ def _folder(need: str, data: Path) -> Finding:
             owner = str(status.st_uid)
         return Finding(need, State.FAILS, f"{data}: {owner}", f"请以 {owner} 的身份运行 / run as {owner}")
     seen = f"{data}: {stat.S_IMODE(status.st_mode):04o}"
+    if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
+        advice = (
+            f"不可写：chmod u+rwx {data}，或磁盘只读 / not to be written: chmod u+rwx {data}, or its disk is read-only"
+        )
+        return Finding(need, State.FAILS, seen, advice)
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH | stat.S_IRGRP | stat.S_IROTH):
         return Finding(need, State.NOTED, seen, f"其他账户可以进入 / others may look in: chmod go-rw {data}")
     return Finding(need, State.FINE, seen)

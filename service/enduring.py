@@ -13,7 +13,7 @@ from service.domain.refusals import Busy
 from service.problems import TROUBLE
 
 # What a server that is away says as often as it is asked; all else is told with its traceback.
-_EXPECTED = (Busy, RedisError, OSError, asyncpg.InterfaceError, *TROUBLE)
+_EXPECTED = (Busy, RedisError, OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, *TROUBLE)
 
 log = structlog.get_logger(__name__)
 

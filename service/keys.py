@@ -12,12 +12,15 @@ from enum import StrEnum
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.embedded.refusals import CannotRun
 
 MAX_TICKET_KEY_ID = 255  # one byte of a ticket's code
 FOLDER_TICKS_NS = 1_000_000_000  # a folder's time may stand still for so long while it changes
+
+log = structlog.get_logger(__name__)
 
 
 class Purpose(StrEnum):
@@ -96,14 +99,19 @@ class KeyRing:
 
     @classmethod
     def open(cls, data: Path, at: datetime) -> "KeyRing":
-        """The keys of a data folder; those that it lacks are made."""
+        """The keys of a data folder; those that it lacks are made, which is told where others are there."""
         folder = data / "keys"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         ring = cls(folder)
         ring.reload()
+        is_new = not any(ring._keys.values())
         for purpose in Purpose:
             if not ring._keys[purpose]:
-                ring._make(purpose, 1, at)
+                made = ring._make(purpose, 1, at)
+                if not is_new:
+                    log.warning(
+                        f"{folder} had no key of {purpose}: {made.kid} was made. If one is lost, restore it and start again"
+                    )
         return ring
 
     def reload(self) -> None:

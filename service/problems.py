@@ -145,7 +145,7 @@ def install(app: FastAPI) -> None:
         return answer(refusal(), request.state.request_id)
 
     async def troubled(request: Request, error: Exception) -> Response:
-        log.warning(f"The database could not take part: {type(error).__name__}: {error}")
+        log.warning(f"The database could not take part: {type(error).__name__}: {str(error) or 'no answer in time'}")
         return answer(refusals.Busy(), request.state.request_id)
 
     for trouble in AWAY:

@@ -8,6 +8,7 @@ from pathlib import Path
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from structlog.testing import capture_logs
 
 from service import keys
 from service.embedded import CannotRun
@@ -40,6 +41,18 @@ def test_only_the_owner_reads_the_keys(tmp_path: Path) -> None:
     folder.chmod(0o755)
     with pytest.raises(KeysLieOpenError):
         KeyRing.open(tmp_path / "data", AT)
+
+
+def test_a_key_that_is_made_beside_others_is_told(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        KeyRing.open(tmp_path, AT)
+    assert logs == [], "a new folder has none yet"
+    (tmp_path / "keys" / "tickets-1.json").unlink()
+
+    with capture_logs() as logs:
+        KeyRing.open(tmp_path, AT)
+    [told] = logs
+    assert "tickets-1 was made" in told["event"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"purpose": "ledger", "private": "short"}', b"\xff", b"[]"])

@@ -68,12 +68,23 @@ def _seconds_since(moment: datetime | None, at: datetime) -> float:
 
 
 async def _answer_of(database: Database, find: Callable[[Connection], Awaitable[Found]]) -> Found | Exception:
-    try:
-        async with asyncio.timeout(SECONDS_TO_ANSWER), database.transaction(readonly=True) as connection:
+    async def ask() -> Found:
+        async with database.transaction(readonly=True) as connection:
             return await find(connection)
-    except (OSError, Busy, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+
+    # Not within a timeout: a server that is mute does not hear that it is to stop either, for which that would wait.
+    asking = asyncio.create_task(ask())
+    asking.add_done_callback(lambda asked: asked.cancelled() or asked.exception())
+    try:
+        done, _ = await asyncio.wait({asking}, timeout=SECONDS_TO_ANSWER)
+        if not done:
+            raise TimeoutError(f"nothing was heard for {SECONDS_TO_ANSWER:.0f} s")
+        return asking.result()
+    except (OSError, Busy, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         log.warning(f"The database does not answer: {type(error).__name__}: {error}")
         return error
+    finally:
+        asking.cancel()
 
 
 async def _valkey(cache: Cache) -> bool:

@@ -1,13 +1,20 @@
 """Signs of life, counts, and the pages behind problems."""
 
+import asyncio
+import os
+import signal
 from datetime import timedelta
 
 import httpx
+import pytest
 from fastapi import FastAPI
 
 from service import problems
 from service.db import Database
+from service.embedded import Endpoints
+from service.routes import health
 from service.store import outbox
+from service.store.health import find_head_seq
 
 
 async def test_the_process_and_its_parts_are_up(client: httpx.AsyncClient) -> None:
@@ -29,6 +36,19 @@ async def test_requests_are_counted_by_their_routes_and_not_by_their_paths(clien
     assert "meisu_ledger_rows 0.0" in counts
     for pool in ("requests", "batches", "patient batches", "sessions"):
         assert f'meisu_database_connections{{pool="{pool}",state="idle"}}' in counts
+
+
+async def test_a_server_that_says_nothing_is_down_soon(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "SECONDS_TO_ANSWER", 0.1)
+    async with Database.connect(endpoints.database_url, 1) as database:
+        async with database.transaction(readonly=True) as connection:
+            mute = connection.get_server_pid()
+        os.kill(mute, signal.SIGSTOP)
+        try:
+            answer = await asyncio.wait_for(health._answer_of(database, find_head_seq), 5)
+        finally:
+            os.kill(mute, signal.SIGCONT)
+        assert isinstance(answer, TimeoutError)
 
 
 async def test_the_age_of_what_waits_is_shown(app: FastAPI, client: httpx.AsyncClient) -> None:
