@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import asyncpg
@@ -29,6 +30,8 @@ STEADY = {
 STEADY_CONNECTIONS = 5
 PATIENT_CONNECTIONS = 2
 PATIENT_NICE = 5  # a third of the time that others get, where all want the processor
+# The driver alone reads the address: SQLAlchemy does not know all that may stand in one, as `sslmode` or several hosts.
+ENGINE = "postgresql+asyncpg://"
 MOST_QUERIES = 10**9  # of one connection: a new one would have to plan every sentence anew
 SECONDS_TO_WAIT = 5.0  # for a connection, before the caller is asked to come again
 SECONDS_TO_ANSWER = 30.0  # for one sentence of a batch: a host that is lost says nothing, for ever
@@ -132,10 +135,10 @@ class Database:
     async def connect(cls, url: str, size: int, *, is_ours: bool = False) -> AsyncIterator["Database"]:
         """Both doors, closed at the end; on a server of our own on this machine, patient connections give way to others."""
         engine = create_async_engine(
-            url.replace("postgresql://", "postgresql+asyncpg://", 1),
+            ENGINE,
+            async_creator=partial(asyncpg.connect, url, command_timeout=MOST_SECONDS),
             pool_size=size,
             pool_timeout=SECONDS_TO_WAIT,
-            connect_args={"command_timeout": MOST_SECONDS},
         )
         try:
             async with (

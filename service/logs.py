@@ -61,6 +61,7 @@ def log_to(folder: Path) -> None:
     of_requests.handlers = [lines]
     of_requests.propagate = False
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # of a server that is away we tell in a line
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from service import metrics
 from service.domain import refusals
 from service.domain.plates import PlateHasAnotherOwner
+from service.embedded.refusals import CannotRun
 from service.faults import fault
 
 log = structlog.get_logger("meisu.problems")
@@ -143,6 +144,12 @@ def install(app: FastAPI) -> None:
         if refusal is None:
             raise error
         return answer(refusal(), request.state.request_id)
+
+    @app.exception_handler(CannotRun)
+    async def unable(request: Request, reason: CannotRun) -> Response:
+        """As where a key cannot be read: once somebody has done what the log says, the same request is taken."""
+        log.error(reason.english)
+        return answer(refusals.Busy(), request.state.request_id)
 
     async def troubled(request: Request, error: Exception) -> Response:
         log.warning(f"The database could not take part: {type(error).__name__}: {str(error) or 'no answer in time'}")

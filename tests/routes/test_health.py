@@ -8,11 +8,13 @@ from datetime import timedelta
 import httpx
 import pytest
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
 from service import problems
 from service.db import Database
 from service.embedded import Endpoints
 from service.routes import health
+from service.settings import Settings
 from service.store import outbox
 from service.store.health import find_head_seq
 
@@ -85,6 +87,23 @@ async def test_what_the_service_does_by_itself_and_what_it_refuses_is_shown(clie
     assert shown[refused] == before.get(refused, 0) + 1
     assert shown['meisu_batch_waiting{batcher="weighings"}'] == 0
     assert shown['meisu_chore_ended_timestamp_seconds{chore="seal"}'] > 0
+
+
+async def test_a_key_that_lies_open_is_named_in_the_log_and_the_client_comes_again(
+    client: httpx.AsyncClient, settings: Settings
+) -> None:
+    folder = settings.data / "keys"
+    path = folder / "tokens-1.json"
+    path.chmod(0o640)
+    os.utime(folder, (1, 1))
+    with capture_logs() as logs:
+        answer = await client.get("/.well-known/jwks.json")
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+    [told] = [log["event"] for log in logs if log["log_level"] == "error"]
+    assert f"Run chmod go= {path}" in told
+
+    path.chmod(0o600)
+    assert (await client.get("/.well-known/jwks.json")).status_code == 200
 
 
 def figures(said: str) -> dict[str, float]:
