@@ -1,10 +1,12 @@
 """The `meisu` command, as it is typed."""
 
 import json
+import logging
 import os
 import signal
 import socket
 import stat
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from service.__main__ import main
 from service.embedded.logs import POSTGRES_FILES, VALKEY_BYTES, keep_small
 from service.keys import Purpose
+from service.logs import File
 from tests.embedded.conftest import Person, wait_until
 
 
@@ -48,6 +51,18 @@ def test_the_log_is_json_lines_in_a_closed_folder(anyone: Person) -> None:
     assert stat.S_IMODE(log.stat().st_mode) == 0o700
     lines = [json.loads(line) for line in (log / "meisu.log").read_text().splitlines()]
     assert {"event", "level", "logger", "timestamp"} <= lines[0].keys()
+
+
+def test_a_log_on_a_full_disk_is_told_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    logger, full = logging.Logger("meisu"), File("/dev/full")
+    logger.addHandler(full)
+    for _ in range(3):
+        logger.warning("answered")
+    with suppress(OSError):
+        full.close()
+
+    [told] = capsys.readouterr().err.splitlines()
+    assert "/dev/full: [Errno 28]" in told
 
 
 def test_a_traceback_in_the_log_shows_no_values(anyone: Person) -> None:
