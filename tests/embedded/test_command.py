@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import pwd
 import signal
 import socket
 import stat
@@ -123,17 +124,33 @@ def test_doctor_says_what_to_do(anyone: Person) -> None:
 def test_a_folder_without_rights_is_named_with_what_to_do(ordinary: Person) -> None:
     closed = ordinary.folder / "closed"
     closed.mkdir()
+    os.chown(closed, pwd.getpwnam(ordinary.name).pw_uid, -1)
     closed.chmod(0o555)
     examined = ordinary.meisu("doctor", "--port", "0", "--data", closed / "data", COLUMNS="200")
+    begun = ordinary.meisu("migrate", "--data", closed)
     closed.chmod(0o000)
     audited = ordinary.meisu("verify", "--data", closed)
     closed.chmod(0o755)
 
-    assert (examined.returncode, audited.returncode) == (1, 1)
+    assert (examined.returncode, begun.returncode, audited.returncode) == (1, 1, 1)
+    assert f"chmod u+rwx {closed}" in begun.stderr, "it belongs to this account"
     assert "may not make it there" in examined.stdout
     assert "无权使用" in audited.stderr
     assert f"may not use {closed}" in audited.stderr
     assert "Traceback" not in audited.stderr
+
+
+def test_a_disk_that_cannot_take_a_file_is_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("sys.argv", ["meisu", "migrate", "--data", str(tmp_path / "file" / "data")])
+
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    chinese, english = capsys.readouterr().err.splitlines()
+    assert chinese.startswith(f"无法使用 {tmp_path}/file/data")
+    assert english.startswith(f"{tmp_path}/file/data cannot be used: Not a directory")
 
 
 @pytest.mark.parametrize(
