@@ -5,6 +5,7 @@ import pytest
 from service.routes.pages import stations
 from tests.cast import ANSHAN, LI, PAIZHAI_CLERK, PROVINCE
 from tests.routes.by import By
+from tests.routes.filing import ON_DAY_1, contract
 from tests.routes.quota import MINE, fill_pools
 
 pytestmark = pytest.mark.anyio
@@ -22,11 +23,16 @@ DRAFT = {
 }
 
 
+@pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
+
+
 async def test_an_allotment_that_is_refused_keeps_what_was_typed(by: By) -> None:
     """R10: the rule above the form, each field as it was, and nothing drafted."""
     await fill_pools(by)
     for person, said, status, words in (
-        (ANSHAN, {**DRAFT, "tonnes": "一千"}, 422, "<strong>吨</strong>"),
+        (ANSHAN, {**DRAFT, "tonnes": "一千"}, 422, "<strong>数量（吨）</strong>"),
         (LI, {**DRAFT, "kind": "reward", "quarter": "2", "reason": ""}, 409, 'role="alert"'),
     ):
         answer = await by(person).post("/allotments", data=said, headers=HTML)
@@ -80,3 +86,11 @@ async def test_lists_keep_what_was_asked_for_from_page_to_page(by: By, monkeypat
     shown = (await by(LI).get("/stations?state=unwatched", headers=HTML)).text
     assert "?state=unwatched&amp;after=" in shown
     assert 'href="/v1/tickets.xlsx?state=issued"' in (await by(LI).get("/tickets?state=issued", headers=HTML)).text
+
+
+async def test_a_contract_is_found_by_its_number(by: By) -> None:
+    for number in ("HT-1", "HT-2"):
+        await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract(number=number))
+    shown = (await by(LI).get("/contracts?sought=+HT-2", headers=HTML)).text
+    assert ("<bdi>HT-2</bdi>" in shown, "<bdi>HT-1</bdi>" in shown) == (True, False)
+    assert "没有此编号的合同" in (await by(LI).get("/contracts?sought=HT-3", headers=HTML)).text
