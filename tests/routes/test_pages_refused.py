@@ -74,8 +74,12 @@ async def test_a_form_without_a_field_says_which(by: By) -> None:
     """In the reader's language alone, by the name that stands beside the field."""
     path = "/policies/filing_days"
     said = {"value": "20", "valid_from": "2026-05-01", "document_no": "辽镁政〔2026〕9号"}
-    answer = await by(PROVINCE).post(path, data=said, headers=HTML)
+    came_from = {"Referer": "http://meisu.test/policies/filing_days?lang=zh"}
+    answer = await by(PROVINCE).post(path, data=said, headers={**HTML, **came_from})
     assert answer.status_code == 422
+    assert "填写有误或有遗漏" in answer.text
+    assert "errors" not in answer.text
+    assert 'href="/policies/filing_days?lang=zh">返回填写页面</a>' in answer.text
     assert "<strong>原因</strong>：缺少此项</li>" in answer.text
     english = await by(PROVINCE).post(f"{path}?lang=en", data=said, headers=HTML)
     assert "<strong>Reason</strong>：Field required</li>" in english.text

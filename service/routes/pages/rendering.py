@@ -57,6 +57,12 @@ def moment(value: datetime | None) -> str:
     return value.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M") if value else "—"
 
 
+def tongue(said: str, language: Language) -> str:
+    """The reader's half of what is said in both languages, and all of what is said in one."""
+    zh, cut, en = said.partition(" / ")
+    return said if not cut or " / " in en else zh if language == "zh" else en
+
+
 def share(part: int, whole: int) -> str:
     """A share in percent, never rounded to nothing and never to all."""
     if not whole:
@@ -103,6 +109,7 @@ def environment(language: Language) -> Environment:
     filters: Mapping[str, Callable[..., object]] = {
         "t": number_of_tonnes,
         "tonnes": lambda kg: tonnes(kg, language),
+        "tongue": lambda said: tongue(said, language),
         "day": day,
         "moment": moment,
         "word": lambda code, family: catalogue.gettext(word(code, family)),

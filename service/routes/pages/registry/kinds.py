@@ -82,7 +82,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
                     Column("name", "企业名称", "name of the enterprise", is_required=True),
                     Column("kinds", "企业类型", "what it does"),
                     Column("jurisdiction", "所在县（市、区）", "place", is_required=True),
-                    Column("group_code", "集团母公司统一社会信用代码", "credit code of its group's head", CellKind.CODE),
+                    Column("group_code", "集团母公司信用代码", "credit code of its group's head", CellKind.CODE),
                 ),
                 ("credit_code", "kinds", "jurisdiction"),
                 enterprises.register_enterprise,
