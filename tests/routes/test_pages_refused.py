@@ -3,7 +3,7 @@
 import pytest
 
 from service.routes.pages import stations
-from tests.cast import ANSHAN, LI, PAIZHAI_CLERK, PROVINCE
+from tests.cast import ANSHAN, LI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE
 from tests.routes.by import By
 from tests.routes.filing import ON_DAY_1, contract
 from tests.routes.quota import MINE, fill_pools
@@ -98,3 +98,10 @@ async def test_a_contract_is_found_by_its_number(by: By) -> None:
     shown = (await by(LI).get("/contracts?sought=+HT-2", headers=HTML)).text
     assert ("<bdi>HT-2</bdi>" in shown, "<bdi>HT-1</bdi>" in shown) == (True, False)
     assert "没有此编号的合同" in (await by(LI).get("/contracts?sought=HT-3", headers=HTML)).text
+
+
+async def test_a_seller_issues_tickets_from_the_page_of_its_contract(by: By) -> None:
+    filed = (await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract())).json()
+    link = f'href="/tickets/new?paper={filed["id"]}"'
+    assert link in (await by(PAIZHAI_CLERK).get(f"/contracts/{filed['id']}", headers=HTML)).text
+    assert link not in (await by(PLANT_CLERK).get(f"/contracts/{filed['id']}", headers=HTML)).text

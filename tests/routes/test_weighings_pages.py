@@ -77,7 +77,10 @@ async def test_a_record_is_shown_to_its_parties_who_can_do_nothing_to_it(
 ) -> None:
     ticket = await issue(by, contract_id, now)
     path = f"/weighings/{await weighed(by, yard.record(ticket, 'out', 31_200, now))}"
-    assert '<form class="deed"' not in await see(by, path, cast.PAIZHAI_CLERK)
+    for party, sees in ((cast.PAIZHAI_CLERK, True), (cast.PLANT_CLERK, False)):
+        shown = await see(by, path, party)
+        assert '<form class="deed"' not in shown
+        assert (f'href="/stations/{cast.BRIDGE_7}' in shown) == sees, "the sheet of its station is not every party's"
     assert (await by(cast.STRANGER_CLERK).get(path, headers=HTML)).status_code == 404
     assert (await by(cast.DASHIQIAO).post(f"{path}/void", data={"reason": "误录"}, headers=HTML)).status_code == 404
     assert (await by(cast.PAIZHAI_CLERK).post(f"{path}/void", data={"reason": "误录"}, headers=HTML)).status_code == 403

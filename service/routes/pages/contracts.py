@@ -104,6 +104,11 @@ async def show_contract(
         papers=attached and [paper for paper in attached if look.tells(paper.attached_at)],
         origins=await _origins(contract_id, connection, look, actor=actor) if is_party else None,
         has_filed=any(side.enterprise_id == actor.enterprise_id for side in contract.filings),
+        may_issue=is_now
+        and actor.enterprise_id == contract.seller_id
+        and reach(actor, "tickets.issue") is not None
+        and contract.state is not ContractState.CLOSED
+        and not contract.is_framework,
         may_file=files and is_open,
         may_amend=files and is_party and contract.state is ContractState.FILED and contract.amending is None,
         tickets=await _newest_tickets(contract_id, request, connection, look, actor=actor),

@@ -22,6 +22,7 @@ from service.routes.pages.pages import show
 from service.routes.pages.typed import FormOnceDep, fields_of, in_tonnes, with_a_page
 from service.routes.weighed import CorrectionIn, Corrector, Reader, SettlementIn, VoidIn
 from service.store import pages as reads
+from service.store import stations
 
 router = APIRouter()
 
@@ -95,6 +96,8 @@ async def _page(
     refusal: Refusal | None = None,
 ) -> Response:
     weighing = await weighed.show_weighing(weighing_id, connection, actor, as_of)
+    at = request.app.state.clock.now()
+    told_by = await stations.list_watched(connection, station_id=weighing.station_id, limit=1, at=at, actor=actor)
     stands = as_of is None and weighing.status == "accepted"
     weights = {"gross": in_tonnes(weighing.gross_kg or 0), "tare": in_tonnes(weighing.tare_kg or 0)}
     return await show(
@@ -105,6 +108,7 @@ async def _page(
         refusal=refusal,
         weighing=weighing,
         names=await reads.names_of(connection, {one.person_id for one in weighing.versions}),
+        sees_station=bool(told_by),
         suspense_kg=await reads.suspense_kg_of(connection, weighing.movement_ids),
         typed={**weights, **(await fields_of(request) if refusal else {})},
         once=str(uuid7()),
