@@ -3,10 +3,11 @@
 import pytest
 
 from service.routes.pages import stations
+from service.routes.pages.rendering import sentence
 from tests.cast import ANSHAN, LI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE
 from tests.routes.by import By
 from tests.routes.filing import ON_DAY_1, contract
-from tests.routes.quota import MINE, fill_pools
+from tests.routes.quota import MINE, TENTH, base, fill_pools
 
 pytestmark = pytest.mark.anyio
 HTML = {"Accept": "text/html"}
@@ -105,3 +106,29 @@ async def test_a_seller_issues_tickets_from_the_page_of_its_contract(by: By) -> 
     link = f'href="/tickets/new?paper={filed["id"]}"'
     assert link in (await by(PAIZHAI_CLERK).get(f"/contracts/{filed['id']}", headers=HTML)).text
     assert link not in (await by(PLANT_CLERK).get(f"/contracts/{filed['id']}", headers=HTML)).text
+
+
+async def test_what_a_refusal_says_is_said_with_its_figures(by: By) -> None:
+    """R10: no name of a member of the API's answer, neither on the page of a form nor on a problem's own."""
+    await fill_pools(by)
+    for language, words in (("zh", "还可下达 211,000.00 吨"), ("en", "its period: 211,000.00 t is left.")):
+        person = by(ANSHAN)
+        drafted = await person.post("/v1/allotments", json={**base(), "kg": TENTH + 1_000, "issue": False})
+        step = {"step": "issue", "on": "2026-03-03"}
+        path = f"/allotments/{drafted.json()['id']}/steps?lang={language}"
+        answer = await person.post(path, data=step, headers=HTML)
+        assert answer.status_code == 409
+        assert words in answer.text
+        assert "possible_kg" not in answer.text
+
+
+def test_a_sentence_names_no_member_that_it_can_say() -> None:
+    told = {
+        "title": "止于 ends_on（most）",
+        "title_en": "Until `ends_on`, `missing`, at `at`.",
+        "most": 3,
+        "missing": ["x"],
+    }
+    told |= {"ends_on": "2026-03-04", "at": "2026-03-04T01:02:03+00:00"}
+    assert sentence(told, "zh") == "止于 2026-03-04（3）"
+    assert sentence(told, "en") == "Until 2026-03-04, `missing`, at 2026-03-04 09:02."
