@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
+from starlette.routing import Match
 
 from service.domain import refusals
 from service.domain.plates import PlateHasAnotherOwner
@@ -104,12 +104,12 @@ def codes() -> dict[str, type[refusals.Refusal]]:
 
 def _methods_of(request: Request) -> str:
     """What may be asked of an address: each of its methods is a route of its own, and what is read has a head (RFC 9110)."""
-    partly = [
-        route
+    methods = {
+        method
+        for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
         for route in request.app.router.routes
-        if isinstance(route, Route) and route.matches(request.scope)[0] is Match.PARTIAL
-    ]
-    methods = {method for route in partly for method in route.methods or ()}
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    }
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
