@@ -112,8 +112,9 @@ CROSS JOIN LATERAL (
 ) AS load
 WHERE own.owner_id = ANY($1::uuid[]) AND own.kind = 'quota' AND greatest(own.year, $3) = $2
     AND ticket.issued_at <= $4 AND ticket.parent_id IS NULL AND ticket.code IS NOT NULL
+    -- What had ended need not be asked of; but a way back that is told before the way out ends a load before it is known to have left.
+    AND (ticket.ended_at IS NULL OR ticket.ended_at > $4 OR ticket.back_kg IS NOT NULL)
     AND load.stands IS NOT TRUE
-    AND NOT (ticket.state IN ('cancelled', 'lost') AND ticket.ended_at <= $4)
     AND NOT EXISTS (
         SELECT FROM ticket_act
         WHERE ticket_act.ticket_id = ticket.id
