@@ -20,11 +20,11 @@ $(VENV)/installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps -e .
 	touch $@
 
-demo: $(VENV)/installed  ## a sample province, served: address and sign-ins are printed
-	$(BIN)/meisu demo --data .meisu-demo
+demo: $(VENV)/installed  ## a sample province, served: address and sign-ins are printed; PORT=8001 where 8000 is taken
+	$(BIN)/meisu demo $(if $(PORT),--port $(PORT)) --data .meisu-demo
 
 serve: $(VENV)/installed  ## the service with an empty registry
-	$(BIN)/meisu serve
+	$(BIN)/meisu serve $(if $(PORT),--port $(PORT))
 
 test: $(VENV)/installed  ## every test, on real servers of its own
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist load --maxschedchunk 1

@@ -26,7 +26,9 @@ def _owner_database_url() -> str:
 
 async def _migrate(url: str) -> None:
     await check_database(url)
-    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url), poolclass=NullPool
+    )
     async with engine.connect() as connection:
         await connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATING})")
         await connection.commit()

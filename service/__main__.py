@@ -1,5 +1,6 @@
 """The `meisu` command."""
 
+import errno
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -25,6 +26,9 @@ PARTS: Mapping[str, str] = {
     "doctor": "service.commands.doctor",
     "bench": "service.commands.bench",
 }
+
+# What a disk says that cannot take a file, or a path that leads to none.
+UNUSABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOTDIR, errno.EIO}
 
 
 def command(words: Sequence[str]) -> typer.Typer:
@@ -56,6 +60,16 @@ def main() -> None:
             CannotRun(
                 f"当前用户无权使用 {error.filename}。请以其所有者的身份运行, 或另选一个目录。",
                 f"This account may not use {error.filename}. Run as its owner, or name another folder.",
+            )
+        )
+    except OSError as error:
+        if error.errno not in UNUSABLE:
+            raise
+        _refuse(
+            CannotRun(
+                f"无法使用 {error.filename or '数据目录'}: {error.strerror}。请检查磁盘 (meisu doctor), 或另选一个目录。",
+                f"{error.filename or 'The data folder'} cannot be used: {error.strerror}. "
+                "Look at its disk (meisu doctor), or name another folder.",
             )
         )
     except ValidationError as error:

@@ -155,6 +155,7 @@ class Batcher(Generic[Job, Answer]):
         self._records = metrics.BATCH_RECORDS.labels(name)
         self._seconds = metrics.BATCH_SECONDS.labels(name)
         self._reruns = metrics.BATCH_RERUNS.labels(name)
+        metrics.BATCH_WAITING.labels(name).set_function(lambda: self._unanswered)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Batcher[Job, Answer]"]:

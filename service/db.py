@@ -4,12 +4,14 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import asyncpg
 import orjson
 import structlog
 from fastapi import Depends, Request
+from sqlalchemy import QueuePool
 from sqlalchemy.exc import TimeoutError as TimeoutErrorOfPool
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -28,6 +30,8 @@ STEADY = {
 STEADY_CONNECTIONS = 5
 PATIENT_CONNECTIONS = 2
 PATIENT_NICE = 5  # a third of the time that others get, where all want the processor
+# The driver alone reads the address: SQLAlchemy does not know all that may stand in one, as `sslmode` or several hosts.
+ENGINE = "postgresql+asyncpg://"
 MOST_QUERIES = 10**9  # of one connection: a new one would have to plan every sentence anew
 SECONDS_TO_WAIT = 5.0  # for a connection, before the caller is asked to come again
 SECONDS_TO_ANSWER = 30.0  # for one sentence of a batch: a host that is lost says nothing, for ever
@@ -131,10 +135,10 @@ class Database:
     async def connect(cls, url: str, size: int, *, is_ours: bool = False) -> AsyncIterator["Database"]:
         """Both doors, closed at the end; on a server of our own on this machine, patient connections give way to others."""
         engine = create_async_engine(
-            url.replace("postgresql://", "postgresql+asyncpg://", 1),
+            ENGINE,
+            async_creator=partial(asyncpg.connect, url, command_timeout=MOST_SECONDS),
             pool_size=size,
             pool_timeout=SECONDS_TO_WAIT,
-            connect_args={"command_timeout": MOST_SECONDS},
         )
         try:
             async with (
@@ -193,6 +197,14 @@ class Database:
                     await connection.execute("ROLLBACK")
                 raise
         self.committed.set()
+
+    def connections(self) -> dict[str, tuple[int, int]]:
+        """How many connections of each pool are idle, and how many busy."""
+        pools = {"requests": self.pool, "batches": self.steady, "patient batches": self.patient}
+        found = {name: (pool.get_idle_size(), pool.get_size() - pool.get_idle_size()) for name, pool in pools.items()}
+        sessions = self.engine.pool
+        assert isinstance(sessions, QueuePool)
+        return {**found, "sessions": (sessions.checkedin(), sessions.checkedout())}
 
     async def rest(self) -> None:
         """Give back the connections on which a transaction has begun that nobody has opened."""

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from service.embedded import CannotRun
 from service.embedded.accounts import our_name, server_account
-from service.embedded.folders import locked
+from service.embedded.folders import free_bytes, locked, servers_place
 from service.embedded.outside import check_cache, check_database
 from service.embedded.postgres import binaries_for, version_of
 from service.embedded.refusals import AlreadyRuns
@@ -139,17 +139,19 @@ def _folder(need: str, data: Path) -> Finding:
             owner = str(status.st_uid)
         return Finding(need, State.FAILS, f"{data}: {owner}", f"请以 {owner} 的身份运行 / run as {owner}")
     seen = f"{data}: {stat.S_IMODE(status.st_mode):04o}"
+    if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
+        advice = (
+            f"不可写：chmod u+rwx {data}，或磁盘只读 / not to be written: chmod u+rwx {data}, or its disk is read-only"
+        )
+        return Finding(need, State.FAILS, seen, advice)
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH | stat.S_IRGRP | stat.S_IROTH):
         return Finding(need, State.NOTED, seen, f"其他账户可以进入 / others may look in: chmod go-rw {data}")
     return Finding(need, State.FINE, seen)
 
 
 def _disk(need: str, data: Path) -> Finding:
-    place = (data / "server").resolve()
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
-    seen = f"{free / 2**30:.1f} GiB ({place})"
+    free = free_bytes(data)
+    seen = f"{free / 2**30:.1f} GiB ({servers_place(data)})"
     if free < LEAST_FREE_BYTES:
         return Finding(need, State.FAILS, seen, "请腾出至少 2 GiB / free 2 GiB at least")
     return Finding(need, State.FINE, seen)

@@ -13,7 +13,7 @@ from service.domain.refusals import Busy
 from service.problems import TROUBLE
 
 # What a server that is away says as often as it is asked; all else is told with its traceback.
-_EXPECTED = (Busy, RedisError, OSError, asyncpg.InterfaceError, *TROUBLE)
+_EXPECTED = (Busy, RedisError, OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, *TROUBLE)
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +34,8 @@ def enduring(chore: str) -> Iterator[None]:
             f"A turn of {chore} failed, the next is tried as usual: {type(error).__name__}: {error}",
             exc_info=None if isinstance(error, _EXPECTED) else error,
         )
+    else:
+        metrics.CHORE_ENDED.labels(chore).set_to_current_time()
 
 
 def is_told_to_end() -> bool:

@@ -1,5 +1,6 @@
 """What every request passes: it gets a name and a limit, its JSON is read strictly, its answer safe headers and a log line."""
 
+import asyncio
 import json
 import math
 import re
@@ -101,6 +102,11 @@ class Gate:
                 await self._app(scope, Body(scope, receive, headers, limit).receive, answer)
         except ClientDisconnect:
             status = CLIENT_GONE
+        except asyncio.CancelledError:
+            # The service ends before this is done. Whoever asks again hears what has become of it.
+            if status:
+                raise
+            await problems.answer(refusals.Busy(), request_id)(scope, receive, answer)
         except Exception:
             log.exception(f"{method} {scope['path']} failed", **{"http.path": scope["path"]}, person_id=_person(state))
             if status:

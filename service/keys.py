@@ -12,10 +12,15 @@ from enum import StrEnum
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from service.embedded.refusals import CannotRun
 
 MAX_TICKET_KEY_ID = 255  # one byte of a ticket's code
 FOLDER_TICKS_NS = 1_000_000_000  # a folder's time may stand still for so long while it changes
+
+log = structlog.get_logger(__name__)
 
 
 class Purpose(StrEnum):
@@ -27,8 +32,25 @@ class Purpose(StrEnum):
     RECEIPTS = "receipts"
 
 
-class KeysLieOpenError(Exception):
+class KeysLieOpenError(CannotRun):
     """A key's file, or the folder of the keys, can be read by other accounts of the machine."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"其他账户可以读取 {path}。请执行 chmod go= {path}; 若密钥可能已外泄, 请轮换 (docs/operations.md)。",
+            f"Other accounts can read {path}. Run chmod go= {path}; if somebody may have read it, rotate the keys "
+            "(docs/operations.md).",
+        )
+
+
+class KeyIsDamagedError(CannotRun):
+    """A key's file does not hold a key."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} 已损坏, 不是密钥文件。请从备份恢复它 (docs/operations.md)。",
+            f"{path} is damaged: it holds no key. Restore it from a backup (docs/operations.md).",
+        )
 
 
 class NoMoreKeysError(Exception):
@@ -77,14 +99,19 @@ class KeyRing:
 
     @classmethod
     def open(cls, data: Path, at: datetime) -> "KeyRing":
-        """The keys of a data folder; those that it lacks are made."""
+        """The keys of a data folder; those that it lacks are made, which is told where others are there."""
         folder = data / "keys"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         ring = cls(folder)
         ring.reload()
+        is_new = not any(ring._keys.values())
         for purpose in Purpose:
             if not ring._keys[purpose]:
-                ring._make(purpose, 1, at)
+                made = ring._make(purpose, 1, at)
+                if not is_new:
+                    log.warning(
+                        f"{folder} had no key of {purpose}: {made.kid} was made. If one is lost, restore it and start again"
+                    )
         return ring
 
     def reload(self) -> None:
@@ -164,20 +191,23 @@ class KeyRing:
 
 def _read(path: Path) -> Key:
     _keep_closed(path)
-    content = json.loads(path.read_text(encoding="utf-8"))
-    private = Ed25519PrivateKey.from_private_bytes(b64decode(content["private"]))
-    return Key(
-        purpose=Purpose(content["purpose"]),
-        key_id=content["key_id"],
-        made_at=datetime.fromisoformat(content["made_at"]),
-        public=private.public_key().public_bytes_raw(),
-        private=private,
-    )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        private = Ed25519PrivateKey.from_private_bytes(b64decode(content["private"]))
+        return Key(
+            purpose=Purpose(content["purpose"]),
+            key_id=content["key_id"],
+            made_at=datetime.fromisoformat(content["made_at"]),
+            public=private.public_key().public_bytes_raw(),
+            private=private,
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise KeyIsDamagedError(path) from error
 
 
 def _keep_closed(path: Path) -> None:
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise KeysLieOpenError(f"{path} can be read by others; make it readable by its owner alone")
+        raise KeysLieOpenError(path)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -21,7 +21,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
             taken.listen(WAITING)  # who comes while we start waits, and is not turned away
         except OSError as error:
             raise CannotRun(
-                f"无法使用地址 {host}:{port}: {error}。请用 --port 指定另一端口。",
-                f"The address {host}:{port} cannot be had: {error}. Name another port by --port.",
+                f"无法使用地址 {host}:{port}: {error}。请用 --port 指定另一端口 (make 用 PORT=…)。",
+                f"The address {host}:{port} cannot be had: {error}. Name another port by --port (with make: PORT=…).",
             ) from error
         yield taken

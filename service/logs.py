@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import structlog
 FILE_BYTES = 20 * 2**20
 FILES = 10
 LINES_BETWEEN_LOOKS = 64
+SECONDS_BETWEEN_COMPLAINTS = 60
 
 # One line for each request: rendered at once and kept off the console, where it would cost more than many a request.
 requests = structlog.wrap_logger(
@@ -26,7 +28,24 @@ requests = structlog.wrap_logger(
 )
 
 
-class _Lines(RotatingFileHandler):
+class File(RotatingFileHandler):
+    """A file that grows to its size and begins anew; where it cannot be written that is told in a line, now and then.
+
+    By itself the library tells it with a traceback for each line, and fills what is left of a full disk.
+    """
+
+    _told_at = float("-inf")
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name of the library
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif time.monotonic() - self._told_at > SECONDS_BETWEEN_COMPLAINTS:
+            self._told_at = time.monotonic()
+            print(f"无法写入日志 / no log can be written: {self.baseFilename}: {error}", file=sys.stderr)
+
+
+class _Lines(File):
     """A file of many lines: whether it is full is looked up now and then, since that asks the system four times."""
 
     _written = 0
@@ -51,7 +70,7 @@ def log_to(folder: Path) -> None:
     )
     console = logging.StreamHandler(sys.stderr)
     console.setFormatter(_formatter(shared, readable))
-    file = RotatingFileHandler(folder / "meisu.log", maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8")
+    file = File(folder / "meisu.log", maxBytes=FILE_BYTES, backupCount=FILES, encoding="utf-8")
     file.setFormatter(
         _formatter(shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False))
     )
@@ -61,6 +80,7 @@ def log_to(folder: Path) -> None:
     of_requests.handlers = [lines]
     of_requests.propagate = False
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # of a server that is away we tell in a line
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -15,8 +15,10 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from service import metrics
 from service.domain import refusals
 from service.domain.plates import PlateHasAnotherOwner
+from service.embedded.refusals import CannotRun
 from service.faults import fault
 
 log = structlog.get_logger("meisu.problems")
@@ -88,6 +90,7 @@ def problem(refusal: refusals.Refusal, request_id: str | None = None) -> dict[st
 
 def answer(refusal: refusals.Refusal, request_id: str | None) -> Response:
     """A refusal as a response."""
+    metrics.REFUSALS.labels(refusal.code).inc()
     headers = {}
     if type(refusal) in RETRY_AFTER_SECONDS:
         headers["Retry-After"] = str(refusal.facts.get("retry_after", RETRY_AFTER_SECONDS[type(refusal)]))
@@ -164,8 +167,14 @@ def install(app: FastAPI) -> None:
             raise error
         return answer(refusal(), request.state.request_id)
 
+    @app.exception_handler(CannotRun)
+    async def unable(request: Request, reason: CannotRun) -> Response:
+        """As where a key cannot be read: once somebody has done what the log says, the same request is taken."""
+        log.error(reason.english)
+        return answer(refusals.Busy(), request.state.request_id)
+
     async def troubled(request: Request, error: Exception) -> Response:
-        log.warning(f"The database could not take part: {type(error).__name__}: {error}")
+        log.warning(f"The database could not take part: {type(error).__name__}: {str(error) or 'no answer in time'}")
         return answer(refusals.Busy(), request.state.request_id)
 
     for trouble in AWAY:

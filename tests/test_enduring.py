@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ class Broken:
 
     def __getattr__(self, name: str) -> Any:
         self.asked.put_nowait(name)
-        raise KeysLieOpenError(name)
+        raise KeysLieOpenError(Path(name))
 
 
 def _policies(broken: Broken) -> Awaitable[None]:

@@ -8,8 +8,10 @@ from pathlib import Path
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from structlog.testing import capture_logs
 
 from service import keys
+from service.embedded import CannotRun
 from service.keys import KeyRing, KeysLieOpenError, NoMoreKeysError, Purpose
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -39,6 +41,29 @@ def test_only_the_owner_reads_the_keys(tmp_path: Path) -> None:
     folder.chmod(0o755)
     with pytest.raises(KeysLieOpenError):
         KeyRing.open(tmp_path / "data", AT)
+
+
+def test_a_key_that_is_made_beside_others_is_told(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        KeyRing.open(tmp_path, AT)
+    assert logs == [], "a new folder has none yet"
+    (tmp_path / "keys" / "tickets-1.json").unlink()
+
+    with capture_logs() as logs:
+        KeyRing.open(tmp_path, AT)
+    [told] = logs
+    assert "tickets-1 was made" in told["event"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"purpose": "ledger", "private": "short"}', b"\xff", b"[]"])
+def test_a_damaged_key_is_named_with_what_to_do(tmp_path: Path, content: bytes) -> None:
+    KeyRing.open(tmp_path, AT)
+    damaged = tmp_path / "keys" / "ledger-1.json"
+    damaged.write_bytes(content)
+
+    with pytest.raises(CannotRun, match=f"{damaged} is damaged") as refusal:
+        KeyRing.open(tmp_path, AT)
+    assert "备份" in refusal.value.chinese
 
 
 def test_a_new_key_signs_and_the_old_one_still_verifies(tmp_path: Path) -> None:

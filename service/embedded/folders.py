@@ -24,10 +24,16 @@ def make_data_folder(data: Path, account: Account) -> None:
             # The servers pass through to their own folders inside; they cannot list or read it.
             os.chown(data, 0, account.gid)
             data.chmod(0o710)
-    if not data.is_dir() or data.stat().st_uid != os.geteuid() or not os.access(data, os.R_OK | os.W_OK | os.X_OK):
+    if not data.is_dir() or data.stat().st_uid != os.geteuid():
         raise CannotRun(
             f"数据目录 {data} 不属于当前用户。请以其所有者的身份启动, 或用 --data 指定另一目录。",
             f"The data folder {data} does not belong to this account. Start as its owner, or name another by --data.",
+        )
+    if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
+        raise CannotRun(
+            f"数据目录 {data} 不可写: 请执行 chmod u+rwx {data}, 或检查磁盘是否以只读方式挂载。",
+            f"The data folder {data} cannot be written: run chmod u+rwx {data}, or see whether its disk is mounted "
+            "read-only.",
         )
 
 
@@ -74,6 +80,19 @@ def servers_home(data: Path, account: Account) -> Path:
             f"The account {account.name} cannot enter {home}. Move the data folder to where it can go.",
         )
     return home
+
+
+def free_bytes(data: Path) -> int:
+    """What is free on the disk of a data folder's servers, also of a folder that is yet to be made."""
+    return shutil.disk_usage(servers_place(data)).free
+
+
+def servers_place(data: Path) -> Path:
+    """Where the servers' files of a data folder lie, or would come to lie as far as it is there."""
+    place = (data.absolute() / "server").resolve()
+    while not place.exists():
+        place = place.parent
+    return place
 
 
 def state_folder() -> Path:

@@ -193,6 +193,7 @@ def _settings(home: Path, sockets: Path, *, durable: bool) -> dict[str, str]:
         "log_timezone": "UTC",
         "log_line_prefix": "%m [%p] %q%u@%d ",
         "log_min_duration_statement": "500ms",
+        "log_parameter_max_length": "0",  # plates, names, hashes of passwords
     }
     if not durable:
         return settings | {

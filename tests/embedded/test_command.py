@@ -1,10 +1,13 @@
 """The `meisu` command, as it is typed."""
 
 import json
+import logging
 import os
+import pwd
 import signal
 import socket
 import stat
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,6 +16,7 @@ import pytest
 from service.__main__ import main
 from service.embedded.logs import POSTGRES_FILES, VALKEY_BYTES, keep_small
 from service.keys import Purpose
+from service.logs import File
 from tests.embedded.conftest import Person, wait_until
 
 
@@ -48,6 +52,18 @@ def test_the_log_is_json_lines_in_a_closed_folder(anyone: Person) -> None:
     assert stat.S_IMODE(log.stat().st_mode) == 0o700
     lines = [json.loads(line) for line in (log / "meisu.log").read_text().splitlines()]
     assert {"event", "level", "logger", "timestamp"} <= lines[0].keys()
+
+
+def test_a_log_on_a_full_disk_is_told_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    logger, full = logging.Logger("meisu"), File("/dev/full")
+    logger.addHandler(full)
+    for _ in range(3):
+        logger.warning("answered")
+    with suppress(OSError):
+        full.close()
+
+    [told] = capsys.readouterr().err.splitlines()
+    assert "/dev/full: [Errno 28]" in told
 
 
 def test_a_traceback_in_the_log_shows_no_values(anyone: Person) -> None:
@@ -108,17 +124,33 @@ def test_doctor_says_what_to_do(anyone: Person) -> None:
 def test_a_folder_without_rights_is_named_with_what_to_do(ordinary: Person) -> None:
     closed = ordinary.folder / "closed"
     closed.mkdir()
+    os.chown(closed, pwd.getpwnam(ordinary.name).pw_uid, -1)
     closed.chmod(0o555)
     examined = ordinary.meisu("doctor", "--port", "0", "--data", closed / "data", COLUMNS="200")
+    begun = ordinary.meisu("migrate", "--data", closed)
     closed.chmod(0o000)
     audited = ordinary.meisu("verify", "--data", closed)
     closed.chmod(0o755)
 
-    assert (examined.returncode, audited.returncode) == (1, 1)
+    assert (examined.returncode, begun.returncode, audited.returncode) == (1, 1, 1)
+    assert f"chmod u+rwx {closed}" in begun.stderr, "it belongs to this account"
     assert "may not make it there" in examined.stdout
     assert "无权使用" in audited.stderr
     assert f"may not use {closed}" in audited.stderr
     assert "Traceback" not in audited.stderr
+
+
+def test_a_disk_that_cannot_take_a_file_is_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("sys.argv", ["meisu", "migrate", "--data", str(tmp_path / "file" / "data")])
+
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    chinese, english = capsys.readouterr().err.splitlines()
+    assert chinese.startswith(f"无法使用 {tmp_path}/file/data")
+    assert english.startswith(f"{tmp_path}/file/data cannot be used: Not a directory")
 
 
 @pytest.mark.parametrize(

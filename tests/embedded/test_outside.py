@@ -39,9 +39,10 @@ def test_a_named_database_goes_with_a_cache_of_our_own(servers: Endpoints, anyon
 
 @pytest.mark.usefixtures("anyio_backend")
 def test_serve_runs_on_named_servers(endpoints: Endpoints, anyone: Person) -> None:
+    # With what only the driver understands of an address.
     with anyone.serving(
-        DATABASE_URL=endpoints.database_url,
-        MEISU_OWNER_DATABASE_URL=endpoints.owner_database_url,
+        DATABASE_URL=f"{endpoints.database_url}&sslmode=prefer&target_session_attrs=read-write",
+        MEISU_OWNER_DATABASE_URL=f"{endpoints.owner_database_url}&sslmode=prefer&target_session_attrs=read-write",
         REDIS_URL=endpoints.redis_url,
     ):
         assert not (anyone.data / "server").exists()

@@ -41,7 +41,10 @@ power = '''
     SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls
     FROM pg_roles WHERE rolname = current_user
 '''
-names = ("fsync", "synchronous_commit", "full_page_writes", "wal_compression", "jit", "plan_cache_mode", "TimeZone")
+names = (
+    "fsync", "synchronous_commit", "full_page_writes", "wal_compression", "jit", "plan_cache_mode", "TimeZone",
+    "log_parameter_max_length",
+)
 
 def facts(durable):
     with services(data, durable=durable) as endpoints:
@@ -124,8 +127,8 @@ def test_the_cache_password_is_new_each_time_and_nowhere_to_be_read(started: Sta
 
 
 def test_what_is_served_is_durable_and_tests_are_fast(started: Started) -> None:
-    assert started.first["settings"] == ["on", "on", "on", "pglz", "off", "force_custom_plan", "UTC"]
-    assert started.fast["settings"] == ["off", "off", "off", "off", "off", "force_custom_plan", "UTC"]
+    assert started.first["settings"] == ["on", "on", "on", "pglz", "off", "force_custom_plan", "UTC", "0"]
+    assert started.fast["settings"] == ["off", "off", "off", "off", "off", "force_custom_plan", "UTC", "0"]
 
 
 def test_files_of_the_journal_are_made_before_a_weighing_waits_for_them(started: Started) -> None:

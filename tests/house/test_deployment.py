@@ -5,8 +5,10 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from prometheus_client import Counter, Gauge, Histogram
 from typer.main import get_group
 
+from service import metrics
 from service.__main__ import PARTS, command
 from service.embedded import Endpoints
 from service.embedded.postgres import SERVICE_ROLE
@@ -55,6 +57,15 @@ async def test_the_services_role_has_the_same_settings_in_containers_as_over_ser
 @pytest.mark.parametrize("variable", sorted(VARIABLES))
 def test_the_manual_explains_each_variable(variable: str) -> None:
     assert f"`{variable}`" in (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "figure", [found for found in vars(metrics).values() if isinstance(found, Counter | Gauge | Histogram)]
+)
+def test_the_manual_says_when_to_look_at_each_figure(figure: Counter | Gauge | Histogram) -> None:
+    [told] = figure.collect()
+    name = f"{told.name}_total" if told.type == "counter" else told.name
+    assert f"`{name}`" in (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", PARTS)

@@ -1,5 +1,6 @@
 """What every request passes: its name, its limit, its JSON, and the headers of its answer."""
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 
 from service.db import Database
 from service.embedded import Endpoints
+from service.gate import Gate
 from service.settings import Settings
 from tests import yard
 from tests.cast import BRIDGE_7_DEVICE, LI, Person
@@ -236,3 +238,20 @@ async def test_one_who_hangs_up_is_no_fault_of_ours(
 
     assert sent == []
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_what_the_end_of_the_service_cuts_off_is_asked_for_again() -> None:
+    begun = asyncio.Event()
+
+    async def endless(*_: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    gate = Gate(endless, body_limit_bytes=1, upload_limit_bytes=1, secure=False)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(gate), base_url="http://meisu.test") as client:
+        asked = asyncio.create_task(client.post("/v1/weighings"))
+        await begun.wait()
+        asked.cancel()
+        answer = await asked
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+    assert answer.headers["Retry-After"] == "1"

@@ -158,6 +158,16 @@ async def test_who_reads_or_writes_by_himself_does_not_wait_for_such_a_server_ei
                     os.kill(mute.pop(), signal.SIGCONT)
 
 
+async def test_both_doors_understand_the_same_address(endpoints: Endpoints) -> None:
+    async with Database.connect(
+        f"{endpoints.database_url}&sslmode=prefer&target_session_attrs=read-write", 1
+    ) as database:
+        async with database.transaction() as connection:
+            assert await connection.fetchval("SELECT 1") == 1
+        async with database.session() as session:
+            assert (await session.exec(select(1))).one() == 1
+
+
 async def test_a_sentence_from_before_a_migration_is_asked_again(committed: Database, endpoints: Endpoints) -> None:
     async def look() -> None:
         async with committed.steady_transaction() as connection:
