@@ -10,6 +10,7 @@ from uuid import UUID
 from service.actions.weighings.desk import Desk, Shift, Stirred
 from service.actions.weighings.posting import end_act, post_steps, take_steps
 from service.actions.weighings.retelling import retell_sent_back
+from service.actions.weighings.writing import write_changes
 from service.db import Connection
 from service.domain.ledger import AccountKey
 from service.domain.policies import Policies
@@ -28,7 +29,7 @@ async def write(connection: Connection, desk: Desk, *, sign: Signer, memory: Mem
 
     Another process may have moved the same lots while they were judged: what it has sent back is reckoned anew, record by record.
     """
-    over = await desk.write(connection, partial(post_steps, connection, at=desk.at, sign=sign, memory=memory))
+    over = await write_changes(connection, desk, partial(post_steps, connection, at=desk.at, sign=sign, memory=memory))
     if not desk.stirred:
         return over
     await lock_head(connection, at=desk.at)
@@ -47,7 +48,7 @@ async def write_as_one_act(connection: Connection, desk: Desk, *, sign: Signer) 
     Gives the movements that took kilograms beyond a quota.
     """
     act = Revision(at=desk.at, sign=sign)
-    over = await desk.write(connection, partial(take_steps, connection, act=act, at=desk.at))
+    over = await write_changes(connection, desk, partial(take_steps, connection, act=act, at=desk.at))
     for because_of, stirred in desk.stirred.items():
         await reckon_sent_back(connection, stirred, because_of, act=act, at=desk.at, policies=desk.policies)
     await end_act(connection, act, at=desk.at)
@@ -79,7 +80,7 @@ async def reckon_sent_back(
         await desk.open(connection, wrong)
         for ticket_id in wrong:
             retell_sent_back(desk, ticket_id)
-        await desk.write(connection, partial(take_steps, connection, act=act, at=at))
+        await write_changes(connection, desk, partial(take_steps, connection, act=act, at=at))
         stirred = desk.stirred.get(because_of, {})
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from service.actions.weighings.desk import Desk
+from service.actions.weighings.judging import judge
 from service.actions.weighings.reckoning import first_that_counts, write, write_as_one_act
 from service.actions.weighings.sent import Answer, Sent, Weighed
 from service.db import Connection
@@ -59,7 +60,7 @@ async def weigh_some(
     await desk.read(connection, sent, memory)
     answers: list[Answer] = []
     for one in sent:
-        answers.append(desk.judge(one))
+        answers.append(judge(desk, one))
         if desk.reaches_back:
             break
         if not len(answers) % PIECE:

@@ -6,9 +6,9 @@ The end is what it would be if all had come in the order of their corrected time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 from uuid import UUID
 
+from service.actions.weighings.desk import Desk
 from service.actions.weighings.righting import (
     Correction,
     alert_anew,
@@ -24,12 +24,9 @@ from service.domain.alerts import Flag
 from service.domain.tickets import Ticket
 from service.domain.weighings import Circumstances, Deed, Line, Said, Status, TicketIsInHand
 
-if TYPE_CHECKING:
-    from service.actions.weighings.desk import Desk
-
 
 def retell_event(
-    desk: "Desk", line: Line, seen: Circumstances, changed: Iterable[Line], firsts: Mapping[UUID, Line | None]
+    desk: Desk, line: Line, seen: Circumstances, changed: Iterable[Line], firsts: Mapping[UUID, Line | None]
 ) -> None:
     """A record that tells of an event before others did: it is the first now, and they tell it again (E7)."""
     stories = {}
@@ -61,14 +58,14 @@ def retell_event(
         _retell(desk, desk.tickets[ticket_id], story, [*story, *gone.get(ticket_id, [])], line, seen)
 
 
-def retell_story(desk: "Desk", ticket_id: UUID | None, line: Line, seen: Circumstances) -> None:
+def retell_story(desk: Desk, ticket_id: UUID | None, line: Line, seen: Circumstances) -> None:
     """A ticket's records in the order of time, a new one among them."""
     assert ticket_id is not None, "a story is a ticket's"
     story = desk.stories[ticket_id]
     _retell(desk, desk.tickets[ticket_id], story, story, line, seen)
 
 
-def retell_corrected(desk: "Desk", line: Line, correction: Correction) -> None:
+def retell_corrected(desk: Desk, line: Line, correction: Correction) -> None:
     """Put right what follows from a line whose weights were corrected, or that was taken back.
 
     Raises TicketIsInHand where a deed would rest on nothing then.
@@ -83,13 +80,13 @@ def retell_corrected(desk: "Desk", line: Line, correction: Correction) -> None:
         raise TicketIsInHand(deeds=[deed.act.kind for deed in telling.groundless])
 
 
-def retell_deed(desk: "Desk", deed: Deed, correction: Correction) -> None:
+def retell_deed(desk: Desk, deed: Deed, correction: Correction) -> None:
     """Put right what follows from a deed that was done just now; what the scales have told of its ticket is known."""
     story = desk.stories[deed.act.ticket_id]
     _retell(desk, desk.tickets[deed.act.ticket_id], story, story, story[-1], None, correction)
 
 
-def retell_sent_back(desk: "Desk", ticket_id: UUID) -> None:
+def retell_sent_back(desk: Desk, ticket_id: UUID) -> None:
     """Put right what of a load was refused, or sent back: something else was in the buyer's stock then than was known (W10)."""
     story = desk.stories[ticket_id]
     last = story[-1]
@@ -98,7 +95,7 @@ def retell_sent_back(desk: "Desk", ticket_id: UUID) -> None:
 
 
 def _retell(
-    desk: "Desk",
+    desk: Desk,
     ticket: Ticket | None,
     story: list[Line],
     involved: list[Line],
@@ -134,7 +131,7 @@ def _retell(
     return telling
 
 
-def _came_back(desk: "Desk", telling: Telling, ticket: Ticket) -> Counter[int]:
+def _came_back(desk: Desk, telling: Telling, ticket: Ticket) -> Counter[int]:
     """Of what a load had drawn, what each lot has again."""
     back_kg: Counter[int] = Counter()
     for stream, kg in telling.cut.items():
@@ -144,7 +141,7 @@ def _came_back(desk: "Desk", telling: Telling, ticket: Ticket) -> Counter[int]:
     return back_kg
 
 
-def _retell_others(desk: "Desk", ticket: Ticket, cause: Line, correction: Correction | None, retold: set[UUID]) -> None:
+def _retell_others(desk: Desk, ticket: Ticket, cause: Line, correction: Correction | None, retold: set[UUID]) -> None:
     """What hangs on a load's story: what went on by other trucks left when it did (W11); others share its weighing (E36)."""
     retold.add(ticket.id)
     left_at = desk.journeys[ticket.id].out_at
@@ -165,12 +162,12 @@ def _retell_others(desk: "Desk", ticket: Ticket, cause: Line, correction: Correc
             _retell(desk, desk.tickets[id_], story, story, cause, None, own, retold)
 
 
-def _leave(desk: "Desk", line: Line) -> None:
+def _leave(desk: Desk, line: Line) -> None:
     if line.ticket_id is not None:
         desk.stories[line.ticket_id] = [one for one in desk.stories[line.ticket_id] if one is not line]
 
 
-def _join(desk: "Desk", line: Line) -> None:
+def _join(desk: Desk, line: Line) -> None:
     if line.ticket_id is not None:
         story = desk.stories[line.ticket_id]
         story.append(line)

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from service.actions.weighings.desk import Desk
 from service.actions.weighings.posting import Move, TakeBack
 from service.actions.weighings.telling import Stream, Telling
 from service.actions.weighings.watching import alert_of, subject_of
@@ -20,9 +20,6 @@ from service.domain.units import Kilograms
 from service.domain.weighings import Deed, Leg, Line, Said, Status, fact_of
 from service.store.ticket_acts import DeedVersion
 from service.store.weighings import Flow, Version
-
-if TYPE_CHECKING:
-    from service.actions.weighings.desk import Desk
 
 _BY_THEMSELVES = frozenset(
     {
@@ -61,7 +58,7 @@ class _Owner:
 
 
 def put_right(
-    desk: "Desk",
+    desk: Desk,
     involved: Iterable[Line],
     deeds: Iterable[Deed],
     telling: Telling,
@@ -128,7 +125,7 @@ def fact_of_line(line: Line) -> bytes:
 
 
 def _stir_lots(
-    desk: "Desk",
+    desk: Desk,
     owners: Mapping[UUID, _Owner],
     held: Mapping[Stream, Iterable[Flow]],
     standing: Mapping[Stream, int],
@@ -142,9 +139,7 @@ def _stir_lots(
             desk.stir(target, more_kg, owners[owner_id].occurred_at, because_of)
 
 
-def _strike(
-    desk: "Desk", flows: list[Flow], kg: int, because_of: UUID, occurred_at: datetime, fact: bytes
-) -> list[Flow]:
+def _strike(desk: Desk, flows: list[Flow], kg: int, because_of: UUID, occurred_at: datetime, fact: bytes) -> list[Flow]:
     """Strike so many kilograms, the last first; what of the flows still stands."""
     standing: list[Flow] = []
     for flow in reversed(flows):
@@ -159,12 +154,12 @@ def _strike(
     return standing
 
 
-def _ids(desk: "Desk", flow: Flow | Leg) -> tuple[int | AccountKey, int | AccountKey]:
+def _ids(desk: Desk, flow: Flow | Leg) -> tuple[int | AccountKey, int | AccountKey]:
     return desk.account_of(flow.source), desk.account_of(flow.target)
 
 
 def say(
-    desk: "Desk",
+    desk: Desk,
     line: Line,
     said: Said,
     cause: Line,
@@ -187,7 +182,7 @@ def say(
     told.say(said)
 
 
-def say_of_deed(desk: "Desk", deed: Deed, movement_ids: Iterable[UUID], cause: Line) -> None:
+def say_of_deed(desk: Desk, deed: Deed, movement_ids: Iterable[UUID], cause: Line) -> None:
     """Say what a deed moves now, or what is reckoned of it, where that is something else; of a new one nothing was said."""
     if deed.sharing is not None:
         kg = deed.sharing.reckoned_kg(deed.act.ticket_id)
@@ -203,13 +198,13 @@ def say_of_deed(desk: "Desk", deed: Deed, movement_ids: Iterable[UUID], cause: L
     desk.deed_versions.append(DeedVersion(replace(deed), kg, desk.because(cause)))
 
 
-def alert_anew(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:
+def alert_anew(desk: Desk, telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:
     """Open what is said of a record now and was not before, and settle what is said no longer."""
     _open(desk, telling, line, ticket, old)
     _close(desk, telling, line, ticket, old)
 
 
-def _open(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:
+def _open(desk: Desk, telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:
     if line.told.status is not Status.ACCEPTED:
         return
     station = desk.stations[line.told.station_id]
@@ -225,7 +220,7 @@ def _open(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, old
             desk.watch.restate(alert)
 
 
-def _close(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:
+def _close(desk: Desk, telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:
     now = telling.flags.get(line.told.id, ())
     for flag in {*old, *now} - _BY_THEMSELVES:
         subject = subject_of(flag, line.told.id, line.told.station_id, ticket)
@@ -243,7 +238,7 @@ def _close(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, ol
                     desk.watch.doubt(subject)
 
 
-def alert_of_deeds(desk: "Desk", telling: Telling, ticket: Ticket, cause: Line) -> None:
+def alert_of_deeds(desk: Desk, telling: Telling, ticket: Ticket, cause: Line) -> None:
     """Open, or settle, what people's deeds and the scales say of each other, where no record says it (W11)."""
     subject = (Flag.WEIGHT_GAP, "ticket", str(ticket.id))
     if Flag.WEIGHT_GAP in telling.told:
@@ -254,7 +249,7 @@ def alert_of_deeds(desk: "Desk", telling: Telling, ticket: Ticket, cause: Line) 
         desk.watch.settle(subject)
 
 
-def settle_flags(desk: "Desk", line: Line, old: Iterable[str]) -> None:
+def settle_flags(desk: Desk, line: Line, old: Iterable[str]) -> None:
     """Settle what was said of a record without a ticket that tells again what another told."""
     ticket = desk.tickets.get(line.ticket_id) if line.ticket_id else None
     if ticket is None:

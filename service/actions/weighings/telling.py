@@ -3,9 +3,9 @@
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 from uuid import UUID
 
+from service.actions.weighings.desk import Desk
 from service.domain.alerts import Flag
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.ticket_acts import ActKind
@@ -30,9 +30,6 @@ from service.domain.weighings import (
 )
 from service.domain.weighings.legs import is_suspense, lot_of, still_there
 from service.store.weighings import Flow
-
-if TYPE_CHECKING:
-    from service.actions.weighings.desk import Desk
 
 Stream = tuple[UUID, int | AccountKey, int | AccountKey]
 """Whose kilograms, a record's or a deed's, go from where to where."""
@@ -95,7 +92,7 @@ class Telling:
 
 
 def tell(
-    desk: "Desk",
+    desk: Desk,
     ticket: Ticket | None,
     story: Iterable[Line],
     cause: Line | None,
@@ -135,7 +132,7 @@ def tell(
 
 
 def _tell_line(
-    desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, cause: Line | None, seen: Circumstances | None
+    desk: Desk, telling: Telling, line: Line, ticket: Ticket | None, cause: Line | None, seen: Circumstances | None
 ) -> None:
     asked = desk.circumstances_of(line, ticket)
     is_new = line is cause and seen is not None
@@ -166,17 +163,17 @@ def _tell_line(
     telling.open.update(flags)
 
 
-def _go_on(desk: "Desk", telling: Telling, ticket: Ticket, journey: Journey) -> None:
+def _go_on(desk: Desk, telling: Telling, ticket: Ticket, journey: Journey) -> None:
     was, telling.journey = telling.journey, journey
     desk.count(ticket, journey.shipped_kg - was.shipped_kg, journey.received_kg - was.received_kg)
 
 
-def _tell_deeds(desk: "Desk", telling: Telling, ticket: Ticket | None) -> None:
+def _tell_deeds(desk: Desk, telling: Telling, ticket: Ticket | None) -> None:
     while ticket is not None and telling.waiting and telling.waiting[0].is_due(telling.journey):
         _tell_deed(desk, telling, telling.waiting.popleft(), ticket)
 
 
-def _tell_deed(desk: "Desk", telling: Telling, deed: Deed, ticket: Ticket) -> None:
+def _tell_deed(desk: Desk, telling: Telling, deed: Deed, ticket: Ticket) -> None:
     journey = telling.journey
     if deed.takes_the_rest:
         rest_kg = Kilograms(max(0, journey.on_board_kg))
@@ -193,7 +190,7 @@ def _tell_deed(desk: "Desk", telling: Telling, deed: Deed, ticket: Ticket) -> No
     _go_on(desk, telling, ticket, deed.done(journey))
 
 
-def _refuse(desk: "Desk", telling: Telling, deed: Deed, ticket: Ticket) -> None:
+def _refuse(desk: Desk, telling: Telling, deed: Deed, ticket: Ticket) -> None:
     """What still lay in the lot is taken off the arrival; the rest comes back as an ordinary movement, flagged (W10)."""
     assert telling.journey.out_at is not None, "what has arrived has left"
     lot = lot_of(ticket, telling.journey.out_at)
@@ -221,7 +218,7 @@ def _take_off_the_arrival(telling: Telling, ticket: Ticket, kg: int) -> None:
             telling.cut[through] += taken
 
 
-def _share(desk: "Desk", telling: Telling, deed: Deed, sharing: Sharing, ticket: Ticket) -> None:
+def _share(desk: Desk, telling: Telling, deed: Deed, sharing: Sharing, ticket: Ticket) -> None:
     """Let a load arrive with its share of a weighing, and have the gap be its own (E36)."""
     journey = telling.journey
     assert journey.out_kg is not None, "what has a share was weighed"
