@@ -131,8 +131,7 @@ async def _flows_of(connection: Connection, desk: Desk, out: Line) -> list[Flow]
 
 def _is_drawn(desk: Desk, flow: Flow, lots: set[int]) -> bool:
     """Whether it comes out of a lot of the proof, or from beyond it; what an office has settled is drawn no more (W06)."""
-    keys = {id_: key for key, id_ in desk.account_ids.items()}
-    source = keys.get(flow.source, flow.source) if isinstance(flow.source, int) else flow.source
+    source = desk.account_keys.get(flow.source, flow.source) if isinstance(flow.source, int) else flow.source
     return flow.source in lots or is_suspense(source)
 
 

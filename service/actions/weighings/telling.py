@@ -10,7 +10,7 @@ from service.domain.alerts import Flag
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.ticket_acts import ActKind
 from service.domain.tickets import Journey, Ticket
-from service.domain.units import Kilograms, shanghai_day, shanghai_year
+from service.domain.units import Kilograms, shanghai_day
 from service.domain.weighings import (
     Circumstances,
     Deed,
@@ -28,7 +28,7 @@ from service.domain.weighings import (
     story_of,
     weigh,
 )
-from service.domain.weighings.legs import is_suspense, lot_of, still_there
+from service.domain.weighings.legs import is_suspense, lost_of, lot_of, still_there
 from service.store.weighings import Flow
 
 Stream = tuple[UUID, int | AccountKey, int | AccountKey]
@@ -178,7 +178,7 @@ def _tell_deed(desk: Desk, telling: Telling, deed: Deed, ticket: Ticket) -> None
     if deed.takes_the_rest:
         rest_kg = Kilograms(max(0, journey.on_board_kg))
         assert journey.out_at is not None, "what had left was weighed"
-        lost = AccountKey(AccountKind.LOST, owner_id=ticket.seller_id, year=shanghai_year(journey.out_at))
+        lost = lost_of(ticket, journey.out_at)
         stream = (deed.act.id, ticket.account, lost)
         telling.wanted[stream] = Leg(ticket.account, lost, rest_kg)
         if deed.act.kind is ActKind.WRITTEN_OFF:
