@@ -278,7 +278,13 @@ def _close(name: str) -> Callable[[World], Awaitable[None]]:
     async def close(world: World) -> None:
         sign = world.keys.current(Purpose.LEDGER)
         await close_ticket(
-            world.connection, world.tickets[name][0], WHY, at=world.at, sign=sign, policies=DEFAULTS, actor=cast.LI.actor
+            world.connection,
+            world.tickets[name][0],
+            WHY,
+            at=world.at,
+            sign=sign,
+            policies=DEFAULTS,
+            actor=cast.LI.actor,
         )
 
     return close

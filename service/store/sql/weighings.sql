@@ -246,10 +246,6 @@ GROUP BY l.movement, l.source, l.target
 HAVING sum(l.target_kg - cut.kg) > 0
 ORDER BY min(l.seq)
 
--- name: find_accounts
--- Locks nothing; leans on the primary key.
-SELECT id, kind::text, jurisdiction, owner_id, document_id, grade, year, earmark FROM account WHERE id = ANY($1)
-
 -- name: keep_version
 -- Locks nothing: under the lock of the weighing's ticket or station. Whoever waited for that has looked at his clock before; no version
 -- is older than the one before it. Leans on the primary key and a_version_of_a_weighing_is_kept_once.
