@@ -10,10 +10,10 @@ from typing import Generic, TypeVar
 import structlog
 
 from service import metrics
-from service.anew import Ended, anew
 from service.domain.refusals import Busy
 from service.enduring import enduring, is_told_to_end
 from service.problems import AWAY
+from service.retrying import RolledBack, retried
 
 # Beside people who wait at a scale, a request of many gives so much to a batch that it takes about as long as two of theirs. Less
 # than twenty of it cost nearly the same, and more than forty are sometimes slow, however quick the slice before them was.
@@ -103,9 +103,9 @@ class Batcher(Generic[Job, Answer]):
 
     Where an action of many is named, it does the batches in which nobody has few.
 
-    A batch that fails is done again in halves, and these in theirs, so that only the job that cannot be done hears of it; unless
-    the database is away, where all are told at once. A job that the database has ended is done anew by itself, and told Busy in
-    the end, which nobody does anew: others of its request may have been done.
+    A batch that fails is retried in halves, and these in theirs, so that only the job that cannot be done hears of it; unless
+    the database is away, where all are told at once. A job that the database rolls back is retried alone, and told Busy in
+    the end, which nobody retries: others of its request may have been done.
 
     Where `apart` names what a job is about, two about the same thing are never in one batch: the later one comes in the
     next.
@@ -312,13 +312,13 @@ class Batcher(Generic[Job, Answer]):
         self._records.observe(len(jobs))
         try:
             with self._seconds.time():
-                return await (action(list(jobs)) if len(jobs) > 1 else anew(lambda: action(list(jobs))))
+                return await (action(list(jobs)) if len(jobs) > 1 else retried(lambda: action(list(jobs))))
         except asyncio.CancelledError:
             if is_told_to_end():
                 raise
             log.warning("A batch was cancelled by what it waited for", exc_info=True)
             return [_Failed(Busy())] * len(jobs)
-        except Ended:
+        except RolledBack:
             return [_Failed(Busy())]
         except Exception as error:  # whoever asked hears of it
             if len(jobs) == 1 or isinstance(error, (Busy, *AWAY)):
