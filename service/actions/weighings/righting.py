@@ -57,6 +57,15 @@ class _Owner:
     occurred_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Why:
+    """What the changes are put down to, and what the entries that strike say of it."""
+
+    because_of: UUID
+    fact: bytes
+    occurred_at: datetime
+
+
 def put_right(
     desk: Desk,
     involved: Iterable[Line],
@@ -71,52 +80,70 @@ def put_right(
     by other trucks is no part of it: those kilograms were named.
     """
     fact = correction.fact if correction else fact_of_line(cause)
-    occurred_at = correction.occurred_at if correction else cause.occurred_at
-    because_of = desk.because(cause)
+    why = _Why(desk.because(cause), fact, correction.occurred_at if correction else cause.occurred_at)
     owners = {
-        line.told.id: _Owner(
-            fact if line is cause else fact_of_line(line),
-            line.occurred_at,
-        )
-        for line in involved
-    } | {deed.act.id: _Owner(deed.act.fact, deed.done_at) for deed in deeds}
-    asked = {(stream[0], *_ids(desk, leg)): leg for stream, leg in telling.wanted.items() if leg.kg}
-    cut = {(stream[0], *_ids(desk, telling.wanted[stream])): kg for stream, kg in telling.cut.items()}
+        line.told.id: _Owner(fact if line is cause else fact_of_line(line), line.occurred_at) for line in involved
+    }
+    owners |= {deed.act.id: _Owner(deed.act.fact, deed.done_at) for deed in deeds}
+    wanted = {(stream[0], *_ids(desk, leg)): leg for stream, leg in telling.wanted.items() if leg.kg}
+    cut_kg = {(stream[0], *_ids(desk, telling.wanted[stream])): kg for stream, kg in telling.cut.items()}
+    wanted_kg = {stream: leg.kg - cut_kg.get(stream, 0) for stream, leg in wanted.items()}
+    held = _take_up(desk, owners)
+    _stir_lots(desk, owners, held, wanted_kg, why.because_of)
+    corrected_id = correction.weighing_id if correction else None
+    in_place_of = _strike_surplus(desk, held, wanted, wanted_kg, corrected_id, why)
+    struck: dict[UUID, list[UUID]] = defaultdict(list)
+    for stream, leg in wanted.items():
+        owner_id = stream[0]
+        owner = owners[owner_id]
+        desk.post(owner_id, Move(uuid7(), why.because_of, leg, owner.occurred_at, owner.fact, in_place_of.get(stream)))
+        if taken := cut_kg.get(stream):  # it is posted as the scale recorded it
+            posted = desk.flows[owner_id].pop()
+            standing = _strike(desk, [posted], taken, why)
+            desk.flows[owner_id] += standing
+            if not standing:
+                struck[owner_id].append(posted.movement_id)
+    return {id_: [flow.movement_id for flow in desk.flows[id_]] + struck[id_] for id_ in owners}
+
+
+def _take_up(desk: Desk, owners: Iterable[UUID]) -> dict[Stream, list[Flow]]:
+    """What flows for these owners as yet, by stream; the desk forgets it until it is known what of it stands."""
     held: dict[Stream, list[Flow]] = {}
     for id_ in owners:
         for flow in desk.flows.get(id_, ()):
             if flow.kg:
                 held.setdefault((id_, *_ids(desk, flow)), []).append(flow)
         desk.flows[id_] = []
-    standing = {stream: leg.kg - cut.get(stream, 0) for stream, leg in asked.items()}
-    _stir_lots(desk, owners, held, standing, because_of)
+    return held
+
+
+def _strike_surplus(
+    desk: Desk,
+    held: Mapping[Stream, list[Flow]],
+    wanted: dict[Stream, Leg],
+    wanted_kg: Mapping[Stream, int],
+    corrected_id: UUID | None,
+    why: _Why,
+) -> dict[Stream, UUID]:
+    """Strike what flows too much, the last stream first, and drop from `wanted` what flows already.
+
+    A stream that flows too little is struck whole, and posted anew. Gives the movements of the corrected weighing in whose
+    places others are to be posted.
+    """
     in_place_of: dict[Stream, UUID] = {}
-    struck: dict[UUID, list[UUID]] = defaultdict(list)
     for stream, flows in reversed(list(held.items())):
-        leg = asked.get(stream)
         held_kg = sum(int(flow.kg) for flow in flows)
-        asked_kg = leg.kg - cut.get(stream, 0) if leg is not None else 0
-        taking = flows
-        is_corrected = correction is not None and stream[0] == correction.weighing_id
-        if leg is not None and is_corrected and asked_kg != held_kg:
+        asked_kg = wanted_kg.get(stream, 0)
+        taking, surplus_kg = flows, held_kg
+        if stream in wanted and stream[0] == corrected_id and asked_kg != held_kg:
             in_place_of[stream] = flows[0].movement_id
             taking = flows[1:]
-            surplus = sum(int(flow.kg) for flow in taking)
-        else:
-            surplus = held_kg - asked_kg if asked_kg <= held_kg else held_kg
-            if leg is not None and asked_kg <= held_kg:
-                del asked[stream]
-        desk.flows[stream[0]][:0] = _strike(desk, taking, surplus, because_of, occurred_at, fact)
-    for stream, leg in asked.items():
-        owner = owners[stream[0]]
-        desk.post(stream[0], Move(uuid7(), because_of, leg, owner.occurred_at, owner.fact, in_place_of.get(stream)))
-        if taken := cut.get(stream):  # it is posted as the scale told it
-            posted = desk.flows[stream[0]].pop()
-            standing_part = _strike(desk, [posted], taken, because_of, occurred_at, fact)
-            desk.flows[stream[0]] += standing_part
-            if not standing_part:
-                struck[stream[0]].append(posted.movement_id)
-    return {id_: [flow.movement_id for flow in desk.flows[id_]] + struck[id_] for id_ in owners}
+            surplus_kg = sum(int(flow.kg) for flow in taking)
+        elif asked_kg <= held_kg:
+            surplus_kg = held_kg - asked_kg
+            wanted.pop(stream, None)
+        desk.flows[stream[0]][:0] = _strike(desk, taking, surplus_kg, why)
+    return in_place_of
 
 
 def fact_of_line(line: Line) -> bytes:
@@ -139,16 +166,16 @@ def _stir_lots(
             desk.stir(target, more_kg, owners[owner_id].occurred_at, because_of)
 
 
-def _strike(desk: Desk, flows: list[Flow], kg: int, because_of: UUID, occurred_at: datetime, fact: bytes) -> list[Flow]:
-    """Strike so many kilograms, the last first; what of the flows still stands."""
+def _strike(desk: Desk, flows: list[Flow], kg: int, why: _Why) -> list[Flow]:
+    """Strike so many kilograms, the last first; gives what of the flows still stands."""
     standing: list[Flow] = []
     for flow in reversed(flows):
         taken = min(kg, flow.kg)
         kg -= taken
         if taken:
-            whole = Void([flow.movement_id], occurred_at, fact)
-            part = ClawBack(flow.movement_id, Kilograms(taken), occurred_at, fact)
-            desk.steps.append(TakeBack(because_of, whole if taken == flow.kg else part))
+            whole = Void([flow.movement_id], why.occurred_at, why.fact)
+            part = ClawBack(flow.movement_id, Kilograms(taken), why.occurred_at, why.fact)
+            desk.steps.append(TakeBack(why.because_of, whole if taken == flow.kg else part))
         if flow.kg > taken:
             standing.insert(0, replace(flow, kg=Kilograms(flow.kg - taken)))
     return standing
