@@ -1,4 +1,4 @@
-"""What of a load was refused, or came back, after its buyer had it: reckoned anew when more is told of the time before (W10)."""
+"""What of a load was refused, or came back, after its buyer had it: recomputed when an earlier record or deed arrives (W10)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ from service.store.ledger import Memory, Revision, Signer, lock_head
 from service.store.lots import SentBack
 
 ROUNDS = 16
-"""What is told of one lot may stir the lot before it; no chain of sales out of stock is as long as this."""
+"""A change of one lot may change the lot before it; no chain of sales out of stock is as long as this."""
 
 
 async def write(connection: Connection, desk: Desk, *, sign: Signer, memory: Memory | None = None) -> set[UUID]:
-    """Write what has come of records that do not reach back; gives the movements that took kilograms beyond a quota.
+    """Write what follows from records that do not reach back; gives the movements that took kilograms beyond a quota.
 
-    Another process may have moved the same lots while they were judged: what it has sent back is reckoned anew, record by record.
+    Another process may have moved the same lots while they were judged: what it has sent back is recomputed, record by record.
     """
     over = await write_changes(connection, desk, partial(post_steps, connection, at=desk.at, sign=sign, memory=memory))
     if not desk.stirred:
@@ -43,7 +43,7 @@ async def write(connection: Connection, desk: Desk, *, sign: Signer, memory: Mem
 
 
 async def write_as_one_act(connection: Connection, desk: Desk, *, sign: Signer) -> set[UUID]:
-    """Write what has come of one record or deed, and reckon anew what was sent back out of the lots that it has stirred.
+    """Write what follows from one record or deed, and recompute what was sent back out of the lots that it has stirred.
 
     Gives the movements that took kilograms beyond a quota.
     """
@@ -64,12 +64,12 @@ async def reckon_sent_back(
     at: datetime,
     policies: Policies,
 ) -> None:
-    """Cut of what was sent back out of lots what was in stock there at that time, as the book has it with the act so far.
+    """Have what was cut of loads that were sent back out of lots be what lay in stock then, as the book says with the act so far.
 
-    1. Lock the head, so that all who tell of one lot do this one after the other, each seeing what those before it wrote.
-    2. See which loads something was refused of, or came back, since kilograms of their lots come or go otherwise.
-    3. Of those, where another part was in stock than was cut, the tickets are told anew, as a part of the act.
-    4. That may stir other lots: those from which such a load had been sold.
+    1. Lock the head, so that all who change one lot do this one after the other, each seeing what those before it wrote.
+    2. Find the loads that were refused in part, or came back, after the time from which their lots have changed.
+    3. Where another part of a load was in stock than was cut, its ticket is judged anew, as a part of the act.
+    4. That may change other lots: those from which such a load had been sold.
     """
     await lock_head(connection, at=at)
     for _ in range(ROUNDS):
@@ -85,7 +85,7 @@ async def reckon_sent_back(
 
 
 async def first_that_counts(connection: Connection, desk: Desk) -> UUID | None:
-    """The first record of a batch by which what was sent back is to be cut otherwise, when those before it are posted.
+    """The first record of a batch that changes what is to be cut of a load that was sent back; None if none does.
 
     What other processes post meanwhile is not seen here.
     """
