@@ -231,7 +231,8 @@ async def _charge(
         occurred_at=start_of(date(year + 1, 1, 1)),
         fact=hashlib.sha256(said.encode()).digest(),
     )
-    await report_overdraws(connection, await ledger.append(connection, [movement], at=at, sign=sign), at=at, draws=True)
+    posted = await ledger.append(connection, [movement], at=at, sign=sign)
+    await report_overdraws(connection, posted, at=at, draws_since=movement.occurred_at)
 
 
 async def _carried(

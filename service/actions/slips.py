@@ -205,7 +205,8 @@ async def _hand_over(connection: Connection, drafts: Sequence[SlipFiling], *, at
         if draft.movement_id
     ]
     posted = await ledger.append(connection, movements, at=at, sign=sign)
-    await report_overdraws(connection, posted, at=at, draws=True)
+    since = min(movement.occurred_at for movement in movements)
+    await report_overdraws(connection, posted, at=at, draws_since=since)
 
 
 def _quota(slip: Slip) -> AccountKey:

@@ -32,7 +32,7 @@ from service.store.ledger import Memory, Posted, append
 CALLERS = 64
 BATCH = 1_000
 LOTS = 128
-MOST_EXPECTED = 12_000  # loads a second: so many are made ready
+MOST_EXPECTED = 8_000  # loads a second: so many are made ready
 
 
 async def measure(grounds: Grounds) -> list[Row]:

@@ -23,6 +23,7 @@ from service.verify.database import verify
 from service.verify.readers import readers_for
 
 IN_ONE_STATEMENT = 20_000
+WALKS = 2_000
 WALKED_IN = 6_000  # for a million legs
 LOG_TABLES = ("leg", "hole", "checkpoint", "node")
 
@@ -32,7 +33,7 @@ async def measure(grounds: Grounds, beside: Grounds) -> list[Row]:
     small, large, largest = (
         grounds.size(200_000, 20_000),
         grounds.size(1_000_000, 100_000),
-        grounds.size(5_000_000, 300_000),
+        grounds.size(5_000_000, 200_000),
     )
     async with _book(grounds) as book, _book(beside) as further:
         await book.fill(small)
@@ -75,14 +76,14 @@ class Book:
     async def walk_in(self) -> None:
         """Walk untimed, as often as the book is large: a connection's first touch of each page of the cache costs more
         than the walk itself, once, and a larger book has more pages."""
-        often = max(WALKED_IN, WALKED_IN * self.trade.legs // 1_000_000)
+        often = max(WALKS, WALKED_IN * self.trade.legs // 1_000_000)
         async with self.database.transaction(readonly=True) as connection:
             for place in random.choices(self.trade.delivered, k=often):
                 await trace_back(connection, place.account, place.lo, place.hi)
 
     async def walks(self) -> float:
         """The 99th percentile of a walk, in milliseconds; the parts add up in every one."""
-        asked = random.sample(self.trade.delivered, min(2_000, len(self.trade.delivered)))
+        asked = random.sample(self.trade.delivered, min(WALKS, len(self.trade.delivered)))
         times = []
         async with self.database.transaction(readonly=True) as connection:
             await trace_back(connection, asked[0].account, asked[0].lo, asked[0].hi)

@@ -186,6 +186,12 @@ async def places_that_owe(connection: Connection) -> set[tuple[int, str]]:
     return {(row["year"], row["jurisdiction"]) for row in await connection.fetch(SQL["places_that_owe"])}
 
 
+async def places_that_were_charged(connection: Connection, since: int) -> set[tuple[int, str]]:
+    """The years, from this one on, and places of mines in which what quotas owed was charged to the year after (E28)."""
+    rows = await connection.fetch(SQL["places_that_were_charged"], since)
+    return {(row["year"], row["jurisdiction"]) for row in rows}
+
+
 async def hold_promises(connection: Connection, holders: Collection[UUID]) -> None:
     """Let nobody else look at what these mines, projects and declared stocks promise before this transaction ends (O01)."""
     await connection.fetch(SQL["hold_promises"], list(holders))

@@ -1,6 +1,7 @@
 """Rights that pass on and periods that close: mergers and splits, special quota, quarters and years (E26, E28, R16, R25)."""
 
 import asyncio
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -215,6 +216,43 @@ async def test_e28_an_opening_debit_breaks_the_next_years_cap_in_its_own_transac
     await by(PROVINCE).post("/v1/closings", json={"year": 2026, "document_no": "辽结4"})
 
     assert (before, await broken()) == ([], [(2027, 1)])
+
+
+async def test_e28_a_late_load_of_a_year_that_was_charged_breaks_its_cap_in_its_own_transaction(
+    by: By, app: FastAPI
+) -> None:
+    """R06, O02: nobody owes any more, but what was charged to the next year has gone out of the closed one all the same."""
+    now = at(app, "2026-12-31T09:00:00+08:00")
+    await rule(app, carry_overdraw=True)
+    other = {"mine_id": await mine_of(by, "邻矿")}
+    await fill_pools(by, 110_000)
+    await allot(by(ANSHAN), base(80_000))
+    await allot(by(ANSHAN), allotment("base", "210381", other, 30_000, quarter=4))
+    await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(kg=80_000, handed_on="2026-12-31", **other))
+    async with app.state.database.transaction() as connection:
+        contract_id = await yard.contract(connection, at=now, mine_id=PAIZHAI_MINE)
+    ticket = (await by(PAIZHAI_CLERK).post("/v1/tickets", json=yard.ticket_in(contract_id, now))).json()
+    at(app, "2027-01-04T09:00:00+08:00")
+    await by(PROVINCE).post("/v1/closings", json={"year": 2026, "document_no": "辽结5"})
+    for source, to in [(None, "210000"), ("210000", "210300"), ("210300", "210381")]:
+        total = allotment("total", source, {"jurisdiction": to}, 60_000, year=2027, issued_on="2027-01-04")
+        await allot(by(PROVINCE), total)
+    tranche = allotment("base", "210381", other, 60_000, quarter=1, year=2027, issued_on="2027-01-04")
+    await allot(by(ANSHAN), tranche)
+
+    async def broken() -> list[int]:
+        county = (await by(LI).get("/v1/quotas?year=2026")).json()["province"]["children"][0]["children"][0]
+        return [episode["over_kg"] for episode in county["overdraws"]]
+
+    before = await broken()
+    late = slip(number="JJ-2", kg=40_000, handed_on="2026-12-31")
+    assert (await by(PAIZHAI_CLERK).post("/v1/slips", json=late)).status_code == 201
+    by_slip = await broken()
+    record = yard.record(ticket, "out", 30_000, now + timedelta(hours=1))
+    [weighed] = (await by(BRIDGE_7_DEVICE).post("/v1/weighings", json=record)).json()["results"]
+
+    assert (weighed["status"], "over-quota" in weighed["flags"]) == ("accepted", False)
+    assert (before, by_slip, await broken()) == ([], [10_000], [40_000])
 
 
 @pytest.mark.parametrize("parts", [(1,), (1, 2)])

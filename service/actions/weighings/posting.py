@@ -1,12 +1,12 @@
 """What the ledger does for a batch of weighings, step by step."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from uuid import UUID
 
-from service.actions.overdraws import report_overdraws
+from service.actions.overdraws import EVER, report_overdraws
 from service.db import Connection
 from service.domain import ledger
 from service.domain.changes import Change, ClawBack, GiveBack, Replace, Void
@@ -66,7 +66,7 @@ async def post_steps(
         if writing is not None:
             await writing.write(connection)
             writing = None
-    draws = any(not isinstance(step, Move) or step.leg.draws_on_quota for step in steps)
+    draws_since = min(_moments_of_quota(steps), default=None)
     over_kg: dict[UUID, Kilograms] = {}
     waiting: list[Movement] = []
     sent_back: int | None = None
@@ -75,7 +75,7 @@ async def post_steps(
         nonlocal sent_back
         sent_back = posted.sent_back
         over_kg.update(posted.over_kg)
-        await report_overdraws(connection, posted, at=at, draws=draws)
+        await report_overdraws(connection, posted, at=at, draws_since=draws_since)
 
     async def flush() -> None:
         if waiting:
@@ -114,7 +114,16 @@ async def end_act(connection: Connection, act: Revision, *, at: datetime) -> Non
     """End an act to which no more steps belong, and report the overdraws that it opens and closes."""
     posted = await act.seal(connection)
     if posted is not None:
-        await report_overdraws(connection, posted, at=at, draws=True)
+        await report_overdraws(connection, posted, at=at, draws_since=EVER)
+
+
+def _moments_of_quota(steps: Iterable[Step]) -> Iterator[datetime]:
+    """The moments of loads that are drawn on a quota, or may be given back to one."""
+    for step in steps:
+        if isinstance(step, TakeBack):
+            yield EVER
+        elif step.leg.draws_on_quota:
+            yield step.occurred_at
 
 
 async def _changes_of(connection: Connection, steps: Iterable[Step], at: datetime) -> list[Change]:

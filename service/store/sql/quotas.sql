@@ -303,6 +303,12 @@ LEFT JOIN stock ON stock.id = account.owner_id
 LEFT JOIN enterprise ON enterprise.id = stock.enterprise_id
 WHERE overdraw.closed_at IS NULL
 
+-- name: places_that_were_charged
+-- Locks nothing: few years are closed, and there are few mines.
+SELECT DISTINCT mine.jurisdiction, closing.year
+FROM closing CROSS JOIN mine
+WHERE closing.charged_kg > 0 AND closing.year >= $1
+
 -- name: hold_promises
 -- Takes an advisory lock for each source until the transaction ends, in one order: so many sources share one that a batch takes few. After
 -- the ledger's head and the plates.
