@@ -12,7 +12,7 @@ from service import metrics
 from service.domain.refusals import Busy
 from service.problems import TROUBLE
 
-# What is raised as often as a server is asked that is away; anything else is logged with its traceback.
+# What a server that is away says as often as it is asked; all else is told with its traceback.
 _EXPECTED = (Busy, RedisError, OSError, asyncpg.InterfaceError, *TROUBLE)
 
 log = structlog.get_logger(__name__)

@@ -1,6 +1,6 @@
 """Refusals as RFC 9457 problems."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -100,74 +100,64 @@ def codes() -> dict[str, type[refusals.Refusal]]:
     return {refusal().code: refusal for refusal in below(refusals.Refusal)}
 
 
-async def _refused(request: Request, refusal: refusals.Refusal) -> Response:
-    return answer(refusal, request.state.request_id)
-
-
-async def _malformed(request: Request, error: RequestValidationError) -> Response:
-    errors = [fault(item["loc"], item["type"], item["msg"]) for item in error.errors()]
-    return answer(refusals.MalformedBody(errors=errors), request.state.request_id)
-
-
-async def _of_the_framework(request: Request, error: HTTPException) -> Response:
-    """What Starlette and FastAPI refuse: as a refusal of ours where there is one, else by its status alone."""
-    request_id = request.state.request_id
-    match error.status_code:
-        case HTTPStatus.NOT_FOUND:
-            return answer(refusals.NotFound(), request_id)
-        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return answer(refusals.TooLarge(limit_bytes=request.state.limit_bytes), request_id)
-        case HTTPStatus.UNPROCESSABLE_ENTITY:
-            return answer(refusals.MalformedBody(errors=[error.detail]), request_id)
-        case HTTPStatus.BAD_REQUEST:
-            return answer(refusals.MalformedBody(errors=[UNREADABLE]), request_id)
-    status = HTTPStatus(error.status_code)
-    members = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "title_en": status.phrase,
-        "status": status.value,
-        "code": status.phrase.lower().replace(" ", "-"),
-        "request_id": request_id,
-    }
-    return Response(orjson.dumps(members), status.value, error.headers, media_type="application/problem+json")
-
-
-async def _constrained(request: Request, error: asyncpg.IntegrityConstraintViolationError) -> Response:
-    """The rule that a constraint keeps; one that stands for none is a fault of ours."""
-    refusal = CONSTRAINTS.get(error.constraint_name or "")
-    if refusal is None:
-        raise error
-    return answer(refusal(), request.state.request_id)
-
-
-async def _troubled(request: Request, error: Exception) -> Response:
-    log.warning(f"The database could not take part: {type(error).__name__}: {error}")
-    return answer(refusals.Busy(), request.state.request_id)
-
-
-async def _wrapped(request: Request, error: sqlalchemy.exc.DBAPIError) -> Response:
-    """The driver's error inside of SQLAlchemy's."""
-    cause = error.orig.__cause__ if error.orig else None
-    if isinstance(cause, asyncpg.IntegrityConstraintViolationError):
-        return await _constrained(request, cause)
-    if error.connection_invalidated or isinstance(cause, AWAY):
-        return await _troubled(request, error)
-    raise error
-
-
-HANDLERS: Mapping[type[Exception], Callable[[Request, Any], Awaitable[Response]]] = {
-    refusals.Refusal: _refused,
-    RequestValidationError: _malformed,
-    HTTPException: _of_the_framework,
-    asyncpg.IntegrityConstraintViolationError: _constrained,
-    sqlalchemy.exc.TimeoutError: _troubled,
-    sqlalchemy.exc.DBAPIError: _wrapped,
-    **dict.fromkeys(AWAY, _troubled),
-}
-
-
 def install(app: FastAPI) -> None:
     """Answer every refusal, malformed body and unknown path of an application with a problem."""
-    for kind, handler in HANDLERS.items():
-        app.add_exception_handler(kind, handler)
+
+    @app.exception_handler(refusals.Refusal)
+    async def refused(request: Request, refusal: refusals.Refusal) -> Response:
+        return answer(refusal, request.state.request_id)
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(request: Request, error: RequestValidationError) -> Response:
+        errors = [fault(item["loc"], item["type"], item["msg"]) for item in error.errors()]
+        return answer(refusals.MalformedBody(errors=errors), request.state.request_id)
+
+    @app.exception_handler(HTTPException)
+    async def other(request: Request, error: HTTPException) -> Response:
+        request_id = request.state.request_id
+        match error.status_code:
+            case HTTPStatus.NOT_FOUND:
+                return answer(refusals.NotFound(), request_id)
+            case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                return answer(refusals.TooLarge(limit_bytes=request.state.limit_bytes), request_id)
+            case HTTPStatus.UNPROCESSABLE_ENTITY:
+                return answer(refusals.MalformedBody(errors=[error.detail]), request_id)
+            case HTTPStatus.BAD_REQUEST:
+                return answer(refusals.MalformedBody(errors=[UNREADABLE]), request_id)
+        status = HTTPStatus(error.status_code)
+        members = {
+            "type": "about:blank",
+            "title": status.phrase,
+            "title_en": status.phrase,
+            "status": status.value,
+            "code": status.phrase.lower().replace(" ", "-"),
+            "request_id": request_id,
+        }
+        return Response(orjson.dumps(members), status.value, error.headers, media_type="application/problem+json")
+
+    @app.exception_handler(asyncpg.IntegrityConstraintViolationError)
+    async def constrained(request: Request, error: asyncpg.IntegrityConstraintViolationError) -> Response:
+        refusal = CONSTRAINTS.get(error.constraint_name or "")
+        if refusal is None:
+            raise error
+        return answer(refusal(), request.state.request_id)
+
+    async def troubled(request: Request, error: Exception) -> Response:
+        log.warning(f"The database could not take part: {type(error).__name__}: {error}")
+        return answer(refusals.Busy(), request.state.request_id)
+
+    for trouble in AWAY:
+        app.add_exception_handler(trouble, troubled)
+
+    @app.exception_handler(sqlalchemy.exc.TimeoutError)
+    async def exhausted(request: Request, error: sqlalchemy.exc.TimeoutError) -> Response:
+        return await troubled(request, error)
+
+    @app.exception_handler(sqlalchemy.exc.DBAPIError)
+    async def wrapped(request: Request, error: sqlalchemy.exc.DBAPIError) -> Response:
+        cause = error.orig.__cause__ if error.orig else None
+        if isinstance(cause, asyncpg.IntegrityConstraintViolationError):
+            return await constrained(request, cause)
+        if error.connection_invalidated or isinstance(cause, AWAY):
+            return await troubled(request, error)
+        raise error
