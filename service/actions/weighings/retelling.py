@@ -156,9 +156,8 @@ def _retell_others(desk: Desk, ticket: Ticket, cause: Line, correction: Correcti
         if id_ not in retold:
             story, own = desk.stories[id_], correction
             if own is not None and own.weighing_id is None and story:
-                own = replace(
-                    own, fact=fact_of_line(story[-1])
-                )  # what somebody did to the one was not done to the other
+                # What somebody did to the one was not done to the other.
+                own = replace(own, fact=fact_of_line(story[-1]))
             _retell(desk, desk.tickets[id_], story, story, cause, None, own, retold)
 
 
