@@ -1,6 +1,6 @@
-"""When a record comes that stands before others in time, or after what people did: the ticket's story is told anew (W04).
+"""A record that arrives late, or after people did something to its load, has its ticket's story replayed (W04).
 
-The end is what it would be if all had come in the order of their corrected times.
+The result is what it would be if all records had arrived in the order of their corrected times.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ from service.domain.weighings import Circumstances, Deed, Line, Said, Status, Ti
 def retell_event(
     desk: Desk, line: Line, seen: Circumstances, changed: Iterable[Line], firsts: Mapping[UUID, Line | None]
 ) -> None:
-    """A record that tells of an event before others did: it is the first now, and they tell it again (E7)."""
+    """A record of an event that others have recorded: it is the first of them in time now, and they are duplicates (E7)."""
     stories = {}
     for other in changed:
         first = firsts[other.told.id]
@@ -59,7 +59,7 @@ def retell_event(
 
 
 def retell_story(desk: Desk, ticket_id: UUID | None, line: Line, seen: Circumstances) -> None:
-    """A ticket's records in the order of time, a new one among them."""
+    """Replay a ticket's records in the order of time, a new one among them."""
     assert ticket_id is not None, "a story is a ticket's"
     story = desk.stories[ticket_id]
     _retell(desk, desk.tickets[ticket_id], story, story, line, seen)
@@ -68,7 +68,7 @@ def retell_story(desk: Desk, ticket_id: UUID | None, line: Line, seen: Circumsta
 def retell_corrected(desk: Desk, line: Line, correction: Correction) -> None:
     """Put right what follows from a line whose weights were corrected, or that was taken back.
 
-    Raises TicketIsInHand where a deed would rest on nothing then.
+    Raises TicketIsInHand where a deed would lose the record that it rests on.
     """
     ticket = desk.tickets[line.ticket_id] if line.ticket_id else None
     if line.told.status is Status.VOID:
@@ -81,13 +81,13 @@ def retell_corrected(desk: Desk, line: Line, correction: Correction) -> None:
 
 
 def retell_deed(desk: Desk, deed: Deed, correction: Correction) -> None:
-    """Put right what follows from a deed that was done just now; what the scales have told of its ticket is known."""
+    """Put right what follows from a deed that was done just now; its ticket's records are known."""
     story = desk.stories[deed.act.ticket_id]
     _retell(desk, desk.tickets[deed.act.ticket_id], story, story, story[-1], None, correction)
 
 
 def retell_sent_back(desk: Desk, ticket_id: UUID) -> None:
-    """Put right what of a load was refused, or sent back: something else was in the buyer's stock then than was known (W10)."""
+    """Put right what was cut of a load that was refused, or sent back: the buyer's stock of that time has changed (W10)."""
     story = desk.stories[ticket_id]
     last = story[-1]
     correction = Correction("", last.person_id, last.occurred_at, fact_of_line(last), None)
@@ -104,7 +104,7 @@ def _retell(
     correction: Correction | None = None,
     retold: set[UUID] | None = None,
 ) -> Telling:
-    """Tell the records of a ticket anew; `involved` are also those that have left it."""
+    """Replay the records of a ticket, and write what follows; `involved` are also those that have left it."""
     if ticket is not None and desk.journeys[ticket.id].is_sent_back:
         desk.sends_back = True  # or it does so no longer
     telling = tell(desk, ticket, story, cause, seen)
@@ -142,7 +142,7 @@ def _came_back(desk: Desk, telling: Telling, ticket: Ticket) -> Counter[int]:
 
 
 def _retell_others(desk: Desk, ticket: Ticket, cause: Line, correction: Correction | None, retold: set[UUID]) -> None:
-    """What hangs on a load's story: what went on by other trucks left when it did (W11); others share its weighing (E36)."""
+    """Replay what depends on a load: what went on by other trucks left when it did (W11); others share its weighing (E36)."""
     retold.add(ticket.id)
     left_at = desk.journeys[ticket.id].out_at
     others = []

@@ -1,4 +1,4 @@
-"""What a story told anew puts right: kilograms that flow otherwise, what is said of records, and alerts (W04, W09)."""
+"""What follows from a replay: kilograms struck and posted, new versions of records, alerts opened and settled (W04, W09)."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -35,18 +35,18 @@ _BY_THEMSELVES = frozenset(
         Flag.READING_REPEATED,
     }
 )
-"""Settled by what they are about, not by what is said of one record."""
+"""Alerts that are settled by the state of what they are about, not by the flags of one record."""
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """Why a story is another now: somebody has said so of one of its records, or done something to its load (W09, W10)."""
+    """Why a story has changed: somebody has corrected one of its records, or done something to its load (W09, W10)."""
 
     reason: str
     person_id: UUID
     occurred_at: datetime
     fact: bytes
-    weighing_id: UUID | None  # of which it says more
+    weighing_id: UUID | None  # the one that is corrected
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def say(
     *,
     is_later: bool = False,
 ) -> None:
-    """Say more of a line; of one that was known before, or of which something was said already, as its next version."""
+    """Set what is said of a line; for one that was recorded before, or said otherwise already, as its next version."""
     told = line.told
     is_corrected = correction is not None and told.id == correction.weighing_id
     if told.said == said and not is_corrected:
@@ -226,7 +226,7 @@ def say_of_deed(desk: Desk, deed: Deed, movement_ids: Iterable[UUID], cause: Lin
 
 
 def alert_anew(desk: Desk, telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:
-    """Open what is said of a record now and was not before, and settle what is said no longer."""
+    """Open the alerts of a record's new flags, and settle those of flags that it has no longer."""
     _open(desk, telling, line, ticket, old)
     _close(desk, telling, line, ticket, old)
 
@@ -266,7 +266,7 @@ def _close(desk: Desk, telling: Telling, line: Line, ticket: Ticket | None, old:
 
 
 def alert_of_deeds(desk: Desk, telling: Telling, ticket: Ticket, cause: Line) -> None:
-    """Open, or settle, what people's deeds and the scales say of each other, where no record says it (W11)."""
+    """Open, or settle, the ticket's weight gap between deeds and scales, where no record has that flag (W11)."""
     subject = (Flag.WEIGHT_GAP, "ticket", str(ticket.id))
     if Flag.WEIGHT_GAP in telling.told:
         return
@@ -277,7 +277,7 @@ def alert_of_deeds(desk: Desk, telling: Telling, ticket: Ticket, cause: Line) ->
 
 
 def settle_flags(desk: Desk, line: Line, old: Iterable[str]) -> None:
-    """Settle what was said of a record without a ticket that tells again what another told."""
+    """Settle the alerts of a record without a ticket that has turned out to be a duplicate."""
     ticket = desk.tickets.get(line.ticket_id) if line.ticket_id else None
     if ticket is None:
         for flag in set(map(Flag, old)) - _BY_THEMSELVES:

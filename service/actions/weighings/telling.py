@@ -1,4 +1,4 @@
-"""A ticket's story, told anew: its records and what people did to its load, each seeing what those before it left (W04)."""
+"""A ticket's story, replayed: its records and what people did to its load, each seeing what those before it left (W04)."""
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -56,7 +56,7 @@ _OF_THE_RECORD = frozenset(
         Flag.TICKET_EXPIRED,
     }
 )
-"""What is said of a record whatever the others tell."""
+"""Flags of a record that do not depend on the other records."""
 _OF_THE_DAY = frozenset(
     {
         Flag.QUOTA_FROZEN,
@@ -68,26 +68,26 @@ _OF_THE_DAY = frozenset(
         Flag.CONTRACT_OVERSHIPPED,
     }
 )
-"""What was true when a load's record came: it stays said of the record for as long as that is the ticket's load."""
+"""Flags by what was true when a load's record came: they stay for as long as that record is the ticket's load."""
 NO_LOAD = frozenset({Flag.TICKET_REUSED, Flag.NO_TICKET, Flag.TICKET_REVOKED})
-"""What is said of a record by which no load of its ticket left."""
+"""Flags of a record by which no load of its ticket left."""
 
 
 @dataclass(slots=True)
 class Telling:
-    """What a story says in the end: where the ticket stands, which kilograms flow, and what is wrong with whom."""
+    """What a replay comes to: where the ticket stands, which kilograms flow, and what is flagged."""
 
     journey: Journey
     waiting: deque[Deed] = field(default_factory=deque)
     wanted: dict[Stream, Leg] = field(default_factory=dict)
-    cut: Counter[Stream] = field(default_factory=Counter)  # of what a record tells, what came back or was refused
+    cut: Counter[Stream] = field(default_factory=Counter)  # of a record's kilograms, what came back or was refused
     flags: dict[UUID, tuple[Flag, ...]] = field(default_factory=dict)
-    open: set[Flag] = field(default_factory=set)  # what is said of the ticket in the end
-    told: set[Flag] = field(default_factory=set)  # of that, what somebody was found for who says it
+    open: set[Flag] = field(default_factory=set)  # of the ticket, in the end
+    told: set[Flag] = field(default_factory=set)  # those of `open` that some record has
     beyond: dict[UUID, int] = field(default_factory=dict)
     came_anew_kg: int = 0  # of what was refused
     deeds: frozenset[UUID] = frozenset()
-    groundless: list[Deed] = field(default_factory=list)  # for which the scales have not told what they need
+    groundless: list[Deed] = field(default_factory=list)  # without the records that they rest on
     written_off: list[Stream] = field(default_factory=list)
 
 
@@ -98,11 +98,11 @@ def tell(
     cause: Line | None,
     seen: Circumstances | None,
 ) -> Telling:
-    """Tell a story from its beginning; its contracts count it anew. Without a cause nothing is new in it.
+    """Replay a story from its beginning; its contracts count it anew. Without a cause nothing is new in it.
 
-    1. What was counted of it is counted no longer.
-    2. Records are told in their order; a deed is told as soon as they have said what it needs.
-    3. A deed for which they never say that stands all the same, where somebody has named its kilograms (W11).
+    1. What the contracts have counted of it is taken off.
+    2. Records are replayed in their order; a deed follows as soon as those that it rests on have been.
+    3. A deed whose records are missing stands all the same, where somebody has named its kilograms (W11).
     """
     deeds = desk.deeds.get(ticket.id, []) if ticket else []
     was = desk.journeys[ticket.id] if ticket else Journey()
