@@ -13,8 +13,8 @@ from service.actions.tickets.locking import lock_own
 from service.actions.tickets.printing import print_anew
 from service.actions.tickets.signing import hold_key
 from service.actions.tickets.transferring import Truck, child_of, hand_over
-from service.actions.weighings.doing import tell_deeds
-from service.actions.weighings.redrawing import redraw_load
+from service.actions.weighings.deeds import tell_deeds
+from service.actions.weighings.redirecting import redraw_load
 from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.domain.permissions import Actor
