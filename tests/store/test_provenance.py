@@ -10,12 +10,13 @@ import pytest
 
 from service.db import Connection, Database
 from service.domain.changes import Void
-from service.domain.ledger import BOUNDARIES, AccountKey, AccountKind
+from service.domain.ledger import AccountKey, AccountKind
 from service.domain.provenance import Ending, Fragment, Interval, PartsDoNotAddUpError, shares
 from service.store import ledger, provenance
 from service.store.accounts import keys_of, open_accounts
 from tests.ledger.acts import CAST, COUNTY, GUANMENSHAN, ISSUE, LOTS, PAIZHAI, history
 from tests.ledger.books import KEY, MORNING, account, movement
+from tests.ledger.deeds import BOUNDARIES
 
 pytestmark = pytest.mark.anyio
 
