@@ -28,12 +28,10 @@ STEADY = {
 STEADY_CONNECTIONS = 5
 PATIENT_CONNECTIONS = 2
 PATIENT_NICE = 5  # a third of the time that others get, where all want the processor
-MOST_QUERIES = 10**9  # of one connection: a new one would have to plan every statement again
-SECONDS_TO_WAIT = 5.0  # for a connection, before the caller is told to retry
-SECONDS_TO_ANSWER = 30.0  # for one statement of a batch: a host that is lost never answers
-MOST_SECONDS = (
-    60.0  # for any other statement; if the cancellation is not answered either, the server is given up after as long
-)
+MOST_QUERIES = 10**9  # of one connection: a new one would have to plan every sentence anew
+SECONDS_TO_WAIT = 5.0  # for a connection, before the caller is asked to come again
+SECONDS_TO_ANSWER = 30.0  # for one sentence of a batch: a host that is lost says nothing, for ever
+MOST_SECONDS = 60.0  # for any other sentence; a server that does not hear that either is given up after as long again
 
 # What the driver raises for a statement that it prepared before a migration; it prepares it again the next time.
 _OUTDATED = (asyncpg.OutdatedSchemaCacheError, asyncpg.InvalidCachedStatementError)
