@@ -20,7 +20,7 @@ async def write_changes(
 ) -> set[UUID]:
     """Write all that has changed, and have the steps posted; gives the movements that took kilograms beyond a quota.
 
-    The records themselves are left to `post`, which writes them and the legs in one exchange with the database; unless
+    The records themselves are left to `post`, which may write them and the legs in one exchange with the database; unless
     versions, deeds or signatures refer to them, which have to be written in between.
     """
     at = desk.at
