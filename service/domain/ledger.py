@@ -11,11 +11,9 @@ from service.domain.values import dataclass
 
 
 class AccountKind(StrEnum):
-    """What a book of kilograms stands for.
+    """What a book of kilograms stands for."""
 
-    Issue, gained and suspense are boundaries: kilograms come out of them without having come in.
-    """
-
+    # Issue, gained and suspense are boundaries: kilograms come out of them without having come in.
     ISSUE = "issue"
     POOL = "pool"
     QUOTA = "quota"
