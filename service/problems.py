@@ -11,6 +11,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from service.domain import refusals
@@ -62,6 +63,11 @@ def status_of(refusal: refusals.Refusal) -> int:
     return next((STATUSES[kind] for kind in type(refusal).__mro__ if kind in STATUSES), 409)
 
 
+def malformed_body(error: ValidationError | RequestValidationError) -> refusals.MalformedBody:
+    """What is wrong with each field of something sent, as a refusal."""
+    return refusals.MalformedBody(errors=[fault(item["loc"], item["type"], item["msg"]) for item in error.errors()])
+
+
 def problem(refusal: refusals.Refusal, request_id: str | None = None) -> dict[str, Any]:
     """A refusal as the members of application/problem+json."""
     members: dict[str, Any] = {
@@ -109,8 +115,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> Response:
-        errors = [fault(item["loc"], item["type"], item["msg"]) for item in error.errors()]
-        return answer(refusals.MalformedBody(errors=errors), request.state.request_id)
+        return answer(malformed_body(error), request.state.request_id)
 
     @app.exception_handler(HTTPException)
     async def other(request: Request, error: HTTPException) -> Response:

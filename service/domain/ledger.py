@@ -149,7 +149,7 @@ class NothingToVoid(Refusal):
 class TooMuchTakenBack(Refusal):
     """Fewer kilograms can be taken back than were asked for: `possible_kg` says how many."""
 
-    title = "可退回的数量少于请求的数量，possible_kg 为可退回的公斤数"
+    title = "可退回的数量少于请求的数量：可退回 possible_kg"
     rule = "W10"
 
 

@@ -46,7 +46,7 @@ class NotOnTheRoad(Refusal):
 class ChildrenExceedParent(Refusal):
     """The trucks would carry more than is left of what the scale has weighed; `left_kg` says how much that is."""
 
-    title: ClassVar[str] = "换车各车数量之和超过原车过磅后剩余的数量，left_kg 为剩余公斤数"
+    title: ClassVar[str] = "换车各车数量之和超过原车过磅后剩余的数量：尚余 left_kg"
     rule: ClassVar[str | None] = "W11"
 
 

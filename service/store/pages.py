@@ -81,6 +81,12 @@ async def over_kg_of(connection: Connection, movements: Collection[UUID]) -> dic
     return {row["movement"]: row["over_kg"] for row in await connection.fetch(SQL["over_kg_of"], list(movements))}
 
 
+async def suspense_kg_of(connection: Connection, movements: Collection[UUID]) -> int:
+    """The kilograms of movements that left without a lawful paper and wait for an officer."""
+    kg: int = await connection.fetchval(SQL["suspense_kg_of"], list(movements))
+    return kg
+
+
 async def contracts_of_seller(connection: Connection, seller_id: UUID) -> Sequence[Record]:
     """The open contracts under which a firm sells, newest first."""
     return await connection.fetch(SQL["contracts_of_seller"], seller_id)

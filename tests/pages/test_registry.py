@@ -22,7 +22,7 @@ async def test_e57_r04_an_officer_registers_revises_and_looks_into_things(
     await page.get_by_label("采矿").check()
     await page.get_by_role("button", name="登记", exact=True).click()
     await expect(page.get_by_role("alert")).to_contain_text("已登记")
-    await expect(page.locator("#d-credit_code")).to_contain_text("registered already")
+    await expect(page.locator("#d-credit_code")).to_contain_text("已登记")
     await expect(page.get_by_label("企业名称")).to_have_value("海城北山矿业有限公司")
     await expect(page.get_by_label("采矿")).to_be_checked()
     await page.screenshot(path=screenshots / "entry-form-refused-pc-zh.png", full_page=True)

@@ -70,6 +70,7 @@ async def test_a_firm_is_not_offered_ways_that_are_not_open_to_it(app: FastAPI, 
     assert answer.url.path == "/tickets"
     assert 'href="/tickets"' in answer.text
     assert 'href="/contracts"' not in answer.text
+    assert 'href="/station">打开过磅页面</a>' in answer.text
 
 
 @pytest.mark.parametrize("path", ["/?year=1", "/tickets?after=x", "/mines/not-an-id", "/alerts?state=other"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -165,3 +166,18 @@ async def test_a_stream_goes_on_after_a_place_that_can_be_in_it(standing: By, pl
     with capture_logs():  # were it not refused, the stream would break, at length
         answer = await standing(LI).get("/v1/alerts/stream", headers={"Last-Event-ID": place})
     assert (answer.status_code, answer.json()["code"]) == (422, "malformed-body")
+
+
+async def test_an_office_works_through_the_alerts_of_a_kind(app: FastAPI, by: By) -> None:
+    """The kinds that are open stand to choose with their numbers; who settles one comes back to its list."""
+    at, html = app.state.clock.now(), {"Accept": "text/html"}
+    pool = Alert(Flag.POOL_OVERDRAWN, "jurisdiction", "210381", "210381", (), at, {"over_kg": 5})
+    await told(app, overdrawn(at), pool)
+    shown = (await by(LI).get("/alerts?code=pool-overdrawn", headers=html)).text
+    assert '<span class="count">1</span>' in shown
+    assert "超指标（1）</option>" in shown
+    assert "超载" not in shown
+    [settle] = re.findall(r'action="(/alerts/[^"]+/settle)"', shown)
+    done = await by(LI).post(settle, data={"note": "已追加", "code": "pool-overdrawn"}, headers=html)
+    assert done.headers["location"] == "/alerts?code=pool-overdrawn"
+    assert "超载" in (await by(LI).get("/alerts?state=settled", headers=html)).text

@@ -30,6 +30,7 @@ LOOK_BACK = (
     "/slips/",
     "/runs/",
     "/ledgers/",
+    "/weighings/",
     "/compositions",
     "/?",
     "?",
@@ -136,6 +137,7 @@ async def test_e53_pages_tell_what_they_told_then(app: FastAPI, by: By) -> None:
     load = await day.issue(ours)
     day.papers += [f"/tickets/{load['id']}", f"/tickets/{load['id']}/provenance"]
     out = await day.weigh(load, "out", 61_000)
+    day.papers.append(f"/weighings/{out}")
     await day.goes_on()
     said = {"gross_kg": 75_500, "tare_kg": 15_000, "reason": "读错一位"}
     await day.post(cast.LI, f"/v1/weighings/{out}/correct", said)

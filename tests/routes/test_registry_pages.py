@@ -93,12 +93,12 @@ async def test_nothing_that_was_typed_is_lost_and_each_fault_stands_beside_its_f
     at(app, "2026-03-02T09:00:00+08:00")
     cases: list[tuple[str, dict[str, str], int, str, str]] = [
         ("enterprises", {"credit_code": cast.PAIZHAI.credit_code}, 409, "credit_code", "已登记"),
-        ("enterprises", {"credit_code": "91210381MA00000099"}, 422, "credit_code", "check"),
-        ("enterprises", {"kinds-carrier": ""}, 422, "kinds", "choose at least one"),
+        ("enterprises", {"credit_code": "91210381MA00000099"}, 422, "credit_code", "校验码不符"),
+        ("enterprises", {"kinds-carrier": ""}, 422, "kinds", "请至少选择一类"),
         ("mines", {"licence_number": "C2100002011016120104001"}, 409, "licence_number", "采矿许可证号已登记"),
         ("mines", {"licence_scale_kg": "1.0001"}, 422, "licence_scale_kg", "小数"),
         ("mines", {"enterprise_id": "91210381MA0000009X"}, 422, "enterprise_id", "名录中没有该企业"),
-        ("lines", {"enterprise_id": cast.STRANGER.credit_code}, 422, "enterprise_id", "outside your area"),
+        ("lines", {"enterprise_id": cast.STRANGER.credit_code}, 422, "enterprise_id", "不在本辖区"),
         ("lines", {"ore_per_product": "二"}, 422, "ore_per_product", "须为数字"),
         ("stocks", {"surveyed_on": "2026-03-03"}, 409, "surveyed_on", "测量日期晚于今天"),
     ]

@@ -133,32 +133,36 @@ class Policies:
     transit_tolerance: Tolerance = value(
         Tolerance(Fraction(5, 1000), Kilograms(200)),
         "W02",
-        "途中磅差允许值",
-        "how far two scales may differ",
+        "途中磅差允许值（比例 / 公斤，取大者）",
+        "how far two scales may differ (share / kg, the larger)",
         Counts.EVENT,
         by=Scope.BRIDGE,
         at_most=10_000,
     )
     gross_limit_kg: Kilograms = value(
-        Kilograms(49_000), "W05", "车货总重上限，超过即标记", "gross over which a load is flagged", Counts.EVENT
+        Kilograms(49_000),
+        "W05",
+        "车货总重上限（公斤），超过即标记",
+        "gross over which a load is flagged (kg)",
+        Counts.EVENT,
     )
     gross_limit_2_axles_kg: Kilograms = value(
-        Kilograms(18_000), "W05", "二轴车总重限值", "gross limit of two axles (GB 1589)", Counts.EVENT
+        Kilograms(18_000), "W05", "二轴车总重限值（公斤）", "gross limit of two axles in kg (GB 1589)", Counts.EVENT
     )
     gross_limit_3_axles_kg: Kilograms = value(
-        Kilograms(27_000), "W05", "三轴车总重限值", "gross limit of three axles (GB 1589)", Counts.EVENT
+        Kilograms(27_000), "W05", "三轴车总重限值（公斤）", "gross limit of three axles in kg (GB 1589)", Counts.EVENT
     )
     gross_limit_4_axles_kg: Kilograms = value(
-        Kilograms(36_000), "W05", "四轴车总重限值", "gross limit of four axles (GB 1589)", Counts.EVENT
+        Kilograms(36_000), "W05", "四轴车总重限值（公斤）", "gross limit of four axles in kg (GB 1589)", Counts.EVENT
     )
     gross_limit_5_axles_kg: Kilograms = value(
-        Kilograms(43_000), "W05", "五轴车总重限值", "gross limit of five axles (GB 1589)", Counts.EVENT
+        Kilograms(43_000), "W05", "五轴车总重限值（公斤）", "gross limit of five axles in kg (GB 1589)", Counts.EVENT
     )
     payload_limit_kg: Kilograms = value(
-        Kilograms(40_000), "W05", "单车净重限值", "payload over which a load is flagged", Counts.EVENT
+        Kilograms(40_000), "W05", "单车净重限值（公斤）", "payload over which a load is flagged (kg)", Counts.EVENT
     )
     gross_impossible_kg: Kilograms = value(
-        Kilograms(100_000), "W05", "不可能的总重，超过即拒收", "gross over which a record is refused"
+        Kilograms(100_000), "W05", "不可能的总重（公斤），超过即拒收", "gross over which a record is refused (kg)"
     )
     tare_drift_share: Fraction = value(
         Fraction(10, 100), "W05", "皮重偏离常值的允许比例", "how far a tare may drift", Counts.EVENT
@@ -176,7 +180,7 @@ class Policies:
         60, "W06", "视为同一次过磅的秒数", "seconds within which it is one event", at_most=3600
     )
     double_scan_kg: Kilograms = value(
-        Kilograms(20), "W06", "视为同一次过磅的重量差", "kilograms within which it is one event"
+        Kilograms(20), "W06", "视为同一次过磅的重量差（公斤）", "kilograms within which it is one event"
     )
     late_weighing_days: int = value(
         10, "W04", "计量记录补传期限（工作日）", "working days within which a record is to arrive", Counts.EVENT

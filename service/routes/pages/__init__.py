@@ -39,6 +39,7 @@ from service.routes.pages import (
     submissions,
     ticket_deeds,
     tickets,
+    weighings,
 )
 from service.routes.pages.faces import Faces
 from service.routes.pages.rendering import STATIC
@@ -47,7 +48,7 @@ YEAR_SECONDS = 365 * 24 * 3600
 SLICES = (
     sessions, overview, registry, investigations, compositions,
     mines, allotments, filing, contracts, ticket_deeds, tickets, lots, runs, stocktakes, deadlines, policies,
-    forms, statistics, ledgers, assessments, samples, submissions, alerts, stations, devices,
+    forms, statistics, ledgers, assessments, samples, submissions, alerts, stations, weighings, devices,
     plates, codes,
     station,
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """The alerts that a reader may see, and what is done about one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from service.domain.deadlines import Duty
 from service.domain.permissions import Actor, reach
 from service.routes.fields import Reason
 from service.routes.pages.pages import show
-from service.store import alerts
+from service.store import alerts, weighings
 from service.store import pages as reads
 
 router = APIRouter()
@@ -37,6 +37,7 @@ async def list_alerts(
     """The alerts, newest first; what is asked for stands in the address."""
     flag = Flag(code) if code in set(Flag) else None
     rows = await alerts.list_alerts(connection, state=state, code=flag, after=after, limit=PAGE, actor=actor)
+    counts = await reads.count_open_alerts(connection, actor=actor)
     return await show(
         request,
         connection,
@@ -44,11 +45,12 @@ async def list_alerts(
         "alerts.html",
         state=state,
         code=flag,
-        rows=await described(connection, rows),
+        rows=await described(connection, rows, actor=actor),
         following=rows[-1]["id"] if len(rows) == PAGE else None,
-        count=sum((await reads.count_open_alerts(connection, actor=actor)).values()),
+        counts=counts,
+        count=counts.get(flag.value, 0) if flag else sum(counts.values()),
         may_settle=reach(actor, "alerts.settle") is not None,
-        flags=list(Flag),
+        flags=[one for one in Flag if state == "settled" or one.value in counts or one is flag],
     )
 
 
@@ -65,10 +67,11 @@ async def settle_alert(
     request: Request,
     connection: ConnectionDep,
     actor: Annotated[Actor, Depends(may("alerts.settle"))],
+    code: Annotated[str, Form()] = "",
 ) -> Response:
-    """Close an alert of the office's area with a note."""
+    """Close an alert of the office's area with a note; go back to the list of its kind where it was closed there."""
     await deeds.settle_alert(connection, alert_id, note, at=request.app.state.clock.now(), actor=actor)
-    return RedirectResponse("/alerts", 303)
+    return RedirectResponse(f"/alerts?code={code}" if code in set(Flag) else "/alerts", 303)
 
 
 async def newest(connection: Connection, *, actor: Actor) -> dict[str, Any]:
@@ -76,17 +79,23 @@ async def newest(connection: Connection, *, actor: Actor) -> dict[str, Any]:
     rows = await alerts.list_alerts(connection, state="open", limit=BESIDE, actor=actor)
     counts = await reads.count_open_alerts(connection, actor=actor)
     gravest_first = {flag.value: counts[flag.value] for flag in Flag if flag.value in counts}
-    return {"alerts": await described(connection, rows), "counts": gravest_first, "count": sum(counts.values())}
+    return {
+        "alerts": await described(connection, rows, actor=actor),
+        "counts": gravest_first,
+        "count": sum(counts.values()),
+    }
 
 
-async def described(connection: Connection, rows: Sequence[Record]) -> list[dict[str, Any]]:
+async def described(connection: Connection, rows: Sequence[Record], *, actor: Actor) -> list[dict[str, Any]]:
     """Alerts with what they are about in words, and the page that tells of it."""
     subjects = {(row["subject_kind"], row["subject_id"]) for row in rows}
     words = await reads.describe_subjects(connection, subjects)
-    return [{**row, **_about(words[row["subject_kind"], row["subject_id"]])} for row in rows]
+    told = [UUID(key) for kind, key in subjects if kind == "weighing"]
+    opens = {row["id"] for row in await weighings.list_weighings(connection, ids=told, limit=len(told), actor=actor)}
+    return [{**row, **_about(words[row["subject_kind"], row["subject_id"]], opens)} for row in rows]
 
 
-def _about(words: Record) -> dict[str, Any]:
+def _about(words: Record, opens: Collection[UUID]) -> dict[str, Any]:
     kind, key = words["kind"], words["id"]
     pages = {
         "mine": f"/mines/{key}",
@@ -97,9 +106,14 @@ def _about(words: Record) -> dict[str, Any]:
         "camera": f"/stations/{key.split('/')[0]}",
         "slip": f"/slips/{key}",
         "run": f"/runs/{key}",
+        "project": f"/registry/projects/{key}",
+        "stock": f"/registry/stocks/{key}",
+        "jurisdiction": "/",
         "allotment": "/allotments",
     }
     href = f"/tickets/{words['ticket_id']}" if words["ticket_id"] else pages.get(kind)
+    if kind == "weighing" and UUID(key) in opens:
+        href = f"/weighings/{key}"
     said = {"subject": words["name"], "subject_en": words["name_en"] or words["name"]}
     return {**said, "href": href, "duty": None, **(_about_a_report(key) if kind == "report" else {})}
 

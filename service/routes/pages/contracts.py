@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from service.auth import may
@@ -43,11 +43,15 @@ async def list_contracts(
     actor: ReadsContracts,
     state: str = "",
     party: UUID | None = None,
+    sought: Annotated[str, Query(max_length=64)] = "",
     after: UUID | None = None,
 ) -> Response:
-    """Contracts, newest first; all of them, or those of one party."""
+    """Contracts, newest first; all of them, those of one party, or those of a number."""
     chosen = ContractState(state) if state in set(ContractState) else None
-    page = await filed.list_contracts(request, connection, actor, state=chosen, party=party, after=after, limit=PAGE)
+    number = sought.strip() or None
+    page = await filed.list_contracts(
+        request, connection, actor, state=chosen, party=party, number=number, after=after, limit=PAGE
+    )
     names = await reads.names_of(
         connection, {key for contract in page.items for key in (contract.seller_id, contract.buyer_id)}
     )
@@ -60,6 +64,7 @@ async def list_contracts(
         names=names,
         state=chosen,
         party=party,
+        sought=sought,
         states=list(ContractState),
         following=page.next,
     )
@@ -81,6 +86,7 @@ async def show_contract(
     papers = {key for terms in every for key in (terms.project_id, terms.stock_id, terms.framework_id)}
     attached = await attachments.attachments_of(connection, AttachmentKind.CONTRACT, contract_id) if is_party else None
     held = await investigations.held(connection, [contract_id], shanghai_day(look.now)) if is_party and is_now else {}
+    lots = {("lot", str(pledge.lot_id)) for pledge in contract.proof or ()}
     is_open = contract.state in (ContractState.INCOMPLETE, ContractState.MISMATCH)
     files = is_now and reach(actor, "contracts.file") is not None
     return await show(
@@ -93,10 +99,16 @@ async def show_contract(
         names=await reads.names_of(connection, firms),
         terms=_terms_shown(every),
         words=await bulk.words_of(connection, papers),
+        lots=await reads.describe_subjects(connection, lots),
         amendments=changed,
         papers=attached and [paper for paper in attached if look.tells(paper.attached_at)],
         origins=await _origins(contract_id, connection, look, actor=actor) if is_party else None,
         has_filed=any(side.enterprise_id == actor.enterprise_id for side in contract.filings),
+        may_issue=is_now
+        and actor.enterprise_id == contract.seller_id
+        and reach(actor, "tickets.issue") is not None
+        and contract.state is not ContractState.CLOSED
+        and not contract.is_framework,
         may_file=files and is_open,
         may_amend=files and is_party and contract.state is ContractState.FILED and contract.amending is None,
         tickets=await _newest_tickets(contract_id, request, connection, look, actor=actor),

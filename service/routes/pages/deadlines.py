@@ -97,6 +97,8 @@ def _place(one: DeadlineOut) -> str | None:
     year, quarter = one.facts.get("year"), one.facts.get("quarter")
     return {
         Duty.CONTRACT: f"/contracts/{one.subject_id}",
+        Duty.AMENDMENT: f"/contracts/{one.subject_id}",
+        Duty.EARMARK: f"/mines/{one.facts.get('mine_id')}?year={year}",
         Duty.COUNTY_ISSUE: "/allotments",
         Duty.PUBLICATION: "/allotments",
         Duty.SHEETS: f"/assessments?year={year}",

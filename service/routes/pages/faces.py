@@ -1,6 +1,6 @@
 """Problems with a face: what a program reads as application/problem+json, a browser shows as a page."""
 
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import orjson
 from fastapi import Request
@@ -61,4 +61,13 @@ def _page(request: Request, status: int, problem: dict[str, object]) -> Response
         status=status,
         problem=problem,
         actor=getattr(request.state, "actor", None),
+        came_from=_form_of(request),
     )
+
+
+def _form_of(request: Request) -> str | None:
+    """The page whose form was sent, where the browser says so; a form of others is refused before."""
+    came_from = urlsplit(request.headers.get("referer", ""))
+    if request.method != "POST" or not came_from.path or came_from.path.startswith("//"):
+        return None
+    return f"{came_from.path}?{came_from.query}" if came_from.query else came_from.path

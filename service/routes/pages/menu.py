@@ -69,7 +69,7 @@ MENU: Final = (
         _("Transport"),
         (
             Place("/tickets", _("Tickets"), "tickets.read"),
-            Place("/stations", _("Weighing stations"), "stations.read"),
+            Place("/stations", _("Weighing stations"), "stations.read", also=("/weighings",)),
             Place("/devices", _("Devices of stations"), "devices.approve"),
             Place("/plates", _("Plates"), "plates.read"),
         ),

@@ -38,7 +38,7 @@ async def show(
         template,
         status=problems.status_of(refusal) if refusal else 200,
         viewer=viewer,
-        refused=refusal,
+        refused=problems.problem(refusal) if refusal else None,
         csrf=csrf_token(request),
         actor=actor,
         **context,

@@ -31,6 +31,10 @@ CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+# How refusals name the members of their answers: in Chinese as they stand, in English between backticks.
+MEMBER = re.compile(r"(?<![A-Za-z_])([a-z]+(?:_[a-z]+)*)(?![A-Za-z_])")
+STATED_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T.*)?$")
+MEMBER_EN = re.compile(r"`([a-z_]+)`")
 LANGUAGE_SECONDS = 400 * 24 * 3600
 
 
@@ -55,6 +59,29 @@ def day(value: date | datetime | None) -> str:
 def moment(value: datetime | None) -> str:
     """A minute in Asia/Shanghai, or a dash."""
     return value.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M") if value else "—"
+
+
+def tongue(said: str, language: Language) -> str:
+    """The reader's half of what is said in both languages, and all of what is said in one."""
+    zh, cut, en = said.partition(" / ")
+    return said if not cut or " / " in en else zh if language == "zh" else en
+
+
+def sentence(problem: Mapping[str, Any], language: Language) -> str:
+    """A problem's sentence as people read it: what it names as a member of the answer is said in its place."""
+    title = str(problem["title" if language == "zh" else "title_en"])
+
+    def said(name: re.Match[str]) -> str:
+        value = problem.get(name[1])
+        if isinstance(value, int) and name[1].endswith("kg"):
+            return tonnes(Kilograms(value), language)
+        if isinstance(value, str) and STATED_TIME.match(value):
+            value = datetime.fromisoformat(value) if "T" in value else date.fromisoformat(value)
+        if isinstance(value, datetime):
+            return moment(value)
+        return str(value) if isinstance(value, int | date) else name[0]
+
+    return (MEMBER if language == "zh" else MEMBER_EN).sub(said, title)
 
 
 def share(part: int, whole: int) -> str:
@@ -103,6 +130,8 @@ def environment(language: Language) -> Environment:
     filters: Mapping[str, Callable[..., object]] = {
         "t": number_of_tonnes,
         "tonnes": lambda kg: tonnes(kg, language),
+        "sentence": lambda problem: sentence(problem, language),
+        "tongue": lambda said: tongue(said, language),
         "day": day,
         "moment": moment,
         "word": lambda code, family: catalogue.gettext(word(code, family)),

@@ -19,10 +19,12 @@ from service.domain.permissions import Actor
 from service.domain.refusals import IdempotencyKeyRunning, Refusal
 from service.domain.tickets import Wish
 from service.domain.units import SHANGHAI
+from service.problems import problem
 from service.routes.fields import Reason
 from service.routes.idempotency import Said
 from service.routes.pages.languages import language_of
 from service.routes.pages.pages import show
+from service.routes.pages.rendering import sentence
 from service.routes.pages.typed import FormOnceDep, fields_of
 from service.routes.tickets import MOST_TICKETS, TicketIn, Wanted, deeds
 from service.routes.tickets.bodies import (
@@ -94,7 +96,7 @@ async def issue_tickets(
     if running := next((one for one in issued if isinstance(one, IdempotencyKeyRunning)), None):
         raise running
     refused = [
-        (wish.plate, one.title if language_of(request) == "zh" else one.title_en)
+        (wish.plate, sentence(problem(one), language_of(request)))
         for wish, one in zip(wishes, issued, strict=True)
         if isinstance(one, Refusal)
     ]

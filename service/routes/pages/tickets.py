@@ -108,6 +108,12 @@ async def show_ticket(
         ticket=ticket,
         once=str(uuid7()),
         weighings=told,
+        opens={
+            row["id"]
+            for row in await weighings.list_weighings(
+                connection, ids=[row["id"] for row in told], as_of=look.at, actor=actor
+            )
+        },
         acts=[act for act in acts if look.tells(act["done_at"])],
         children=children,
         others=others,

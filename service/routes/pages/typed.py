@@ -73,7 +73,7 @@ async def tried(door: Connection | AsyncSession, deed: Callable[[], Awaitable[Do
         async with door.begin_nested() if isinstance(door, AsyncSession) else door.transaction():
             return await deed()
     except Refusal as refusal:
-        return _with_a_page(refusal)
+        return with_a_page(refusal)
 
 
 async def filed(filings: Filings[Order], order: Order) -> UUID | Refusal:
@@ -82,7 +82,7 @@ async def filed(filings: Filings[Order], order: Order) -> UUID | Refusal:
     Gives what was filed. Raises what has no page to be shown on, as `tried` does.
     """
     (told,) = await filings.submit([(order, None)])
-    return _with_a_page(told) if isinstance(told, Refusal) else told.id
+    return with_a_page(told) if isinstance(told, Refusal) else told.id
 
 
 async def show_form(
@@ -126,7 +126,8 @@ def in_tonnes(kg: Kilograms | int) -> str:
     return f"{whole}.{rest:03}".rstrip("0").rstrip(".")
 
 
-def _with_a_page(refusal: Refusal) -> Refusal:
+def with_a_page(refusal: Refusal) -> Refusal:
+    """A refusal that is said on the page where it was typed; raises what has none: what is not the actor's to know or to do."""
     if type(refusal) in (NotFound, NotAllowed):
         raise refusal
     return refusal

@@ -133,6 +133,12 @@ WHERE ticket.id = $1
 -- Locks nothing; leans on leg_by_movement.
 SELECT movement, sum(over_kg)::bigint AS over_kg FROM leg WHERE movement = ANY($1::uuid[]) AND over_kg > 0 GROUP BY movement
 
+-- name: suspense_kg_of
+-- Locks nothing; leans on leg_by_movement: what movements ($1) took out of suspense.
+SELECT coalesce(sum(leg.source_kg), 0)::bigint
+FROM leg INNER JOIN account AS source ON source.id = leg.source AND source.kind = 'suspense'
+WHERE leg.movement = ANY($1::uuid[])
+
 -- name: contracts_of_seller
 -- Locks nothing; leans on a_contract_has_one_number_per_seller: what a firm ($1) sells under, newest first.
 SELECT contract.id, contract.number, contract.buyer_id, contract.mine_id, contract.grade, buyer.name AS buyer

@@ -66,7 +66,7 @@ class Kind:
         return next(column for column in self.columns if column.field == field)
 
 
-CODE_OF_FIRM: Final = "企业信用代码"
+CODE_OF_FIRM: Final = "企业统一社会信用代码"
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
         kind.slug: kind
@@ -101,14 +101,14 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
                     Column("method", "开采方式", "method", is_required=True),
                     Column("licence_number", "采矿许可证号", "licence", CellKind.CODE, True),
                     Column(
-                        "licence_scale_kg", "许可规模（吨/年）", "licensed scale (t a year)", CellKind.TONNES, True
+                        "licence_scale_kg", "证载规模（吨/年）", "licensed scale (t a year)", CellKind.TONNES, True
                     ),
-                    Column("licence_valid_from", "许可证有效期起", "licence valid from", CellKind.DAY, True),
-                    Column("licence_valid_until", "许可证有效期止", "licence valid until", CellKind.DAY, True),
-                    Column("operating", "生产状态", "operation", is_required=True),
+                    Column("licence_valid_from", "采矿许可证有效期起", "licence valid from", CellKind.DAY, True),
+                    Column("licence_valid_until", "采矿许可证有效期止", "licence valid until", CellKind.DAY, True),
+                    Column("operating", "经营状态", "operation", is_required=True),
                     Column("consolidated", "已完成资源整合", "consolidated", CellKind.YES_NO),
                     Column("environment_ok", "环保手续齐全", "environment papers in order", CellKind.YES_NO),
-                    Column("safety_ok", "安全生产许可齐全", "safety papers in order", CellKind.YES_NO),
+                    Column("safety_ok", "安全生产手续齐全", "safety papers in order", CellKind.YES_NO),
                 ),
                 (
                     "enterprise_id", "jurisdiction", "licence_number", "licence_scale_kg", "licence_valid_until",
@@ -127,7 +127,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
                     Column("name", "计量站名称", "name of the station", is_required=True),
                     Column("jurisdiction", "所在县（市、区）", "place", is_required=True),
                     Column("mine_id", "所在矿山", "at the mine"),
-                    Column("enterprise_id", "所在企业信用代码", "or in the yard of (credit code)", CellKind.CODE),
+                    Column("enterprise_id", "所在企业统一社会信用代码", "or in the yard of (credit code)", CellKind.CODE),
                     Column("bridge_class", "衡器准确度等级", "accuracy class of the scale"),
                     Column("gross_limit_kg", "道路限重（吨）", "limit of its road (t)", CellKind.TONNES),
                     Column("latitude", "纬度", "latitude"),
@@ -164,7 +164,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
                 (
                     Column("name", "项目名称", "name of the project", is_required=True),
                     Column("jurisdiction", "所在县（市、区）", "place", is_required=True),
-                    Column("operator_id", "实施企业信用代码", "credit code of its operator", CellKind.CODE, True),
+                    Column("operator_id", "实施企业统一社会信用代码", "credit code of its operator", CellKind.CODE, True),
                     Column("approved_kg", "批准矿石量（吨）", "approved (t)", CellKind.TONNES, True),
                     Column("valid_from", "有效期起", "valid from", CellKind.DAY, True),
                     Column("valid_until", "有效期止", "valid until", CellKind.DAY, True),

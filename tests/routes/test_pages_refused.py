@@ -1,0 +1,134 @@
+"""What a form that is refused says, and that what was typed into it stands there still."""
+
+import pytest
+
+from service.routes.pages import stations
+from service.routes.pages.rendering import sentence
+from tests.cast import ANSHAN, LI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE
+from tests.routes.by import By
+from tests.routes.filing import ON_DAY_1, contract
+from tests.routes.quota import MINE, TENTH, base, fill_pools
+
+pytestmark = pytest.mark.anyio
+HTML = {"Accept": "text/html"}
+DRAFT = {
+    "year": "2026",
+    "kind": "base",
+    "quarter": "2",
+    "source": "210381",
+    "to": MINE["mine_id"],
+    "tonnes": "9999999",
+    "document_no": "海镁办〔2026〕77号",
+    "issued_on": "2026-04-01",
+    "reason": "二季度",
+}
+
+
+@pytest.fixture
+def begins_at() -> str:
+    return ON_DAY_1
+
+
+async def test_an_allotment_that_is_refused_keeps_what_was_typed(by: By) -> None:
+    """R10: the rule above the form, each field as it was, and nothing drafted."""
+    await fill_pools(by)
+    for person, said, status, words in (
+        (ANSHAN, {**DRAFT, "tonnes": "一千"}, 422, "<strong>数量（吨）</strong>"),
+        (LI, {**DRAFT, "kind": "reward", "quarter": "2", "reason": ""}, 409, 'role="alert"'),
+    ):
+        answer = await by(person).post("/allotments", data=said, headers=HTML)
+        assert answer.status_code == status, answer.text
+        assert words in answer.text
+        assert f'value="{said["tonnes"]}"' in answer.text
+        assert f'value="{DRAFT["document_no"]}"' in answer.text
+        assert f'<option value="{DRAFT["to"]}" selected>' in answer.text
+        assert '<option value="2" selected>' in answer.text
+    assert DRAFT["document_no"] not in (await by(LI).get("/allotments?year=2026", headers=HTML)).text
+
+
+async def test_an_application_that_is_refused_keeps_what_was_typed(by: By) -> None:
+    said = {
+        "mine_id": MINE["mine_id"],
+        "year": "2026",
+        "quarter": "3",
+        "kind": "merit",
+        "tonnes": "很多",
+        "reason": "订单",
+    }
+    answer = await by(PAIZHAI_CLERK).post("/allotments/applications", data=said, headers=HTML)
+    assert answer.status_code == 422
+    assert 'value="很多"' in answer.text
+    assert '<option value="merit" selected>' in answer.text
+    assert '<option value="3" selected>' in answer.text
+
+
+async def test_a_policy_that_is_refused_keeps_what_was_typed(by: By) -> None:
+    said = {"value": "十五天", "valid_from": "2026-05-01", "document_no": "辽镁政〔2026〕9号", "reason": "试行"}
+    answer = await by(PROVINCE).post("/policies/filing_days", data=said, headers=HTML)
+    assert answer.status_code in (409, 422)
+    assert 'role="alert"' in answer.text
+    for typed in said.values():
+        assert f'value="{typed}"' in answer.text
+
+
+async def test_a_form_without_a_field_says_which(by: By) -> None:
+    """In the reader's language alone, by the name that stands beside the field."""
+    path = "/policies/filing_days"
+    said = {"value": "20", "valid_from": "2026-05-01", "document_no": "辽镁政〔2026〕9号"}
+    came_from = {"Referer": "http://meisu.test/policies/filing_days?lang=zh"}
+    answer = await by(PROVINCE).post(path, data=said, headers={**HTML, **came_from})
+    assert answer.status_code == 422
+    assert "填写有误或有遗漏" in answer.text
+    assert "errors" not in answer.text
+    assert 'href="/policies/filing_days?lang=zh">返回填写页面</a>' in answer.text
+    assert "<strong>原因</strong>：缺少此项</li>" in answer.text
+    english = await by(PROVINCE).post(f"{path}?lang=en", data=said, headers=HTML)
+    assert "<strong>Reason</strong>：Field required</li>" in english.text
+
+
+async def test_lists_keep_what_was_asked_for_from_page_to_page(by: By, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stations, "PAGE", 1)
+    shown = (await by(LI).get("/stations?state=unwatched", headers=HTML)).text
+    assert "?state=unwatched&amp;after=" in shown
+    assert 'href="/v1/tickets.xlsx?state=issued"' in (await by(LI).get("/tickets?state=issued", headers=HTML)).text
+
+
+async def test_a_contract_is_found_by_its_number(by: By) -> None:
+    for number in ("HT-1", "HT-2"):
+        await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract(number=number))
+    shown = (await by(LI).get("/contracts?sought=+HT-2", headers=HTML)).text
+    assert ("<bdi>HT-2</bdi>" in shown, "<bdi>HT-1</bdi>" in shown) == (True, False)
+    assert "没有此编号的合同" in (await by(LI).get("/contracts?sought=HT-3", headers=HTML)).text
+
+
+async def test_a_seller_issues_tickets_from_the_page_of_its_contract(by: By) -> None:
+    filed = (await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract())).json()
+    link = f'href="/tickets/new?paper={filed["id"]}"'
+    assert link in (await by(PAIZHAI_CLERK).get(f"/contracts/{filed['id']}", headers=HTML)).text
+    assert link not in (await by(PLANT_CLERK).get(f"/contracts/{filed['id']}", headers=HTML)).text
+
+
+async def test_what_a_refusal_says_is_said_with_its_figures(by: By) -> None:
+    """R10: no name of a member of the API's answer, neither on the page of a form nor on a problem's own."""
+    await fill_pools(by)
+    for language, words in (("zh", "还可下达 211,000.00 吨"), ("en", "its period: 211,000.00 t is left.")):
+        person = by(ANSHAN)
+        drafted = await person.post("/v1/allotments", json={**base(), "kg": TENTH + 1_000, "issue": False})
+        step = {"step": "issue", "on": "2026-03-03"}
+        path = f"/allotments/{drafted.json()['id']}/steps?lang={language}"
+        answer = await person.post(path, data=step, headers=HTML)
+        assert answer.status_code == 409
+        assert words in answer.text
+        assert "possible_kg" not in answer.text
+
+
+def test_a_sentence_names_no_member_that_it_can_say() -> None:
+    told = {
+        "title": "止于 ends_on（most）",
+        "title_en": "Until `ends_on`, `missing`, at `at`.",
+        "most": 3,
+        "missing": ["x"],
+    }
+    told |= {"ends_on": "2026-03-04", "at": "2026-03-04T01:02:03+00:00"}
+    assert sentence(told, "zh") == "止于 2026-03-04（3）"
+    assert sentence(told, "en") == "Until 2026-03-04, `missing`, at 2026-03-04 09:02."
