@@ -39,6 +39,12 @@ SAFE_HEADERS = (
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UPLOADS = re.compile(r"/attachments$|/bulk/[a-z]+$")
 NOT_STORED = (b"cache-control", b"no-store")
+# No text of ours holds one, and the database takes none: it would have to be refused wherever an address says something.
+_NUL = {
+    "pointer": "",
+    "code": "nul-in-address",
+    "detail": "地址中不能含有空字符（%00） / an address holds no NUL (%00)",
+}
 
 
 class Gate:
@@ -56,6 +62,9 @@ class Gate:
             return
 
         started = time.perf_counter()
+        method = scope["method"]
+        if method == "HEAD":
+            scope = {**scope, "method": "GET"}  # answered alike; the server leaves the body out
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
         request_id = given.decode() if SANE_REQUEST_ID.fullmatch(given) else str(uuid7())
@@ -86,19 +95,19 @@ class Gate:
                 note_short_request()
             if size > limit:
                 await problems.answer(refusals.TooLarge(limit_bytes=limit), request_id)(scope, receive, answer)
+            elif "\0" in scope["path"] or b"%00" in scope["query_string"]:
+                await problems.answer(refusals.MalformedBody(errors=[_NUL]), request_id)(scope, receive, answer)
             else:
                 await self._app(scope, Body(scope, receive, headers, limit).receive, answer)
         except ClientDisconnect:
             status = CLIENT_GONE
         except Exception:
-            log.exception(
-                f"{scope['method']} {scope['path']} failed", **{"http.path": scope["path"]}, person_id=_person(state)
-            )
+            log.exception(f"{method} {scope['path']} failed", **{"http.path": scope["path"]}, person_id=_person(state))
             if status:
                 raise
             await problems.answer(refusals.Unexpected(), request_id)(scope, receive, answer)
         finally:
-            _tell(scope, state, status, time.perf_counter() - started)
+            _tell(scope, method, state, status, time.perf_counter() - started)
 
 
 class Body:
@@ -217,16 +226,15 @@ def _counts(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
     return metrics.REQUESTS.labels(method, route, status), metrics.REQUEST_SECONDS.labels(method, route)
 
 
-def _tell(scope: Scope, state: dict[str, Any], status: int, seconds: float) -> None:
+def _tell(scope: Scope, method: str, state: dict[str, Any], status: int, seconds: float) -> None:
     path = scope["path"]
-    method = scope["method"] if scope["method"] in METHODS else "other"
     route = template(scope)
-    count, time_taken = _counts(method, route, status)
+    count, time_taken = _counts(method if method in METHODS else "other", route, status)
     count.inc()
     time_taken.observe(seconds)
     milliseconds = round(seconds * 1000, 2)
     logs.requests.info(
-        f"{scope['method']} {path} answered {status} in {milliseconds} ms",
+        f"{method} {path} answered {status} in {milliseconds} ms",
         **{"http.path": path, "http.status": status},
         duration_ms=milliseconds,
         person_id=_person(state),

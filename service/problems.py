@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from service.domain import refusals
 from service.domain.plates import PlateHasAnotherOwner
@@ -27,6 +28,7 @@ STATUSES: Mapping[type[refusals.Refusal], int] = {
     refusals.FormOutdated: 403,
     refusals.OutsideYourArea: 403,
     refusals.NotFound: 404,
+    refusals.MethodNotAllowed: 405,
     refusals.TooLarge: 413,
     refusals.MalformedBody: 422,
     refusals.IdempotencyKeyReused: 422,
@@ -106,6 +108,17 @@ def codes() -> dict[str, type[refusals.Refusal]]:
     return {refusal().code: refusal for refusal in below(refusals.Refusal)}
 
 
+def _methods_of(request: Request) -> str:
+    """What may be asked of an address: each of its methods is a route of its own, and what is read has a head (RFC 9110)."""
+    methods = {
+        method
+        for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
+        for route in request.app.router.routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    }
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+
+
 def install(app: FastAPI) -> None:
     """Answer every refusal, malformed body and unknown path of an application with a problem."""
 
@@ -123,6 +136,10 @@ def install(app: FastAPI) -> None:
         match error.status_code:
             case HTTPStatus.NOT_FOUND:
                 return answer(refusals.NotFound(), request_id)
+            case HTTPStatus.METHOD_NOT_ALLOWED:
+                told = answer(refusals.MethodNotAllowed(), request_id)
+                told.headers["Allow"] = _methods_of(request)
+                return told
             case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
                 return answer(refusals.TooLarge(limit_bytes=request.state.limit_bytes), request_id)
             case HTTPStatus.UNPROCESSABLE_ENTITY:

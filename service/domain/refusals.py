@@ -46,6 +46,12 @@ class NotFound(Refusal):
     title = "此处没有您可以查看的内容"
 
 
+class MethodNotAllowed(Refusal):
+    """This address does not take that method; the header `Allow` names those that it takes."""
+
+    title = "该地址不支持此请求方法；可用的方法见 Allow 响应头"
+
+
 class NotAllowed(Refusal):
     """You may see this but not do that; ask the office or firm that may."""
 

@@ -13,7 +13,7 @@ from service.auth import may
 from service.db import ConnectionDep, ReaderDep
 from service.domain.allotments import Kind
 from service.domain.permissions import Actor
-from service.routes.entries import Now
+from service.routes.entries import After, Limit, Now
 from service.routes.fields import Body, KilogramsIn, Quarter, Reason, UuidText, Year
 from service.routes.idempotency import OnceDep
 from service.store import rights
@@ -51,7 +51,7 @@ class ApplicationsOut(BaseModel):
     """Applications, newest first."""
 
     items: list[ApplicationOut]
-    next: None = None
+    next: UUID | None
 
 
 @router.post("", status_code=201, response_model=ApplicationOut)
@@ -77,8 +77,10 @@ async def list_applications(
     connection: ReaderDep,
     actor: Annotated[Actor, Depends(may("applications.read"))],
     year: Annotated[int | None, Query(ge=2000, le=2100)] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    after: After = None,
+    limit: Limit = 50,
 ) -> ApplicationsOut:
     """What the mines of the office's area, or the firm's own, have applied for."""
-    rows = await rights.list_applications(connection, year=year, limit=limit, actor=actor)
-    return ApplicationsOut(items=[ApplicationOut.model_validate(dict(row)) for row in rows])
+    rows = await rights.list_applications(connection, year=year, after=after, limit=limit, actor=actor)
+    items = [ApplicationOut.model_validate(dict(row)) for row in rows]
+    return ApplicationsOut(items=items, next=items[-1].id if len(items) == limit else None)

@@ -51,7 +51,7 @@ async def read_in_pieces(
 
 
 async def _read(request: Request, work: Callable[[bytes], Made]) -> Made:
-    if "json" not in request.headers.get("content-type", ""):
+    if "json" not in request.headers.get("content-type", "").lower():
         raise RequestValidationError(
             [{"loc": ("body",), "type": "json-required", "msg": "须以 application/json 发送 / send application/json"}]
         )

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -39,9 +39,9 @@ SQL = sentences("quotas")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One quota account of a holder: what it got, what left it and what it owes."""
+    """One quota account of a holder: what it got, what left it and what it owes; not opened yet where last year's tickets hold."""
 
-    id: int
+    id: int | None
     earmark: str | None
     figures: Figures
     overdrawn_kg: int
@@ -72,7 +72,7 @@ class MineQuota:
 
 async def places_of(connection: Connection, holders: Collection[UUID]) -> dict[UUID, str]:
     """The jurisdiction in which each of some mines, projects and declared stocks lies."""
-    rows = await connection.fetch(SQL["holders"], None, None, list(holders))
+    rows = await connection.fetch(SQL["holders"], None, None, list(holders), None)
     return {row["id"]: row["jurisdiction"] for row in rows}
 
 
@@ -87,7 +87,7 @@ async def tree(
     at: datetime,
 ) -> Node:
     """The quota tree as an office of an area sees it, with the chain above it, or an enterprise: its own holders only."""
-    rows = await connection.fetch(SQL["holders"], None, enterprise_id, None)
+    rows = await connection.fetch(SQL["holders"], None, enterprise_id, None, past and past.at)
     accounts = await _accounts(connection, [row["id"] for row in rows], year, window, past, at=at)
     contracted = await _contracted(connection, [row["id"] for row in rows], year, past)
     places = {row["code"]: Place(**row) for row in await connection.fetch(SQL["places"])}
@@ -140,7 +140,7 @@ async def pools_overdrawn(connection: Connection, jurisdictions: Collection[str]
     codes = {above for code in jurisdictions for above in chain(code)}
     if not codes:
         return []
-    rows = await connection.fetch(SQL["holders"], None, None, None)
+    rows = await connection.fetch(SQL["holders"], None, None, None, None)
     accounts = await _balances(connection, [row["id"] for row in rows], year, None)
     out_kg: defaultdict[str, int] = defaultdict(int)
     for row in rows:
@@ -164,7 +164,7 @@ async def keep_excess(
     changed = [code for code in codes if known[code] != now.get(code, 0)]
     if not changed:
         return set(), set()
-    holders = await connection.fetch(SQL["holders"], None, None, None)
+    holders = await connection.fetch(SQL["holders"], None, None, None, None)
     accounts = await connection.fetch(SQL["quota_accounts"], [row["id"] for row in holders], year)
     places = {row["id"]: row["jurisdiction"] for row in holders}
     for code in changed:
@@ -230,18 +230,18 @@ async def mine_quota(
     at: datetime,
 ) -> MineQuota:
     """A mine's quota of a year, if it lies in the area or belongs to the enterprise; raises NotFound (O01, O04)."""
-    rows = await connection.fetch(SQL["holders"], area, enterprise_id, [mine_id])
+    rows = await connection.fetch(SQL["holders"], area, enterprise_id, [mine_id], None)
     if [row["kind"] for row in rows] != [HolderKind.MINE]:
         raise NotFound
     accounts = (await _accounts(connection, [mine_id], year, window, past, at=at))[mine_id]
     contracted = await _contracted(connection, [mine_id], year, past)
-    ids = [account.id for account in accounts]
+    ids = [account.id for account in accounts if account.id is not None]
     return MineQuota(
         jurisdiction=rows[0]["jurisdiction"],
         figures=_sum(accounts, contracted.get(mine_id, 0)),
         overdrawn_kg=sum(account.overdrawn_kg for account in accounts),
         suspense_kg=await _suspense(connection, mine_id, year, past),
-        accounts=accounts,
+        accounts=[account for account in accounts if account.figures != Figures()],
         tranches=await _tranches(connection, mine_id, year, accounts, window, past),
         overdraws=await (
             connection.fetch(SQL["overdraws_at"], ids, past.at, past.size)
@@ -286,27 +286,29 @@ async def _accounts(
 ) -> dict[UUID, list[Account]]:
     """The quota accounts of holders, with what open tickets hold of each, and what left each lately."""
     accounts = await _balances(connection, owners, year, past)
-    ids = [account.id for own in accounts.values() for account in own]
+    ids = [account.id for own in accounts.values() for account in own if account.id is not None]
     this_year = shanghai_year(past.at if past else at)
     rows = await (
-        connection.fetch(SQL["held_at"], ids, past.at, this_year)
+        connection.fetch(SQL["held_at"], list(owners), year, this_year, past.at)
         if past
-        else connection.fetch(SQL["held"], ids, this_year)
+        else connection.fetch(SQL["held"], list(owners), year, this_year)
     )
-    held = {row["account"]: row["kg"] for row in rows}
+    held = {(row["owner_id"], row["earmark"]): row["kg"] for row in rows}
     lately = await _lately(connection, ids, window, past)
-    return {
+    found = {
         owner: [
-            Account(
-                account.id,
-                account.earmark,
-                account.figures + Figures(held_kg=held.get(account.id, 0), lately_kg=lately.get(account.id, 0)),
-                account.overdrawn_kg,
+            replace(
+                account,
+                figures=account.figures
+                + Figures(held_kg=held.pop((owner, account.earmark), 0), lately_kg=lately.get(account.id or 0, 0)),
             )
             for account in own
         ]
         for owner, own in accounts.items()
     }
+    for (owner, earmark), kg in held.items():
+        found[owner].append(Account(None, earmark, Figures(held_kg=kg), 0))
+    return found
 
 
 async def _lately(
@@ -352,8 +354,9 @@ async def _tranches(
 ) -> list[Tranche]:
     rows = await connection.fetch(SQL["tranches"], mine_id, year, past and past.at)
     size = _size(past)
+    ids = [account.id for account in accounts if account.id is not None]
     came = await provenance.deliveries(connection, [row["id"] for row in rows], size)
-    lies = await provenance.in_stock(connection, [account.id for account in accounts], size)
+    lies = await provenance.in_stock(connection, ids, size)
     stock = {account: Places((span.lo, span.hi) for span in spans) for account, spans in lies.items()}
     standing = [sum(part.kg for part in came[row["id"]]) for row in rows]
     spent = [

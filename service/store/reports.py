@@ -33,7 +33,7 @@ async def outflows(
 ) -> Mapping[UUID, list[Outflow]]:
     """What left mines of a quota year, by paper, in the order in which it happened."""
     found: defaultdict[UUID, list[Outflow]] = defaultdict(list)
-    for row in await connection.fetch(SQL["outflows"], list(mines), year, past.size):
+    for row in await connection.fetch(SQL["outflows"], list(mines), year, past.size, past.at):
         names = ("occurred_at", "document", "contract", "buyer", "grade", "went_kg", "back_kg", "contract_id")
         found[row["mine_id"]].append(Outflow(use=Use(row["use"]), **{name: row[name] for name in names}))
     return found
@@ -64,7 +64,7 @@ async def find_county(connection: Connection, code: str, *, actor: Actor) -> Rec
 
 
 async def mines_of(connection: Connection, county: str, past: Snapshot) -> Sequence[Record]:
-    """The mines of a county."""
+    """The mines of a county, with their scale and firm of then."""
     return await connection.fetch(SQL["mines_of"], county, past.at)
 
 

@@ -47,12 +47,13 @@ async def list_applications(
     *,
     year: int | None = None,
     application_id: UUID | None = None,
+    after: UUID | None = None,
     limit: int,
     actor: Actor,
 ) -> Sequence[Record]:
     """What mines have applied for, with what was proposed on it, newest first."""
     return await connection.fetch(
-        SQL["list_applications"], actor.area, actor.enterprise_id, year, application_id, limit
+        SQL["list_applications"], actor.area, actor.enterprise_id, year, application_id, after, limit
     )
 
 

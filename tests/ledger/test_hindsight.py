@@ -16,6 +16,7 @@ from service.domain.policies import DEFAULTS
 from service.domain.tickets import Journey, Ticket
 from service.domain.units import Kilograms
 from service.keys import Purpose
+from service.store.quotas import SQL
 from service.store.tickets import ticket_and_journey
 from tests import cast, yard
 from tests.ledger.stories import Teller, World, any_order
@@ -23,6 +24,13 @@ from tests.ledger.test_hot_mine import prepare
 
 pytestmark = pytest.mark.anyio
 Seen = tuple[Ticket, Journey]
+
+
+async def held(connection: Connection, at: datetime, *, now: bool) -> dict[str | None, int]:
+    """What open tickets hold of the mine's quota, by earmark: now, or as it is told of a time (O01)."""
+    asked = ([cast.PAIZHAI_MINE], at.year, at.year)
+    rows = await (connection.fetch(SQL["held"], *asked) if now else connection.fetch(SQL["held_at"], *asked, at))
+    return {row["earmark"]: row["kg"] for row in rows}
 
 
 async def stand(connection: Connection) -> dict[UUID, Seen]:
@@ -55,6 +63,7 @@ async def test_e53_any_tickets_are_told_as_they_stood(app: FastAPI, pytestconfig
             stood: dict[UUID, list[tuple[datetime, Seen]]] = {}
             order = any_order(rng, teller.steps)
             expiry = rng.randrange(len(order))
+            holds = []
             for place, step in enumerate(order):
                 world.at = world.now = world.at + timedelta(minutes=1)
                 if place == expiry:
@@ -65,10 +74,13 @@ async def test_e53_any_tickets_are_told_as_they_stood(app: FastAPI, pytestconfig
                     await weigh_all(connection, [found], at=world.now, sign=sign)
                 else:
                     await found
+                holds.append((world.at, await held(connection, world.at, now=True)))
                 for id_, seen in (await stand(connection)).items():
                     before = stood.setdefault(id_, [])
                     if not before or before[-1][1] != seen:
                         before.append((world.at, seen))
+            for at, then in holds:
+                assert await held(connection, at + timedelta(seconds=rng.randrange(60)), now=False) == then, at
             for id_, moments in stood.items():
                 for at, (ticket, journey) in moments:
                     told = await as_it_stood(connection, id_, at + timedelta(seconds=rng.randrange(60)))

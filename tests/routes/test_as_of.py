@@ -205,7 +205,7 @@ async def test_e53_every_read_answers_as_it_answered_then(app: FastAPI, by: By) 
     lot = (await by(cast.TRADER_CLERK).get("/v1/lots")).json()["items"][0]["id"]
     await day.goes_on()
     async with app.state.database.transaction() as connection:
-        proof = (Named(UUID(lot), Kilograms(35_000)),)
+        proof = (Named(UUID(lot), Kilograms(45_000)),)  # more than the lot has
         onward = await yard.contract(
             connection, at=day.now, seller_id=cast.TRADER.id, proof=proof, kg=Kilograms(60_000)
         )
@@ -215,6 +215,8 @@ async def test_e53_every_read_answers_as_it_answered_then(app: FastAPI, by: By) 
     await day.weigh(sold, "out", 30_500, scale)
     await day.goes_on()
     await day.weigh(sold, "in", 30_500)
+    await day.goes_on()
+    await day.post(cast.TRADER_CLERK, f"/v1/contracts/{onward}/close", {})
     await day.goes_on()
 
     await day.looks_back()

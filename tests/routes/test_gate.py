@@ -62,6 +62,37 @@ async def test_a_body_of_another_kind_is_refused(standing: By) -> None:
     assert answer.status_code == 422
 
 
+async def test_a_kind_of_body_is_the_same_in_capitals(standing: By) -> None:
+    """RFC 9110: media types have no case; also where the body is read by hand."""
+    for path, sender in (("/v1/people", LI), ("/v1/weighings", BRIDGE_7_DEVICE)):
+        answer = await standing(sender).post(path, content=b"{}", headers={"Content-Type": "Application/JSON"})
+        assert "missing" in {fault["code"] for fault in answer.json()["errors"]}, path
+
+
+@pytest.mark.parametrize("path", ["/v1/contracts?number=%00", "/v1/weighings?plate=%00", "/v1/policies/%00"])
+async def test_an_address_holds_no_nul(standing: By, path: str) -> None:
+    answer = await standing(LI).get(path)
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "nul-in-address")
+
+
+async def test_what_is_read_may_be_asked_for_its_head_alone(standing: By) -> None:
+    """RFC 9110: a watch that asks whether a page is there is told; the server leaves the body out."""
+    for path, status in (("/healthz", 200), ("/v1/me", 200), ("/v1/nowhere", 404), ("/sign-in", 303)):
+        got, head = [await standing(LI).request(method, path) for method in ("GET", "HEAD")]
+        assert (head.status_code, head.headers.get("content-type")) == (status, got.headers.get("content-type")), path
+
+
+async def test_a_method_that_an_address_does_not_take_is_told_in_both_languages(standing: By) -> None:
+    answer = await standing(LI).delete("/v1/contracts")
+    problem = answer.json()
+
+    assert (answer.status_code, problem["type"]) == (405, "/problems/method-not-allowed")
+    assert (problem["title"][:3], answer.headers["allow"]) == ("该地址", "GET, HEAD, POST")
+    page = await standing(LI).put("/sign-in", headers={"Accept": "text/html"})
+    assert (page.status_code, page.headers["allow"]) == (405, "GET, HEAD, POST")
+
+
 async def test_a_body_over_the_limit_is_refused_before_it_is_read(standing: By, settings: Settings) -> None:
     answer = await post(standing, b" " * (settings.body_limit_bytes + 1))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from service.db import Database
 from service.store import idempotency
 from tests.cast import DASHIQIAO, LI, PROVINCE, Person
+from tests.sweeping import swept
 
 By = Callable[[Person], httpx.AsyncClient]
 
@@ -45,6 +47,27 @@ async def test_two_offices_may_choose_the_same_key(by: By) -> None:
 
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.json()["id"] != second.json()["id"]
+
+
+async def test_a_key_is_of_its_path(by: By) -> None:
+    made = await by(LI).post("/v1/people", **officer())
+    body = {"credit_code": "91210381MAYANG000K", "name": "新厂", "kinds": ["trader"], "jurisdiction": "210381"}
+    answer = await by(LI).post("/v1/enterprises", json=body, headers={"Idempotency-Key": "one"})
+
+    assert (made.status_code, answer.status_code, answer.json()["name"]) == (201, 201, "新厂")
+
+
+async def test_a_key_is_kept_for_thirty_days(app: FastAPI, by: By) -> None:
+    made = await by(LI).post("/v1/people", **officer())
+    begin: datetime = app.state.clock.now()
+    answers = []
+    for days in (29, 31):
+        app.state.clock.stop_at(begin + timedelta(days=days))
+        await swept(app, begin + timedelta(days=days))
+        answers.append(await by(LI).post("/v1/people", **officer()))
+
+    assert (answers[0].json(), answers[0].headers["Idempotent-Replayed"]) == (made.json(), "true")
+    assert (answers[1].status_code, answers[1].json()["code"]) == (409, "username-taken")
 
 
 async def test_what_was_refused_is_not_kept(by: By) -> None:

@@ -238,6 +238,59 @@ async def test_e53_tickets_answer_as_they_answered_then(app: FastAPI, by: By) ->
         assert (await by(reader).get(path, params=params)).status_code == status
 
 
+async def test_e53_what_tickets_held_is_told_as_it_was(app: FastAPI, by: By) -> None:
+    """O01, E4, E39, O03: of papers that ended and were weighed all the same, were taken back, or waited for an officer."""
+    day = Road(app, by)
+    app.state.clock.stop_at(day.now)
+    async with app.state.database.transaction() as connection:
+        await yard.grant(connection, 130_000, at=day.now, sign=app.state.keys.current(Purpose.LEDGER))
+        ours = await yard.contract(connection, at=day.now, mine_id=cast.PAIZHAI_MINE, kg=Kilograms(800_000))
+    told: list[tuple[datetime, int]] = []
+
+    async def held(as_of: datetime | None = None) -> int:
+        params = {"year": 2026} | ({"as_of": as_of.isoformat()} if as_of else {})
+        answer = await by(cast.LI).get(f"/v1/mines/{cast.PAIZHAI_MINE}/quota", params=params)
+        kg: int = answer.json()["held_kg"]
+        return kg
+
+    async def goes_on() -> None:
+        told.append((day.now, await held()))
+        day.now += timedelta(minutes=10)
+        app.state.clock.stop_at(day.now)
+
+    async def weigh(ticket: dict[str, Any], direction: str = "out", **changed: Any) -> str:
+        id_ = await Day.weigh(day, ticket, direction, 30_000, **changed)
+        await goes_on()
+        return id_
+
+    async def do(person: cast.Person, ticket: dict[str, Any], deed: str) -> None:
+        await day.post(person, f"/v1/tickets/{ticket['id']}/{deed}", WHY)
+        await goes_on()
+
+    late, undone, come, cancelled = [await Day.issue(day, ours) for _ in range(4)]
+    await do(cast.PAIZHAI_CLERK, cancelled, "cancel")
+    day.now += timedelta(hours=60)
+    app.state.clock.stop_at(day.now)
+    await swept(app, day.now)
+    await goes_on()
+    await weigh(late)
+    out = await weigh(undone)
+    await day.post(cast.LI, f"/v1/weighings/{out}/void", WHY)
+    await goes_on()
+    await weigh(come, "in")
+    await weigh(come)
+    await rule(app, overdraw="hold")
+    waits, released = [await Day.issue(day, ours, planned_kg=90_000) for _ in range(2)]
+    await goes_on()
+    await weigh(released)
+    await do(cast.LI, released, "release")
+    await do(cast.PAIZHAI_CLERK, waits, "cancel")
+    await weigh(released)
+
+    assert [kg for _, kg in told] == [93_000, 0, 0, 0, 31_000, 31_000, 31_000, 31_000, 31_000, 121_000, 121_000, 31_000]
+    assert [await held(moment) for moment, _ in told] == [kg for _, kg in told]
+
+
 async def test_e53_what_will_be_known_is_not_told(standing: By) -> None:
     """By any route that tells what was known at a time: neither of a time to come, nor of one that is none."""
     asked = [

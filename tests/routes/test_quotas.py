@@ -25,6 +25,7 @@ from tests.cast import (
     PLANT_CLERK,
     PLANT_TWO_DEVICE,
     PROVINCE,
+    STRANGER,
     STRANGER_CLERK,
     YINGKOU,
     Person,
@@ -32,6 +33,7 @@ from tests.cast import (
 from tests.routes.by import By
 from tests.routes.filing import at, contract, slip
 from tests.routes.quota import MINE, allot, allotment, base, fill_pools, step
+from tests.routes.test_rights import mine_of
 
 PATH = f"/v1/mines/{MINE['mine_id']}/quota?year=2026"
 
@@ -199,6 +201,27 @@ async def test_what_was_known_then_stays_what_it_was(by: By, app: FastAPI) -> No
     tops = [await province(by, PROVINCE, f"year=2026&as_of={moment}") for moment in moments]
     assert [(top["issued_kg"], top["out_kg"]) for top in tops] == [(0, 0), (1000, 0), (1000, 130)]
     assert (await by(LI).get(f"{PATH}&as_of=yesterday")).status_code == 422
+
+
+async def test_e53_what_was_known_stays_when_mines_come_and_change_hands(by: By, app: FastAPI) -> None:
+    """O01: what its former owner had promised was promised; a mine that was registered later was not there."""
+    await fill_pools(by, 1000)
+    await allot(by(ANSHAN), base(100))
+    await file(by(PAIZHAI_CLERK), "/v1/contracts", contract(kg=500))
+    now = a_moment_later(app)
+    path = f"/v1/mines/{PAIZHAI_MINE}"
+    told = [(await by(LI).get(asked)).json() for asked in (PATH, "/v1/quotas?year=2026")]
+    a_moment_later(app)
+    await mine_of(by, "新矿")
+    for name, value in (("name", "排寨菱镁矿"), ("name", "排寨矿"), ("enterprise_id", str(STRANGER.id))):
+        version = {"If-Match": (await by(LI).get(path)).headers["etag"]}
+        assert (await by(PROVINCE).patch(path, json={name: value}, headers=version)).is_success
+        a_moment_later(app)
+
+    then = quote(now.isoformat())
+    seen = [(await by(LI).get(f"{asked}&as_of={then}")).json() for asked in (PATH, "/v1/quotas?year=2026")]
+    assert told[0]["contracted_kg"] == 500
+    assert [one | {"as_of": None} for one in seen] == told
 
 
 async def test_a_mine_and_its_county_are_told_when_the_quota_will_be_used_up(by: By, app: FastAPI) -> None:

@@ -101,6 +101,35 @@ async def test_e53_the_same_snapshot_gives_the_same_figures(by: By, app: FastAPI
         assert refused(await by(PAIZHAI_CLERK).get(f"{paths[0]}&as_of={wrong}"), 422, "snapshot-unknown")
 
 
+async def test_e53_a_snapshot_names_whom_a_load_went_to_and_whose_the_mine_was_then(by: By, app: FastAPI) -> None:
+    """E34, R20: though the load was redirected since, and the mine has another scale and owner."""
+    number = await traded(by, app)
+    elsewhere = contract(number="HT-2", buyer_id=str(cast.STRANGER.id))
+    other = (await by(PAIZHAI_CLERK).post("/v1/contracts", json=elsewhere)).json()
+    mine = f"/v1/mines/{MINE}"
+
+    async def revise(**changed: Any) -> None:
+        version = {"If-Match": (await by(LI).get(mine)).headers["etag"]}
+        assert (await by(LI).patch(mine, json=changed, headers=version)).is_success
+
+    for name in ("排寨菱镁矿", "排寨矿"):  # what the registry says is known from its first entry on
+        await revise(name=name)
+    paths = [f"{LEDGERS}/sales?year=2026", COUNTY]
+    before = [await read(by, path, LI) for path in paths]
+    at(app, "2026-03-03T10:00:00+08:00")
+    going = {"contract_id": other["id"], "destination_station_id": str(cast.STRANGER_GATE), "reason": "厂方停窑"}
+    (ticket,) = (await by(PAIZHAI_CLERK).get("/v1/tickets")).json()["items"]
+    assert (await by(PAIZHAI_CLERK).post(f"/v1/tickets/{ticket['id']}/redirect", json=going)).is_success
+    await revise(licence={"scale_kg": 3_000_000_000}, enterprise_id=str(cast.STRANGER.id))
+
+    assert [
+        await read(by, f"{path}&as_of={then['as_of']}", LI) for path, then in zip(paths, before, strict=True)
+    ] == before
+    assert [(one["document"], one["buyer"]) for one in before[0]["items"]] == [(number, cast.PLANT_TWO.name)]
+    (now,) = (await read(by, paths[0], LI))["items"]
+    assert (now["contract"], now["buyer"]) == ("HT-2", cast.STRANGER.name)
+
+
 async def test_r20_reserves_are_what_was_surveyed_less_what_left(by: By, app: FastAPI) -> None:
     """R20."""
     await traded(by, app)

@@ -128,6 +128,11 @@ async def test_r08_a_firm_applies_and_the_county_proposes_with_a_reason(by: By, 
     assert [(one["id"], one["kg"], one["state"]) for one in seen["proposals"]] == [(drafted["id"], 4_000, "draft")]
     assert (await by(DASHIQIAO).get("/v1/applications")).json()["items"] == []
 
+    await by(PAIZHAI_CLERK).post("/v1/applications", json=body)
+    page = (await by(LI).get("/v1/applications?limit=1")).json()
+    rest = (await by(LI).get("/v1/applications", params={"limit": 1, "after": page["next"]})).json()
+    assert [one["id"] for one in page["items"] + rest["items"]][1:] == [seen["id"]]
+
 
 async def test_r18_a_late_sheet_stops_merit_tranches_until_it_comes(by: By, app: FastAPI) -> None:
     """R11, R18, policies sheet_gate and merit_table: due 21 March 23:59:59."""

@@ -124,6 +124,25 @@ async def test_e28_a_hold_rolls_over_new_year(app: FastAPI, by: By) -> None:
     assert [(quota["out_kg"], quota["held_kg"]) for quota in quotas] == [(0, 0), (30_000, 0)]
 
 
+async def test_e28_a_hold_rolls_over_into_a_year_of_which_nothing_is_known_yet(
+    app: FastAPI, by: By, contract_id: UUID
+) -> None:
+    """E53: before the year's first tranche, and asked for later, when there is one."""
+    eve = datetime(2026, 12, 31, 15, 0, tzinfo=UTC)
+    app.state.clock.stop_at(eve)
+    await issue(by, yard.ticket_in(contract_id, eve))
+    app.state.clock.stop_at(eve + timedelta(hours=2))
+    before = await held_kg(by, 2027)
+    app.state.clock.stop_at(eve + timedelta(hours=3))
+    async with app.state.database.transaction() as connection:
+        sign = app.state.keys.current(Purpose.LEDGER)
+        await yard.grant(connection, 100_000, at=eve + timedelta(hours=3), year=2027, sign=sign)
+
+    then = {"year": 2027, "as_of": (eve + timedelta(hours=2)).isoformat()}
+    told = (await by(cast.LI).get(f"/v1/mines/{cast.PAIZHAI_MINE}/quota", params=then)).json()
+    assert (before, told["held_kg"], await held_kg(by, 2027)) == (31_000, 31_000, 31_000)
+
+
 async def test_e25_what_is_on_the_road_when_the_licence_expires_is_honoured(
     app: FastAPI, by: By, ticket: dict[str, Any], now: datetime
 ) -> None:

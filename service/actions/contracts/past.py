@@ -1,6 +1,7 @@
 """A contract as it stood: what its filings came to by a time, told from what was on record then and never changes (E53)."""
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import UUID
 
 from service.actions.contracts.standing import assess, parties_of
@@ -42,7 +43,7 @@ async def as_it_stood(connection: Connection, contract: Contract, past: Moment, 
         for one in (await amendments.amendments_of(connection, [contract.id]))[contract.id]
         if one.proposed_at <= past.at and (one.answered_at is None or one.answered_at > past.at)
     ]
-    flags = await _flags(connection, contract, assessment, filed, pledged, past)
+    flags = await _flags(connection, contract, assessment, filed, past)
     if promised_kg is not None and promised_kg > terms.kg:
         flags.append(Flag.FRAMEWORK_EXCEEDED)
     then = replace(
@@ -74,19 +75,24 @@ async def _flags(
     contract: Contract,
     assessment: Assessment,
     filed: list[Filing],
-    pledged: list[Pledge],
     past: Moment,
 ) -> list[str]:
-    """What its last filing by then was found to lack; one that was closed before anything was shipped lacks nothing more."""
+    """What its last filing by then was found to lack; one that was closed before anything was shipped lacks nothing more.
+
+    Its end releases the pledges, and leaves what was said of them.
+    """
     last_at = max(filing.filed_at for filing in filed)
     terms = assessment.terms
     had_quota = terms.source_id is None or await contracts.had_tranche(
         connection, terms.source_id, terms.signed_on, last_at
     )
+    ended_at = None if contract.closed_at is None or contract.closed_at > past.at else contract.closed_at
+    pledging = past if ended_at is None else replace(past, at=ended_at - timedelta.resolution)
+    pledged = (await pledges.pledges_of(connection, [contract.id], pledging))[contract.id]
     excess_kg = Kilograms(sum(pledge.excess_kg for pledge in pledged))
     found: list[str] = list(assessment.flags(last_at, excess_kg=excess_kg, seller_has_quota=had_quota))
-    if contract.closed_at is not None and contract.closed_at <= past.at:
-        closing = Moment(contract.closed_at, await provenance.size_at(connection, contract.closed_at))
+    if ended_at is not None:
+        closing = Moment(ended_at, await provenance.size_at(connection, ended_at))
         if not await _shipped(connection, contract.id, closing):
             return [flag for flag in found if flag not in filings.FILING_FLAGS or flag == Flag.FILING_LATE]
     return found

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.routes.pages.rendering import render
 
 PROBLEM = b"application/problem+json"
-KEPT = frozenset({b"retry-after", b"x-request-id", b"strict-transport-security"})
+KEPT = frozenset({b"allow", b"retry-after", b"x-request-id", b"strict-transport-security"})
 
 
 class Faces:
@@ -52,7 +52,7 @@ def _is_for_people(scope: Scope) -> bool:
 
 
 def _page(request: Request, status: int, problem: dict[str, object]) -> Response:
-    if problem["code"] == "not-signed-in" and request.method == "GET":
+    if problem["code"] == "not-signed-in" and request.method in ("GET", "HEAD"):
         asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/sign-in?next={quote(asked, safe='')}", 303)
     return render(

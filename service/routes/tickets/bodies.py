@@ -199,6 +199,7 @@ class ActsOut(BaseModel):
     """What was done to a ticket, oldest first."""
 
     items: list[ActOut]
+    next: None = None
 
 
 class CheckIn(Body):

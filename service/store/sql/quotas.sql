@@ -1,18 +1,19 @@
 -- name: holders
 -- Locks nothing; leans on mine_by_jurisdiction, mine_by_enterprise. Who can hold quota in an area ($1 its digits, null: all) or
--- belongs to an enterprise ($2), or is one of $3.
+-- belongs to an enterprise ($2), or is one of $3; of those that were registered by $4 (null: by now).
 SELECT kind, id, name, jurisdiction, enterprise_id
 FROM (
-    SELECT 'mine' AS kind, id, name, jurisdiction, enterprise_id FROM mine
+    SELECT 'mine' AS kind, id, name, jurisdiction, enterprise_id, created_at FROM mine
     UNION ALL
-    SELECT 'project', id, name, jurisdiction, operator_id FROM project
+    SELECT 'project', id, name, jurisdiction, operator_id, created_at FROM project
     UNION ALL
-    SELECT 'stock', stock.id, enterprise.name || ' ' || stock.document_no, enterprise.jurisdiction, enterprise.id
+    SELECT 'stock', stock.id, enterprise.name || ' ' || stock.document_no, enterprise.jurisdiction, enterprise.id, stock.created_at
     FROM stock JOIN enterprise ON enterprise.id = stock.enterprise_id
 ) AS holder
 WHERE ($1::text IS NULL OR starts_with(jurisdiction, $1))
     AND ($2::uuid IS NULL OR enterprise_id = $2)
     AND ($3::uuid[] IS NULL OR id = ANY($3))
+    AND ($4::timestamptz IS NULL OR created_at <= $4)
 ORDER BY jurisdiction, kind, name, id
 
 -- name: places
@@ -79,43 +80,56 @@ CROSS JOIN LATERAL (
 ) AS went
 
 -- name: held
--- Locks nothing; leans on account_by_owner and ticket_held: what open tickets plan to draw on each account; those still open at New
--- Year draw on the new year's (E28): $2 is this year.
-SELECT wanted.id AS account, sum(ticket.planned_kg)::bigint AS kg
-FROM account AS wanted
-JOIN account AS own
-    ON own.kind = 'quota' AND own.owner_id = wanted.owner_id AND own.earmark IS NOT DISTINCT FROM wanted.earmark
-    AND greatest(own.year, $2) = wanted.year
+-- Locks nothing; leans on account_by_owner and ticket_held: what open tickets plan to draw on holders' ($1) quotas of a year ($2); those
+-- still open at New Year draw on the new year's, whether anything has come to it yet or not (E28): $3 is this year.
+SELECT own.owner_id, own.earmark, sum(ticket.planned_kg)::bigint AS kg
+FROM account AS own
 JOIN ticket ON ticket.source_account = own.id AND ticket.state = 'issued'
-WHERE wanted.id = ANY($1::bigint[])
-GROUP BY wanted.id
+WHERE own.owner_id = ANY($1::uuid[]) AND own.kind = 'quota' AND greatest(own.year, $3) = $2
+GROUP BY own.owner_id, own.earmark
 
 -- name: held_at
--- Locks nothing; reads all tickets: for questions about the past. What was open at $2, in the year $3, and had not been weighed by
--- then; a ticket that waits for an officer, or whose load came from another truck, holds nothing.
-SELECT wanted.id AS account, sum(ticket.planned_kg)::bigint AS kg
-FROM account AS wanted
-JOIN account AS own
-    ON own.kind = 'quota' AND own.owner_id = wanted.owner_id AND own.earmark IS NOT DISTINCT FROM wanted.earmark
-    AND greatest(own.year, $3) = wanted.year
+-- Locks nothing; reads all tickets: for questions about the past. As held, of what was open at $4: released by then where it had waited
+-- for an officer, not cancelled, lost or expired, and of whose load no scale had told. What a scale told after the end of its time and took
+-- back was open again. What came from another truck holds nothing.
+SELECT own.owner_id, own.earmark, sum(ticket.planned_kg)::bigint AS kg
+FROM account AS own
 JOIN ticket ON ticket.source_account = own.id
-WHERE wanted.id = ANY($1::bigint[]) AND ticket.issued_at <= $2 AND (ticket.ended_at IS NULL OR ticket.ended_at > $2)
-    AND ticket.state <> 'held' AND ticket.parent_id IS NULL
+CROSS JOIN LATERAL (
+    SELECT
+        max(weighing.recorded_at) FILTER (WHERE NOT weighing.flags && ARRAY['ticket-reused', 'no-ticket', 'ticket-revoked']) AS told_at,
+        bool_or(
+            coalesce(said.status, weighing.status) = 'accepted'
+            AND NOT coalesce(said.flags, weighing.flags) && ARRAY['ticket-reused', 'no-ticket', 'ticket-revoked']
+        ) AS stands
+    FROM weighing
+    LEFT JOIN LATERAL (
+        SELECT * FROM weighing_version AS version
+        WHERE version.weighing_id = weighing.id AND version.recorded_at <= $4
+        ORDER BY version.version DESC LIMIT 1
+    ) AS said ON TRUE
+    WHERE weighing.ticket_id = ticket.id AND weighing.direction IN ('out', 'in') AND weighing.recorded_at <= $4
+) AS load
+WHERE own.owner_id = ANY($1::uuid[]) AND own.kind = 'quota' AND greatest(own.year, $3) = $2
+    AND ticket.issued_at <= $4 AND ticket.parent_id IS NULL AND ticket.code IS NOT NULL
+    -- What had ended need not be asked of; but a way back that is told before the way out ends a load before it is known to have left.
+    AND (ticket.ended_at IS NULL OR ticket.ended_at > $4 OR ticket.back_kg IS NOT NULL)
+    AND load.stands IS NOT TRUE
     AND NOT EXISTS (
         SELECT FROM ticket_act
-        WHERE ticket_act.ticket_id = ticket.id AND ticket_act.kind IN ('released', 'turned-down') AND ticket_act.done_at > $2
+        WHERE ticket_act.ticket_id = ticket.id
+            AND CASE ticket_act.kind
+                WHEN 'released' THEN ticket_act.done_at > $4
+                WHEN 'cancelled' THEN ticket_act.done_at <= $4
+                WHEN 'lost' THEN ticket_act.done_at <= $4
+                ELSE FALSE
+            END
     )
     AND NOT EXISTS (
-        SELECT FROM weighing
-        WHERE
-            weighing.ticket_id = ticket.id AND direction = 'out' AND recorded_at <= $2
-            AND 'accepted' = coalesce((
-                SELECT said.status FROM weighing_version AS said
-                WHERE said.weighing_id = weighing.id AND said.recorded_at <= $2
-                ORDER BY said.version DESC LIMIT 1
-            ), weighing.status)
+        SELECT FROM ticket_expiry
+        WHERE ticket_expiry.ticket_id = ticket.id AND expired_at <= $4 AND (load.told_at IS NULL OR load.told_at < expired_at)
     )
-GROUP BY wanted.id
+GROUP BY own.owner_id, own.earmark
 
 -- name: contracted
 -- Locks nothing; leans on contract_by_mine, slip_by_mine and their like: filed and not yet shipped, of contracts that run in the year and
@@ -138,8 +152,9 @@ FROM (
 GROUP BY source_id
 
 -- name: contracted_at
--- Locks nothing; leans on contract_by_seller and a_side_files_a_version_once. What was contracted, by what was filed by $3: the seller's
--- newest version then, or the buyer's until the seller files, tells a contract's mine, kilograms and years.
+-- Locks nothing; leans on contract_by_seller, a_side_files_a_version_once and a_version_is_kept_once. What was contracted, by what was filed
+-- by $3: the seller's newest version then, or the buyer's until the seller files, tells a contract's mine, kilograms and years. Sellers are
+-- all whose those sources ever were.
 SELECT
     contract.id,
     coalesce(said.terms ->> 'mine_id', said.terms ->> 'project_id', said.terms ->> 'stock_id')::uuid AS source_id,
@@ -156,6 +171,10 @@ WHERE contract.seller_id IN (
     SELECT project.operator_id FROM project WHERE project.id = ANY($1::uuid[])
     UNION ALL
     SELECT stock.enterprise_id FROM stock WHERE stock.id = ANY($1::uuid[])
+    UNION ALL
+    SELECT coalesce(revision.entry ->> 'enterprise_id', revision.entry ->> 'operator_id')::uuid
+    FROM revision
+    WHERE revision.slice IN ('mines', 'projects', 'stocks') AND revision.entry_id = ANY($1::uuid[])
 )
     AND contract.created_at <= $3 AND (contract.closed_at IS NULL OR contract.closed_at > $3)
     AND coalesce(said.terms ->> 'mine_id', said.terms ->> 'project_id', said.terms ->> 'stock_id')::uuid = ANY($1::uuid[])

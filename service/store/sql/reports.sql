@@ -8,7 +8,7 @@ SELECT $1::bigint = 0 OR EXISTS (SELECT FROM checkpoint WHERE size = $1)
 
 -- name: outflows
 -- Locks nothing; leans on account_by_owner and the keys of legs: what left the quota and suspense of mines ($1) of a year ($2) as of
--- seq $3, by movement and paper; what an officer charges to the quota later, or takes from it, left no mine.
+-- seq $3, by movement and paper as they were at $4; what an officer charges to the quota later, or takes from it, left no mine.
 SELECT
     own.owner_id AS mine_id, leg.movement, min(leg.occurred_at) AS occurred_at, sum(leg.source_kg)::bigint AS went_kg,
     coalesce((
@@ -24,8 +24,18 @@ INNER JOIN leg ON leg.source = own.id AND leg.seq <= $3
 INNER JOIN account AS target ON target.id = leg.target
 LEFT JOIN ticket ON ticket.id = target.document_id
 LEFT JOIN slip ON slip.id = target.document_id
-LEFT JOIN contract ON contract.id = ticket.contract_id
-LEFT JOIN enterprise AS buyer ON buyer.id = contract.buyer_id
+LEFT JOIN LATERAL (
+    SELECT (act.facts ->> 'from_contract')::uuid AS contract_id FROM ticket_act AS act
+    WHERE act.ticket_id = ticket.id AND act.kind = 'redirected' AND act.kg IS NULL AND act.done_at > $4
+    ORDER BY act.done_at, act.id LIMIT 1
+) AS former ON TRUE
+LEFT JOIN contract ON contract.id = coalesce(former.contract_id, ticket.contract_id)
+LEFT JOIN LATERAL (
+    SELECT (filing.terms ->> 'buyer_id')::uuid AS buyer_id FROM filing
+    WHERE filing.contract_id = contract.id AND filing.filed_at <= $4
+    ORDER BY (filing.enterprise_id = contract.seller_id) DESC, filing.first_filed_at, filing.version DESC LIMIT 1
+) AS said ON TRUE
+LEFT JOIN enterprise AS buyer ON buyer.id = said.buyer_id
 WHERE own.owner_id = ANY($1::uuid[]) AND own.year = $2 AND own.kind IN ('quota', 'suspense') AND target.kind NOT IN ('quota', 'pool', 'issue', 'suspense')
 GROUP BY own.id, leg.movement, ticket.id, slip.id, contract.id, buyer.name
 ORDER BY min(leg.occurred_at), leg.movement
@@ -65,9 +75,17 @@ WHERE filing.contract_id = ANY($1::uuid[]) AND filing.filed_at <= $2
 ORDER BY filing.contract_id, filing.version DESC
 
 -- name: mines_of
--- Locks nothing; leans on mine_by_jurisdiction: the mines of a county.
-SELECT mine.id, mine.name, mine.licence_scale_kg, enterprise.name AS enterprise
-FROM mine INNER JOIN enterprise ON enterprise.id = mine.enterprise_id
+-- Locks nothing; leans on mine_by_jurisdiction and a_version_is_kept_once: the mines of a county, with what the registry said of them by $2.
+SELECT
+    mine.id, mine.name, coalesce((past.entry ->> 'licence_scale_kg')::bigint, mine.licence_scale_kg) AS licence_scale_kg,
+    enterprise.name AS enterprise
+FROM mine
+LEFT JOIN LATERAL (
+    SELECT revision.entry FROM revision
+    WHERE revision.slice = 'mines' AND revision.entry_id = mine.id AND revision.recorded_at <= $2
+    ORDER BY revision.version DESC LIMIT 1
+) AS past ON TRUE
+INNER JOIN enterprise ON enterprise.id = coalesce((past.entry ->> 'enterprise_id')::uuid, mine.enterprise_id)
 WHERE mine.jurisdiction = $1 AND mine.created_at <= $2
 ORDER BY mine.id
 

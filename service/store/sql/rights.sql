@@ -17,8 +17,9 @@ WHERE ($1::text IS NULL OR starts_with(mine.jurisdiction, $1))
     AND ($2::uuid IS NULL OR mine.enterprise_id = $2)
     AND ($3::integer IS NULL OR a.year = $3)
     AND ($4::uuid IS NULL OR a.id = $4)
+    AND ($5::uuid IS NULL OR a.id < $5)
 ORDER BY a.id DESC
-LIMIT $5
+LIMIT $6
 
 -- name: mine
 -- Locks nothing; leans on the primary key.
