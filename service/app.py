@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 
 from service import problems
-from service.anew import Anew
 from service.auth import People
 from service.cache import Cache
 from service.chores import chores
@@ -15,6 +14,7 @@ from service.db import Database
 from service.embedded import Endpoints
 from service.gate import Gate
 from service.keys import KeyRing
+from service.retrying import Retrying
 from service.routes import (
     alerts,
     allotments,
@@ -151,7 +151,7 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
     app.state.settings = settings
     app.state.clock = Clock(settings.clock)
     app.state.vault = Vault(settings.data / "attachments")
-    app.add_middleware(Anew)
+    app.add_middleware(Retrying)
     app.add_middleware(Exports)
     app.add_middleware(
         Gate,

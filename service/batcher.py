@@ -1,4 +1,4 @@
-"""Many requests, one batch: all that waits is done at once, as soon as the last batch has committed."""
+"""Many requests, one batch: all that waits is done together, as soon as the last batch has committed."""
 
 import asyncio
 from collections import deque
@@ -10,18 +10,18 @@ from typing import Generic, TypeVar
 import structlog
 
 from service import metrics
-from service.anew import Ended, anew
 from service.domain.refusals import Busy
 from service.enduring import enduring, is_told_to_end
 from service.problems import AWAY
+from service.retrying import RolledBack, retried
 
-# Beside people who wait at a scale, a request of many gives so much to a batch that it takes about as long as two of theirs. Less
-# than twenty of it cost nearly the same, and more than forty are sometimes slow, however quick the slice before them was.
+# While trucks wait at scales, the slice of a large request takes about as long as two small batches. Fewer than twenty jobs cost
+# nearly the same, and more than forty are sometimes slow, however quick the slice before them was.
 LEAST_SLICE, MOST_SLICE = 20, 40
 BATCHES_OF_FEW = 2
-FEW_SEEN_SECONDS = 5.0  # who came so lately will come again
-MANY_WAIT_SECONDS = 0.02  # for their next slice at most, however many of few there are
-USUAL_SECONDS = 0.005  # of a batch of few, before one was seen
+FEW_SEEN_SECONDS = 5.0  # after a small request, more are expected for so long
+MANY_WAIT_SECONDS = 0.02  # the longest pause between slices, however many small requests there are
+USUAL_SECONDS = 0.005  # of a small batch, before one was measured
 
 log = structlog.get_logger(__name__)
 Item = TypeVar("Item")
@@ -32,7 +32,7 @@ Answer = TypeVar("Answer")
 def parts(
     items: Sequence[Item], names: Callable[[Item], Iterable[Hashable]], *, at_most: int | None = None
 ) -> Iterator[Sequence[Item]]:
-    """The items in order, in as few parts as will do if none may have two that share a name."""
+    """The items in order, in as few parts as possible such that no part has two items that share a name."""
     first, seen = 0, set[Hashable]()
     for place, item in enumerate(items):
         named = set(names(item))
@@ -45,7 +45,7 @@ def parts(
 
 
 class _Failed:
-    """What a job has raised in place of an answer; an answer may itself be an exception, told as a value."""
+    """What a job has raised in place of an answer; an answer may itself be an exception, given as a value."""
 
     __slots__ = ("error",)
 
@@ -66,13 +66,16 @@ class _Request(Generic[Job, Answer]):
         self.done: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
 
     def next_jobs(self, share: int) -> Sequence[Job]:
-        """The first of those that have no answer yet."""
+        """The first of the jobs that have no answer yet."""
         if share == len(self.jobs):
             return self.jobs
         return self.jobs[len(self.answers) : len(self.answers) + share]
 
     def take_in(self, answers: Sequence[Answer | _Failed]) -> bool:
-        """The answers to the next jobs; with the last of them the caller is told all, or the first failure, unless he has gone."""
+        """Add the answers to the next jobs; gives whether these were the last.
+
+        Then the caller gets all answers, or the first error, unless he has gone away.
+        """
         self.answers += answers
         self.left -= len(answers)
         if self.left:
@@ -90,31 +93,29 @@ class _Request(Generic[Job, Answer]):
 
 
 class Batcher(Generic[Job, Answer]):
-    """Hands waiting jobs to an action in batches: there is no timer, so an idle service answers at once.
+    """Hands waiting jobs to an action in batches. There is no timer: an idle service answers at once.
 
-    Where much waits, as many batches as may be under way at once share it: one is reckoned while the database writes
-    another. Where little does it waits for the one under way, since a batch costs nearly the same whatever its size.
+    While much waits, up to `at_once` batches run at a time and share what waits: one is computed while the database writes
+    another. While little waits, it waits for the batch that runs, since a batch costs nearly the same whatever its size.
 
-    A request of many jobs gives a slice of them to each batch, in turn with others of its kind. While nobody asks for few
-    these slices are large, and follow each other as fast as they can. Once somebody has, they are as short as two batches of
-    few, only one is under way at a time, and those of few neither join it nor wait for it: they have batches of their own
-    beside it. The jobs of a request keep their order. A job that was taken is done once, also when its caller has gone away
-    meanwhile.
+    A large request (of more than `least_beside` jobs) gives a slice of them to each batch, in turn with other large ones. While
+    there are no small requests, slices are large and follow each other as fast as they can. Once there are, a slice is as long as
+    two small batches, only one runs at a time, and small requests neither join it nor wait for it: they have batches of their
+    own beside it. The jobs of a request keep their order. A job that was taken is done once, also when its caller has gone away
+    meanwhile. `action_of_many`, where there is one, does the batches in which no request is small.
 
-    Where an action of many is named, it does the batches in which nobody has few.
+    A batch that fails is retried in halves, and these in theirs, so that only the job that cannot be done gets the error; unless
+    the database is away: then all get it at once. A job that the database rolls back is retried alone, and gets Busy in the end,
+    which nobody retries: others of its request may have been done.
 
-    A batch that fails is done again in halves, and these in theirs, so that only the job that cannot be done hears of it; unless
-    the database is away, where all are told at once. A job that the database has ended is done anew by itself, and told Busy in
-    the end, which nobody does anew: others of its request may have been done.
-
-    Where `apart` names what a job is about, two about the same thing are never in one batch: the later one comes in the
+    Where `apart` names what a job is about, two jobs about the same thing are never in one batch: the later one comes in the
     next.
 
-    An action may do only the first of the jobs that it is given, and gives their answers; the next ones come in a batch of
+    An action may do only the first of the jobs that it is given, and give their answers; the next ones come in a batch of
     their own, at once, of at most twice as many.
 
-    An action may ask, before it ends, whether the next batch follows at once, and make it ready; where that does not come
-    there is a `rest`.
+    An action may ask, before it ends, whether the next batch follows at once, and prepare for it; if none comes after all,
+    `rest` is called.
     """
 
     def __init__(
@@ -159,7 +160,7 @@ class Batcher(Generic[Job, Answer]):
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Batcher[Job, Answer]"]:
-        """Work until the end of the context; what waits then is still done, what comes then is refused."""
+        """Work until the end of the context; what waits then is still done, what comes later is refused."""
         workers = [asyncio.create_task(self._work()) for _ in range(self._at_once)]
         try:
             yield self
@@ -169,10 +170,10 @@ class Batcher(Generic[Job, Answer]):
             await asyncio.gather(*workers)
 
     async def submit(self, jobs: Sequence[Job]) -> list[Answer]:
-        """The answers to these jobs, in order; raises Busy when too much waits already, or what a job itself raised."""
+        """The answers to these jobs, in order; raises Busy when the queue is full, or what a job itself raised."""
         if not jobs:
             return []
-        # One request may be larger than what is left, as long as others have not filled the queue before it.
+        # A request may be larger than the room that is left, as long as the queue is not full yet.
         if self._closing or self._unanswered >= self._most_waiting:
             raise Busy
         request: _Request[Job, Answer] = _Request(jobs)
@@ -181,11 +182,11 @@ class Batcher(Generic[Job, Answer]):
         return await request.done
 
     def goes_on_with_few(self) -> bool:
-        """Whether a batch of few that ends now is followed at once by one of its kind."""
+        """Whether a small batch that ends now is followed at once by another."""
         return self._is_worth_a_batch(self._idle + 1) and (self._few_waiting > 0 or not self._is_shared())
 
     def goes_on_with_many(self) -> bool:
-        """Whether a batch of many that ends now is followed at once by one of its kind."""
+        """Whether a batch of large requests that ends now is followed at once by another."""
         return self._unanswered > self._under_way and self._few_waiting == 0
 
     def _put(self, request: _Request[Job, Answer]) -> None:
@@ -242,7 +243,7 @@ class Batcher(Generic[Job, Answer]):
             self._deal_out(batch, answers)
 
     def _is_shared(self) -> bool:
-        """Whether there are many jobs of some, while others have asked for few."""
+        """Whether large requests wait or run while small ones come."""
         some_have_many = bool(self._of_many or self._many_under_way)
         return some_have_many and monotonic() - self._few_seen_at < FEW_SEEN_SECONDS
 
@@ -254,7 +255,7 @@ class Batcher(Generic[Job, Answer]):
         return self._waiting >= self._least_beside
 
     def _next_shared_batch(self) -> list[tuple[_Request[Job, Answer], int]]:
-        """All jobs of few; the next slice of many where there are none, or where the last slice was long ago."""
+        """All small requests; and the next slice of a large one where there are none, or where the last slice was long ago."""
         batch = []
         room = self._most_in_batch
         while self._of_few and room > 0:
@@ -273,8 +274,8 @@ class Batcher(Generic[Job, Answer]):
         return round(min(max(fitting, LEAST_SLICE), MOST_SLICE))
 
     def _next_batch(self) -> list[tuple[_Request[Job, Answer], int]]:
-        """How many jobs of which request: those of few, or a slice of each of many in turn; of one that is alone, as many as
-        there is room for."""
+        """How many jobs of which request: small ones whole, then a slice of each large one in turn; of one that is alone, as many
+        as there is room for."""
         if len(self._of_few) + len(self._of_many) == 1:
             room = slice_size = self._most_in_batch
         else:
@@ -313,13 +314,13 @@ class Batcher(Generic[Job, Answer]):
         self._records.observe(len(jobs))
         try:
             with self._seconds.time():
-                return await (action(list(jobs)) if len(jobs) > 1 else anew(lambda: action(list(jobs))))
+                return await (action(list(jobs)) if len(jobs) > 1 else retried(lambda: action(list(jobs))))
         except asyncio.CancelledError:
             if is_told_to_end():
                 raise
             log.warning("A batch was cancelled by what it waited for", exc_info=True)
             return [_Failed(Busy())] * len(jobs)
-        except Ended:
+        except RolledBack:
             return [_Failed(Busy())]
         except Exception as error:  # whoever asked hears of it
             if len(jobs) == 1 or isinstance(error, (Busy, *AWAY)):

@@ -1,4 +1,4 @@
-"""What the service does by itself while it runs: tell committed messages, sweep, and seal what was filed."""
+"""Background tasks of the running service: publish committed messages, sweep, and seal what was filed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -33,7 +33,7 @@ async def chores(
     try:
         yield
     finally:
-        # Told again until they have ended: a cancellation can be lost in a driver that waits for two things at once.
+        # Cancelled again until they have ended: a cancellation can be lost in a driver that waits for two things at once.
         waiting = set(tasks)
         while waiting:
             for task in waiting:

@@ -19,8 +19,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from service.domain.refusals import Busy
 
 log = structlog.get_logger(__name__)
-# Sentences of a steady transaction are planned once per connection and always by index: planning them anew for each batch takes
-# longer than running them, and a plan made while the tables were empty would stay.
+# The statements of steady transactions are planned once per connection, and always use indexes: to plan them again for each batch
+# takes longer than to run them, and a plan made while the tables were empty would stay.
 STEADY = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
@@ -37,7 +37,7 @@ SECONDS_TO_WAIT = 5.0  # for a connection, before the caller is asked to come ag
 SECONDS_TO_ANSWER = 30.0  # for one sentence of a batch: a host that is lost says nothing, for ever
 MOST_SECONDS = 60.0  # for any other sentence; a server that does not hear that either is given up after as long again
 
-# What the driver says of a sentence that it knows from before a migration; it knows better the next time.
+# What the driver raises for a statement that it prepared before a migration; it prepares it again the next time.
 _OUTDATED = (asyncpg.OutdatedSchemaCacheError, asyncpg.InvalidCachedStatementError)
 
 Isolation = Literal["repeatable_read", "read_committed"]
@@ -52,10 +52,10 @@ else:
 
 
 class Door(Protocol):
-    """What both doors can do: run a sentence with $1, $2 … as part of the request's transaction."""
+    """What both doors can do: run a statement with $1, $2 … in the request's transaction."""
 
     async def fetch(self, query: str, *args: Any) -> Sequence[Any]:
-        """The rows that a sentence gives, each read by its columns' names."""
+        """The rows of a statement, each read by its columns' names."""
 
 
 class SessionDoor:
@@ -65,7 +65,7 @@ class SessionDoor:
         self._session = session
 
     async def fetch(self, query: str, *args: Any) -> Sequence[Any]:
-        """The rows that a sentence gives, in the session's own transaction."""
+        """The rows of a statement, in the session's own transaction."""
         connection = await self._session.connection()
         result = await connection.exec_driver_sql(query, args)
         return result.mappings().all() if result.returns_rows else []
@@ -85,7 +85,7 @@ async def prepare_connection(connection: Connection) -> None:
 
 
 async def _left_clean(_: Connection) -> None:
-    """Nothing is set, locked or listened to beyond a transaction, so a connection that comes back has nothing to undo."""
+    """Nothing is set, locked or listened to beyond a transaction, so a returned connection needs no reset."""
 
 
 async def _prepare_patient(connection: Connection) -> None:
@@ -106,7 +106,7 @@ def _steady_pool(url: str, size: int, **settings: Any) -> asyncpg.Pool:
         "min_size": 0,
         "max_size": size,
         "max_inactive_connection_lifetime": 0,
-        "max_cached_statement_lifetime": 0,  # for ever: the driver would have each sentence planned anew after five minutes
+        "max_cached_statement_lifetime": 0,  # for ever: the driver would have each statement planned again after five minutes
         "command_timeout": SECONDS_TO_ANSWER,
         "server_settings": STEADY,
     }
@@ -116,9 +116,9 @@ def _steady_pool(url: str, size: int, **settings: Any) -> asyncpg.Pool:
 class Database:
     """Three asyncpg pools and the SQLAlchemy engine over one database.
 
-    The connections of steady transactions are few and stay open: to open one, and to plan their sentences on it, takes five
-    times as long as a batch, and a truck would wait for it. Some of them are patient, for batches for which nobody waits at
-    a scale. Where the next batch waits already, its transaction begins with the commit of the one before it.
+    The connections of steady transactions are few and stay open: to open one and plan its statements takes five times as
+    long as a batch, and a truck would wait for it. Patient ones are for batches for which nobody waits at a scale. Where the
+    next batch waits already, its transaction begins with the commit of the one before it (COMMIT AND CHAIN).
     """
 
     def __init__(self, pool: asyncpg.Pool, steady: asyncpg.Pool, patient: asyncpg.Pool, engine: AsyncEngine) -> None:
@@ -133,7 +133,7 @@ class Database:
     @classmethod
     @asynccontextmanager
     async def connect(cls, url: str, size: int, *, is_ours: bool = False) -> AsyncIterator["Database"]:
-        """Both doors, closed at the end; on a server of our own on this machine, patient connections give way to others."""
+        """Both doors, closed at the end; if the server is ours, on this machine, patient connections run at a lower priority."""
         engine = create_async_engine(
             ENGINE,
             async_creator=partial(asyncpg.connect, url, command_timeout=MOST_SECONDS),
@@ -172,10 +172,10 @@ class Database:
     async def steady_transaction(
         self, *, is_patient: bool = False, goes_on: Callable[[], bool] = lambda: False
     ) -> AsyncIterator[Connection]:
-        """As `transaction`, for batches, whose sentences are always the same; a patient one lets the others go first.
+        """As `transaction`, for batches, whose statements are always the same; a patient one runs at a lower priority.
 
-        Where it `goes_on`, asked before the commit, the next transaction has begun with it: whoever says so opens that one
-        at once, or rests.
+        `goes_on` is asked before the commit: if it says yes, the commit begins the next transaction on the same connection, and
+        the caller opens that one at once, or calls `rest`.
         """
         pool = self.patient if is_patient else self.steady
         begun = self._begun[pool]
@@ -190,7 +190,7 @@ class Database:
                 else:
                     await connection.execute("COMMIT")
             except TimeoutError:
-                connection.terminate()  # who is mute does not hear a rollback either
+                connection.terminate()  # a server that does not answer does not hear a rollback either
                 raise
             except BaseException:
                 if connection.is_in_transaction():
@@ -207,7 +207,7 @@ class Database:
         return {**found, "sessions": (sessions.checkedin(), sessions.checkedout())}
 
     async def rest(self) -> None:
-        """Give back the connections on which a transaction has begun that nobody has opened."""
+        """Release the connections on which a transaction was begun in advance and nobody has opened it."""
         for pool, begun in self._begun.items():
             while begun:
                 connection = begun.pop()
@@ -232,8 +232,8 @@ class Database:
 
 @asynccontextmanager
 async def _connection_of(pool: asyncpg.Pool, begun: list[Lent] | None = None) -> AsyncIterator[Lent]:
-    """A connection of the pool, given back in the end; one on which a transaction has begun is taken first, and kept."""
-    # Only the way in is translated: an OSError inside the block may be anybody's.
+    """A connection of the pool, released in the end; one with a transaction begun in advance is taken first, and not released."""
+    # Only errors of the acquisition are translated: an OSError inside the block may have any cause.
     try:
         connection = await _taken(begun, pool) if begun else await _acquired(pool)
     except (OSError, asyncpg.InterfaceError) as error:
@@ -245,7 +245,7 @@ async def _connection_of(pool: asyncpg.Pool, begun: list[Lent] | None = None) ->
         log.warning(f"The database has changed its shape meanwhile: {type(error).__name__}: {error}")
         raise Busy from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        # Of a connection that is lost on the way the driver speaks like this, as of a mistake of ours.
+        # The driver raises this for a connection that is lost on the way, and for a mistake of ours alike.
         if not _is_lost(connection):
             raise
         log.warning(f"The connection to the database was lost: {type(error).__name__}: {error}")
@@ -256,13 +256,13 @@ async def _connection_of(pool: asyncpg.Pool, begun: list[Lent] | None = None) ->
 
 
 async def _acquired(pool: asyncpg.Pool) -> Lent:
-    # Waiting with a limit takes a task of its own, which is only worth it where there is something to wait for.
+    # A timeout costs a task of its own, which is only worth it where there is something to wait for.
     limit = None if pool.get_idle_size() else SECONDS_TO_WAIT
     return await pool.acquire(timeout=limit)
 
 
 async def _taken(begun: list[Lent], pool: asyncpg.Pool) -> Lent:
-    """One on which a transaction has begun, unless the server has closed it meanwhile."""
+    """A connection with a transaction begun in advance, unless the server has closed it meanwhile."""
     connection = begun.pop()
     if not _is_lost(connection):
         return connection

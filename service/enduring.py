@@ -1,4 +1,4 @@
-"""What the service does by itself goes on, whatever has gone wrong with it once."""
+"""Background chores go on after an error."""
 
 import asyncio
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ log = structlog.get_logger(__name__)
 
 @contextmanager
 def enduring(chore: str) -> Iterator[None]:
-    """Have a chore go on after whatever this turn of it raises, which is logged and counted; the chore itself pauses.
+    """Log and count whatever this turn of a chore raises, and let the chore go on; the chore itself waits before its next turn.
 
-    A task that nobody waits for would end without a word, until the next start.
+    Otherwise a task that nobody awaits would end silently, until the next start.
     """
     try:
         yield
@@ -39,6 +39,6 @@ def enduring(chore: str) -> Iterator[None]:
 
 
 def is_told_to_end() -> bool:
-    """Whether a cancellation is meant for this task, and is not that of something for which it has waited."""
+    """Whether a cancellation is meant for this task itself, and not for something that it awaited."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -19,8 +19,8 @@ from structlog.contextvars import bind_contextvars
 from uuid_utils.compat import uuid7
 
 from service import logs, metrics, problems
-from service.beside import LARGE_BYTES, PIECE, beside, rest, short_seen
 from service.domain import refusals
+from service.threads import LARGE_BYTES, PIECE, give_way, in_thread, note_short_request
 
 log = structlog.get_logger(__name__)
 
@@ -93,7 +93,7 @@ class Gate:
             declared = headers.get(b"content-length", b"")
             size = int(declared) if declared.isdigit() else 0
             if size < LARGE_BYTES:
-                short_seen()
+                note_short_request()
             if size > limit:
                 await problems.answer(refusals.TooLarge(limit_bytes=limit), request_id)(scope, receive, answer)
             elif "\0" in scope["path"] or b"%00" in scope["query_string"]:
@@ -141,7 +141,9 @@ class Body:
                 body = b"".join(self._parts)
                 # A day's book takes long to read, and those who only ask something short must not wait for it.
                 is_large = len(body) >= LARGE_BYTES
-                fault = await beside(lambda: json_fault(body, _strict(_Unhurried()))) if is_large else json_fault(body)
+                fault = (
+                    await in_thread(lambda: json_fault(body, _strict(_Unhurried()))) if is_large else json_fault(body)
+                )
                 if fault:
                     raise HTTPException(422, detail=fault)  # type: ignore[arg-type]
         return message
@@ -182,7 +184,7 @@ class _Unhurried:
     def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         self._objects += 1
         if self._objects % PIECE == 0:
-            rest()
+            give_way()
         return _unique(pairs)
 
 

@@ -1,4 +1,4 @@
-"""From the outbox to the stream: what was committed is told through Valkey, which may lose it but never invents it."""
+"""From the outbox to the stream: committed messages are published in Valkey, which may lose some but never invents one."""
 
 import asyncio
 from contextlib import suppress
@@ -13,14 +13,14 @@ from service.store import outbox
 STREAM = "meisu:{topic}"
 LONGEST_STREAM = 10_000
 MOST_AT_ONCE = 500
-IDLE_SECONDS = 1.0  # how long a message of another process may wait; our own wake us at once
+IDLE_SECONDS = 1.0  # how long a message of another process may wait; our own commits wake us
 RETRY_SECONDS = 5.0
-# Every commit wakes us, and to look costs as much as half a weighing: who watches can wait so long, who weighs need not.
+# Every commit wakes us, and a look costs as much as half a weighing: those who watch can wait so long.
 REST_SECONDS = 0.1
 
 
 async def tell(database: Database, redis: Redis) -> None:
-    """Move committed messages into their streams until cancelled; a Valkey that is away is tried again."""
+    """Move committed messages into their streams until cancelled; while Valkey is away, retry."""
     while True:
         database.committed.clear()
         told = None
@@ -37,7 +37,7 @@ async def tell(database: Database, redis: Redis) -> None:
 
 
 async def tell_once(database: Database, redis: Redis) -> int:
-    """Tell the oldest messages; gives how many. A message is told at least once."""
+    """Publish the oldest messages; gives how many. Each is published at least once."""
     async with database.pool.acquire() as connection, connection.transaction():
         messages = await outbox.take(connection, MOST_AT_ONCE)
         if messages:

@@ -15,7 +15,6 @@ from cryptography.exceptions import InvalidSignature
 from fastapi import FastAPI
 
 import migrations
-from service.beside import SWITCH_SECONDS
 from service.clock import Clock
 from service.domain import evidence
 from service.embedded import CannotRun, Endpoints, services
@@ -25,6 +24,7 @@ from service.logs import log_to
 from service.routes.weighings import rehearse
 from service.settings import Settings
 from service.store.evidence import find_checkpoint
+from service.threads import SWITCH_SECONDS
 
 LAST_ANSWERS_WITHIN_S = 5
 

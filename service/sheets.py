@@ -10,9 +10,9 @@ from zipfile import BadZipFile, ZipFile
 from python_calamine import CalamineError, CalamineWorkbook
 from xlsxwriter import Workbook
 
-from service.beside import PIECE, rest
 from service.domain.sheets import MOST_ROWS, Cell, SheetNotReadable, TooManyRows, harmless
 from service.domain.units import SHANGHAI
+from service.threads import PIECE, give_way
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV = "text/csv; charset=utf-8"
@@ -94,7 +94,7 @@ async def write_sheet(
 def _unhurried(rows: Iterable[Sequence[Cell]]) -> Iterator[Sequence[Cell]]:
     for line, row in enumerate(rows):
         if line % PIECE == 0:
-            rest()
+            give_way()
         yield row
 
 

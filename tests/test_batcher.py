@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pytest
 from asyncpg import AdminShutdownError, DeadlockDetectedError, TooManyConnectionsError
 
-from service.anew import TRIES
 from service.batcher import Batcher
 from service.domain.refusals import Busy
+from service.retrying import TRIES
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,7 @@ from load.province import PASSWORD, Json, Province
 from load.serving import ROOT, environment, meisu, serving
 from service import backups
 from service.__main__ import main
-from service.domain import evidence
+from tests.witness import includes, is_consistent
 
 FOLDERS = Path(__file__).parent / "folders"
 MENDED = {"contracted_kg"}
@@ -79,7 +79,7 @@ def grow(province: Province, old: Json) -> None:
     grown = province.get(f"/v1/log/consistency?from={old['size']}", province.office)
     path = [b64decode(step) for step in grown["path"]]
     assert new["size"] > old["size"]
-    assert evidence.is_consistent(old["size"], b64decode(old["root"]), new["size"], b64decode(new["root"]), path)
+    assert is_consistent(old["size"], b64decode(old["root"]), new["size"], b64decode(new["root"]), path)
 
 
 def check_proofs(answers: Json) -> None:
@@ -90,4 +90,4 @@ def check_proofs(answers: Json) -> None:
         size, root = proof["checkpoint"]["size"], b64decode(proof["checkpoint"]["root"])
         for entry in proof["entries"]:
             path = [b64decode(step) for step in entry["path"]]
-            assert evidence.includes(b64decode(entry["leaf"]), entry["index"], size, path, root)
+            assert includes(b64decode(entry["leaf"]), entry["index"], size, path, root)

@@ -1,12 +1,10 @@
 """What the parties of a filed contract change about it together."""
 
-import hashlib
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from uuid_utils.compat import uuid7
 
 from service.actions.contracts import Draft, check_sources, file_versions
@@ -45,7 +43,8 @@ async def propose_amendment(
     contract = await _hold(connection, contract_id, actor=actor)
     own = actor.enterprise_id
     assert own is not None, "only parties hold a contract"
-    before = _terms_in_force(contract, await contracts.newest_filings(connection, [contract_id]))
+    known = (await contracts.newest_filings(connection, [contract_id]))[contract_id]
+    before = filings.assess(known).terms
     after = rules.amended(before, changes)
     rules.check_amendment(contract, before, after, agreed_on, at)
     filings.check(after, at, policies)
@@ -79,7 +78,7 @@ async def propose_amendment(
         days_late=days_late(due_on, at),
         state=AmendmentState.PROPOSED,
     )
-    await amendments.add_amendment(connection, amendment, _fact(contract, amendment), person_id=actor.person_id)
+    await amendments.add_amendment(connection, amendment, rules.fact_of(amendment), person_id=actor.person_id)
     facts = {"amendment": amendment.id, "changes": amendment.changes}
     await audits.note(connection, "amendments.propose", contract_id, facts, at=at, actor=actor)
     await _tell_if_late(connection, contract, amendment, amendment.days_late, at=at)
@@ -136,10 +135,6 @@ async def _hold(connection: Connection, contract_id: UUID, *, actor: Actor) -> C
     return await contracts.lock(connection, contract_id)
 
 
-def _terms_in_force(contract: Contract, known: Mapping[UUID, list[filings.Filing]]) -> Terms:
-    return filings.assess(known[contract.id]).terms
-
-
 async def _check_framework(connection: Connection, terms: Terms) -> None:
     if terms.framework_id:
         framework = (await contracts.lock_all(connection, [terms.framework_id])).get(terms.framework_id)
@@ -153,9 +148,8 @@ async def _agree(
 ) -> None:
     """Put an amendment in force: the next version of both sides, and what it cures (W08)."""
     known = (await contracts.newest_filings(connection, [contract.id]))[contract.id]
-    rules.check_amendment(
-        contract, _terms_in_force(contract, {contract.id: known}), amendment.terms, amendment.agreed_on, at
-    )
+    in_force = filings.assess(known).terms
+    rules.check_amendment(contract, in_force, amendment.terms, amendment.agreed_on, at)
     draws_elsewhere = any(name in amendment.changes for name in rules.SOURCES)
     if draws_elsewhere and (numbers := await contracts.tickets_not_weighed(connection, contract.id)):
         raise filings.TicketsStillOpen(tickets=numbers)
@@ -203,17 +197,3 @@ async def _tell_if_late(
         facts={"number": contract.number, "amendment": amendment.number, "amendment_days_late": late},
     )
     await alerts.open_alerts(connection, [alert], at=at)
-
-
-def _fact(contract: Contract, amendment: Amendment) -> bytes:
-    """The hash that stands for what was proposed."""
-    said = [
-        contract.id,
-        amendment.number,
-        amendment.enterprise_id,
-        amendment.terms,
-        amendment.agreed_on,
-        amendment.reason,
-    ]
-    text = orjson.dumps(said, default=str, option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(b"meisu amendment 1\n" + text).digest()

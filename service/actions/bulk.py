@@ -11,7 +11,6 @@ import orjson
 
 from service.actions import contracts, slips
 from service.actions import tickets as issuing
-from service.anew import Ended, anew
 from service.batcher import parts
 from service.db import Connection, Database
 from service.domain.bulk import RowOutcome, RowStatus
@@ -20,6 +19,7 @@ from service.domain.policies import Policies
 from service.domain.refusals import Busy, Refusal
 from service.domain.tickets import Wish
 from service.keys import KeyRing
+from service.retrying import RolledBack, retried
 from service.store import idempotency
 from service.store.idempotency import Kept, Mark
 from service.store.ledger import Signer
@@ -88,7 +88,7 @@ async def _file(
     for part in parts(rows, lambda row: (row[1].key,), at_most=PAPERS_AT_ONCE):
         try:
             told = await _done(database, file, [asked for _, asked in part], dry_run=dry_run)
-        except Ended:
+        except RolledBack:
             told = [Busy() for _ in part]
         outcomes += [_outcome(number, one, dry_run=dry_run) for (number, _), one in zip(part, told, strict=True)]
     return outcomes
@@ -101,7 +101,7 @@ async def _done(
     *,
     dry_run: bool,
 ) -> list[Done]:
-    """What becomes of some rows in a transaction of their own, which a dry run does not keep. Raises Ended."""
+    """What becomes of some rows in a transaction of their own, which a dry run does not keep. Raises RolledBack."""
 
     async def do() -> list[Done]:
         try:
@@ -113,7 +113,7 @@ async def _done(
             pass
         return done
 
-    return await anew(do)
+    return await retried(do)
 
 
 def _outcome(number: int, told: Told, *, dry_run: bool) -> RowOutcome:
@@ -145,7 +145,7 @@ async def issue_rows(
         ]
         try:
             told = await _done(database, issue, part, dry_run=dry_run)
-        except Ended:
+        except RolledBack:
             told = [RowOutcome(number, RowStatus.REFUSED, refusal=Busy()) for number, _, _ in part]
         if dry_run:
             told = [RowOutcome(one.row, one.status, refusal=one.refusal) for one in told]

@@ -16,14 +16,17 @@ from service.clock import Clock
 from service.db import Database
 from service.demo.links import Link, worth_opening
 from service.demo.play import Play
+from service.demo.reports import reports_of
 from service.domain.policies import Policies
 from service.domain.units import shanghai_day
 from service.embedded import CannotRun, Endpoints
 from service.keys import KeyRing
 from service.serving import quiet_collector
 from service.settings import Settings
+from service.store.sentences import sentences
 
 SIGN_INS = "sign-ins.json"
+SQL = sentences("demo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ async def _prepare(settings: Settings, endpoints: Endpoints) -> tuple[SignIns, l
         sign_ins = SignIns.find(settings.data)
         if sign_ins is None:
             async with database.transaction(readonly=True) as connection:
-                if await connection.fetchval("SELECT EXISTS (SELECT FROM person)"):
+                if await connection.fetchval(SQL["has_people"]):
                     raise CannotRun(
                         f"{settings.data} 中的数据库不是完整的示例省份。请用 --data 指定一个新的目录。",
                         f"The database in {settings.data} is no complete sample province. Name a new folder by --data.",
@@ -85,7 +88,9 @@ async def _make(database: Database, settings: Settings, sign_ins: SignIns) -> No
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("", total=None)
         await play.perform(
-            HASHER.hash(sign_ins.password), lambda done, total: progress.update(task, completed=done, total=total)
+            HASHER.hash(sign_ins.password),
+            reports_of,
+            lambda done, total: progress.update(task, completed=done, total=total),
         )
 
 

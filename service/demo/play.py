@@ -1,7 +1,7 @@
 """The sample quarter, played through the same actions as the API, each at its own moment of the past."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -20,7 +20,6 @@ from service.actions.weighings import Sent, weigh_all
 from service.db import Database
 from service.demo import cast
 from service.demo.cast import Firm
-from service.demo.reports import reports_of
 from service.demo.story import USUAL_LOAD_KG, Load, Slip, Story, Trade, Truck, quarter_before
 from service.domain import filings
 from service.domain.allotments import Draft, Kind, Step
@@ -33,12 +32,17 @@ from service.domain.units import SHANGHAI, Kilograms
 from service.domain.weighings import Direction, Record
 from service.keys import KeyRing, Purpose
 from service.store import ledger, lots, pledges, tickets
+from service.store.sentences import sentences
 from service.store.tables import EnterpriseRow, Entry, LineRow, MineRow, StationRow
 
+SQL = sentences("demo")
 BATCH = 300
 PREPARED = -20  # the day on which the quarter's tranches are issued
 LATE_TRANCHE_DAY = 80
 LOTS_OF_A_PROOF = 4  # from how many lots, and so from how many mines, a trader sells at once
+
+
+Deed = Callable[[datetime], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,16 @@ class Play:
         self.contracts: dict[Trade, UUID] = {}
         self.proofs: dict[str, tuple[Named, ...]] = {}
         self.sequences: defaultdict[UUID, int] = defaultdict(int)
-        self.agenda: defaultdict[int, list[tuple[int, Callable[[datetime], Awaitable[None]]]]] = defaultdict(list)
+        self.agenda: defaultdict[int, list[tuple[int, Deed]]] = defaultdict(list)
         self.driving: defaultdict[int, list[Load]] = defaultdict(list)
 
-    async def perform(self, password_hash: str, told: Callable[[int, int], None]) -> None:
-        """Play it all; `told` hears the days played and the days in all."""
+    async def perform(
+        self,
+        password_hash: str,
+        reports: Callable[["Play"], Iterable[tuple[int, int, Deed]]],
+        told: Callable[[int, int], None],
+    ) -> None:
+        """Play it all, with what is written down of it; `told` is called with the days played and the days in all."""
         await self._register(password_hash, self._moment(PREPARED - 30, 9 * 60))
         await self._allot(self._moment(PREPARED, 9 * 60))
         for trade in (*self.story.mined, *self.story.resold):
@@ -83,7 +92,7 @@ class Play:
         covered = next(firm for firm in self.firms if firm.mine and firm.mine.startswith(cast.COVERED_MINE))
         self.agenda[LATE_TRANCHE_DAY].append((10 * 60, self._rewarding(covered)))
 
-        for day, minute, deed in reports_of(self):
+        for day, minute, deed in reports(self):
             self.agenda[day].append((minute, deed))
 
         last = max(*self.agenda, *self.driving, 92)
@@ -109,7 +118,7 @@ class Play:
     async def _register(self, password_hash: str, at: datetime) -> None:
         async with self.database.transaction() as connection:
             await add_first_person(connection, password_hash, at=at)
-            province_id: UUID = await connection.fetchval("SELECT id FROM person WHERE username = 'province'")
+            province_id: UUID = await connection.fetchval(SQL["person"], "province")
         province = Actor(province_id, Role.PROVINCE, cast.LIAONING)
         self.offices[cast.LIAONING] = province
         offices = (
@@ -253,7 +262,7 @@ class Play:
         async with self.database.transaction() as connection:
             await take_step(connection, allotment_id, step, day, self.policies, at=at, sign=self.sign, actor=office)
 
-    def _rewarding(self, firm: Firm) -> Callable[[datetime], Awaitable[None]]:
+    def _rewarding(self, firm: Firm) -> Deed:
         async def reward(at: datetime) -> None:
             kg = self.story.base_kg(firm) // 4
             await self._give(self.parts[firm], Kind.REWARD, kg, at, reason="综合市场需求与产业链贡献度")
@@ -269,7 +278,7 @@ class Play:
         if trade.buyer_files_after is not None:
             self.agenda[trade.day + trade.buyer_files_after].append((15 * 60, self._filing(trade, trade.buyer)))
 
-    def _filing(self, trade: Trade, firm: Firm) -> Callable[[datetime], Awaitable[None]]:
+    def _filing(self, trade: Trade, firm: Firm) -> Deed:
         async def file(at: datetime) -> None:
             if trade not in self.contracts:
                 loads = trade.loads if trade.seller.has_mine else await self._secure_origin(trade)
@@ -318,7 +327,7 @@ class Play:
             self.proofs[trade.number] = tuple(chosen)
         return max(1, sum(named.kg for named in chosen) // USUAL_LOAD_KG - 2)
 
-    def _handing(self, slip: Slip) -> Callable[[datetime], Awaitable[None]]:
+    def _handing(self, slip: Slip) -> Deed:
         async def hand_over(at: datetime) -> None:
             part = self.parts[slip.firm]
             assert part.mine_id is not None, "slips are of firms with a mine"

@@ -1,8 +1,7 @@
 """What plants, mines and offices write down of the sample quarter: runs, a stocktake, scoring sheets, forms, statistics."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from service.actions.assessments import draw, enter, sign
 from service.actions.deadlines import report
@@ -10,6 +9,7 @@ from service.actions.reports import add_reserve, draw_form, fill_form, sign_form
 from service.actions.runs import file_run
 from service.actions.stocktakes import file_stocktake
 from service.demo import cast
+from service.demo.play import Deed, Part, Play
 from service.domain.assessments import Entry, Side
 from service.domain.deadlines import Duty
 from service.domain.reports import Reserve, ReserveKind
@@ -17,11 +17,9 @@ from service.domain.runs import Input, Output, OutputKind, Run
 from service.domain.stocktakes import Stocktake
 from service.domain.units import Kilograms, shanghai_day
 from service.store import ledger, lots
+from service.store.sentences import sentences
 
-if TYPE_CHECKING:
-    from service.demo.play import Part, Play
-
-Deed = Callable[[datetime], Awaitable[None]]
+SQL = sentences("demo")
 
 SHEETS_DAY, RUNS_DAY, STOCKTAKE_DAY, FORMS_DAY, STATISTICS_DAY = 78, 84, 86, 93, 94
 PLUS = ((1, 5), (2, 5), (4, 5), (7, 12), (8, 20), (9, 6))
@@ -29,7 +27,7 @@ PRODUCTS = {"flotation": "菱镁精矿", "light_burnt": "轻烧氧化镁", "dead
 FINEST_KG = 120_000
 
 
-def reports_of(play: "Play") -> Iterator[tuple[int, int, Deed]]:
+def reports_of(play: Play) -> Iterator[tuple[int, int, Deed]]:
     """What is written down: on which day, at which minute, and the deed."""
     parts = list(play.parts.values())
     mines = [part for part in parts if part.mine_id and part.firm.jurisdiction == cast.HAICHENG]
@@ -44,7 +42,7 @@ def reports_of(play: "Play") -> Iterator[tuple[int, int, Deed]]:
     yield STATISTICS_DAY, 15 * 60, _statistics(play)
 
 
-def _sheet(play: "Play", part: "Part", *, is_signed: bool) -> Deed:
+def _sheet(play: Play, part: Part, *, is_signed: bool) -> Deed:
     async def fill(at: datetime) -> None:
         assert part.mine_id
         county = play.offices[part.firm.jurisdiction]
@@ -59,10 +57,10 @@ def _sheet(play: "Play", part: "Part", *, is_signed: bool) -> Deed:
     return fill
 
 
-def _run(play: "Play", part: "Part", place: int) -> Deed:
+def _run(play: Play, part: Part, place: int) -> Deed:
     async def run(at: datetime) -> None:
         async with play.database.transaction() as connection:
-            line = await connection.fetchrow("SELECT id, kind FROM line WHERE enterprise_id = $1", part.id)
+            line = await connection.fetchrow(SQL["line"], part.id)
             held = list(await lots.list_lots(connection, holder=part.id, limit=2, actor=part.clerk))
             balances = await ledger.balances(connection, [lot["account"] for lot in held])
             taken = tuple(
@@ -92,7 +90,7 @@ def _run(play: "Play", part: "Part", place: int) -> Deed:
     return run
 
 
-def _stocktake(play: "Play", part: "Part") -> Deed:
+def _stocktake(play: Play, part: Part) -> Deed:
     async def count(at: datetime) -> None:
         async with play.database.transaction() as connection:
             held = await lots.list_lots(connection, holder=part.id, limit=20, actor=part.clerk)
@@ -104,7 +102,7 @@ def _stocktake(play: "Play", part: "Part") -> Deed:
     return count
 
 
-def _form(play: "Play", part: "Part", *, is_signed: bool) -> Deed:
+def _form(play: Play, part: Part, *, is_signed: bool) -> Deed:
     async def fill(at: datetime) -> None:
         assert part.mine_id
         async with play.database.transaction() as connection:
@@ -125,7 +123,7 @@ def _form(play: "Play", part: "Part", *, is_signed: bool) -> Deed:
     return fill
 
 
-def _statistics(play: "Play") -> Deed:
+def _statistics(play: Play) -> Deed:
     async def send(at: datetime) -> None:
         number, office = f"岫镁统〔{play.year}〕{play.quarter}号", play.offices[cast.XIUYAN]
         async with play.database.transaction() as connection:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from service.domain.filings import Contract, ContractClosed, ContractState, DayInFuture, EndsBeforeSigning, Terms
+from service.domain.filings.receipts import hash_of
 from service.domain.refusals import NotFound, Refusal
 from service.domain.units import shanghai_day
 
@@ -148,6 +149,12 @@ def check_amendment(contract: Contract, before: Terms, after: Terms, agreed_on: 
         raise LessThanShipped(kg=after.kg, shipped_kg=contract.shipped_kg)
     if after.valid_until < contract.signed_on:
         raise EndsBeforeSigning(signed_on=contract.signed_on, valid_until=after.valid_until)
+
+
+def fact_of(amendment: Amendment) -> bytes:
+    """The hash that stands for what was proposed."""
+    named = [amendment.contract_id, amendment.number, amendment.enterprise_id]
+    return hash_of("amendment", [*named, amendment.terms, amendment.agreed_on, amendment.reason])
 
 
 def check_answer(amendment: Amendment, enterprise_id: UUID | None, *, is_withdrawal: bool) -> None:

@@ -300,8 +300,7 @@ def _rows(act: int, movement: Movement, gone: Written, come: Written) -> list[Ro
 
 
 def _jump(act: int, movement: Movement, account: int, side: Side, lo: int, hi: int) -> Hole:
-    nothing = Kilograms(0)
-    return Hole(act, movement.id, account, side, lo, hi, HoleKind.JUMP, nothing, movement.occurred_at, movement.fact)
+    return Hole(act, movement.id, account, side, lo, hi, HoleKind.JUMP, NOTHING, movement.occurred_at, movement.fact)
 
 
 def _places(part: Part) -> Span:

@@ -13,6 +13,7 @@ from service.domain.values import dataclass
 class AccountKind(StrEnum):
     """What a book of kilograms stands for."""
 
+    # Issue, gained and suspense are boundaries: kilograms come out of them without having come in.
     ISSUE = "issue"
     POOL = "pool"
     QUOTA = "quota"
@@ -24,9 +25,6 @@ class AccountKind(StrEnum):
     LOST = "lost"
     GAINED = "gained"
     SUSPENSE = "suspense"
-
-
-BOUNDARIES = frozenset({AccountKind.ISSUE, AccountKind.GAINED, AccountKind.SUSPENSE})
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,11 @@ class Actor:
         """The leading digits that all codes of the office's area share; None for those who are no office."""
         return None if self.jurisdiction is None else area_of(self.jurisdiction)
 
+    @property
+    def seen_area(self) -> str | None:
+        """The area to which an office's reading is limited; None for who reads everything, and for firms and stations."""
+        return None if self.reads_all else self.area
+
     def covers(self, jurisdiction: str) -> bool:
         """Whether a jurisdiction lies in this office's area."""
         return self.area is not None and jurisdiction.startswith(self.area)

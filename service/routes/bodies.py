@@ -8,7 +8,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 
-from service.beside import LARGE_BYTES, PIECE, beside, rest
+from service.threads import LARGE_BYTES, PIECE, give_way, in_thread
 
 Read = TypeVar("Read")
 Made = TypeVar("Made")
@@ -40,7 +40,7 @@ async def read_in_pieces(
         made: list[Made] = []
         try:
             for start in range(0, len(items), PIECE):
-                rest()
+                give_way()
                 piece = {**whole, member: items[start : start + PIECE]}
                 made += make(adapter.validate_json(orjson.dumps(piece)))
         except (ValidationError, orjson.JSONEncodeError):
@@ -58,7 +58,7 @@ async def _read(request: Request, work: Callable[[bytes], Made]) -> Made:
     body = await request.body()
     try:
         # A day's book takes long to read, and those who only ask something short must not wait for it.
-        return work(body) if len(body) < LARGE_BYTES else await beside(lambda: work(body))
+        return work(body) if len(body) < LARGE_BYTES else await in_thread(lambda: work(body))
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in faults]) from error

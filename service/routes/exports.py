@@ -13,9 +13,9 @@ import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import problems
-from service.beside import PIECE, beside, rest
 from service.domain.sheets import Cell, ExportTooLarge
 from service.sheets import MEDIA_TYPES, write_sheet
+from service.threads import PIECE, give_way, in_thread
 
 PAGE = 500
 MOST_EXPORTED = 100_000
@@ -122,7 +122,7 @@ class Exports:
             pairs = [*query, ("limit", str(PAGE)), *([("after", after)] if after else [])]
             target = {"path": path, "raw_path": path.encode(), "query_string": urlencode(pairs).encode()}
             await self._app({**scope, **target}, receive, page.send)
-            if not await beside(partial(page.read, table)):
+            if not await in_thread(partial(page.read, table)):
                 # A refusal, or something that is no list: it is said as it is.
                 for message in page.messages:
                     await send(message)
@@ -176,7 +176,7 @@ class _Table:
         """The next rows, with a rest after each piece of them."""
         for place, item in enumerate(items):
             if place % PIECE == 0:
-                rest()
+                give_way()
             row: list[Cell] = [None] * len(self._columns)
             for field, cell in _flat(item):
                 column = self._columns.setdefault(field, len(row))

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, computed_field
 
 from service.auth import may
-from service.beside import beside
 from service.db import Connection, ReaderDep, Record
 from service.domain.ledger import AccountKind
 from service.domain.permissions import Actor
@@ -20,6 +19,7 @@ from service.domain.units import Kilograms
 from service.routes.entries import OF_THE_PAST
 from service.routes.fields import AsOf
 from service.store import documents, provenance, runs
+from service.threads import in_thread
 
 router = APIRouter(prefix="/v1/provenance", tags=["provenance"])
 
@@ -252,7 +252,7 @@ async def answer_of(connection: Connection, lineage: Lineage, limit: int, *, act
         {share.account for share in named} | {account for flow in shown for account in (flow.source, flow.target)},
     )
     told = partial(_told, lineage, named, rest, shown, words, tranches, actor)
-    return told() if len(shown) <= MOST_NAMED else await beside(told)
+    return told() if len(shown) <= MOST_NAMED else await in_thread(told)
 
 
 def _told(

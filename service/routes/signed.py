@@ -10,11 +10,11 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from service.beside import LARGE_BYTES, beside
 from service.db import database
 from service.domain.devices import Device, Signed, take_apart
 from service.domain.refusals import Refusal
 from service.store.devices import find_devices
+from service.threads import LARGE_BYTES, in_thread
 
 MARK = b'"jws"'
 Record = TypeVar("Record")
@@ -64,7 +64,7 @@ async def read_lines(
 
 async def _done(is_large: bool, work: Callable[[], Given]) -> Given:
     """A day's book of signatures takes half a second, and those who only ask something short must not wait for it."""
-    return await beside(work) if is_large else work()
+    return await in_thread(work) if is_large else work()
 
 
 def _read(items: Sequence[Any], one: TypeAdapter[Record], within: tuple[str, ...]) -> list[Line[Record]]:

@@ -18,7 +18,6 @@ from service.actions import weighings as actions
 from service.actions.weighings import Sent, Weighed, weigh_all, weigh_some
 from service.auth import may
 from service.batcher import Batcher
-from service.beside import PIECE, beside, rest
 from service.db import database
 from service.domain.permissions import Actor
 from service.domain.refusals import NotAllowed
@@ -29,6 +28,7 @@ from service.routes.idempotency import OnceDep
 from service.routes.records import Moment, RecordIn
 from service.routes.signed import MARK, SignedIn, read_lines
 from service.store.ledger import Memory
+from service.threads import PIECE, give_way, in_thread
 
 router = APIRouter(prefix="/v1/weighings", tags=["weighings"])
 
@@ -156,7 +156,7 @@ async def record_weighings(
     sent = await read_sent(request, actor)
     if once.key is None:
         weighed = await state.weighings.submit(sent)
-        answer = _answer(weighed) if len(weighed) <= SHORT else await beside(lambda: _answer(weighed))
+        answer = _answer(weighed) if len(weighed) <= SHORT else await in_thread(lambda: _answer(weighed))
         return Response(answer, media_type="application/json")
 
     async with database(request).steady_transaction(is_patient=len(sent) > SHORT) as connection:
@@ -220,7 +220,7 @@ def _answer(weighed: Sequence[Weighed]) -> bytes:
     pieces = []
     for start in range(0, len(weighed), PIECE):
         if start:
-            rest()
+            give_way()
         pieces.append(orjson.dumps([_result(one) for one in weighed[start : start + PIECE]], default=str)[1:-1])
     return b'{"results":[' + b",".join(pieces) + b"]}"
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from service.db import Connection
-from service.domain.ledger import AccountKey
+from service.domain.ledger import AccountKey, AccountKind
 from service.store.sentences import sentences
 
 SQL = sentences("accounts")
@@ -14,6 +14,22 @@ async def find_accounts(connection: Connection, keys: Collection[AccountKey]) ->
     by_mark = {key.mark: key for key in keys}
     rows = await connection.fetch(SQL["find"], list(by_mark))
     return {by_mark[row["mark"]]: row["id"] for row in rows}
+
+
+async def keys_of(connection: Connection, ids: Collection[int]) -> dict[int, AccountKey]:
+    """What accounts stand for, by their ids."""
+    return {
+        row["id"]: AccountKey(
+            AccountKind(row["kind"]),
+            row["jurisdiction"],
+            row["owner_id"],
+            row["document_id"],
+            row["grade"],
+            row["year"],
+            row["earmark"],
+        )
+        for row in await connection.fetch(SQL["keys"], list(ids))
+    }
 
 
 async def open_accounts(connection: Connection, keys: Collection[AccountKey]) -> dict[AccountKey, int]:

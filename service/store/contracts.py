@@ -143,9 +143,8 @@ async def list_contracts(
 ) -> list[Contract]:
     """The contracts that the actor may know of, newest first."""
     chosen = None if ids is None else list(ids)
-    area = None if actor.reads_all else actor.area
     rows = await connection.fetch(
-        SQL["list"], chosen, area, actor.enterprise_id, state, party, number, after, limit, framework
+        SQL["list"], chosen, actor.seen_area, actor.enterprise_id, state, party, number, after, limit, framework
     )
     return [_contract(row) for row in rows]
 

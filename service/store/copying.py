@@ -1,4 +1,4 @@
-"""Rows as PostgreSQL's binary COPY takes them, and lists as one text: both cost a fraction of the driver's own arrays."""
+"""Rows in PostgreSQL's binary COPY format, and lists as array literals: both cost a fraction of the driver's own arrays."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -45,5 +45,5 @@ def uuid_field(uuid: UUID | None) -> bytes:
 
 
 def array_of(values: Iterable[object]) -> str:
-    """A list as PostgreSQL reads it from a text: of numbers, times, ids and our own words, which need no quotes."""
+    """A list as an array literal; for numbers, times, ids and our own words, which need no quotes."""
     return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"

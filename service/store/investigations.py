@@ -79,6 +79,5 @@ async def list_investigations(
     actor: Actor,
 ) -> Sequence[Record]:
     """The investigations of the office's area or of the enterprise's papers, newest first; with a firm those of its papers."""
-    area = None if actor.reads_all else actor.area
     firms = [one for one in (actor.enterprise_id, enterprise_id) if one is not None]
-    return await connection.fetch(SQL["list"], area, firms, investigation_id, after, limit, is_open)
+    return await connection.fetch(SQL["list"], actor.seen_area, firms, investigation_id, after, limit, is_open)

@@ -120,8 +120,7 @@ async def list_lots(
     actor: Actor,
 ) -> Sequence[Record]:
     """The lots of the office's area or of the enterprise, newest first; with a time those that there were then."""
-    area = None if actor.reads_all else actor.area
     chosen = None if ids is None else list(ids)
     return await connection.fetch(
-        SQL["list"], area, actor.enterprise_id, holder, lot_id, after, limit, chosen, past and past.at
+        SQL["list"], actor.seen_area, actor.enterprise_id, holder, lot_id, after, limit, chosen, past and past.at
     )

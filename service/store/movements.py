@@ -12,8 +12,7 @@ SQL = sentences("movements")
 
 async def knows_account(connection: Connection, account: int, *, actor: Actor) -> bool:
     """Whether an account is the actor's own, a load of one of its tickets, or lies in the office's area."""
-    area = None if actor.reads_all else actor.area
-    return await connection.fetchval(SQL["find_account"], account, area, actor.enterprise_id) is not None
+    return await connection.fetchval(SQL["find_account"], account, actor.seen_area, actor.enterprise_id) is not None
 
 
 async def movements_of(

@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from service.db import Connection, Record
-from service.domain.ledger import AccountKey, AccountKind
 from service.domain.provenance import (
     Ending,
     Flow,
@@ -193,23 +192,6 @@ async def holders(connection: Connection, accounts: Collection[int], as_of: int 
         for batch in _by_run([row for row in rows if row["lo"] is not None]):
             shared += await _product_of(connection, batch, as_of)
     return in_order(shared)
-
-
-async def find_accounts(connection: Connection, ids: Collection[int]) -> dict[int, AccountKey]:
-    """What accounts stand for."""
-    rows = await connection.fetch(SQL["accounts"], list(ids))
-    return {
-        row["id"]: AccountKey(
-            AccountKind(row["kind"]),
-            row["jurisdiction"],
-            row["owner_id"],
-            row["document_id"],
-            row["grade"],
-            row["year"],
-            row["earmark"],
-        )
-        for row in rows
-    }
 
 
 async def size_at(connection: Connection, at: datetime) -> int:

@@ -134,8 +134,7 @@ async def list_runs(
     actor: Actor,
 ) -> Sequence[Record]:
     """The runs of the office's area or of the enterprise, newest first, with what went in and came out."""
-    area = None if actor.reads_all else actor.area
-    return await connection.fetch(SQL["list"], run_id, area, actor.enterprise_id, line_id, after, limit)
+    return await connection.fetch(SQL["list"], run_id, actor.seen_area, actor.enterprise_id, line_id, after, limit)
 
 
 async def find_run(connection: Connection, run_id: UUID, past: Moment | None, *, actor: Actor) -> dict[str, Any] | None:
@@ -151,6 +150,7 @@ async def find_run(connection: Connection, run_id: UUID, past: Moment | None, *,
 
 async def product_account(connection: Connection, product_id: UUID, *, actor: Actor) -> int | None:
     """The account of a product that the actor may see."""
-    area = None if actor.reads_all else actor.area
-    account: int | None = await connection.fetchval(SQL["product_account"], product_id, area, actor.enterprise_id)
+    account: int | None = await connection.fetchval(
+        SQL["product_account"], product_id, actor.seen_area, actor.enterprise_id
+    )
     return account

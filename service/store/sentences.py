@@ -1,4 +1,4 @@
-"""The named SQL sentences of a capability."""
+"""The named SQL statements of a capability, and how they are joined."""
 
 import re
 from pathlib import Path
@@ -11,10 +11,10 @@ READ = re.compile(r"\bsentence\.(\w+)")
 
 
 def sentences(capability: str) -> dict[str, str]:
-    """The sentences of `sql/<capability>.sql` by name: each follows its line `-- name: …` and one comment.
+    """The statements of `sql/<capability>.sql` by name: each follows its line `-- name: …` and one comment.
 
-    One that reads `FROM sentence.<name>` has an earlier one of the file there, with the same parameters. A line
-    `part.<name>` has an earlier `-- part: …` there: what several sentences say word for word, and none could say alone.
+    `FROM sentence.<name>` stands for an earlier statement of the file as a subquery, with the same parameters. A line
+    `part.<name>` stands for an earlier `-- part: …`: text that several statements share, and that is none of its own.
     """
     texts = HEAD.split((FOLDER / f"{capability}.sql").read_text(encoding="utf-8"))
     shared: dict[str, str] = {}
@@ -29,14 +29,15 @@ def sentences(capability: str) -> dict[str, str]:
 
 
 def within(sentence: str, before: int) -> str:
-    """A sentence as a part of another one, in which so many parameters come before its own."""
+    """A statement as a subquery of another one, in which so many parameters come before its own."""
     return f"({_behind(sentence, before)})"
 
 
 def after(first: str, count: int, second: str) -> str:
-    """Two sentences as one, with the parameters of the first, so many, and then those of the second.
+    """Two statements as one, with the `count` parameters of the first, and then those of the second.
 
-    Both name a part `before`: the first ends with it, and does there what the second waits for, which begins with it.
+    Both have a CTE `before`: the first ends with it, the second begins with it. The first's takes the place of the second's, so
+    that the second waits for what the first has written.
     """
     done, _, _ = first.rpartition("\n\nSELECT")
     _, _, rest = _behind(second, count).partition("\n),\n")

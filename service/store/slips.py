@@ -97,9 +97,8 @@ async def list_slips(
     actor: Actor,
 ) -> Sequence[Record]:
     """The slips of the office's area or of the enterprise, newest first, each with what it drew beyond the quota."""
-    area = None if actor.reads_all else actor.area
     chosen = None if ids is None else list(ids)
-    return await connection.fetch(SQL["list"], chosen, area, actor.enterprise_id, mine, number, after, limit)
+    return await connection.fetch(SQL["list"], chosen, actor.seen_area, actor.enterprise_id, mine, number, after, limit)
 
 
 async def find_slip(

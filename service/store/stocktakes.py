@@ -69,6 +69,5 @@ async def list_stocktakes(
     actor: Actor,
 ) -> Sequence[Record]:
     """The stocktakes of the office's area or of the enterprise, newest first."""
-    area = None if actor.reads_all else actor.area
     wanted = state and state.value
-    return await connection.fetch(SQL["list"], stocktake_id, area, actor.enterprise_id, wanted, after, limit)
+    return await connection.fetch(SQL["list"], stocktake_id, actor.seen_area, actor.enterprise_id, wanted, after, limit)

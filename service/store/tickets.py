@@ -97,7 +97,7 @@ async def find_loads(connection: Connection, contract_id: UUID) -> list[tuple[Ti
 
 
 def ids_and_numbers(namings: Collection[Naming]) -> tuple[str, str]:
-    """What the sentences that lock tickets are told."""
+    """The parameters of the statements that lock tickets."""
     return (
         array_of(naming.ticket_id for naming in namings if naming.ticket_id),
         array_of(naming.number for naming in namings if naming.number),
@@ -124,8 +124,8 @@ async def expiries(connection: Connection, ticket_ids: Collection[UUID]) -> list
 async def find_named(door: Door, naming: Naming) -> tuple[Ticket, Journey] | None:
     """The ticket that a text names, whoever asks: the text itself is the right to know of it (W03)."""
     rows = await door.fetch(SQL["find_named"], naming.ticket_id, naming.number)
-    found = [(_ticket(row), _journey(row)) for row in rows]
-    return found[0] if found and naming.fits(found[0][0]) else None
+    found = ticket_and_journey(rows[0]) if rows else None
+    return found if found and naming.fits(found[0]) else None
 
 
 async def numbers_taken(connection: Connection, numbers: Collection[str]) -> set[str]:
@@ -251,7 +251,7 @@ def _scope(actor: Actor) -> tuple[bool, str | None, UUID | None, UUID | None]:
 async def lock_visible(connection: Connection, ticket_id: UUID, actor: Actor) -> tuple[Ticket, Journey] | None:
     """A ticket that the actor may know of, locked."""
     row = await connection.fetchrow(SQL["lock_visible"], ticket_id, *_scope(actor))
-    return None if row is None else (_ticket(row), _journey(row))
+    return None if row is None else ticket_and_journey(row)
 
 
 async def lock_signed(

@@ -95,9 +95,8 @@ class Books:
     loose: set[int] = field(default_factory=set)
     debts: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     episodes: list[Episode] = field(default_factory=list)
-    owing: dict[int, list[int]] = field(
-        default_factory=lambda: defaultdict(list)
-    )  # quotas: entries of acts that moved a debt
+    # By quota, the entries of acts that moved its debt.
+    owing: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
     def of(cls, last: int) -> "Books":

@@ -20,9 +20,8 @@ from service.verify import leaves
 from service.verify.books import Layout
 from service.verify.leaves import Answer, Reader, Stamp
 
-WINDOW = (
-    2**15
-)  # entries that are read at once: the largest subtree that is perfect and has no kept node above those of 2**8
+# Entries that are read at once: the largest subtree that is perfect and has no kept node above those of 2**8.
+WINDOW = 2**15
 LIBRARIES = str(Path(cryptography.__file__).parent.parent)
 PROGRAM = inspect.getsource(leaves)  # as text: in the stand-alone verifier it lies in no file of its own
 

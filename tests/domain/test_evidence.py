@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from service.domain import evidence
 from service.domain.evidence import HoleEntry, LegEntry, Node
+from tests.witness import includes, is_consistent, read_note
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "leaves.json").read_text(encoding="utf-8"))
 
@@ -100,12 +101,12 @@ def test_inclusion_is_proven_and_nothing_else_is() -> None:
         for index in range(size):
             path = evidence.prove_inclusion(index, size, node)
             assert len(path) <= (size - 1).bit_length()
-            assert evidence.includes(LEAVES[index], index, size, path, root)
-            assert not evidence.includes(LEAVES[index + 1], index, size, path, root)
-            assert not evidence.includes(LEAVES[index], index + 1, size, path, root)
-            assert not evidence.includes(LEAVES[index], index, size, [*path, root], root)
+            assert includes(LEAVES[index], index, size, path, root)
+            assert not includes(LEAVES[index + 1], index, size, path, root)
+            assert not includes(LEAVES[index], index + 1, size, path, root)
+            assert not includes(LEAVES[index], index, size, [*path, root], root)
             if path:
-                assert not evidence.includes(LEAVES[index], index, size, path[:-1], root)
+                assert not includes(LEAVES[index], index, size, path[:-1], root)
 
 
 def test_consistency_is_proven_and_a_rewritten_log_is_not() -> None:
@@ -113,12 +114,12 @@ def test_consistency_is_proven_and_a_rewritten_log_is_not() -> None:
         root = mth(LEAVES[:new])
         for old in range(1, new + 1):
             path = evidence.prove_consistency(old, new, node)
-            assert evidence.is_consistent(old, mth(LEAVES[:old]), new, root, path)
+            assert is_consistent(old, mth(LEAVES[:old]), new, root, path)
             rewritten = mth([*LEAVES[: old - 1], LEAVES[-1]])
-            assert not evidence.is_consistent(old, rewritten, new, root, path)
+            assert not is_consistent(old, rewritten, new, root, path)
             for at in range(len(path)):
                 bent = [*path[:at], bytes(32), *path[at + 1 :]]
-                assert not evidence.is_consistent(old, mth(LEAVES[:old]), new, root, bent)
+                assert not is_consistent(old, mth(LEAVES[:old]), new, root, bent)
 
 
 def test_a_proof_asks_for_few_nodes() -> None:
@@ -134,7 +135,7 @@ def test_a_checkpoint_reads_back_and_its_signature_holds() -> None:
     body = evidence.checkpoint_body(5, mth(LEAVES[:5]), at)
     assert body.decode().splitlines()[3] == "2026-11-20T19:30:00.000005Z"
 
-    note = evidence.read_note(evidence.signed_note(body, public, key.sign(body)))
+    note = read_note(evidence.signed_note(body, public, key.sign(body)))
 
     assert (note.size, note.root, note.recorded_at, note.body) == (5, mth(LEAVES[:5]), at, body)
     assert note.key_hash == evidence.key_hash(public)
@@ -159,6 +160,6 @@ def test_what_is_not_a_checkpoint_is_not_read(bend: Any) -> None:
         evidence.checkpoint_body(5, bytes(32), datetime.fromtimestamp(0, UTC)), bytes(32), bytes(64)
     )
     text = text.replace("000000Z", "000005Z")
-    evidence.read_note(text)
+    read_note(text)
     with pytest.raises(ValueError, match=r".+"):
-        evidence.read_note(bend(text))
+        read_note(bend(text))

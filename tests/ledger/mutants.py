@@ -208,11 +208,11 @@ MUTANTS = [
     ),
 ]
 
-JUDGE, SENT = "service.actions.weighings.desk:Desk.judge", "service.actions.weighings.sent"
+JUDGE, SENT = "service.actions.weighings.judging:judge", "service.actions.weighings.sent"
 
 MUTANTS_OF_REPEATS = [
-    Mutant("a repeat is a record of its own", JUDGE, "self.told.get(sent.key)", "None"),
-    Mutant("what the same batch has told before is not known", JUDGE, "self.told[sent.key] = told", "pass"),
+    Mutant("a repeat is a record of its own", JUDGE, "desk.told.get(sent.key)", "None"),
+    Mutant("what the same batch has told before is not known", JUDGE, "desk.told[sent.key] = told", "pass"),
     Mutant("another weight under the same id is a repeat", JUDGE, "known.body_hash != body_hash", "False"),
     Mutant("a repeat is accepted like its record", f"{SENT}:answer_again", "status=Status.DUPLICATE, ", ""),
     Mutant(

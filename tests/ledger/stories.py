@@ -276,10 +276,16 @@ def _lose(name: str) -> Callable[[World], Awaitable[None]]:
 
 def _close(name: str) -> Callable[[World], Awaitable[None]]:
     async def close(world: World) -> None:
+        sign = world.keys.current(Purpose.LEDGER)
         await close_ticket(
-            world.connection, world.tickets[name][0], WHY, at=world.at, policies=DEFAULTS, keys=world.keys,
+            world.connection,
+            world.tickets[name][0],
+            WHY,
+            at=world.at,
+            sign=sign,
+            policies=DEFAULTS,
             actor=cast.LI.actor,
-        )  # fmt: skip
+        )
 
     return close
 

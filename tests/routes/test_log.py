@@ -35,6 +35,7 @@ from tests.cast import (
     Person,
 )
 from tests.ledger.books import MORNING, movement
+from tests.witness import includes, is_consistent, read_note
 
 By = Callable[[Person], httpx.AsyncClient]
 
@@ -75,7 +76,7 @@ async def test_a_checkpoint_is_signed_by_the_key_it_names(app: FastAPI, by: By) 
     answer = await by(LI).get("/v1/log/checkpoint")
 
     assert answer.status_code == 200, answer.text
-    note = evidence.read_note(answer.json()["note"])
+    note = read_note(answer.json()["note"])
     public = b64decode(answer.json()["key"].split("+", 2)[2])[1:]
     Ed25519PublicKey.from_public_bytes(public).verify(note.signature, note.body)
     assert (note.size, note.root, note.key_hash) == (5, b64decode(answer.json()["root"]), evidence.key_hash(public))
@@ -90,11 +91,11 @@ async def test_a_movement_is_proven_by_what_the_answer_says_alone(app: FastAPI, 
     for number in (1, 256, 257, 600, 700, 1002):
         answer = (await by(LI).get(f"/v1/log/proof?movement_id={UUID(int=number)}")).json()
 
-        note = evidence.read_note(answer["checkpoint"]["note"])
+        note = read_note(answer["checkpoint"]["note"])
         (proven,) = answer["entries"]
         assert entry(proven).leaf == b64decode(proven["leaf"])
         path = hashes(proven["path"])
-        assert evidence.includes(b64decode(proven["leaf"]), proven["index"], note.size, path, note.root)
+        assert includes(b64decode(proven["leaf"]), proven["index"], note.size, path, note.root)
         assert proven["fields"]["movement"] == str(UUID(int=number))
 
 
@@ -106,10 +107,10 @@ async def test_what_took_a_movement_back_is_proven_with_it(app: FastAPI, by: By)
 
     answer = (await by(LI).get(f"/v1/log/proof?movement_id={UUID(int=3)}")).json()
 
-    root = evidence.read_note(answer["checkpoint"]["note"]).root
+    root = read_note(answer["checkpoint"]["note"]).root
     assert [(each["kind"], each["index"]) for each in answer["entries"]] == [("leg", 2), ("hole", 5), ("hole", 6)]
     for each in answer["entries"]:
-        assert evidence.includes(entry(each).leaf, each["index"], 7, hashes(each["path"]), root)
+        assert includes(entry(each).leaf, each["index"], 7, hashes(each["path"]), root)
 
 
 async def test_the_log_has_only_grown(app: FastAPI, by: By) -> None:
@@ -123,11 +124,11 @@ async def test_the_log_has_only_grown(app: FastAPI, by: By) -> None:
     assert (answer["first"], answer["second"]) == (300, 1077)
     assert (answer["first_root"], answer["second_root"]) == (then["root"], now["root"])
     path = hashes(answer["path"])
-    assert evidence.is_consistent(300, b64decode(then["root"]), 1077, b64decode(now["root"]), path)
+    assert is_consistent(300, b64decode(then["root"]), 1077, b64decode(now["root"]), path)
     assert len(path) <= 12
     between = (await by(LI).get("/v1/log/consistency?from=256&to=512")).json()
     roots = hashes([between["first_root"], between["second_root"]])
-    assert evidence.is_consistent(256, roots[0], 512, roots[1], hashes(between["path"]))
+    assert is_consistent(256, roots[0], 512, roots[1], hashes(between["path"]))
 
 
 @pytest.mark.parametrize(

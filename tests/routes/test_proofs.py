@@ -11,13 +11,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.domain import evidence
 from service.domain.papers import PaperEntry, PaperKind
 from service.keys import Purpose
 from service.store import papers
 from tests import cast, yard
 from tests.cast import LI, PAIZHAI_CLERK, PLANT_CLERK
 from tests.routes.filing import ON_DAY_1, at, contract, refused, slip
+from tests.witness import includes, is_consistent
 
 pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
@@ -45,7 +45,7 @@ def told(proof: dict[str, Any]) -> list[tuple[str, bool]]:
             entry["index"] + 1, PaperKind(entry["kind"]), UUID(entry["subject_id"]), entry["is_older"], when, fact
         )
         assert bound.leaf == leaf
-        assert evidence.includes(leaf, entry["index"], checkpoint["size"], path, b64decode(checkpoint["root"]))
+        assert includes(leaf, entry["index"], checkpoint["size"], path, b64decode(checkpoint["root"]))
         assert entry["text"] is None or hashlib.sha256(entry["text"].encode()).digest() == fact
     return sorted((entry["kind"], entry["text"] is not None) for entry in proof["entries"])
 
@@ -104,9 +104,9 @@ async def test_b5_the_log_of_papers_has_only_grown(app: FastAPI, by: By) -> None
     path = [b64decode(step) for step in grown["path"]]
     assert (grown["first"], grown["first_root"]) == (3, then["root"])
     assert (grown["second"], grown["second_root"]) == (8, now["root"])
-    assert evidence.is_consistent(3, b64decode(then["root"]), 8, b64decode(now["root"]), path)
+    assert is_consistent(3, b64decode(then["root"]), 8, b64decode(now["root"]), path)
     rewritten = hashlib.sha256(b64decode(then["root"])).digest()
-    assert not evidence.is_consistent(3, rewritten, 8, b64decode(now["root"]), path)
+    assert not is_consistent(3, rewritten, 8, b64decode(now["root"]), path)
     assert (await by(LI).get("/v1/log/papers/checkpoint?size=3")).json() == then
     assert then["note"].startswith("meisu/papers\n3\n")
     keys = (await by(LI).get("/v1/log/keys")).json()["items"]

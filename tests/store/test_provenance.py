@@ -10,12 +10,13 @@ import pytest
 
 from service.db import Connection, Database
 from service.domain.changes import Void
-from service.domain.ledger import BOUNDARIES, AccountKey, AccountKind
+from service.domain.ledger import AccountKey, AccountKind
 from service.domain.provenance import Ending, Fragment, Interval, PartsDoNotAddUpError, shares
 from service.store import ledger, provenance
-from service.store.accounts import open_accounts
+from service.store.accounts import keys_of, open_accounts
 from tests.ledger.acts import CAST, COUNTY, GUANMENSHAN, ISSUE, LOTS, PAIZHAI, history
 from tests.ledger.books import KEY, MORNING, account, movement
+from tests.ledger.deeds import BOUNDARIES
 
 pytestmark = pytest.mark.anyio
 
@@ -162,7 +163,7 @@ async def test_a_delivery_is_traced_to_tranches_and_up_to_the_provinces_act(conn
     assert [(flow.movement.int, flow.target_kg) for flow in lineage.flows] == [
         (1, 31_140), (2, 31_140), (3, 20_000), (4, 11_140), (5, 31_140), (6, 31_140),
     ]  # fmt: skip
-    known = await provenance.find_accounts(connection, [paizhai, issue])
+    known = await keys_of(connection, [paizhai, issue])
     assert known == {paizhai: PAIZHAI, issue: ISSUE}
     rests = await provenance.holders(connection, [paizhai])
     assert [(share.account, share.kg) for share in rests] == [(lot, 31_140), (lost, 60)]

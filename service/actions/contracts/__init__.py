@@ -3,7 +3,6 @@
 from service.actions.contracts.closing import close_contract
 from service.actions.contracts.filing import (
     Draft,
-    Filed,
     Order,
     check_sources,
     file_contract,
@@ -12,11 +11,9 @@ from service.actions.contracts.filing import (
 )
 from service.actions.contracts.overdue import flag_overdue, reassess
 from service.actions.contracts.past import as_it_stood
-from service.actions.contracts.standing import watch_framework
 
 __all__ = [
     "Draft",
-    "Filed",
     "Order",
     "as_it_stood",
     "check_sources",
@@ -26,5 +23,4 @@ __all__ = [
     "file_versions",
     "flag_overdue",
     "reassess",
-    "watch_framework",
 ]

@@ -142,36 +142,25 @@ async def file_contracts(
         except Refusal as refusal:
             outcomes[place] = refusal
 
-    if fresh:
-        opened = [
-            (uuid7(), number, terms, filings.contract_due(terms.signed_on, policies))
-            for (_, number), terms in fresh.items()
-        ]
-        await contracts.open_contracts(connection, opened, at=at)
+    await _open(connection, fresh, policies, at=at)
     held = await contracts.lock_by_numbers(connection, sides.keys())  # opened here, or by the other side meanwhile
     known = await contracts.newest_filings(connection, [contract.id for contract in held.values()])
-    drafts: list[Draft] = []
-    drafted: list[Order] = []
+    drafted: list[tuple[Order, Draft]] = []
     for place, order in enumerate(orders):
         if place in outcomes:
             continue
         contract = held[order.key]
         said = known[contract.id]
-        unsaid = _unsaid(sides[order.key], order.terms, said)
         try:
-            if unsaid:
-                terms = fresh[order.key] if order.key in fresh else _checked(order, ground, frameworks)
-                unsaid = _unsaid(sides[order.key], terms, said)
-            if unsaid:
-                _check_open(contract)
-                drafts.append(Draft(contract, unsaid, terms, said, order.actor.person_id))
-                drafted.append(order)
+            draft = _draft(order, contract, sides[order.key], said, fresh.get(order.key), ground, frameworks)
         except Refusal as refusal:
             outcomes[place] = refusal
-        else:
-            outcomes[place] = Filed(contract.id, has_begun=bool(unsaid) and not said, is_new=bool(unsaid))
+            continue
+        outcomes[place] = Filed(contract.id, has_begun=draft is not None and not said, is_new=draft is not None)
+        if draft is not None:
+            drafted.append((order, draft))
 
-    assessments = await file_versions(connection, drafts, at=at, policies=policies)
+    assessments = await file_versions(connection, [draft for _, draft in drafted], at=at, policies=policies)
     notes = [
         audits.Note(
             order.actor,
@@ -179,7 +168,7 @@ async def file_contracts(
             {"sides": draft.sides, "kg": draft.terms.kg, "state": assessment.state},
             order.request_id,
         )
-        for order, draft, assessment in zip(drafted, drafts, assessments, strict=True)
+        for (order, draft), assessment in zip(drafted, assessments, strict=True)
     ]
     await audits.note_all(connection, "contracts.file", notes, at=at)
     return [outcomes[place] for place in range(len(orders))]
@@ -262,6 +251,40 @@ def _checked(order: Order, ground: Ground, frameworks: Mapping[UUID, Contract]) 
             raise filings.UnknownFramework(framework_id=terms.framework_id)
         filings.check_instalment(terms, framework)
     return terms
+
+
+async def _open(connection: Connection, fresh: Mapping[Key, Terms], policies: Policies, *, at: datetime) -> None:
+    """Open the contracts that nobody has filed yet, by their sellers and numbers."""
+    opened = [
+        (uuid7(), number, terms, filings.contract_due(terms.signed_on, policies))
+        for (_, number), terms in fresh.items()
+    ]
+    if opened:
+        await contracts.open_contracts(connection, opened, at=at)
+
+
+def _draft(
+    order: Order,
+    contract: Contract,
+    sides: Sequence[UUID],
+    said: Sequence[Filing],
+    terms: Terms | None,
+    ground: Ground,
+    frameworks: Mapping[UUID, Contract],
+) -> Draft | None:
+    """What an order files next of a contract; None where its sides have filed these very terms.
+
+    `terms` are the order's, if they were checked already; otherwise they are checked here. Raises what they are refused for,
+    ContractClosed and ContractAlreadyFiled.
+    """
+    if not _unsaid(sides, order.terms, said):
+        return None
+    terms = terms or _checked(order, ground, frameworks)
+    unsaid = _unsaid(sides, terms, said)
+    if not unsaid:
+        return None
+    _check_open(contract)
+    return Draft(contract, unsaid, terms, said, order.actor.person_id)
 
 
 def _unsaid(sides: Sequence[UUID], terms: Terms, known: Sequence[Filing]) -> list[UUID]:

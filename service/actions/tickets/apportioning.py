@@ -6,7 +6,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from service.actions.weighings.doing import tell_deeds
+from service.actions.weighings.deeds import tell_deeds
 from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.domain.permissions import Actor

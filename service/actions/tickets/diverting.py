@@ -13,15 +13,15 @@ from service.actions.tickets.locking import lock_own
 from service.actions.tickets.printing import print_anew
 from service.actions.tickets.signing import hold_key
 from service.actions.tickets.transferring import Truck, child_of, hand_over
-from service.actions.weighings.doing import tell_deeds
-from service.actions.weighings.redrawing import redraw_load
+from service.actions.weighings.deeds import tell_deeds
+from service.actions.weighings.redirecting import redraw_load
 from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.domain.permissions import Actor
 from service.domain.policies import Policies
 from service.domain.refusals import NotAllowed, NotFound
 from service.domain.ticket_acts import Act, ActKind
-from service.domain.tickets import Paper, ReplacedBecause, Ticket, TicketState, reprinted
+from service.domain.tickets import Paper, ReplacedBecause, Ticket, reprinted, sent_on
 from service.domain.transfers import check_redirect, check_refusal
 from service.domain.units import Kilograms, shanghai_year
 from service.domain.weighings import Deed, Terms
@@ -84,14 +84,12 @@ async def redirect_ticket(
     )
     assert ticket.contract_id is not None, "what goes by a slip is not redirected"
     if journey.refused_kg:
-        kept_a_part = (journey.in_kg or 0) > journey.refused_kg
-        counted_kg = Kilograms(min(journey.refused_kg, journey.counted_kg)) if kept_a_part else journey.counted_kg
         child = child_of(diverted, Truck(ticket.plate, journey.refused_kg), journey.refused_kg)
-        state = TicketState.DELIVERED if kept_a_part else TicketState.RETURNED
-        gone = replace(journey, state=state, split_kg=Kilograms(journey.split_kg + counted_kg), ended_at=at)
         act = replace(act, kg=journey.refused_kg)
+        gone = sent_on(journey, at=at)
         await hand_over(connection, ticket, journey, gone, [child], act, at=at, keys=keys, actor=actor)
-        await _recount(connection, ticket, terms, diversion.contract_id, counted_kg, journey.refused_kg, paper, at=at)
+        off_kg, on_kg = journey.undelivered_kg, journey.refused_kg
+        await _recount(connection, ticket, terms, diversion.contract_id, off_kg, on_kg, paper, at=at)
         return child.id
 
     await print_anew(connection, reprinted(diverted, ReplacedBecause.REDIRECTED, at=at), key=key, at=at)
@@ -127,7 +125,7 @@ async def _recount(
     if left.shipped_kg - off_kg <= left.kg:
         subject = (Flag.CONTRACT_OVERSHIPPED, "contract", str(left.id))
         await alerts.settle_alerts(connection, [subject], at=at)
-    over_kg = min(on_kg, max(0, terms[to_id].shipped_kg + on_kg - terms[to_id].kg))
+    over_kg = terms[to_id].beyond_kg(on_kg)
     if over_kg:
         facts = {"ticket": ticket.number, "plate": ticket.plate, "kg": on_kg, "over_kg": over_kg}
         stations = await tickets.find_stations(connection, [ticket.source_station_id])

@@ -2,7 +2,7 @@
 
 import secrets
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -16,7 +16,7 @@ from service.db import Connection
 from service.domain.alerts import Alert, Flag
 from service.domain.codes.numbers import NUMBER_SPACE, make_number
 from service.domain.codes.tickets import TicketCode, encode
-from service.domain.investigations import check_free
+from service.domain.investigations import Investigation, check_free
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.permissions import Actor
 from service.domain.policies import DEFAULTS, OverdrawPolicy, Policies
@@ -110,6 +110,7 @@ async def issue_tickets(
 async def _judge(
     connection: Connection, orders: Sequence[Order], answers: list[UUID | Refusal], policies: Policies, *, at: datetime
 ) -> list[_Good]:
+    """The orders that their papers bear; why the others are refused is written into `answers`, at their places."""
     wishes = [order.wish for order in orders]
     papers = await _papers(connection, wishes)
     held = await investigations.held(connection, papers.keys(), shanghai_day(at))
@@ -124,33 +125,49 @@ async def _judge(
     sources = await weighings.find_sources(connection, loads)
     good = []
     for place, order in enumerate(orders):
-        wish, paper = order.wish, _paper_of(order.wish, papers)
         try:
-            if paper is None or order.actor.enterprise_id not in (paper.seller_id, paper.buyer_id):
-                raise NotFound
-            if order.actor.enterprise_id != paper.seller_id:
-                raise NotAllowed
-            station = stations.get(wish.source_station_id)
-            if station is None or wish.destination_station_id not in stations:
-                raise NotFound(stations=[wish.source_station_id, wish.destination_station_id])
-            check_free([key for key in (wish.contract_id, wish.onward_contract_id) if key], held)
-            check_wish(wish, paper, serves_the_seller=_serves(station, paper))
-            check_validity(wish.valid_from, wish.valid_until, policies, at=at)
-            onward = papers.get(wish.onward_contract_id) if wish.onward_contract_id else None
-            if wish.onward_contract_id:
-                if onward is None:
-                    raise NotFound(onward_contract_id=wish.onward_contract_id)
-                check_onward(wish, paper, onward)
+            paper, onward, station = _checked(order, papers, stations, held, policies, at=at)
         except Refusal as refusal:
             answers[place] = refusal
             continue
-        year = shanghai_year(wish.valid_from)
+        starts_at = order.wish.valid_from
+        year = shanghai_year(starts_at)
         source = sources.get((paper.source_id, year)) if paper.source_id else None
-        is_frozen = source is not None and source.is_frozen(shanghai_day(wish.valid_from), policies)
+        is_frozen = source is not None and source.is_frozen(shanghai_day(starts_at), policies)
         quota = AccountKey(AccountKind.QUOTA, owner_id=paper.source_id, year=year, earmark=paper.earmark)
         load = AccountKey(AccountKind.LOAD, owner_id=paper.seller_id, document_id=uuid7())
         good.append(_Good(place, order, paper, onward, station, is_frozen, load, quota if paper.source_id else None))
     return good
+
+
+def _checked(
+    order: Order,
+    papers: dict[UUID, Paper],
+    stations: Mapping[UUID, Station],
+    held: Mapping[UUID, Investigation],
+    policies: Policies,
+    *,
+    at: datetime,
+) -> tuple[Paper, Paper | None, Station]:
+    """An order's paper, the one under which its buyer passes the load on, and its source station; raises why it is refused."""
+    wish, paper = order.wish, _paper_of(order.wish, papers)
+    if paper is None or order.actor.enterprise_id not in (paper.seller_id, paper.buyer_id):
+        raise NotFound
+    if order.actor.enterprise_id != paper.seller_id:
+        raise NotAllowed
+    station = stations.get(wish.source_station_id)
+    if station is None or wish.destination_station_id not in stations:
+        raise NotFound(stations=[wish.source_station_id, wish.destination_station_id])
+    check_free([key for key in (wish.contract_id, wish.onward_contract_id) if key], held)
+    check_wish(wish, paper, serves_the_seller=_serves(station, paper))
+    check_validity(wish.valid_from, wish.valid_until, policies, at=at)
+    if wish.onward_contract_id is None:
+        return paper, None, station
+    onward = papers.get(wish.onward_contract_id)
+    if onward is None:
+        raise NotFound(onward_contract_id=wish.onward_contract_id)
+    check_onward(wish, paper, onward)
+    return paper, onward, station
 
 
 async def _within_quota(

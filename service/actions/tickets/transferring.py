@@ -1,4 +1,4 @@
-"""Loads that go on by other trucks under child tickets, and the rest that is closed explicitly (W11, E35)."""
+"""Loads that go on by other trucks under child tickets (W11, E35)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,8 +21,8 @@ from service.domain.refusals import NotFound
 from service.domain.revocations import RevokedBecause
 from service.domain.ticket_acts import Act, ActKind
 from service.domain.tickets import Journey, Ticket, TicketState, check_validity
-from service.domain.transfers import closed, split
-from service.domain.units import Kilograms, shanghai_year
+from service.domain.transfers import split
+from service.domain.units import Kilograms
 from service.keys import KeyRing, Purpose
 from service.store import audits, ticket_acts, tickets
 from service.store.accounts import open_accounts
@@ -73,42 +73,6 @@ async def split_ticket(
     facts = {"children": [child.id for child in children], "kg": act.kg, "reason": reason}
     await audits.note(connection, "tickets.split", ticket_id, facts, at=at, actor=actor)
     return [child.id for child in children]
-
-
-async def close_ticket(
-    connection: Connection,
-    ticket_id: UUID,
-    reason: str,
-    *,
-    at: datetime,
-    policies: Policies,
-    keys: KeyRing,
-    actor: Actor,
-) -> None:
-    """End a parent whose rest does not arrive anywhere: what is left is lost, with a reason (W11).
-
-    By its seller, beyond the tolerance by an office. Raises NotFound, NotAllowed, TicketIsHeld, TicketHasEnded,
-    NotOnTheRoad, NothingWasTransferred and WriteOffNeedsAnOffice.
-    """
-    ticket, journey = await lock_own(connection, ticket_id, actor=actor)
-    policies = policies.between(ticket.source_station_id, ticket.destination_station_id)
-    ended = closed(journey, policies, by_an_office=actor.is_office, at=at)
-
-    rest_kg = journey.on_board_kg
-    act = Act(uuid7(), ticket_id, ActKind.CLOSED, reason, rest_kg, movement_ids=(uuid7(),))
-    await ticket_acts.advance(connection, ticket_id, ended)
-    await ticket_acts.keep(connection, [act], at=at, actor=actor)
-    await audits.note(connection, "tickets.close", ticket_id, {"kg": rest_kg, "reason": reason}, at=at, actor=actor)
-    await ticket_acts.revoke_all(connection, ticket, RevokedBecause.ENDED, at=at)
-    assert journey.out_at is not None, "what is on the road has left"
-    key = AccountKey(AccountKind.LOST, owner_id=ticket.seller_id, year=shanghai_year(journey.out_at))
-    accounts = await open_accounts(connection, [key])
-    (movement_id,) = act.movement_ids
-    movement = Movement(movement_id, act.id, ticket.account, accounts[key], rest_kg, at, act.fact)
-    posted = await append(connection, [movement], at=at, sign=keys.current(Purpose.LEDGER))
-    await report_overdraws(connection, posted, at=at)
-    change = (road_of(ticket, journey, None), road_of(ticket, ended, None))
-    await note_roads(connection, [change], since=journey.out_at, at=at, policies=policies)
 
 
 def child_of(parent: Ticket, truck: Truck, kg: Kilograms) -> Ticket:

@@ -1,4 +1,4 @@
-"""What happens when stations tell what their scales said."""
+"""What happens when stations send what their scales said, and when people correct or settle it."""
 
 from service.actions.weighings.correcting import correct_weighing, void_weighing
 from service.actions.weighings.posting import end_act

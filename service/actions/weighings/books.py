@@ -1,4 +1,4 @@
-"""What lies open while a batch is judged: what was locked and read of it, kept up to date from record to record."""
+"""What a batch has locked and read, kept up to date from record to record while it is judged."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -42,7 +42,7 @@ Place = tuple[UUID, Direction, str | UUID]
 
 
 class Books:
-    """Stations, tickets with all that was told of them, contracts, plates; what one record changes the next one sees."""
+    """Stations, tickets with all their records, contracts, plates; what one record changes the next one sees."""
 
     def __init__(self, policies: Policies) -> None:
         self.policies = policies
@@ -75,7 +75,7 @@ class Books:
         self.sent_back: int | None = None  # how often something was sent back, before anything of this was read
 
     async def lock(self, connection: Connection, sent: Sequence[Sent]) -> None:
-        """The stations, then the tickets."""
+        """Lock the stations, then the tickets."""
         texts = {one.record.ticket for one in sent if one.record.ticket}
         self.namings = {text: named_ticket(text) for text in texts}
         books, named = await weighings.lock(
@@ -88,9 +88,9 @@ class Books:
             self._ids_by_number[ticket.number] = ticket.id
 
     async def read(self, connection: Connection, sent: Sequence[Sent], memory: Memory | None) -> None:
-        """See which records are new, and what the rules ask about those.
+        """Read which records are new, and what the rules ask about those.
 
-        After the locks, in a statement of its own: it sees what another process told while ours waited.
+        After the locks, in a statement of its own: it sees what another process wrote while ours waited.
         """
         new = [
             (one, one.record.weighed_at + one.offset, self.ticket_of(one.record))
@@ -129,7 +129,7 @@ class Books:
         since: Mapping[str, datetime],
         memory: Memory | None,
     ) -> Asked:
-        """What is not known yet of tickets, of loads that left at a time, and of plates since a time."""
+        """What is to be read of tickets, of loads that left at a time, and of plates since a time: what is not known yet."""
         contracts = {contract_id for ticket in found for contract_id in ticket.contract_ids} - self.terms.keys()
         loads = {(ticket.source_id, shanghai_year(at)) for ticket, at in left if ticket and ticket.source_id}
         papers = {paper_of(ticket) for ticket in found} - self.papers
@@ -157,10 +157,10 @@ class Books:
         asked: Asked,
         memory: Memory | None,
     ) -> None:
-        """What was told before of the batch's tickets, and near its records in place and time, with what follows from it.
+        """Read what was recorded before of the batch's tickets, and near its records in place and time, with what follows from it.
 
         A truck that was scanned with two tickets brings the other ticket in; that one is locked late, which may end in a
-        deadlock, and then the records are done one by one.
+        deadlock, and then the batch is retried in halves.
         """
         others = {line.ticket_id for line in known if line.ticket_id} - self.tickets.keys()
         if others:
@@ -195,9 +195,9 @@ class Books:
                 self.stations |= await tickets.find_stations(connection, missing)
 
     async def _read_deeds(self, connection: Connection) -> list[Ticket]:
-        """What people did to the tickets; gives those that hang on them, now locked too.
+        """Read what people did to the tickets; gives the tickets that depend on them, now locked too.
 
-        Under these parts of their loads went on (W11), or they share a weighing with them (E36).
+        Those under which parts of their loads went on (W11), and those that share a weighing with them (E36).
         """
         others: list[Ticket] = []
         waiting = [ticket for ticket in self.tickets.values() if ticket.acted_at is not None]
@@ -227,7 +227,7 @@ class Books:
         return others
 
     async def _read_flows(self, connection: Connection, lines: Iterable[Line]) -> None:
-        """What still stands of what was posted for lines, and for what people did."""
+        """Read what still stands of what was posted for lines, and for what people did."""
         owners = {line.told.id: line.told.movement_ids for line in sorted(lines, key=lambda line: line.place)}
         done = {
             deed.act.id: deed.movement_ids for deeds in self.deeds.values() for deed in deeds if deed.follows_the_scales
@@ -250,7 +250,7 @@ class Books:
             memory.fill(found.ends)
 
     async def take_out(self, connection: Connection, line: Line, station: Station) -> Line:
-        """Open the books for one line that is known, with all that was told of its ticket; its ticket is locked."""
+        """Read and lock all that concerns one recorded line and its ticket; gives the line as its ticket's story has it."""
         self.stations[station.id] = station
         if line.ticket_id is None:
             self.remember(line)
@@ -260,7 +260,7 @@ class Books:
         return next((one for one in self.stories[line.ticket_id] if one.told.id == line.told.id), line)
 
     async def open(self, connection: Connection, ticket_ids: Collection[UUID]) -> None:
-        """Open the books for tickets, with all that was told of them and of those that hang on them; all are locked."""
+        """Read and lock all that concerns tickets and those that depend on them."""
         for ticket, journey in await tickets.lock_named(connection, [Naming(ticket_id=id_) for id_ in ticket_ids]):
             self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
         await self._read_deeds(connection)
@@ -285,7 +285,7 @@ class Books:
     async def read_others(
         self, connection: Connection, fresh: Iterable[tuple[UUID, Record, UUID | None, datetime]] = ()
     ) -> None:
-        """What the buyers' lots had beside the loads of which something was refused, or comes back, at that time (W10)."""
+        """Read what the buyers' lots had beside the loads of which something was refused, or comes back, at that time (W10)."""
         asked: dict[UUID, datetime] = {}
         coming = [(ticket_id, at) for _, _, ticket_id, at in fresh if ticket_id is not None]
         coming += [

@@ -12,7 +12,7 @@ from service.domain.weighings import Line, Sequences, Station, Tick, Ticks
 
 
 class Clocks:
-    """The clocks of a batch's stations. What comes in the order of its numbers, later and later, needs no look at others."""
+    """The clocks of a batch's stations. Records whose numbers and times both increase need no comparison with others."""
 
     def __init__(self, policies: Policies) -> None:
         self._policies = policies
@@ -20,7 +20,7 @@ class Clocks:
         self._looked_at: set[UUID] = set()
 
     def asks(self, sent: Iterable[Sent], books: Mapping[UUID, Sequences]) -> set[tuple[UUID, int]]:
-        """The numbers of stations whose neighbours are to be known before these records are judged."""
+        """The sequence numbers, by station, whose neighbours have to be read before these records are judged."""
         last = {station_id: (book.last, book.last_at) for station_id, book in books.items()}
         numbers = defaultdict(list)
         for one in sent:
@@ -39,12 +39,12 @@ class Clocks:
         }
 
     def know(self, ticks: Mapping[UUID, Iterable[Tick]]) -> None:
-        """What stations told under the numbers that were asked for, and beside them."""
+        """Take in what was recorded under the numbers that were asked for, and beside them."""
         for station_id, found in ticks.items():
             self._ticks[station_id].know(found)
 
     def note(self, line: Line, station: Station, watch: Watch) -> bool:
-        """Whether the clock was set back before a record; what was said of the one after it may change."""
+        """Whether the clock was set back before a record; also updates the alert of the one after it."""
         if station.id not in self._looked_at:
             return False
         record, ticks = line.record, self._ticks[station.id]

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 from uuid import UUID
 
+from service.actions.weighings.desk import Desk
 from service.actions.weighings.righting import put_right, say
 from service.actions.weighings.telling import NO_LOAD, Telling
 from service.actions.weighings.watching import alert_of
@@ -20,9 +20,6 @@ from service.domain.weighings.legs import is_suspense, legs_of_the_load
 from service.store import tickets, weighings
 from service.store.weighings import Flow
 
-if TYPE_CHECKING:
-    from service.actions.weighings.desk import Desk
-
 
 @dataclass(frozen=True, slots=True)
 class _Load:
@@ -34,7 +31,7 @@ class _Load:
     out: Line | None
 
 
-async def redraw(connection: Connection, desk: "Desk") -> None:
+async def redraw(connection: Connection, desk: Desk) -> None:
     """Let the loads of the contracts that a late record has disturbed draw what they would have drawn in order.
 
     1. See all loads of the contract: what this batch has told of them, and what the book says of the others.
@@ -46,7 +43,7 @@ async def redraw(connection: Connection, desk: "Desk") -> None:
         await _put_right(connection, desk, desk.terms[contract_id], loads, cause)
 
 
-async def _loads_of(connection: Connection, desk: "Desk", contract_id: UUID) -> list[_Load]:
+async def _loads_of(connection: Connection, desk: Desk, contract_id: UUID) -> list[_Load]:
     """All that left under a contract, in the order in which it left."""
     known = {one.id: (one, desk.journeys[one.id]) for one in desk.tickets.values() if contract_id in one.contract_ids}
     found = {one.id: (one, journey) for one, journey in await tickets.find_loads(connection, contract_id)} | known
@@ -70,7 +67,7 @@ def _out_of(ticket: Ticket, journey: Journey, story: Iterable[Line]) -> Line | N
     return next((line for line in outs if NO_LOAD.isdisjoint(line.told.flags)), None)
 
 
-async def _put_right(connection: Connection, desk: "Desk", terms: Terms, loads: Iterable[_Load], cause: Line) -> None:
+async def _put_right(connection: Connection, desk: Desk, terms: Terms, loads: Iterable[_Load], cause: Line) -> None:
     proof_id, lots = terms.proof_id, {pledge.account for pledge in terms.pledges or ()}
     assert proof_id is not None, "there is a proof in force"
     # Ids are given in the order of time: a load that was told before the proof was filed drew by the one before.
@@ -114,7 +111,7 @@ def _standing(drawn: Iterable[Leg], standing_kg: int) -> list[Leg]:
     return wanted
 
 
-def _came_back(desk: "Desk", drawn: Iterable[Leg], standing: Iterable[Leg]) -> Counter[int]:
+def _came_back(desk: Desk, drawn: Iterable[Leg], standing: Iterable[Leg]) -> Counter[int]:
     """Of what a load draws, what each lot has again."""
     back_kg: Counter[int] = Counter()
     for legs, sign in ((drawn, 1), (standing, -1)):
@@ -124,7 +121,7 @@ def _came_back(desk: "Desk", drawn: Iterable[Leg], standing: Iterable[Leg]) -> C
     return back_kg
 
 
-async def _flows_of(connection: Connection, desk: "Desk", out: Line) -> list[Flow]:
+async def _flows_of(connection: Connection, desk: Desk, out: Line) -> list[Flow]:
     if out.told.id not in desk.flows:
         flows, accounts = await weighings.find_flows(connection, {out.told.id: out.told.movement_ids})
         desk.flows[out.told.id] = flows.get(out.told.id, [])
@@ -132,14 +129,13 @@ async def _flows_of(connection: Connection, desk: "Desk", out: Line) -> list[Flo
     return desk.flows[out.told.id]
 
 
-def _is_drawn(desk: "Desk", flow: Flow, lots: set[int]) -> bool:
+def _is_drawn(desk: Desk, flow: Flow, lots: set[int]) -> bool:
     """Whether it comes out of a lot of the proof, or from beyond it; what an office has settled is drawn no more (W06)."""
-    keys = {id_: key for key, id_ in desk.account_ids.items()}
-    source = keys.get(flow.source, flow.source) if isinstance(flow.source, int) else flow.source
+    source = desk.account_keys.get(flow.source, flow.source) if isinstance(flow.source, int) else flow.source
     return flow.source in lots or is_suspense(source)
 
 
-def _sums(desk: "Desk", legs: Iterable[Leg | Flow]) -> dict[int | AccountKey, int]:
+def _sums(desk: Desk, legs: Iterable[Leg | Flow]) -> dict[int | AccountKey, int]:
     sums: dict[int | AccountKey, int] = {}
     for leg in legs:
         source = desk.account_of(leg.source)
@@ -149,7 +145,7 @@ def _sums(desk: "Desk", legs: Iterable[Leg | Flow]) -> dict[int | AccountKey, in
 
 async def _say_anew(
     connection: Connection,
-    desk: "Desk",
+    desk: Desk,
     ticket: Ticket,
     out: Line,
     telling: Telling,

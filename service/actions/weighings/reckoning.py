@@ -1,4 +1,4 @@
-"""What of a load was refused, or came back, after its buyer had it: reckoned anew when more is told of the time before (W10)."""
+"""What of a load was refused, or came back, after its buyer had it: recomputed when an earlier record or deed arrives (W10)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from uuid import UUID
 from service.actions.weighings.desk import Desk, Shift, Stirred
 from service.actions.weighings.posting import end_act, post_steps, take_steps
 from service.actions.weighings.retelling import retell_sent_back
+from service.actions.weighings.writing import write_changes
 from service.db import Connection
 from service.domain.ledger import AccountKey
 from service.domain.policies import Policies
@@ -20,15 +21,15 @@ from service.store.ledger import Memory, Revision, Signer, lock_head
 from service.store.lots import SentBack
 
 ROUNDS = 16
-"""What is told of one lot may stir the lot before it; no chain of sales out of stock is as long as this."""
+"""A change of one lot may change the lot before it; no chain of sales out of stock is as long as this."""
 
 
 async def write(connection: Connection, desk: Desk, *, sign: Signer, memory: Memory | None = None) -> set[UUID]:
-    """Write what has come of records that do not reach back; gives the movements that took kilograms beyond a quota.
+    """Write what follows from records that do not reach back; gives the movements that took kilograms beyond a quota.
 
-    Another process may have moved the same lots while they were judged: what it has sent back is reckoned anew, record by record.
+    Another process may have moved the same lots while they were judged: what it has sent back is recomputed, record by record.
     """
-    over = await desk.write(connection, partial(post_steps, connection, at=desk.at, sign=sign, memory=memory))
+    over = await write_changes(connection, desk, partial(post_steps, connection, at=desk.at, sign=sign, memory=memory))
     if not desk.stirred:
         return over
     await lock_head(connection, at=desk.at)
@@ -42,12 +43,12 @@ async def write(connection: Connection, desk: Desk, *, sign: Signer, memory: Mem
 
 
 async def write_as_one_act(connection: Connection, desk: Desk, *, sign: Signer) -> set[UUID]:
-    """Write what has come of one record or deed, and reckon anew what was sent back out of the lots that it has stirred.
+    """Write what follows from one record or deed, and recompute what was sent back out of the lots that it has stirred.
 
     Gives the movements that took kilograms beyond a quota.
     """
     act = Revision(at=desk.at, sign=sign)
-    over = await desk.write(connection, partial(take_steps, connection, act=act, at=desk.at))
+    over = await write_changes(connection, desk, partial(take_steps, connection, act=act, at=desk.at))
     for because_of, stirred in desk.stirred.items():
         await reckon_sent_back(connection, stirred, because_of, act=act, at=desk.at, policies=desk.policies)
     await end_act(connection, act, at=desk.at)
@@ -63,12 +64,12 @@ async def reckon_sent_back(
     at: datetime,
     policies: Policies,
 ) -> None:
-    """Cut of what was sent back out of lots what was in stock there at that time, as the book has it with the act so far.
+    """Have what was cut of loads that were sent back out of lots be what lay in stock then, as the book says with the act so far.
 
-    1. Lock the head, so that all who tell of one lot do this one after the other, each seeing what those before it wrote.
-    2. See which loads something was refused of, or came back, since kilograms of their lots come or go otherwise.
-    3. Of those, where another part was in stock than was cut, the tickets are told anew, as a part of the act.
-    4. That may stir other lots: those from which such a load had been sold.
+    1. Lock the head, so that all who change one lot do this one after the other, each seeing what those before it wrote.
+    2. Find the loads that were refused in part, or came back, after the time from which their lots have changed.
+    3. Where another part of a load was in stock than was cut, its ticket is judged anew, as a part of the act.
+    4. That may change other lots: those from which such a load had been sold.
     """
     await lock_head(connection, at=at)
     for _ in range(ROUNDS):
@@ -79,12 +80,12 @@ async def reckon_sent_back(
         await desk.open(connection, wrong)
         for ticket_id in wrong:
             retell_sent_back(desk, ticket_id)
-        await desk.write(connection, partial(take_steps, connection, act=act, at=at))
+        await write_changes(connection, desk, partial(take_steps, connection, act=act, at=at))
         stirred = desk.stirred.get(because_of, {})
 
 
 async def first_that_counts(connection: Connection, desk: Desk) -> UUID | None:
-    """The first record of a batch by which what was sent back is to be cut otherwise, when those before it are posted.
+    """The first record of a batch that changes what is to be cut of a load that was sent back; None if none does.
 
     What other processes post meanwhile is not seen here.
     """

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from service.actions.weighings.desk import Desk
+from service.actions.weighings.judging import judge
 from service.actions.weighings.reckoning import first_that_counts, write, write_as_one_act
 from service.actions.weighings.sent import Answer, Sent, Weighed
 from service.db import Connection
@@ -24,7 +25,7 @@ async def weigh_all(
     policies: Policies = DEFAULTS,
     memory: Memory | None = None,
 ) -> list[Weighed]:
-    """Keep what the scales said, all in one transaction."""
+    """Record all of what the scales said, in the connection's transaction: as many batches as `weigh_some` makes of it."""
     weighed: list[Weighed] = []
     left = sent
     while left:
@@ -43,27 +44,28 @@ async def weigh_some(
     policies: Policies = DEFAULTS,
     memory: Memory | None = None,
 ) -> list[Weighed]:
-    """Keep what the scales said, judge it record by record, and post what moved: of all records, or of the first of them.
+    """Record what the scales said, judge it record by record, and post what moved: of all records, or of the first of them.
 
-    One that reaches back, to other loads and what was sent back of them, is kept by itself, and all that it changes is one act;
-    those before it and those after it come before it and after it. So the rows are the same however the stream is cut.
+    A record that reaches back (to the lots that other loads draw, or to what was sent back of them) is a batch of its own, and all
+    that it changes is one act; the records before it are done first, those after it are left to the caller. So the rows are the
+    same however the stream is cut into batches.
 
     1. Lock the stations, then the tickets.
-    2. See what was told before, and read what the rules ask, at once; contracts are locked here, after the tickets.
+    2. Read at once what was recorded before and what the rules ask; contracts are locked here, after the tickets.
     3. Judge each record in order; what one changes the next one sees.
-    4. Write the records and what they changed; last, post their legs under the head's lock.
-    5. Complete the flags by what the posting found, and open the alerts.
+    4. Write the records and what they changed, post their legs under the head's lock, and open and settle the alerts.
+    5. Complete the answers' flags by what the posting found.
     """
     desk = Desk(at, policies)
     await desk.lock(connection, sent)
     await desk.read(connection, sent, memory)
     answers: list[Answer] = []
     for one in sent:
-        answers.append(desk.judge(one))
+        answers.append(judge(desk, one))
         if desk.reaches_back:
             break
         if not len(answers) % PIECE:
-            await asyncio.sleep(0)  # who has only one record does not wait until all of these are judged
+            await asyncio.sleep(0)  # let small requests go on meanwhile
     before = await _count_before(connection, desk, sent, len(answers))
     if before < len(sent) > 1:  # nothing is written yet
         some = sent[: before or 1]
@@ -78,7 +80,7 @@ async def weigh_some(
 
 
 async def _count_before(connection: Connection, desk: Desk, sent: Sequence[Sent], judged: int) -> int:
-    """How many records come before the first that reaches back; all, where none does."""
+    """How many records come before the first one that reaches back; all of them, if none does."""
     if desk.reaches_back:
         return judged - 1
     told_id = await first_that_counts(connection, desk) if desk.stirred else None
@@ -88,6 +90,6 @@ async def _count_before(connection: Connection, desk: Desk, sent: Sequence[Sent]
 
 
 async def rehearse(connection: Connection, *, at: datetime, sign: Signer) -> None:
-    """Have the sentences of a batch planned, without a record."""
+    """Have the statements of a batch planned, without a record."""
     await weigh_some(connection, [], at=at, sign=sign)
     await ledger.rehearse(connection, weighings.writing_of([], {}, [], {}, at=at), at=at)

@@ -1,14 +1,14 @@
-"""When a record comes that stands before others in time, or after what people did: the ticket's story is told anew (W04).
+"""A record that arrives late, or after people did something to its load, has its ticket's story replayed (W04).
 
-The end is what it would be if all had come in the order of their corrected times.
+The result is what it would be if all records had arrived in the order of their corrected times.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 from uuid import UUID
 
+from service.actions.weighings.desk import Desk
 from service.actions.weighings.righting import (
     Correction,
     alert_anew,
@@ -24,14 +24,11 @@ from service.domain.alerts import Flag
 from service.domain.tickets import Ticket
 from service.domain.weighings import Circumstances, Deed, Line, Said, Status, TicketIsInHand
 
-if TYPE_CHECKING:
-    from service.actions.weighings.desk import Desk
-
 
 def retell_event(
-    desk: "Desk", line: Line, seen: Circumstances, changed: Iterable[Line], firsts: Mapping[UUID, Line | None]
+    desk: Desk, line: Line, seen: Circumstances, changed: Iterable[Line], firsts: Mapping[UUID, Line | None]
 ) -> None:
-    """A record that tells of an event before others did: it is the first now, and they tell it again (E7)."""
+    """A record of an event that others have recorded: it is the first of them in time now, and they are duplicates (E7)."""
     stories = {}
     for other in changed:
         first = firsts[other.told.id]
@@ -61,17 +58,17 @@ def retell_event(
         _retell(desk, desk.tickets[ticket_id], story, [*story, *gone.get(ticket_id, [])], line, seen)
 
 
-def retell_story(desk: "Desk", ticket_id: UUID | None, line: Line, seen: Circumstances) -> None:
-    """A ticket's records in the order of time, a new one among them."""
+def retell_story(desk: Desk, ticket_id: UUID | None, line: Line, seen: Circumstances) -> None:
+    """Replay a ticket's records in the order of time, a new one among them."""
     assert ticket_id is not None, "a story is a ticket's"
     story = desk.stories[ticket_id]
     _retell(desk, desk.tickets[ticket_id], story, story, line, seen)
 
 
-def retell_corrected(desk: "Desk", line: Line, correction: Correction) -> None:
+def retell_corrected(desk: Desk, line: Line, correction: Correction) -> None:
     """Put right what follows from a line whose weights were corrected, or that was taken back.
 
-    Raises TicketIsInHand where a deed would rest on nothing then.
+    Raises TicketIsInHand where a deed would lose the record that it rests on.
     """
     ticket = desk.tickets[line.ticket_id] if line.ticket_id else None
     if line.told.status is Status.VOID:
@@ -83,14 +80,14 @@ def retell_corrected(desk: "Desk", line: Line, correction: Correction) -> None:
         raise TicketIsInHand(deeds=[deed.act.kind for deed in telling.groundless])
 
 
-def retell_deed(desk: "Desk", deed: Deed, correction: Correction) -> None:
-    """Put right what follows from a deed that was done just now; what the scales have told of its ticket is known."""
+def retell_deed(desk: Desk, deed: Deed, correction: Correction) -> None:
+    """Put right what follows from a deed that was done just now; its ticket's records are known."""
     story = desk.stories[deed.act.ticket_id]
     _retell(desk, desk.tickets[deed.act.ticket_id], story, story, story[-1], None, correction)
 
 
-def retell_sent_back(desk: "Desk", ticket_id: UUID) -> None:
-    """Put right what of a load was refused, or sent back: something else was in the buyer's stock then than was known (W10)."""
+def retell_sent_back(desk: Desk, ticket_id: UUID) -> None:
+    """Put right what was cut of a load that was refused, or sent back: the buyer's stock of that time has changed (W10)."""
     story = desk.stories[ticket_id]
     last = story[-1]
     correction = Correction("", last.person_id, last.occurred_at, fact_of_line(last), None)
@@ -98,7 +95,7 @@ def retell_sent_back(desk: "Desk", ticket_id: UUID) -> None:
 
 
 def _retell(
-    desk: "Desk",
+    desk: Desk,
     ticket: Ticket | None,
     story: list[Line],
     involved: list[Line],
@@ -107,7 +104,7 @@ def _retell(
     correction: Correction | None = None,
     retold: set[UUID] | None = None,
 ) -> Telling:
-    """Tell the records of a ticket anew; `involved` are also those that have left it."""
+    """Replay the records of a ticket, and write what follows; `involved` are also those that have left it."""
     if ticket is not None and desk.journeys[ticket.id].is_sent_back:
         desk.sends_back = True  # or it does so no longer
     telling = tell(desk, ticket, story, cause, seen)
@@ -134,7 +131,7 @@ def _retell(
     return telling
 
 
-def _came_back(desk: "Desk", telling: Telling, ticket: Ticket) -> Counter[int]:
+def _came_back(desk: Desk, telling: Telling, ticket: Ticket) -> Counter[int]:
     """Of what a load had drawn, what each lot has again."""
     back_kg: Counter[int] = Counter()
     for stream, kg in telling.cut.items():
@@ -144,8 +141,8 @@ def _came_back(desk: "Desk", telling: Telling, ticket: Ticket) -> Counter[int]:
     return back_kg
 
 
-def _retell_others(desk: "Desk", ticket: Ticket, cause: Line, correction: Correction | None, retold: set[UUID]) -> None:
-    """What hangs on a load's story: what went on by other trucks left when it did (W11); others share its weighing (E36)."""
+def _retell_others(desk: Desk, ticket: Ticket, cause: Line, correction: Correction | None, retold: set[UUID]) -> None:
+    """Replay what depends on a load: what went on by other trucks left when it did (W11); others share its weighing (E36)."""
     retold.add(ticket.id)
     left_at = desk.journeys[ticket.id].out_at
     others = []
@@ -159,18 +156,17 @@ def _retell_others(desk: "Desk", ticket: Ticket, cause: Line, correction: Correc
         if id_ not in retold:
             story, own = desk.stories[id_], correction
             if own is not None and own.weighing_id is None and story:
-                own = replace(
-                    own, fact=fact_of_line(story[-1])
-                )  # what somebody did to the one was not done to the other
+                # What somebody did to the one was not done to the other.
+                own = replace(own, fact=fact_of_line(story[-1]))
             _retell(desk, desk.tickets[id_], story, story, cause, None, own, retold)
 
 
-def _leave(desk: "Desk", line: Line) -> None:
+def _leave(desk: Desk, line: Line) -> None:
     if line.ticket_id is not None:
         desk.stories[line.ticket_id] = [one for one in desk.stories[line.ticket_id] if one is not line]
 
 
-def _join(desk: "Desk", line: Line) -> None:
+def _join(desk: Desk, line: Line) -> None:
     if line.ticket_id is not None:
         story = desk.stories[line.ticket_id]
         story.append(line)

@@ -1,14 +1,14 @@
-"""What a story told anew puts right: kilograms that flow otherwise, what is said of records, and alerts (W04, W09)."""
+"""What follows from a replay: kilograms struck and posted, new versions of records, alerts opened and settled (W04, W09)."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from service.actions.weighings.desk import Desk
 from service.actions.weighings.posting import Move, TakeBack
 from service.actions.weighings.telling import Stream, Telling
 from service.actions.weighings.watching import alert_of, subject_of
@@ -20,9 +20,6 @@ from service.domain.units import Kilograms
 from service.domain.weighings import Deed, Leg, Line, Said, Status, fact_of
 from service.store.ticket_acts import DeedVersion
 from service.store.weighings import Flow, Version
-
-if TYPE_CHECKING:
-    from service.actions.weighings.desk import Desk
 
 _BY_THEMSELVES = frozenset(
     {
@@ -38,18 +35,18 @@ _BY_THEMSELVES = frozenset(
         Flag.READING_REPEATED,
     }
 )
-"""Settled by what they are about, not by what is said of one record."""
+"""Alerts that are settled by the state of what they are about, not by the flags of one record."""
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """Why a story is another now: somebody has said so of one of its records, or done something to its load (W09, W10)."""
+    """Why a story has changed: somebody has corrected one of its records, or done something to its load (W09, W10)."""
 
     reason: str
     person_id: UUID
     occurred_at: datetime
     fact: bytes
-    weighing_id: UUID | None  # of which it says more
+    weighing_id: UUID | None  # the one that is corrected
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +57,17 @@ class _Owner:
     occurred_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Why:
+    """What the changes are put down to, and what the entries that strike say of it."""
+
+    because_of: UUID
+    fact: bytes
+    occurred_at: datetime
+
+
 def put_right(
-    desk: "Desk",
+    desk: Desk,
     involved: Iterable[Line],
     deeds: Iterable[Deed],
     telling: Telling,
@@ -74,52 +80,70 @@ def put_right(
     by other trucks is no part of it: those kilograms were named.
     """
     fact = correction.fact if correction else fact_of_line(cause)
-    occurred_at = correction.occurred_at if correction else cause.occurred_at
-    because_of = desk.because(cause)
+    why = _Why(desk.because(cause), fact, correction.occurred_at if correction else cause.occurred_at)
     owners = {
-        line.told.id: _Owner(
-            fact if line is cause else fact_of_line(line),
-            line.occurred_at,
-        )
-        for line in involved
-    } | {deed.act.id: _Owner(deed.act.fact, deed.done_at) for deed in deeds}
-    asked = {(stream[0], *_ids(desk, leg)): leg for stream, leg in telling.wanted.items() if leg.kg}
-    cut = {(stream[0], *_ids(desk, telling.wanted[stream])): kg for stream, kg in telling.cut.items()}
+        line.told.id: _Owner(fact if line is cause else fact_of_line(line), line.occurred_at) for line in involved
+    }
+    owners |= {deed.act.id: _Owner(deed.act.fact, deed.done_at) for deed in deeds}
+    wanted = {(stream[0], *_ids(desk, leg)): leg for stream, leg in telling.wanted.items() if leg.kg}
+    cut_kg = {(stream[0], *_ids(desk, telling.wanted[stream])): kg for stream, kg in telling.cut.items()}
+    wanted_kg = {stream: leg.kg - cut_kg.get(stream, 0) for stream, leg in wanted.items()}
+    held = _take_up(desk, owners)
+    _stir_lots(desk, owners, held, wanted_kg, why.because_of)
+    corrected_id = correction.weighing_id if correction else None
+    in_place_of = _strike_surplus(desk, held, wanted, wanted_kg, corrected_id, why)
+    struck: dict[UUID, list[UUID]] = defaultdict(list)
+    for stream, leg in wanted.items():
+        owner_id = stream[0]
+        owner = owners[owner_id]
+        desk.post(owner_id, Move(uuid7(), why.because_of, leg, owner.occurred_at, owner.fact, in_place_of.get(stream)))
+        if taken := cut_kg.get(stream):  # it is posted as the scale recorded it
+            posted = desk.flows[owner_id].pop()
+            standing = _strike(desk, [posted], taken, why)
+            desk.flows[owner_id] += standing
+            if not standing:
+                struck[owner_id].append(posted.movement_id)
+    return {id_: [flow.movement_id for flow in desk.flows[id_]] + struck[id_] for id_ in owners}
+
+
+def _take_up(desk: Desk, owners: Iterable[UUID]) -> dict[Stream, list[Flow]]:
+    """What flows for these owners as yet, by stream; the desk forgets it until it is known what of it stands."""
     held: dict[Stream, list[Flow]] = {}
     for id_ in owners:
         for flow in desk.flows.get(id_, ()):
             if flow.kg:
                 held.setdefault((id_, *_ids(desk, flow)), []).append(flow)
         desk.flows[id_] = []
-    standing = {stream: leg.kg - cut.get(stream, 0) for stream, leg in asked.items()}
-    _stir_lots(desk, owners, held, standing, because_of)
+    return held
+
+
+def _strike_surplus(
+    desk: Desk,
+    held: Mapping[Stream, list[Flow]],
+    wanted: dict[Stream, Leg],
+    wanted_kg: Mapping[Stream, int],
+    corrected_id: UUID | None,
+    why: _Why,
+) -> dict[Stream, UUID]:
+    """Strike what flows too much, the last stream first, and drop from `wanted` what flows already.
+
+    A stream that flows too little is struck whole, and posted anew. Gives the movements of the corrected weighing in whose
+    places others are to be posted.
+    """
     in_place_of: dict[Stream, UUID] = {}
-    struck: dict[UUID, list[UUID]] = defaultdict(list)
     for stream, flows in reversed(list(held.items())):
-        leg = asked.get(stream)
         held_kg = sum(int(flow.kg) for flow in flows)
-        asked_kg = leg.kg - cut.get(stream, 0) if leg is not None else 0
-        taking = flows
-        is_corrected = correction is not None and stream[0] == correction.weighing_id
-        if leg is not None and is_corrected and asked_kg != held_kg:
+        asked_kg = wanted_kg.get(stream, 0)
+        taking, surplus_kg = flows, held_kg
+        if stream in wanted and stream[0] == corrected_id and asked_kg != held_kg:
             in_place_of[stream] = flows[0].movement_id
             taking = flows[1:]
-            surplus = sum(int(flow.kg) for flow in taking)
-        else:
-            surplus = held_kg - asked_kg if asked_kg <= held_kg else held_kg
-            if leg is not None and asked_kg <= held_kg:
-                del asked[stream]
-        desk.flows[stream[0]][:0] = _strike(desk, taking, surplus, because_of, occurred_at, fact)
-    for stream, leg in asked.items():
-        owner = owners[stream[0]]
-        desk.post(stream[0], Move(uuid7(), because_of, leg, owner.occurred_at, owner.fact, in_place_of.get(stream)))
-        if taken := cut.get(stream):  # it is posted as the scale told it
-            posted = desk.flows[stream[0]].pop()
-            standing_part = _strike(desk, [posted], taken, because_of, occurred_at, fact)
-            desk.flows[stream[0]] += standing_part
-            if not standing_part:
-                struck[stream[0]].append(posted.movement_id)
-    return {id_: [flow.movement_id for flow in desk.flows[id_]] + struck[id_] for id_ in owners}
+            surplus_kg = sum(int(flow.kg) for flow in taking)
+        elif asked_kg <= held_kg:
+            surplus_kg = held_kg - asked_kg
+            wanted.pop(stream, None)
+        desk.flows[stream[0]][:0] = _strike(desk, taking, surplus_kg, why)
+    return in_place_of
 
 
 def fact_of_line(line: Line) -> bytes:
@@ -128,7 +152,7 @@ def fact_of_line(line: Line) -> bytes:
 
 
 def _stir_lots(
-    desk: "Desk",
+    desk: Desk,
     owners: Mapping[UUID, _Owner],
     held: Mapping[Stream, Iterable[Flow]],
     standing: Mapping[Stream, int],
@@ -142,29 +166,27 @@ def _stir_lots(
             desk.stir(target, more_kg, owners[owner_id].occurred_at, because_of)
 
 
-def _strike(
-    desk: "Desk", flows: list[Flow], kg: int, because_of: UUID, occurred_at: datetime, fact: bytes
-) -> list[Flow]:
-    """Strike so many kilograms, the last first; what of the flows still stands."""
+def _strike(desk: Desk, flows: list[Flow], kg: int, why: _Why) -> list[Flow]:
+    """Strike so many kilograms, the last first; gives what of the flows still stands."""
     standing: list[Flow] = []
     for flow in reversed(flows):
         taken = min(kg, flow.kg)
         kg -= taken
         if taken:
-            whole = Void([flow.movement_id], occurred_at, fact)
-            part = ClawBack(flow.movement_id, Kilograms(taken), occurred_at, fact)
-            desk.steps.append(TakeBack(because_of, whole if taken == flow.kg else part))
+            whole = Void([flow.movement_id], why.occurred_at, why.fact)
+            part = ClawBack(flow.movement_id, Kilograms(taken), why.occurred_at, why.fact)
+            desk.steps.append(TakeBack(why.because_of, whole if taken == flow.kg else part))
         if flow.kg > taken:
             standing.insert(0, replace(flow, kg=Kilograms(flow.kg - taken)))
     return standing
 
 
-def _ids(desk: "Desk", flow: Flow | Leg) -> tuple[int | AccountKey, int | AccountKey]:
+def _ids(desk: Desk, flow: Flow | Leg) -> tuple[int | AccountKey, int | AccountKey]:
     return desk.account_of(flow.source), desk.account_of(flow.target)
 
 
 def say(
-    desk: "Desk",
+    desk: Desk,
     line: Line,
     said: Said,
     cause: Line,
@@ -172,7 +194,7 @@ def say(
     *,
     is_later: bool = False,
 ) -> None:
-    """Say more of a line; of one that was known before, or of which something was said already, as its next version."""
+    """Set what is said of a line; for one that was recorded before, or said otherwise already, as its next version."""
     told = line.told
     is_corrected = correction is not None and told.id == correction.weighing_id
     if told.said == said and not is_corrected:
@@ -187,7 +209,7 @@ def say(
     told.say(said)
 
 
-def say_of_deed(desk: "Desk", deed: Deed, movement_ids: Iterable[UUID], cause: Line) -> None:
+def say_of_deed(desk: Desk, deed: Deed, movement_ids: Iterable[UUID], cause: Line) -> None:
     """Say what a deed moves now, or what is reckoned of it, where that is something else; of a new one nothing was said."""
     if deed.sharing is not None:
         kg = deed.sharing.reckoned_kg(deed.act.ticket_id)
@@ -203,13 +225,13 @@ def say_of_deed(desk: "Desk", deed: Deed, movement_ids: Iterable[UUID], cause: L
     desk.deed_versions.append(DeedVersion(replace(deed), kg, desk.because(cause)))
 
 
-def alert_anew(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:
-    """Open what is said of a record now and was not before, and settle what is said no longer."""
+def alert_anew(desk: Desk, telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:
+    """Open the alerts of a record's new flags, and settle those of flags that it has no longer."""
     _open(desk, telling, line, ticket, old)
     _close(desk, telling, line, ticket, old)
 
 
-def _open(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:
+def _open(desk: Desk, telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:
     if line.told.status is not Status.ACCEPTED:
         return
     station = desk.stations[line.told.station_id]
@@ -225,7 +247,7 @@ def _open(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, old
             desk.watch.restate(alert)
 
 
-def _close(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:
+def _close(desk: Desk, telling: Telling, line: Line, ticket: Ticket | None, old: Collection[Flag]) -> None:
     now = telling.flags.get(line.told.id, ())
     for flag in {*old, *now} - _BY_THEMSELVES:
         subject = subject_of(flag, line.told.id, line.told.station_id, ticket)
@@ -243,8 +265,8 @@ def _close(desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, ol
                     desk.watch.doubt(subject)
 
 
-def alert_of_deeds(desk: "Desk", telling: Telling, ticket: Ticket, cause: Line) -> None:
-    """Open, or settle, what people's deeds and the scales say of each other, where no record says it (W11)."""
+def alert_of_deeds(desk: Desk, telling: Telling, ticket: Ticket, cause: Line) -> None:
+    """Open, or settle, the ticket's weight gap between deeds and scales, where no record has that flag (W11)."""
     subject = (Flag.WEIGHT_GAP, "ticket", str(ticket.id))
     if Flag.WEIGHT_GAP in telling.told:
         return
@@ -254,8 +276,8 @@ def alert_of_deeds(desk: "Desk", telling: Telling, ticket: Ticket, cause: Line) 
         desk.watch.settle(subject)
 
 
-def settle_flags(desk: "Desk", line: Line, old: Iterable[str]) -> None:
-    """Settle what was said of a record without a ticket that tells again what another told."""
+def settle_flags(desk: Desk, line: Line, old: Iterable[str]) -> None:
+    """Settle the alerts of a record without a ticket that has turned out to be a duplicate."""
     ticket = desk.tickets.get(line.ticket_id) if line.ticket_id else None
     if ticket is None:
         for flag in set(map(Flag, old)) - _BY_THEMSELVES:

@@ -1,4 +1,4 @@
-"""What stations send, and what they hear about it."""
+"""What stations send, and what they are answered."""
 
 from collections.abc import Sequence, Set
 from dataclasses import replace
@@ -52,7 +52,7 @@ class Weighed:
 
 @dataclass(slots=True)
 class Answer:
-    """What is said about a record once the posting is done: as it was when the record came."""
+    """The answer to a record, to be completed after posting; it says how things stood when the record came."""
 
     record_id: UUID
     said: Said

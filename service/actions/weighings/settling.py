@@ -45,11 +45,10 @@ async def settle_suspense(
     Raises NotFound, WeighingIsVoid, NotCorrectable, NothingInSuspense, NotOfAMine.
     """
     desk, line = await take_out(connection, weighing_id, at=at, actor=actor, policies=policies)
-    keys = {id_: key for key, id_ in desk.account_ids.items()}
     waiting = [
         (flow, key)
         for flow in desk.flows.get(weighing_id, [])
-        if isinstance(flow.source, int) and (key := keys[flow.source]).kind is AccountKind.SUSPENSE
+        if isinstance(flow.source, int) and (key := desk.account_keys[flow.source]).kind is AccountKind.SUSPENSE
     ]
     if not waiting:
         raise NothingInSuspense

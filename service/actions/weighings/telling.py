@@ -1,16 +1,16 @@
-"""A ticket's story, told anew: its records and what people did to its load, each seeing what those before it left (W04)."""
+"""A ticket's story, replayed: its records and what people did to its load, each seeing what those before it left (W04)."""
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 from uuid import UUID
 
+from service.actions.weighings.desk import Desk
 from service.domain.alerts import Flag
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.ticket_acts import ActKind
 from service.domain.tickets import Journey, Ticket
-from service.domain.units import Kilograms, shanghai_day, shanghai_year
+from service.domain.units import Kilograms, shanghai_day
 from service.domain.weighings import (
     Circumstances,
     Deed,
@@ -28,11 +28,8 @@ from service.domain.weighings import (
     story_of,
     weigh,
 )
-from service.domain.weighings.legs import is_suspense, lot_of, still_there
+from service.domain.weighings.legs import is_suspense, lost_of, lot_of, still_there
 from service.store.weighings import Flow
-
-if TYPE_CHECKING:
-    from service.actions.weighings.desk import Desk
 
 Stream = tuple[UUID, int | AccountKey, int | AccountKey]
 """Whose kilograms, a record's or a deed's, go from where to where."""
@@ -59,7 +56,7 @@ _OF_THE_RECORD = frozenset(
         Flag.TICKET_EXPIRED,
     }
 )
-"""What is said of a record whatever the others tell."""
+"""Flags of a record that do not depend on the other records."""
 _OF_THE_DAY = frozenset(
     {
         Flag.QUOTA_FROZEN,
@@ -71,41 +68,41 @@ _OF_THE_DAY = frozenset(
         Flag.CONTRACT_OVERSHIPPED,
     }
 )
-"""What was true when a load's record came: it stays said of the record for as long as that is the ticket's load."""
+"""Flags by what was true when a load's record came: they stay for as long as that record is the ticket's load."""
 NO_LOAD = frozenset({Flag.TICKET_REUSED, Flag.NO_TICKET, Flag.TICKET_REVOKED})
-"""What is said of a record by which no load of its ticket left."""
+"""Flags of a record by which no load of its ticket left."""
 
 
 @dataclass(slots=True)
 class Telling:
-    """What a story says in the end: where the ticket stands, which kilograms flow, and what is wrong with whom."""
+    """What a replay comes to: where the ticket stands, which kilograms flow, and what is flagged."""
 
     journey: Journey
     waiting: deque[Deed] = field(default_factory=deque)
     wanted: dict[Stream, Leg] = field(default_factory=dict)
-    cut: Counter[Stream] = field(default_factory=Counter)  # of what a record tells, what came back or was refused
+    cut: Counter[Stream] = field(default_factory=Counter)  # of a record's kilograms, what came back or was refused
     flags: dict[UUID, tuple[Flag, ...]] = field(default_factory=dict)
-    open: set[Flag] = field(default_factory=set)  # what is said of the ticket in the end
-    told: set[Flag] = field(default_factory=set)  # of that, what somebody was found for who says it
+    open: set[Flag] = field(default_factory=set)  # of the ticket, in the end
+    told: set[Flag] = field(default_factory=set)  # those of `open` that some record has
     beyond: dict[UUID, int] = field(default_factory=dict)
     came_anew_kg: int = 0  # of what was refused
     deeds: frozenset[UUID] = frozenset()
-    groundless: list[Deed] = field(default_factory=list)  # for which the scales have not told what they need
+    groundless: list[Deed] = field(default_factory=list)  # without the records that they rest on
     written_off: list[Stream] = field(default_factory=list)
 
 
 def tell(
-    desk: "Desk",
+    desk: Desk,
     ticket: Ticket | None,
     story: Iterable[Line],
     cause: Line | None,
     seen: Circumstances | None,
 ) -> Telling:
-    """Tell a story from its beginning; its contracts count it anew. Without a cause nothing is new in it.
+    """Replay a story from its beginning; its contracts count it anew. Without a cause nothing is new in it.
 
-    1. What was counted of it is counted no longer.
-    2. Records are told in their order; a deed is told as soon as they have said what it needs.
-    3. A deed for which they never say that stands all the same, where somebody has named its kilograms (W11).
+    1. What the contracts have counted of it is taken off.
+    2. Records are replayed in their order; a deed follows as soon as those that it rests on have been.
+    3. A deed whose records are missing stands all the same, where somebody has named its kilograms (W11).
     """
     deeds = desk.deeds.get(ticket.id, []) if ticket else []
     was = desk.journeys[ticket.id] if ticket else Journey()
@@ -135,7 +132,7 @@ def tell(
 
 
 def _tell_line(
-    desk: "Desk", telling: Telling, line: Line, ticket: Ticket | None, cause: Line | None, seen: Circumstances | None
+    desk: Desk, telling: Telling, line: Line, ticket: Ticket | None, cause: Line | None, seen: Circumstances | None
 ) -> None:
     asked = desk.circumstances_of(line, ticket)
     is_new = line is cause and seen is not None
@@ -166,22 +163,22 @@ def _tell_line(
     telling.open.update(flags)
 
 
-def _go_on(desk: "Desk", telling: Telling, ticket: Ticket, journey: Journey) -> None:
+def _go_on(desk: Desk, telling: Telling, ticket: Ticket, journey: Journey) -> None:
     was, telling.journey = telling.journey, journey
     desk.count(ticket, journey.shipped_kg - was.shipped_kg, journey.received_kg - was.received_kg)
 
 
-def _tell_deeds(desk: "Desk", telling: Telling, ticket: Ticket | None) -> None:
+def _tell_deeds(desk: Desk, telling: Telling, ticket: Ticket | None) -> None:
     while ticket is not None and telling.waiting and telling.waiting[0].is_due(telling.journey):
         _tell_deed(desk, telling, telling.waiting.popleft(), ticket)
 
 
-def _tell_deed(desk: "Desk", telling: Telling, deed: Deed, ticket: Ticket) -> None:
+def _tell_deed(desk: Desk, telling: Telling, deed: Deed, ticket: Ticket) -> None:
     journey = telling.journey
     if deed.takes_the_rest:
         rest_kg = Kilograms(max(0, journey.on_board_kg))
         assert journey.out_at is not None, "what had left was weighed"
-        lost = AccountKey(AccountKind.LOST, owner_id=ticket.seller_id, year=shanghai_year(journey.out_at))
+        lost = lost_of(ticket, journey.out_at)
         stream = (deed.act.id, ticket.account, lost)
         telling.wanted[stream] = Leg(ticket.account, lost, rest_kg)
         if deed.act.kind is ActKind.WRITTEN_OFF:
@@ -193,7 +190,7 @@ def _tell_deed(desk: "Desk", telling: Telling, deed: Deed, ticket: Ticket) -> No
     _go_on(desk, telling, ticket, deed.done(journey))
 
 
-def _refuse(desk: "Desk", telling: Telling, deed: Deed, ticket: Ticket) -> None:
+def _refuse(desk: Desk, telling: Telling, deed: Deed, ticket: Ticket) -> None:
     """What still lay in the lot is taken off the arrival; the rest comes back as an ordinary movement, flagged (W10)."""
     assert telling.journey.out_at is not None, "what has arrived has left"
     lot = lot_of(ticket, telling.journey.out_at)
@@ -221,7 +218,7 @@ def _take_off_the_arrival(telling: Telling, ticket: Ticket, kg: int) -> None:
             telling.cut[through] += taken
 
 
-def _share(desk: "Desk", telling: Telling, deed: Deed, sharing: Sharing, ticket: Ticket) -> None:
+def _share(desk: Desk, telling: Telling, deed: Deed, sharing: Sharing, ticket: Ticket) -> None:
     """Let a load arrive with its share of a weighing, and have the gap be its own (E36)."""
     journey = telling.journey
     assert journey.out_kg is not None, "what has a share was weighed"

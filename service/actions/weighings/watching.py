@@ -1,4 +1,4 @@
-"""What somebody should look at: the alerts that a batch opens, and those that it puts right."""
+"""The alerts that a batch opens, changes and settles."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -32,7 +32,7 @@ OF_THE_SOURCE = ""
 
 
 class Watch:
-    """Alerts in the order in which records have opened and settled them: the last word on a subject counts."""
+    """Alerts as records open and settle them, in their order: the last one on a subject counts."""
 
     def __init__(self) -> None:
         self._opened: dict[Subject, Alert] = {}
@@ -42,7 +42,7 @@ class Watch:
         self._reworded: dict[Subject, Alert] = {}
 
     def open(self, found: Iterable[Alert]) -> None:
-        """Have these looked at."""
+        """Open these alerts; one that is open already stays as it is."""
         for alert in found:
             if self._settled.pop(alert.subject, False):
                 self.restate(alert)
@@ -50,14 +50,14 @@ class Watch:
                 self._opened.setdefault(alert.subject, alert)  # one that is open keeps its first opening
 
     def restate(self, alert: Alert) -> None:
-        """Have this looked at; one that is open says this now, whichever record had opened it (W04)."""
+        """Open this alert, in place of the one that is open, whichever record had opened that (W04)."""
         self._settled.pop(alert.subject, None)
         self._opened[alert.subject] = alert
         self._restated.add(alert.subject)
         self._reworded.pop(alert.subject, None)
 
     def reword(self, alert: Alert) -> None:
-        """Have this say what is known now, if it is open."""
+        """Replace the facts of this alert, if it is open."""
         if alert.subject in self._opened:
             self._opened[alert.subject] = alert
             self._restated.add(alert.subject)
@@ -65,15 +65,15 @@ class Watch:
             self._reworded[alert.subject] = alert
 
     def settle(self, subject: Subject) -> None:
-        """What this told of has been put right."""
+        """Settle the alert of this subject."""
         self._settled[subject] = True
 
     def doubt(self, subject: Subject) -> None:
-        """A record no longer says this; another may."""
+        """Settle the alert of this subject, unless another record still has the flag."""
         self._doubtful.add(subject)
 
     async def tell(self, connection: Connection, *, at: datetime) -> None:
-        """Open and settle. Opened first: what one record of the batch told amiss another may have put right."""
+        """Write all of it. Opened first: one record of the batch may settle what another has opened."""
         told = await _placed(connection, [*self._opened.values(), *self._reworded.values()])
         opened, reworded = told[: len(self._opened)], told[len(self._opened) :]
         await alerts.open_alerts(connection, opened, at=at)

@@ -12,7 +12,6 @@ from service.domain.allotments.holders import (
     Kind,
     Right,
     check_holder,
-    givers,
 )
 from service.domain.allotments.issuing import (
     AllotmentExceedsPool,
@@ -26,12 +25,9 @@ from service.domain.allotments.issuing import (
     Standing,
     TrancheExceedsShare,
     TranchesExceedScale,
-    check_ceiling,
     check_issue,
     check_pool,
     check_proposal,
-    check_share,
-    room_under_ceiling,
 )
 from service.domain.allotments.steps import (
     IN_FORCE,
@@ -74,18 +70,14 @@ __all__ = [
     "TrancheExceedsShare",
     "TranchesExceedScale",
     "after",
-    "check_ceiling",
     "check_holder",
     "check_issue",
     "check_pool",
     "check_proposal",
-    "check_share",
     "fact_of",
-    "givers",
     "may_approve",
     "may_draft",
     "may_issue",
-    "room_under_ceiling",
     "state_by",
     "withdrawal_of",
 ]

@@ -1,7 +1,6 @@
 """Scores of mines' quarters: the sheet that they come from, what they suggest, and what a missing one stops (R11, R18, §5)."""
 
 from service.domain.assessments.gate import (
-    Period,
     Scored,
     SheetMissing,
     Sheets,
@@ -15,7 +14,6 @@ from service.domain.assessments.gate import (
     suggested_kg,
 )
 from service.domain.assessments.sheet import (
-    BY_KEY,
     FLAGS,
     ITEMS,
     LEGIBLE_VETO,
@@ -26,7 +24,6 @@ from service.domain.assessments.sheet import (
     Evidence,
     Item,
     ItemUnknown,
-    Line,
     NoteMissing,
     PointsExceedMaximum,
     QuarterNotBegun,
@@ -46,7 +43,6 @@ from service.domain.assessments.sheet import (
 )
 
 __all__ = [
-    "BY_KEY",
     "FLAGS",
     "ITEMS",
     "LEGIBLE_VETO",
@@ -57,9 +53,7 @@ __all__ = [
     "Evidence",
     "Item",
     "ItemUnknown",
-    "Line",
     "NoteMissing",
-    "Period",
     "PointsExceedMaximum",
     "QuarterNotBegun",
     "Score",

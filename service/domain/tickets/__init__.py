@@ -17,6 +17,7 @@ from service.domain.tickets.journeys import (
     check_decision,
     check_open,
     lost,
+    sent_on,
 )
 from service.domain.tickets.prints import (
     ExtensionTooShort,
@@ -82,4 +83,5 @@ __all__ = [
     "lost",
     "reasons_against",
     "reprinted",
+    "sent_on",
 ]

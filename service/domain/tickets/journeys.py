@@ -101,6 +101,16 @@ class Journey:
         return Kilograms((self.out_kg or 0) - self.split_kg)
 
     @property
+    def kept_a_part(self) -> bool:
+        """Whether its buyer kept some of what its scale had weighed: a delivery then, whatever was refused (E33)."""
+        return (self.in_kg or 0) > self.refused_kg
+
+    @property
+    def undelivered_kg(self) -> Kilograms:
+        """What its contract counts of it and its buyer did not keep."""
+        return Kilograms(min(self.refused_kg, self.counted_kg)) if self.kept_a_part else self.counted_kg
+
+    @property
     def shipped_kg(self) -> Kilograms:
         """What its contract has shipped with it as it stands: not what has come back (W10)."""
         if self.state is TicketState.RETURNED or self.out_kg is None:
@@ -141,6 +151,16 @@ def lost(journey: Journey, *, by_an_office: bool, at: datetime) -> Journey:
         raise WriteOffNeedsAnOffice(out_kg=journey.out_kg)
 
     return replace(journey, state=TicketState.LOST, ended_at=at)
+
+
+def sent_on(journey: Journey, *, at: datetime) -> Journey:
+    """A journey that ends because what its buyer refused goes on to another one, under a ticket of its own (E33)."""
+    return replace(
+        journey,
+        state=TicketState.DELIVERED if journey.kept_a_part else TicketState.RETURNED,
+        split_kg=Kilograms(journey.split_kg + journey.undelivered_kg),
+        ended_at=at,
+    )
 
 
 def check_open(journey: Journey) -> None:

@@ -53,6 +53,10 @@ class Terms:
     last_left_at: datetime | None = None  # when the last of its loads left, where they draw pledged lots
     taken_back_at: datetime | None = None  # when a load of those lots was last refused, or came back (W10)
 
+    def beyond_kg(self, kg: int) -> Kilograms:
+        """What of another load lies beyond what was sold (W08)."""
+        return Kilograms(min(kg, max(0, self.shipped_kg + kg - self.kg)))
+
     def after(self, shipped_kg: Kilograms, received_kg: Kilograms) -> "Terms":
         """The contract with so much more shipped and received."""
         return Terms(
@@ -95,12 +99,8 @@ class Circumstances:
     reading_is_repeated: bool = False  # the indicator's number was told before (E17)
     another_is_on_the_road: bool = False  # another ticket of this plate
     revoked_at: datetime | None = None  # when the print that was scanned was replaced because it was lost (E37)
-    key_is_retired: bool = (
-        False  # of the print that was scanned: genuine by our book, though no station could know (W03)
-    )
+    key_is_retired: bool = False  # of the print that was scanned: good by our book, though no station can know (W03)
     held_until: datetime | None = None  # when an officer released the ticket: it was no paper before (O03)
     onward_terms: Terms | None = None  # of the contract under which the buyer passes the load on (W12)
-    others_kg: int = (
-        0  # what the buyer's lot had beside this load when some of it was sent back, or less than nothing (W10)
-    )
+    others_kg: int = 0  # beside this load in the buyer's lot when some of it was sent back; below 0 where it owed (W10)
     came_anew_kg: Kilograms = Kilograms(0)  # of what was refused: it lay no longer there, and is a movement of its own

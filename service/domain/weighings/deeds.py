@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from service.domain.ticket_acts import Act, ActKind
-from service.domain.tickets import Journey, Ticket, TicketState
+from service.domain.tickets import Journey, Ticket, TicketState, sent_on
 from service.domain.units import Kilograms
 from service.domain.weighings.records import Direction
 from service.domain.weighings.sharings import Sharing
@@ -36,9 +36,7 @@ class Deed:
     movement_ids: tuple[UUID, ...] = ()
     version: int = 1
     reckoned_kg: Kilograms = Kilograms(0)
-    shares_with: tuple[
-        UUID, ...
-    ] = ()  # the other tickets whose loads were on this one's truck: they share its weighing
+    shares_with: tuple[UUID, ...] = ()  # the tickets of the other loads on its truck: they share its weighing
     shares_of: UUID | None = None  # the ticket under which the truck was weighed
     sharing: Sharing | None = None
     is_new: bool = False  # done just now: the book does not know it yet
@@ -102,14 +100,7 @@ class Deed:
                     ended_at=self.done_at,
                 )
             case _:
-                kept_a_part = (journey.in_kg or 0) > journey.refused_kg
-                counted_kg = min(journey.refused_kg, journey.counted_kg) if kept_a_part else journey.counted_kg
-                return replace(
-                    journey,
-                    state=TicketState.DELIVERED if kept_a_part else TicketState.RETURNED,
-                    split_kg=Kilograms(journey.split_kg + counted_kg),
-                    ended_at=self.done_at,
-                )
+                return sent_on(journey, at=self.done_at)
 
 
 def share(deeds: Mapping[UUID, Collection[Deed]], journeys: Mapping[UUID, Journey]) -> None:

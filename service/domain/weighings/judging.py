@@ -86,16 +86,16 @@ def _weigh_out(record: Record, ticket: Ticket, seen: Circumstances, flags: list[
             flags.append(Flag.SELLER_WITHOUT_QUOTA)
     beyond_kg = Kilograms(0)
     if terms is not None:
-        beyond_kg = Kilograms(min(net_kg, max(0, terms.shipped_kg + net_kg - terms.kg)))
+        beyond_kg = terms.beyond_kg(net_kg)
         flags += flags_of_the_contract(terms, beyond_kg, seen)
     if seen.onward_terms is not None:
-        over_kg = Kilograms(min(net_kg, max(0, seen.onward_terms.shipped_kg + net_kg - seen.onward_terms.kg)))
-        flags += [flag for flag in flags_of_the_contract(seen.onward_terms, over_kg, seen) if flag not in flags]
+        onward = flags_of_the_contract(seen.onward_terms, seen.onward_terms.beyond_kg(net_kg), seen)
+        flags += [flag for flag in onward if flag not in flags]
     legs = legs_of_the_load(ticket, terms, net_kg, seen.occurred_at)
     if ticket.source_id is None and any(is_suspense(leg.source) for leg in legs):
         flags.append(Flag.ORIGIN_UNPROVEN)
 
-    settled = (Flag.NEVER_WEIGHED,) if journey.state is TicketState.EXPIRED else ()
+    settled = _explained(journey)
     if journey.in_kg is None:
         journey = replace(journey, state=TicketState.OUT, out_kg=net_kg, out_at=seen.occurred_at, ended_at=None)
         return Outcome(tuple(flags), legs, journey, shipped_kg=net_kg, beyond_contract_kg=beyond_kg, settled=settled)
@@ -130,18 +130,20 @@ def _weigh_in(record: Record, ticket: Ticket, seen: Circumstances, flags: list[F
         journey, state=TicketState.DELIVERED, in_kg=net_kg, in_at=seen.occurred_at, ended_at=seen.recorded_at
     )
     overdue_at = left_at + timedelta(hours=policies.never_received_hours)
+    missed = (Flag.NEVER_RECEIVED,) if seen.recorded_at > overdue_at else ()
     return Outcome(
         tuple(flags),
         (*legs, *legs_of_the_arrival(ticket, net_kg, left_at)),
         arrived,
         received_kg=net_kg,
         recovers=_was_written_off(journey),
-        settled=_explained(journey, (Flag.NEVER_RECEIVED,) if seen.recorded_at > overdue_at else ()),
+        settled=(*missed, *_explained(journey)),
     )
 
 
-def _explained(journey: Journey, settled: tuple[Flag, ...]) -> tuple[Flag, ...]:
-    return (*settled, Flag.NEVER_WEIGHED) if journey.state is TicketState.EXPIRED else settled
+def _explained(journey: Journey) -> tuple[Flag, ...]:
+    """A ticket that had run out without a record has one after all."""
+    return (Flag.NEVER_WEIGHED,) if journey.state is TicketState.EXPIRED else ()
 
 
 def _weigh_back(record: Record, ticket: Ticket, seen: Circumstances, flags: list[Flag], policies: Policies) -> Outcome:
@@ -161,20 +163,18 @@ def _weigh_back(record: Record, ticket: Ticket, seen: Circumstances, flags: list
     if abs(journey.on_board_kg - net_kg) > policies.transit_tolerance(journey.on_board_kg):
         flags.append(Flag.WEIGHT_GAP)
     returned = Kilograms(min(net_kg, journey.on_board_kg))
-    # What the buyer kept makes it a delivery; only the refused part has come back (E33).
-    kept_a_part = (journey.in_kg or 0) > journey.refused_kg
     legs = legs_of_the_gap(ticket, journey.on_board_kg, returned, journey.out_at)
     # What lay no longer in the lot is a movement of its own, and no quota's (W10).
     credited = Kilograms(min(returned, journey.on_board_kg - seen.came_anew_kg))
     give_back_kg, more = _to_its_source(ticket, credited, journey.out_at)
     legs = (*legs, *more, *_to_its_seller(ticket, Kilograms(returned - credited), journey.out_at))
-    state = TicketState.DELIVERED if kept_a_part else TicketState.RETURNED
+    state = TicketState.DELIVERED if journey.kept_a_part else TicketState.RETURNED
     return Outcome(
         tuple(flags),
         legs,
         replace(journey, state=state, back_kg=net_kg, back_at=seen.occurred_at, ended_at=seen.recorded_at),
         give_back_kg=give_back_kg,
-        shipped_kg=Kilograms(-min(journey.refused_kg, journey.counted_kg) if kept_a_part else -journey.counted_kg),
+        shipped_kg=Kilograms(-journey.undelivered_kg),
         recovers=_was_written_off(journey),
         settled=(Flag.NEVER_RECEIVED,),
     )

@@ -44,6 +44,11 @@ def legs_of_the_gap(ticket: Ticket, out_kg: Kilograms, in_kg: Kilograms, left_at
     return (Leg(account, ticket.account, Kilograms(-gap_kg)),) if gap_kg else ()
 
 
+def lost_of(ticket: Ticket, left_at: datetime) -> AccountKey:
+    """Where a load's kilograms end that nobody receives."""
+    return AccountKey(AccountKind.LOST, owner_id=ticket.seller_id, year=shanghai_year(left_at))
+
+
 def paper_of(ticket: Ticket) -> UUID:
     """The contract or slip under which a load is kept where it ends (W12)."""
     return ticket.onward_contract_id or ticket.document_id

@@ -9,12 +9,12 @@ from unicodedata import category
 
 from fastapi import Request
 
-from service.beside import beside
 from service.domain.ledger import AccountKind
 from service.routes.pages.languages import language_of, translations
 from service.routes.pages.rendering import number_of_tonnes
 from service.routes.pages.words import word
 from service.routes.provenance import ProvenanceOut, StepOut
+from service.threads import in_thread
 
 STEPS_DRAWN = 20_000
 MOST_IN_A_COLUMN = 12
@@ -61,7 +61,7 @@ class Graph:
 
 async def picture_of(found: ProvenanceOut, request: Request) -> dict[str, Any] | None:
     """What the picture's script draws; None where there is nothing to draw, or not all of it, or it runs in a circle."""
-    return None if found.steps_left_out else await beside(partial(_picture, found, request))
+    return None if found.steps_left_out else await in_thread(partial(_picture, found, request))
 
 
 def _picture(found: ProvenanceOut, request: Request) -> dict[str, Any] | None:

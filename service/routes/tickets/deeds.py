@@ -230,8 +230,8 @@ async def close_ticket(
             doing.ticket_id,
             body.reason,
             at=doing.at,
+            sign=doing.sign,
             policies=policies,
-            keys=doing.keys,
             actor=actor,
         ),
     )

@@ -21,8 +21,8 @@ FIELDS = [field.name for field in fields(Overdraw)]
 class DebtChange:
     """What one row did to an account's debt, on the way to a target.
 
-    Without a cause it is the target that says one: a lot is reached by a slip, a quota by the closing of its year, all else
-    by a load.
+    Without a cause, the target's kind tells it: what goes into a lot is a slip, into a quota the closing of a year, all else a
+    load.
     """
 
     account: int

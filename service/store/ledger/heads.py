@@ -40,7 +40,7 @@ class Head:
 
 
 async def lock_head(connection: Connection, *, at: datetime) -> Head:
-    """Make all others that would post wait until this transaction ends; an authorising action does so first.
+    """Lock the head until this transaction ends: nobody else posts meanwhile. An authorising action locks it before it decides.
 
     Documents are locked before, never after. The ledger's time never goes back, whatever the clock says.
     """
@@ -50,7 +50,7 @@ async def lock_head(connection: Connection, *, at: datetime) -> Head:
 
 
 async def count_sent_back(connection: Connection) -> None:
-    """Let all who post after this transaction know that something was sent back, if they looked before (W10)."""
+    """Raise the head's count, so that whoever has read before and posts later notices that something was sent back (W10)."""
     await connection.execute(SQL["count_sent_back"])
 
 

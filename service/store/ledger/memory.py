@@ -1,4 +1,4 @@
-"""What a process remembers of the ledger's end: where the columns of accounts end, and of which log that is true."""
+"""A process's cache of the ledger's end: where the columns of accounts end, and for which head that is true."""
 
 import asyncio
 import hashlib
@@ -10,32 +10,32 @@ from service.domain.books import Ends
 from service.store.ledger.heads import Head
 
 MOST_ACCOUNTS = 50_000
-LONGEST_TURN_SECONDS = 1.0  # as PostgreSQL waits before it looks for a circle
-HEADS_KNOWN = 8  # more than batches are under way at once
+LONGEST_TURN_SECONDS = 1.0  # as long as PostgreSQL waits before it looks for a deadlock
+HEADS_KNOWN = 8  # more than the batches that run at a time
 
 
 class Memory:
     """The ends of plain books as the last batch of this process left them, whether that has committed yet or not.
 
-    Never a truth of its own. A frontier is a hash over every row of the log, and the sentence that posts moves the head only from
-    the frontier that its legs were reckoned from: after another process has written, or after a batch that came to nothing, the
-    guess fails and the ends are read again. Whoever has touched an account since the memory began is in it, so that an account
-    which is not may be read as it stands under any of the last heads.
+    A cache that is checked at each use. A frontier is a hash over every row of the log, and the statement that posts moves the head
+    only from the frontier that its legs were computed from: after another process has written, or a batch was rolled back, the
+    check fails and the ends are read again. Every account that was moved since the cache began is in it, so that an account which
+    is not may be read as it stands under any of the last heads.
     """
 
     def __init__(self) -> None:
         self.head: Head | None = None
         self.is_alone = False
-        # Batches reach the database in the order in which they were reckoned.
+        # Batches reach the database in the order in which they were computed.
         self._turn = asyncio.Lock()
         self.ends: dict[int, Ends] = {}
         self._heads: deque[bytes] = deque(maxlen=HEADS_KNOWN)
 
     async def has_turn(self) -> bool:
-        """Wait for the turn, not for ever; who has it passes it on.
+        """Wait for the turn, LONGEST_TURN_SECONDS at most; whoever gets it calls `pass_on`.
 
-        Who has it may wait for the head, and who holds that for a document that the caller has locked: such a circle nobody sees
-        here. Whoever then waits for the head as all others do has it seen, and broken, by the database.
+        Whoever has the turn may wait for the head, and whoever holds that for a document that the caller has locked: no database
+        sees this deadlock. A caller who gives up here waits for the head itself, where PostgreSQL detects the deadlock and ends it.
         """
         try:
             async with asyncio.timeout(LONGEST_TURN_SECONDS):
@@ -52,7 +52,7 @@ class Memory:
         return [account for account in accounts if account not in self.ends]
 
     def fill(self, rows: Iterable[Iterable[Any]]) -> None:
-        """Remember ends that were read without a lock: those of plain books, under a head that it has seen since it began.
+        """Remember ends that were read without a lock: those of plain books, under one of the last heads.
 
         What a batch has moved meanwhile is newer, and stays.
         """
@@ -68,7 +68,7 @@ class Memory:
         self._heads.append(_digest(head))
 
     def learn(self, before: Head, after: Head, ends: dict[int, Ends]) -> None:
-        """Start from a batch that was reckoned under the head's lock; who found his own head there is alone, it seems."""
+        """Start from a batch that was computed under the head's lock; if the head was our own, nobody else seems to write."""
         self.is_alone = self.head is not None and self.head.frontier == before.frontier
         if not self.is_alone:
             self.forget()
@@ -76,11 +76,11 @@ class Memory:
         self.go_on(after)
 
     def doubt(self) -> None:
-        """Somebody else has written: the next batch looks before it reckons."""
+        """Another process has written: the next batch locks the head and reads before it computes."""
         self.is_alone = False
 
     def forget(self) -> None:
-        """Know nothing of any account."""
+        """Empty the cache."""
         self.ends.clear()
         self._heads.clear()
 

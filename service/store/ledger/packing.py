@@ -1,4 +1,4 @@
-"""Plain legs as one value: what their leaves bind, in a row, which the posting sentence reads with a ruler."""
+"""Plain legs as one binary value: what their leaves bind, in records of fixed length, which `post` in ledger.sql takes apart."""
 
 from collections.abc import Mapping, Sequence
 from struct import Struct

@@ -1,4 +1,4 @@
-"""Posting: movements from the ends of plain books, in one sentence; where holes are open, by places from the domain."""
+"""Posting movements: by the ends of plain books, in one statement; where books have open holes, by the domain's places."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
@@ -28,25 +28,25 @@ SQL = sentences("ledger")
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """What is to be written before a batch is posted: a sentence that ends with a part `before`, and the two as one."""
+    """What is to be written before a batch is posted: a statement that ends with a part `before`, alone and joined with `post`."""
 
     sentence: str
     and_post: str
     values: Sequence[Any]
 
     async def write(self, connection: Connection) -> None:
-        """Write it by itself."""
+        """Write it without posting."""
         await connection.execute(self.sentence, *self.values)
 
 
 def written_before(sentence: str, count: int) -> str:
-    """A sentence with so many parameters and the one that posts, as one."""
+    """A statement with so many parameters joined with the one that posts."""
     return after(sentence, count, SQL["post"])
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What a batch of acts has done; `seq` is the last one, which is also the size of the checkpoint."""
+    """What a batch of acts has done; `seq` is the last row's, which is also the size of the checkpoint."""
 
     seq: int
     act: int
@@ -77,10 +77,10 @@ async def append(
 ) -> Posted:
     """Post movements in order; neighbours of one act are one act.
 
-    With a memory the legs are reckoned from what it holds, before the head is locked; where it was wrong, and without one, under
-    the lock. Not for a transaction that has posted or locked the head already: there the memory would guess amiss.
+    With a memory, the legs are computed from what it holds, before the head is locked; where it was wrong, and without one, under
+    the lock. Not with a memory in a transaction that has posted or locked the head already: the memory would be wrong there.
 
-    What else is to be written is written before the head is locked, in the same exchange where the legs are reckoned before.
+    `writing` is written before the head is locked; in the same round trip, where the legs were computed from memory.
     """
     assert movements, "a batch has movements"
     accounts = {movement.source for movement in movements} | {movement.target for movement in movements}
@@ -121,14 +121,14 @@ async def _lay_from(
     at: datetime,
     sign: Signer,
 ) -> "Batch | None":
-    """Reckon from memory; None when it does not know enough."""
+    """Compute a batch from memory; None when it does not know enough."""
     if not memory.is_alone:
         return None
     if missing := memory.lacks(accounts):
         memory.fill(await connection.fetch(SQL["ends"], array_of(missing)))
         if memory.lacks(accounts):
             return None
-    # From here to its turn nothing waits: what another batch reckons starts from where this one ends.
+    # No await from here to its turn: the batch that is computed next starts from where this one ends.
     head = memory.head
     assert head is not None, "it has learned from a batch"
     try:
@@ -142,7 +142,7 @@ async def _lay_from(
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Movements with all that is reckoned of them before anything is written."""
+    """Movements with all that is computed of them before anything is written."""
 
     before: Head
     after: Head
@@ -157,7 +157,7 @@ class Batch:
 
 
 def lay_batch(head: Head, movements: Sequence[Movement], ends: Mapping[int, Ends], *, sign: Signer) -> Batch:
-    """Reckon places, leaves, root and signature of movements between plain books, whose ends it moves."""
+    """Compute places, leaves, root and signature of movements between plain books; moves `ends`."""
     acts = _acts(head, movements)
     laid = books.lay(ends, movements)
     packed, leaves = pack_legs(head.seq, acts, movements, ends, laid)
@@ -167,9 +167,9 @@ def lay_batch(head: Head, movements: Sequence[Movement], ends: Mapping[int, Ends
 
 
 async def post(connection: Connection, batch: Batch, writing: Writing | None = None) -> Head | None:
-    """Write a batch and lock the head; not where the head is another than the one it was reckoned from.
+    """Lock the head and write a batch, if the head is the one that it was computed from; gives the new head, or None.
 
-    Gives the head as it is then. What else is to be written is, in any case.
+    `writing` is written in either case.
     """
     after = batch.after
     row = await connection.fetchrow(
@@ -193,7 +193,7 @@ async def post(connection: Connection, batch: Batch, writing: Writing | None = N
 
 
 async def rehearse(connection: Connection, writing: Writing, *, at: datetime) -> None:
-    """Have the sentence that writes and posts planned: no head is the one that it looks for, and nothing is posted."""
+    """Have the statement that writes and posts planned: it looks for a head that does not exist, and posts nothing."""
     nowhere = Head(seq=-1, act=-1, recorded_at=at, frontier=b"", sent_back=0, owing=0)
     await post(connection, Batch(nowhere, nowhere, (), (), (), b"", b"", {}, 0, b""), writing)
 
@@ -228,7 +228,7 @@ async def _posted(connection: Connection, batch: Batch, after: Head) -> Posted:
 
 
 async def _read_ends(connection: Connection, accounts: Iterable[int]) -> dict[int, Ends] | None:
-    """Where the columns of accounts end, under the head's lock; None where that is not all there is to say of one."""
+    """Where the columns of accounts end, under the head's lock; None if one of them has open holes."""
     rows = await connection.fetch(SQL["ends"], array_of(accounts))
     if any(row["is_loose"] for row in rows):
         return None
@@ -236,7 +236,7 @@ async def _read_ends(connection: Connection, accounts: Iterable[int]) -> dict[in
 
 
 READ_OF_ENDS = SQL["ends"]
-"""What a memory is filled with, of a text that lists the accounts; it may be read as a part of another sentence."""
+"""Fills a memory; its parameter lists the accounts as a text. May be part of another statement."""
 
 
 async def write_rows(connection: Connection, size: int, found: dict[int, Book], rows: Sequence[Row]) -> list[bytes]:

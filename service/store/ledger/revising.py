@@ -1,4 +1,4 @@
-"""What stands is revised: struck, given back, clawed back or replaced, and what belongs to it posted, as one act."""
+"""Acts that change what stands: it is struck, given back, clawed back or replaced, and what belongs to it is posted."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,9 +17,9 @@ SQL = sentences("ledger")
 
 
 class Revision:
-    """One act under way, for a cause of which more follows when the book is looked at with what it has changed so far.
+    """One act that is still open: what it changes next may depend on the book with what it has changed so far.
 
-    Only its own transaction sees the book between; no episode is measured and no checkpoint is signed there.
+    Only its own transaction sees the book in between; episodes are measured and the checkpoint is signed when it is sealed.
     """
 
     def __init__(self, *, at: datetime, sign: Signer) -> None:

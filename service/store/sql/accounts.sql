@@ -11,3 +11,9 @@ ON CONFLICT (mark) DO NOTHING;
 SELECT id, mark
 FROM account
 WHERE mark = ANY($1::bytea[]);
+
+-- name: keys
+-- Locks nothing; leans on an_account_has_one_id.
+SELECT id, kind::text, jurisdiction, owner_id, document_id, grade, year, earmark
+FROM account
+WHERE id = ANY($1::bigint[])

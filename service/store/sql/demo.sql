@@ -15,3 +15,15 @@ LIMIT 1
 -- name: delivered_ticket
 -- Locks nothing.
 SELECT id, code FROM ticket WHERE state = 'delivered' AND mine_id IS NOT NULL ORDER BY id DESC LIMIT 1
+
+-- name: has_people
+-- Locks nothing.
+SELECT EXISTS (SELECT FROM person)
+
+-- name: person
+-- Locks nothing; leans on a_username_is_given_once.
+SELECT id FROM person WHERE username = $1
+
+-- name: line
+-- Locks nothing. Of a plant in the sample province, which has one.
+SELECT id, kind FROM line WHERE enterprise_id = $1

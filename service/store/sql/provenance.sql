@@ -771,10 +771,6 @@ CROSS JOIN LATERAL unnest(
 WHERE leg.seq + 0 <= $2
 ORDER BY asked.ordinal, leg.seq, part
 
--- name: accounts
--- What accounts ($1) stand for. Locks nothing; leans on an_account_has_one_id.
-SELECT id, kind::text, jurisdiction, owner_id, document_id, grade, year, earmark FROM account WHERE id = any($1::bigint[])
-
 -- name: size_at
 -- The last seq of the acts recorded by a time ($1). Locks nothing; leans on checkpoint_by_time.
 SELECT size FROM checkpoint WHERE recorded_at <= $1 ORDER BY recorded_at DESC, size DESC LIMIT 1

@@ -59,18 +59,22 @@ LEFT JOIN LATERAL (
     ORDER BY version DESC LIMIT 1
 ) AS v ON TRUE
 
+-- part: line
+-- A weighing w as its newest version v says that it is, if it has one: the columns in the order in which `line_of` reads them.
+w.id, w.station_id, w.record_id, w.body_hash, w.sequence, w.direction, w.ticket_id, w.ticket_text, w.plate,
+coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg, w.grade, w.manual,
+w.manual_reason, w.second_person, w.tare_source, w.weighed_at, w.occurred_at, w.recorded_at, w.person_id, w.axles,
+w.mgo_per_mille, w.moisture_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
+CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of,
+coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids)::text[] AS movement_ids,
+coalesce(v.version, 1) AS version
+
 -- name: find_lines
 -- Locks nothing; leans on weighing_by_plate and weighing_by_ticket. What was told of the same tickets, and at the same scale of the same
 -- plate about the same time. IS NOT DISTINCT FROM keeps it from the station's indexes, by which a plan that was made while the table was
 -- empty would read all that a scale ever told.
 SELECT DISTINCT ON (w.id)
-    w.id, w.station_id, w.record_id, w.body_hash, w.sequence, w.direction, w.ticket_id, w.ticket_text, w.plate,
-    coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg, w.grade, w.manual,
-    w.manual_reason, w.second_person, w.tare_source, w.weighed_at, w.occurred_at, w.recorded_at, w.person_id, w.axles,
-    w.mgo_per_mille, w.moisture_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
-    CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of,
-    coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids)::text[] AS movement_ids,
-    coalesce(v.version, 1) AS version
+    part.line
 FROM unnest($1::text::uuid[], $2::text::text[], $3::text[], $4::text::uuid[], $5::text::timestamptz[])
     AS sent (station_id, direction, plate, ticket_id, occurred_at)
 CROSS JOIN LATERAL (
@@ -90,13 +94,7 @@ ORDER BY w.id
 -- name: find_lines_of
 -- Locks nothing; leans on weighing_by_ticket. All that was told of tickets.
 SELECT
-    w.id, w.station_id, w.record_id, w.body_hash, w.sequence, w.direction, w.ticket_id, w.ticket_text, w.plate,
-    coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg, w.grade, w.manual,
-    w.manual_reason, w.second_person, w.tare_source, w.weighed_at, w.occurred_at, w.recorded_at, w.person_id, w.axles,
-    w.mgo_per_mille, w.moisture_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
-    CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of,
-    coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids)::text[] AS movement_ids,
-    coalesce(v.version, 1) AS version
+    part.line
 FROM weighing AS w
 LEFT JOIN LATERAL (
     SELECT * FROM weighing_version WHERE weighing_id = w.id ORDER BY version DESC LIMIT 1
@@ -107,13 +105,7 @@ ORDER BY w.id
 -- name: lock_line
 -- Locks the book of the weighing's station, as recording does, before any ticket; for the station itself or an office of its area.
 SELECT
-    w.id, w.station_id, w.record_id, w.body_hash, w.sequence, w.direction, w.ticket_id, w.ticket_text, w.plate,
-    coalesce(v.gross_kg, w.gross_kg) AS gross_kg, coalesce(v.tare_kg, w.tare_kg) AS tare_kg, w.grade, w.manual,
-    w.manual_reason, w.second_person, w.tare_source, w.weighed_at, w.occurred_at, w.recorded_at, w.person_id, w.axles,
-    w.mgo_per_mille, w.moisture_per_mille, w.reading, w.stable, coalesce(v.status, w.status) AS status,
-    CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of,
-    coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids)::text[] AS movement_ids,
-    coalesce(v.version, 1) AS version,
+    part.line,
     s.jurisdiction, s.mine_id, coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id, s.latitude, s.longitude
 FROM weighing AS w
 INNER JOIN station_book AS b ON b.station_id = w.station_id
@@ -245,10 +237,6 @@ WHERE l.movement = ANY($1)
 GROUP BY l.movement, l.source, l.target
 HAVING sum(l.target_kg - cut.kg) > 0
 ORDER BY min(l.seq)
-
--- name: find_accounts
--- Locks nothing; leans on the primary key.
-SELECT id, kind::text, jurisdiction, owner_id, document_id, grade, year, earmark FROM account WHERE id = ANY($1)
 
 -- name: keep_version
 -- Locks nothing: under the lock of the weighing's ticket or station. Whoever waited for that has looked at his clock before; no version

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from service.db import Connection
-from service.domain.ledger import AccountKey, AccountKind
+from service.domain.ledger import AccountKey
 from service.domain.units import Kilograms
 from service.domain.values import dataclass
+from service.store.accounts import keys_of
 from service.store.sentences import sentences
 
 SQL = sentences("weighings")
@@ -32,20 +33,9 @@ async def find_flows(
             # What came back names the movements of the load that it was taken from, too: those stay the load's.
             owners.setdefault(movement_id, id_)
     flows: dict[UUID, list[Flow]] = {}
-    accounts: dict[AccountKey, int] = {}
-    for row in await connection.fetch(SQL["find_flows"], list(owners)):
+    rows = await connection.fetch(SQL["find_flows"], list(owners))
+    for row in rows:
         flow = Flow(row["movement"], row["source"], row["target"], Kilograms(row["kg"]))
         flows.setdefault(owners[row["movement"]], []).append(flow)
-    ends = {end for found in flows.values() for flow in found for end in (flow.source, flow.target)}
-    for row in await connection.fetch(SQL["find_accounts"], list(ends)):
-        key = AccountKey(
-            AccountKind(row["kind"]),
-            row["jurisdiction"],
-            row["owner_id"],
-            row["document_id"],
-            row["grade"],
-            row["year"],
-            row["earmark"],
-        )
-        accounts[key] = row["id"]
-    return flows, accounts
+    keys = await keys_of(connection, {row[end] for row in rows for end in ("source", "target")})
+    return flows, {key: id_ for id_, key in keys.items()}

@@ -1,7 +1,8 @@
 """The books and tickets of a batch, locked before anything is read of them."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import Any
 from uuid import UUID
 
 from service.db import Connection
@@ -25,15 +26,12 @@ async def lock(
         await connection.execute(SQL["open_station_books"], station_ids)
         row = await connection.fetchrow(SQL["lock"], *asked)
     assert row is not None, "it is one row"
-    books = [
-        (
-            Station(
-                id_, jurisdiction, mine_id, enterprise_id, None if latitude is None else (latitude, longitude), stopped
-            ),
-            Sequences([(int(lo), int(hi)) for lo, hi in _SPAN.findall(seen)], repeated, last_at),
-        )
-        for id_, jurisdiction, mine_id, enterprise_id, latitude, longitude, seen, repeated, stopped, last_at in row[
-            "books"
-        ]
-    ]
-    return books, [tickets.ticket_and_journey(one) for one in row["tickets"]]
+    return [_station_and_book(one) for one in row["books"]], [tickets.ticket_and_journey(one) for one in row["tickets"]]
+
+
+def _station_and_book(row: Iterable[Any]) -> tuple[Station, Sequences]:
+    id_, jurisdiction, mine_id, enterprise_id, latitude, longitude, seen, repeated, is_stopped, last_at = row
+    where = None if latitude is None else (latitude, longitude)
+    ranges = [(int(lo), int(hi)) for lo, hi in _SPAN.findall(seen)]
+    station = Station(id_, jurisdiction, mine_id, enterprise_id, where, is_stopped)
+    return station, Sequences(ranges, repeated, last_at)

@@ -51,9 +51,7 @@ class Found:
     roads: list[Road]
     ends: Sequence[Sequence[Any]]
     readings: dict[tuple[UUID, int], list[datetime]]
-    taken_back: dict[
-        UUID, datetime
-    ]  # of papers under which something was refused, or came back, when that last happened
+    taken_back: dict[UUID, datetime]  # by paper, when a load under it was last refused, or came back
     sent_back: int  # how often that happened, of all papers
 
 

@@ -101,9 +101,7 @@ class _Cap:
 
     quotas: list[int] = field(default_factory=list)
     got: list[tuple[int, int]] = field(default_factory=list)  # seq, kilograms
-    issued: list[tuple[int, int]] = field(
-        default_factory=list
-    )  # by the province's act, which counts in place of the pool
+    issued: list[tuple[int, int]] = field(default_factory=list)  # by the province's act, in place of the pool
     looks: set[int] = field(default_factory=set)
     told: list[tuple[int, int]] = field(default_factory=list)  # seq, kilograms over
     older: set[int] = field(default_factory=set)  # of these the entries of which was told by what had ever gone

@@ -79,7 +79,6 @@ async def show_entry(
     names = await names_for(
         session,
         connection,
-        of,
         [said, *(revision.entry for revision in revisions)],
         language=language_of(request),
         actor=actor,
@@ -133,7 +132,7 @@ async def _list(
         conditions.append(registry.does(chosen))
     rows = await registry.page(session, kind.row, *conditions, after=after, limit=PAGE)
     said = [said_by(kind, row) for row in rows]
-    names = await names_for(session, connection, kind, said, language=language_of(request), actor=actor)
+    names = await names_for(session, connection, said, language=language_of(request), actor=actor)
     return await show(
         request,
         connection,

@@ -130,7 +130,7 @@ async def revise_entry(
         if not fields:  # the same form, sent twice
             return RedirectResponse(f"/registry/{of.slug}/{entry_id}", 303)
         said = said_by(of, entry)
-        names = await names_for(session, connection, of, [said], language=language_of(request), actor=actor)
+        names = await names_for(session, connection, [said], language=language_of(request), actor=actor)
         meanwhile = {field: names.fact(of, field, said[field]) for field in fields}
         typed["version"] = str(entry.version)
     return await _form(request, session, connection, actor, of, typed, entry=entry, refusal=done, meanwhile=meanwhile)

@@ -70,7 +70,6 @@ class Names:
 async def names_for(
     session: AsyncSession,
     connection: Connection,
-    kind: Kind,
     entries: Iterable[Said],
     *,
     language: Language,

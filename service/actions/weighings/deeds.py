@@ -1,4 +1,4 @@
-"""What somebody does to loads that the scales have seen: told at once as it is told ever after, among their records (W10, E36)."""
+"""What people do to loads that the scales have seen: replayed among their records, now as at every later time (W10, E36)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ async def tell_deeds(
     policies: Policies,
     actor: Actor,
 ) -> None:
-    """Keep deeds that are one, and put right what follows for their tickets and contracts; the tickets are locked."""
+    """Record deeds that belong together, and put right what follows for their tickets and contracts; the tickets are locked."""
     desk = Desk(at, policies)
     await desk.open(connection, [deed.act.ticket_id for deed in deeds])
     for deed in deeds:

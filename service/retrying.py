@@ -1,4 +1,4 @@
-"""What PostgreSQL has ended so that another could go on, as where two wait for each other, is done anew as a whole."""
+"""Transactions that PostgreSQL rolls back for another's sake, as in a deadlock, are tried again as a whole."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -17,12 +17,15 @@ log = structlog.get_logger(__name__)
 Done = TypeVar("Done")
 
 
-class Ended(Exception):
-    """PostgreSQL has ended a transaction each time that it was tried; nothing of it stays."""
+class RolledBack(Exception):
+    """PostgreSQL has rolled a transaction back at each try; nothing of it stays."""
 
 
-async def anew(deed: Callable[[], Awaitable[Done]]) -> Done:
-    """Do a deed that is one transaction, anew where PostgreSQL ends that; raises Ended when it has done so too often."""
+async def retried(deed: Callable[[], Awaitable[Done]]) -> Done:
+    """Do a deed that is one transaction, again where PostgreSQL rolls it back (SQLSTATE class 40).
+
+    Raises RolledBack after the last try.
+    """
     for _ in range(TRIES):
         try:
             return await deed()
@@ -31,14 +34,15 @@ async def anew(deed: Callable[[], Awaitable[Done]]) -> Done:
             if not isinstance(cause, asyncpg.TransactionRollbackError):
                 raise
             log.warning(f"The database has ended a transaction for another: {type(cause).__name__}: {cause}")
-    raise Ended
+    raise RolledBack
 
 
-class Anew:
-    """Pure ASGI, around the routes: what changes something and was ended is done anew, with the body that was heard.
+class Retrying:
+    """Pure ASGI, around the routes: a request that changes something and was rolled back is tried again, with the same body.
 
-    A request is one transaction, which is committed before its answer begins. What shares one with other requests, or has
-    more than one, tries its own part anew and says Busy in the end: what was committed must not be asked for again here.
+    A request is one transaction, which is committed before its answer begins. What shares a transaction with other requests, or
+    has more than one, retries its own part and raises Busy in the end: the whole request must not be repeated here, since some of
+    it was committed.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -63,6 +67,6 @@ class Anew:
             await self._app(scope, hear, send)
 
         try:
-            await anew(answer)
-        except Ended:
+            await retried(answer)
+        except RolledBack:
             await problems.answer(Busy(), scope["state"]["request_id"])(scope, receive, send)

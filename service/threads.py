@@ -1,4 +1,4 @@
-"""What takes long without waiting for anything: done in pieces beside the loop, one work at a time."""
+"""Long computations, kept off the event loop: in pieces, in one worker thread, one after the other."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ SHORT_SEEN_SECONDS = 1.0  # who asked something short so lately is still being a
 # A thread that reckons gives the interpreter up when it must, and each of the loop's many steps would wait for that.
 SWITCH_SECONDS = 0.0005
 # The loop shares the interpreter with one other thread at most, however many stations come back at once.
-_THREAD = ThreadPoolExecutor(1, thread_name_prefix="beside")
+_THREAD = ThreadPoolExecutor(1, thread_name_prefix="long")
 
 
 class _Short:
@@ -24,17 +24,17 @@ class _Short:
     seen_at = float("-inf")
 
 
-def short_seen() -> None:
-    """For a while, what is large leaves room."""
+def note_short_request() -> None:
+    """Have long computations give way for a while."""
     _Short.seen_at = time.monotonic()
 
 
-def rest() -> None:
+def give_way() -> None:
     """Between two pieces of work: leave the interpreter to those who ask something short, where there are some."""
     if time.monotonic() - _Short.seen_at < SHORT_SEEN_SECONDS:
         time.sleep(REST_SECONDS)
 
 
-async def beside(work: Callable[[], Done]) -> Done:
-    """What the work gives, after all that was asked for before it."""
+async def in_thread(work: Callable[[], Done]) -> Done:
+    """What the work gives, done in the worker thread after all that was handed over before it."""
     return await asyncio.get_running_loop().run_in_executor(_THREAD, work)

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.anew import TRIES
 from service.embedded import Endpoints
+from service.retrying import TRIES
 from tests import cast
 from tests.cast import LI, PAIZHAI_CLERK, PLANT_CLERK
 from tests.routes.by import By
