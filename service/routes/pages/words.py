@@ -421,6 +421,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "bad-signature": _("The signature is wrong: this code was not issued by this service"),
             "not-yet-valid": _("The ticket is not valid yet"),
             "ticket-expired": _("The ticket's time has run out: ask the seller to extend it"),
+            "ticket-lapsed": _("The ticket's time ran out unused and it has ended: ask the seller for a new one"),
             "plate-mismatch": _("The ticket is for another plate: look at the vehicle"),
             "unknown-ticket": _("No such ticket is in the register"),
             "ticket-used": _("The ticket has been used"),
