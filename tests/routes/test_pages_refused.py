@@ -133,6 +133,14 @@ async def test_what_a_refusal_says_is_said_with_its_figures(by: By) -> None:
         assert "possible_kg" not in answer.text
 
 
+async def test_a_contract_shows_the_receipt_of_each_side_that_has_filed(by: By) -> None:
+    filed = (await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract())).json()
+    [receipt] = [side["receipt"] for side in filed["filings"] if side["receipt"]]
+    for person in (PAIZHAI_CLERK, LI):
+        shown = (await by(person).get(f"/contracts/{filed['id']}", headers=HTML)).text
+        assert f'title="{receipt}">{receipt[:16]}…' in shown
+
+
 @pytest.mark.parametrize(
     ("refusal", "zh", "en"),
     [
