@@ -35,9 +35,9 @@ class AmendmentOpen(Refusal):
 
 
 class AmendmentAnswered(Refusal):
-    """This amendment has been answered: `state` says how."""
+    """This amendment has been answered: `state`."""
 
-    title = "该变更已有答复，见 state"
+    title = "该变更已有答复：state"
     rule = "R22c"
 
 

@@ -119,6 +119,14 @@ def roll_forward(day: date, overrides: Overrides = _NO_OVERRIDES) -> Deadline:
         day += _DAY
 
 
+def working_day_before(day: date, overrides: Overrides = _NO_OVERRIDES) -> date:
+    """The last day before a day that is worked."""
+    day -= _DAY
+    while not kind_of(day, overrides).is_worked:
+        day -= _DAY
+    return day
+
+
 def add_working_days(day: date, number: int, overrides: Overrides = _NO_OVERRIDES) -> Deadline:
     """The working day that comes so many working days after a day, which is itself not counted (R14)."""
     assert number >= 0, "working days are counted forwards"

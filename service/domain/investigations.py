@@ -23,7 +23,7 @@ class Held(StrEnum):
 class UnderInvestigation(Refusal):
     """This is held for an investigation by `authority` until `ends_on`: ask them; nothing is changed about it meanwhile."""
 
-    title = "该合同或矿石批正在接受调查（立案机关见 authority，止于 ends_on），其间不得办理；请联系该机关"
+    title = "该合同或矿石批正在接受调查（立案机关：authority，止于 ends_on），其间不得办理；请联系该机关"
     rule = "E57"
 
 

@@ -31,9 +31,9 @@ class FormIsSigned(Refusal):
 
 
 class FormIncomplete(Refusal):
-    """A production form is signed once `missing` is filled in."""
+    """A production form is signed once this is filled in: `missing`."""
 
-    title = "生产情况登记表须填齐 missing 所列各项后签报"
+    title = "生产情况登记表须填齐以下各项后签报：missing"
     rule = "R19"
 
 

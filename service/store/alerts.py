@@ -74,13 +74,14 @@ async def list_alerts(
     *,
     state: str | None = None,
     code: str | None = None,
+    since: datetime | None = None,
     after: UUID | None = None,
     limit: int = 50,
     ids: Collection[UUID] | None = None,
     actor: Actor,
 ) -> list[Record]:
-    """The alerts that an office's area or an enterprise has, newest first."""
+    """The alerts that an office's area or an enterprise has, newest first; all, or those opened since a moment."""
     chosen = None if ids is None else list(ids)
     return await connection.fetch(
-        SQL["list_alerts"], actor.area, actor.enterprise_id, state, code, after, limit, chosen
+        SQL["list_alerts"], actor.area, actor.enterprise_id, state, code, after, limit, chosen, since
     )

@@ -1,6 +1,7 @@
 """What pages show that no other capability reads: joined with names, for those who may see it."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from service.db import Connection, Record
@@ -31,9 +32,9 @@ async def quota_years(connection: Connection) -> list[int]:
     return [row["year"] for row in await connection.fetch(SQL["quota_years"])]
 
 
-async def count_open_alerts(connection: Connection, *, actor: Actor) -> dict[str, int]:
-    """How many alerts of each code wait for somebody."""
-    rows = await connection.fetch(SQL["count_open_alerts"], actor.area, actor.enterprise_id)
+async def count_open_alerts(connection: Connection, *, since: datetime | None = None, actor: Actor) -> dict[str, int]:
+    """How many alerts of each code wait for somebody; all, or those opened since a moment."""
+    rows = await connection.fetch(SQL["count_open_alerts"], actor.area, actor.enterprise_id, since)
     return {row["code"]: row["number"] for row in rows}
 
 

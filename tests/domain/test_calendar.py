@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.calendar import DayKind, Deadline, add_working_days, kind_of, roll_forward
+from service.domain.calendar import DayKind, Deadline, add_working_days, kind_of, roll_forward, working_day_before
 
 days = st.dates(date(2000, 1, 1), date(2100, 12, 1))
 
@@ -77,6 +77,12 @@ def test_ten_working_days_count_the_make_up_saturday() -> None:
     assert add_working_days(date(2026, 9, 27), 10) == Deadline(date(2026, 10, 15))
     assert add_working_days(date(2026, 9, 27), 10, {date(2026, 10, 10): False}) == Deadline(date(2026, 10, 16))
     assert add_working_days(date(2026, 9, 27), 0) == Deadline(date(2026, 9, 27))
+
+
+def test_the_working_day_before_a_day_leaves_out_weekends_and_holidays() -> None:
+    assert working_day_before(date(2026, 3, 9)) == date(2026, 3, 6)
+    assert working_day_before(date(2026, 10, 12)) == date(2026, 10, 10)  # the Saturday worked for National Day
+    assert working_day_before(date(2026, 10, 12), {date(2026, 10, 10): False}) == date(2026, 10, 9)
 
 
 def test_a_deadline_that_reaches_an_unknown_year_is_provisional() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -28,6 +28,7 @@ from tests.cast import (
     Person,
 )
 from tests.routes.by import By
+from tests.routes.filing import at as set_clock
 
 pytestmark = pytest.mark.anyio
 
@@ -181,3 +182,28 @@ async def test_an_office_works_through_the_alerts_of_a_kind(app: FastAPI, by: By
     done = await by(LI).post(settle, data={"note": "已追加", "code": "pool-overdrawn"}, headers=html)
     assert done.headers["location"] == "/alerts?code=pool-overdrawn"
     assert "超载" in (await by(LI).get("/alerts?state=settled", headers=html)).text
+
+
+async def test_an_office_asks_what_was_opened_since_its_last_working_day(app: FastAPI, by: By) -> None:
+    """On a Monday that is the Friday before; who settles one of them comes back to their list."""
+    friday = set_clock(app, "2026-08-28T00:00:00+08:00")
+    html = {"Accept": "text/html"}
+    await told(app, overdrawn(friday))
+    async with app.state.database.transaction() as connection:
+        old = Alert(Flag.POOL_OVERDRAWN, "jurisdiction", "210381", "210381", (), friday, {"over_kg": 5})
+        await open_alerts(connection, [old], at=friday - timedelta(microseconds=1))
+    set_clock(app, "2026-08-31T08:00:00+08:00")
+
+    everything = (await by(LI).get("/alerts?since=", headers=html)).text
+    assert '<span class="count">2</span>' in everything
+    link = "?state=open&amp;since=2026-08-28"
+    assert f'href="{link}"' in everything
+    assert "&amp;since=" not in (await by(PAIZHAI_CLERK).get("/alerts", headers=html)).text
+    shown = (await by(LI).get("/alerts" + link.replace("&amp;", "&"), headers=html)).text
+    assert '<span class="count">1</span>' in shown
+    [settle] = re.findall(r'action="(/alerts/[^"]+/settle)"', shown)
+    done = await by(LI).post(settle, data={"note": "已追加", "since": "2026-08-28"}, headers=html)
+    assert done.headers["location"] == "/alerts?since=2026-08-28"
+    assert '<span class="count none">0</span>' in (await by(LI).get(done.headers["location"], headers=html)).text
+    assert (await by(LI).get("/alerts?since=0001-01-01", headers=html)).status_code == 422
+    assert (await by(LI).get("/alerts?since=Friday", headers=html)).status_code == 422

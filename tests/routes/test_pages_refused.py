@@ -2,6 +2,17 @@
 
 import pytest
 
+from service.domain.allotments import State, Step
+from service.domain.allotments.issuing import MineNotEligible
+from service.domain.allotments.steps import StepOutOfOrder
+from service.domain.amendments import AmendmentAnswered, AmendmentState
+from service.domain.assessments.gate import SheetMissing
+from service.domain.investigations import UnderInvestigation
+from service.domain.refusals import Refusal
+from service.domain.reports import FormIncomplete
+from service.domain.sheets import SheetHeadUnknown
+from service.domain.tickets import TicketHasEnded, TicketIsNotHeld, TicketState
+from service.problems import problem
 from service.routes.pages import stations
 from service.routes.pages.rendering import sentence
 from tests.cast import ANSHAN, LI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE
@@ -122,13 +133,46 @@ async def test_what_a_refusal_says_is_said_with_its_figures(by: By) -> None:
         assert "possible_kg" not in answer.text
 
 
+async def test_a_contract_shows_the_receipt_of_each_side_that_has_filed(by: By) -> None:
+    filed = (await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract())).json()
+    [receipt] = [side["receipt"] for side in filed["filings"] if side["receipt"]]
+    for person in (PAIZHAI_CLERK, LI):
+        shown = (await by(person).get(f"/contracts/{filed['id']}", headers=HTML)).text
+        assert f'title="{receipt}">{receipt[:16]}…' in shown
+
+
+@pytest.mark.parametrize(
+    ("refusal", "zh", "en"),
+    [
+        (
+            MineNotEligible(faults=["vetoed", "safety-papers-missing"]),
+            "原因：一票否决、安全手续不全",
+            "vetoed, safety papers",
+        ),
+        (SheetMissing(year=2025, quarter=4, missing=["2025Q4", "2026Q1"]), "2025Q4、2026Q1", "2025Q4, 2026Q1"),
+        (FormIncomplete(missing=["mined_kg"]), "签报：本季开采量", "Mined in the quarter"),
+        (StepOutOfOrder(state=State.PUBLISHED, step=Step.ISSUE), "目前状态：已公示", "stands at: Published"),
+        (TicketHasEnded(state=TicketState.DELIVERED), "最终状态：已送达", "ended: Delivered"),
+        (TicketIsNotHeld(state=TicketState.OUT), "目前状态：运输途中", "stands at: On the road"),
+        (AmendmentAnswered(state=AmendmentState.DECLINED), "答复：对方已拒绝", "answered: Declined"),
+        (UnderInvestigation(authority="海城市公安局"), "立案机关：海城市公安局", "by 海城市公安局"),
+        (SheetHeadUnknown(missing=["合同编号"], unknown=[]), "必填列（合同编号）", "needed (合同编号)"),
+    ],
+    ids=lambda given: given.code if isinstance(given, Refusal) else None,
+)
+def test_a_sentence_says_codes_in_words(refusal: Refusal, zh: str, en: str) -> None:
+    assert zh in sentence(problem(refusal), "zh")
+    assert en in sentence(problem(refusal), "en")
+
+
 def test_a_sentence_names_no_member_that_it_can_say() -> None:
     told = {
+        "code": "x",
         "title": "止于 ends_on（most）",
-        "title_en": "Until `ends_on`, `missing`, at `at`.",
+        "title_en": "Until `ends_on`, `errors`, at `at`.",
         "most": 3,
-        "missing": ["x"],
+        "errors": ["x"],
     }
     told |= {"ends_on": "2026-03-04", "at": "2026-03-04T01:02:03+00:00"}
     assert sentence(told, "zh") == "止于 2026-03-04（3）"
-    assert sentence(told, "en") == "Until 2026-03-04, `missing`, at 2026-03-04 09:02."
+    assert sentence(told, "en") == "Until 2026-03-04, `errors`, at 2026-03-04 09:02."

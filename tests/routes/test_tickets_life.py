@@ -57,6 +57,26 @@ async def test_e39_what_is_never_weighed_holds_nothing_and_what_never_arrives_is
 # Extensions (E38)
 
 
+async def test_e38_only_a_ticket_that_can_be_extended_is_said_to_need_it(app: FastAPI, by: By, now: datetime) -> None:
+    async with app.state.database.transaction() as connection:
+        contract_id = await yard.contract(connection, at=now, mine_id=cast.PAIZHAI_MINE)
+    delivered, unused = [await issue(by, yard.ticket_in(contract_id, now, plate=f"辽C4000{turn}")) for turn in (1, 2)]
+    for direction in ("out", "in"):
+        assert (await weigh(by, delivered, direction, 31_000, now))["status"] == "accepted"
+
+    async def said(ticket: dict[str, Any]) -> str:
+        page = (await by(cast.STRANGER_CLERK).get("/t/" + ticket["code"].rsplit("/", 1)[1])).text
+        return page.partition('class="verdict bad"')[2].partition("</div>")[0]
+
+    app.state.clock.stop_at(now + timedelta(hours=25))
+    assert "请联系卖方办理延期" in await said(unused)
+    assert "运单已使用" in await said(delivered)
+    assert "延期" not in await said(delivered)
+    await swept(app, now + timedelta(hours=49))
+    assert "运单过期未用，已终结" in await said(unused)
+    assert "延期" not in await said(unused)
+
+
 async def test_e38_a_ticket_is_extended_before_or_after_its_end_and_the_paper_stays_good(
     app: FastAPI, by: By, ticket: dict[str, Any], now: datetime
 ) -> None:

@@ -39,9 +39,9 @@ class Standing:
 
 
 class MineNotEligible(Refusal):
-    """This mine cannot be given quota on that day: `faults` says what is not in order."""
+    """This mine cannot be given quota on that day. What is not in order: `faults`."""
 
-    title = "该矿山当日不具备获得指标的条件，faults 列出了原因"
+    title = "该矿山当日不具备获得指标的条件，原因：faults"
     rule = "R02"
 
 

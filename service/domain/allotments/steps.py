@@ -46,9 +46,9 @@ _STEPS = MappingProxyType(
 
 
 class StepOutOfOrder(Refusal):
-    """An allotment is drafted, consulted, approved, issued and published in this order; it is `state` now."""
+    """An allotment is drafted, consulted, approved, issued and published in this order; it stands at: `state`."""
 
-    title = "指标须依次经起草、征求意见、审议通过、下达、公示；目前状态见 state"
+    title = "指标须依次经起草、征求意见、审议通过、下达、公示；目前状态：state"
     rule = "R14"
 
 

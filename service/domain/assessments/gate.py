@@ -32,9 +32,9 @@ class Sheets:
 
 
 class SheetMissing(Refusal):
-    """Scoring sheets of this mine have not come in time, the oldest of `year` and `quarter`: tranches wait for all of them."""
+    """Scoring sheets of this mine have not come in time: `missing`. Tranches wait for all of them."""
 
-    title = "该矿山有监管测评表逾期未报（最早一份见 year、quarter，全部见 missing）：全部报送之后方可分配指标"
+    title = "该矿山有监管测评表逾期未报：missing；全部报送之后方可分配指标"
     rule = "R18"
 
 

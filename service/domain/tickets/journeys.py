@@ -35,9 +35,9 @@ class TicketAlreadyWeighed(Refusal):
 
 
 class TicketHasEnded(Refusal):
-    """This ticket has ended; `state` says how."""
+    """This ticket has ended: `state`."""
 
-    title: ClassVar[str] = "该运单已终结，state 为其最终状态"
+    title: ClassVar[str] = "该运单已终结，最终状态：state"
     rule: ClassVar[str | None] = "W01"
 
 
@@ -49,9 +49,9 @@ class TicketIsHeld(Refusal):
 
 
 class TicketIsNotHeld(Refusal):
-    """Only a ticket that waits for an officer can be released or refused; `state` says how this one stands."""
+    """Only a ticket that waits for an officer can be released or refused; this one stands at: `state`."""
 
-    title: ClassVar[str] = "只有等待审核的运单可以放行或不予放行，state 为该运单目前的状态"
+    title: ClassVar[str] = "只有等待审核的运单可以放行或不予放行；该运单目前状态：state"
     rule: ClassVar[str | None] = "O03"
 
 

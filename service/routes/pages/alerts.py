@@ -2,18 +2,23 @@
 
 from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
+from pydantic import BeforeValidator
 
 from service.actions import alerts as deeds
 from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep, Record
 from service.domain.alerts import Flag
+from service.domain.calendar import working_day_before
 from service.domain.deadlines import Duty
 from service.domain.permissions import Actor, reach
-from service.routes.fields import Reason
+from service.domain.units import shanghai_day, start_of
+from service.routes.entries import Now, PoliciesNow
+from service.routes.fields import Day, Reason
 from service.routes.pages.pages import show
 from service.store import alerts, weighings
 from service.store import pages as reads
@@ -22,6 +27,7 @@ router = APIRouter()
 
 PAGE = 50
 BESIDE = 8
+SinceDay = Annotated[Day | None, BeforeValidator(lambda said: said or None)]  # an empty field of a form is none
 ReadsAlerts = Annotated[Actor, Depends(may("alerts.read"))]
 
 
@@ -30,14 +36,20 @@ async def list_alerts(
     request: Request,
     connection: ReaderDep,
     actor: ReadsAlerts,
+    policies: PoliciesNow,
+    at: Now,
     state: Literal["open", "settled"] = "open",
     code: str = "",
+    since: SinceDay = None,
     after: UUID | None = None,
 ) -> Response:
-    """The alerts, newest first; what is asked for stands in the address."""
+    """The alerts, newest first, all or those opened since a day; what is asked for stands in the address."""
     flag = Flag(code) if code in set(Flag) else None
-    rows = await alerts.list_alerts(connection, state=state, code=flag, after=after, limit=PAGE, actor=actor)
-    counts = await reads.count_open_alerts(connection, actor=actor)
+    opened = start_of(since) if since else None
+    rows = await alerts.list_alerts(
+        connection, state=state, code=flag, since=opened, after=after, limit=PAGE, actor=actor
+    )
+    counts = await reads.count_open_alerts(connection, since=opened, actor=actor)
     return await show(
         request,
         connection,
@@ -45,6 +57,8 @@ async def list_alerts(
         "alerts.html",
         state=state,
         code=flag,
+        since=since,
+        last_worked=working_day_before(shanghai_day(at), policies.calendar.overrides),
         rows=await described(connection, rows, actor=actor),
         following=rows[-1]["id"] if len(rows) == PAGE else None,
         counts=counts,
@@ -68,10 +82,13 @@ async def settle_alert(
     connection: ConnectionDep,
     actor: Annotated[Actor, Depends(may("alerts.settle"))],
     code: Annotated[str, Form()] = "",
+    since: Annotated[SinceDay, Form()] = None,
 ) -> Response:
-    """Close an alert of the office's area with a note; go back to the list of its kind where it was closed there."""
+    """Close an alert of the office's area with a note; go back to the list in which it was closed."""
     await deeds.settle_alert(connection, alert_id, note, at=request.app.state.clock.now(), actor=actor)
-    return RedirectResponse(f"/alerts?code={code}" if code in set(Flag) else "/alerts", 303)
+    listed = {"code": code if code in set(Flag) else "", "since": since.isoformat() if since else ""}
+    asked = urlencode({name: value for name, value in listed.items() if value})
+    return RedirectResponse(f"/alerts?{asked}" if asked else "/alerts", 303)
 
 
 async def newest(connection: Connection, *, actor: Actor) -> dict[str, Any]:

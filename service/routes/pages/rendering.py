@@ -21,7 +21,7 @@ from service.domain.units import SHANGHAI, Kilograms, tonnes
 from service.routes.pages.languages import COOKIE, LANGUAGES, Language, language_of, translations
 from service.routes.pages.looks import Look
 from service.routes.pages.menu import menu_of
-from service.routes.pages.words import word
+from service.routes.pages.words import WORDS_OF_REFUSAL, word
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -35,6 +35,8 @@ CONTENT_SECURITY_POLICY: Final = (
 MEMBER = re.compile(r"(?<![A-Za-z_])([a-z]+(?:_[a-z]+)*)(?![A-Za-z_])")
 STATED_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T.*)?$")
 MEMBER_EN = re.compile(r"`([a-z_]+)`")
+# Members whose codes and names a sentence says; others that hold a text are asked for under their names.
+TOLD = frozenset({"authority", "faults", "missing", "state", "unknown"})
 LANGUAGE_SECONDS = 400 * 24 * 3600
 
 
@@ -70,11 +72,18 @@ def tongue(said: str, language: Language) -> str:
 def sentence(problem: Mapping[str, Any], language: Language) -> str:
     """A problem's sentence as people read it: what it names as a member of the answer is said in its place."""
     title = str(problem["title" if language == "zh" else "title_en"])
+    family = WORDS_OF_REFUSAL.get(problem["code"])
+
+    def named(code: str) -> str:
+        return translations(language).gettext(word(code, family)) if family else str(code)
 
     def said(name: re.Match[str]) -> str:
         value = problem.get(name[1])
         if isinstance(value, int) and name[1].endswith("kg"):
             return tonnes(Kilograms(value), language)
+        if name[1] in TOLD and isinstance(value, str | list):
+            told = [value] if isinstance(value, str) else value
+            return ("、" if language == "zh" else ", ").join(map(named, told)) or "—"
         if isinstance(value, str) and STATED_TIME.match(value):
             value = datetime.fromisoformat(value) if "T" in value else date.fromisoformat(value)
         if isinstance(value, datetime):

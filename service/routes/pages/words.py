@@ -238,14 +238,17 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "earmark": _("Earmark"),
             "ends_at": _("Outage until"),
             "evidence": _("Number of the vehicle licence"),
+            "closing_stock_kg": _("Stock at the end"),
             "finding": _("Finding"),
             "gross": _("Gross (t)"),
             "issued_on": _("Day of the document"),
             "kg": _("Mass (t)"),
             "kind": _("Kind"),
+            "mined_kg": _("Mined in the quarter"),
             "note": _("What was done"),
             "number": _("Ticket number"),
             "on": _("Day"),
+            "opening_stock_kg": _("Stock at the beginning"),
             "plate": _("Plate"),
             "quarter": _("Quarter"),
             "reason": _("Reason"),
@@ -282,6 +285,15 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "available_kg": _("available"),
             "overdrawn_kg": _("over"),
             "kg": _("amount"),
+        },
+        "fault": {
+            "licence-not-valid": _("the mining licence is not valid"),
+            "not-consolidated": _("not consolidated"),
+            "environment-papers-missing": _("environmental papers are missing"),
+            "safety-papers-missing": _("safety papers are missing"),
+            "operation-suspended": _("operation is suspended"),
+            "vetoed": _("vetoed"),
+            "succeeded": _("its right has passed to a successor"),
         },
         "unproven": {
             "debt": _("Went out, and nothing has come in behind it"),
@@ -421,6 +433,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "bad-signature": _("The signature is wrong: this code was not issued by this service"),
             "not-yet-valid": _("The ticket is not valid yet"),
             "ticket-expired": _("The ticket's time has run out: ask the seller to extend it"),
+            "ticket-lapsed": _("The ticket's time ran out unused and it has ended: ask the seller for a new one"),
             "plate-mismatch": _("The ticket is for another plate: look at the vehicle"),
             "unknown-ticket": _("No such ticket is in the register"),
             "ticket-used": _("The ticket has been used"),
@@ -433,6 +446,18 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "key-retired": _("The key that signed this paper was retired: ask the driver for a new print"),
             "too-many-scans": _("Too many codes were checked from this address; try again in a minute"),
         },
+    }
+)
+
+# In which words a refusal says the codes among its facts; what others say in a sentence needs none.
+WORDS_OF_REFUSAL: Mapping[str, str] = MappingProxyType(
+    {
+        "amendment-answered": "amendment_state",
+        "form-incomplete": "field",
+        "mine-not-eligible": "fault",
+        "step-out-of-order": "allotment_state",
+        "ticket-has-ended": "ticket_state",
+        "ticket-is-not-held": "ticket_state",
     }
 )
 

@@ -73,6 +73,7 @@ WHERE ($1::text IS NULL OR starts_with(jurisdiction, $1))
     AND ($4::text IS NULL OR code = $4)
     AND ($5::uuid IS NULL OR id < $5)
     AND ($7::uuid[] IS NULL OR id = ANY($7))
+    AND ($8::timestamptz IS NULL OR opened_at >= $8)
 ORDER BY id DESC
 LIMIT $6
 

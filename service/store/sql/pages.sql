@@ -31,9 +31,10 @@ SELECT code, name, name_en, level FROM jurisdiction ORDER BY code
 SELECT DISTINCT year FROM account WHERE jurisdiction IS NOT NULL AND year IS NOT NULL ORDER BY year DESC
 
 -- name: count_open_alerts
--- Locks nothing; leans on an_alert_is_open_once: how many of each code.
+-- Locks nothing; leans on an_alert_is_open_once: how many of each code, all or those opened since $3.
 SELECT code, count(*) AS number FROM alert
 WHERE settled_at IS NULL AND CASE WHEN $2::uuid IS NULL THEN starts_with(jurisdiction, $1) ELSE parties @> ARRAY[$2] END
+    AND ($3::timestamptz IS NULL OR opened_at >= $3)
 GROUP BY code
 
 -- name: loads_beyond

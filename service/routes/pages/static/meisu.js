@@ -16,5 +16,6 @@ for (const button of document.querySelectorAll("[data-print]")) {
 }
 
 for (const form of document.querySelectorAll("form[data-at-once]")) {
-  form.addEventListener("change", () => form.requestSubmit());
+  // A date changes with every part of it that is typed, and waits for the button.
+  form.addEventListener("change", ({ target }) => target.type === "date" || form.requestSubmit());
 }
