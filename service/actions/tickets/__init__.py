@@ -1,7 +1,7 @@
 """What sellers, buyers and offices do about tickets."""
 
 from service.actions.tickets.apportioning import apportion_weighing
-from service.actions.tickets.checking import codes_in_use, look_up_code
+from service.actions.tickets.checking import Checked, codes_in_use, look_up_code
 from service.actions.tickets.deciding import refuse_ticket, release_ticket
 from service.actions.tickets.diverting import Diversion, redirect_ticket, refuse_part
 from service.actions.tickets.ending import cancel_ticket, close_ticket, lose_ticket
@@ -12,6 +12,7 @@ from service.actions.tickets.retiring import retire_key
 from service.actions.tickets.transferring import Truck, split_ticket
 
 __all__ = [
+    "Checked",
     "Diversion",
     "Order",
     "Truck",
