@@ -25,10 +25,10 @@ class Grounds:
     @property
     def rounds(self) -> int:
         """How often each figure is taken; the median counts."""
-        return 3
+        return self.size(3, 2)
 
     def size(self, whole: int, quick: int) -> int:
-        """The size of a book: smaller where time is short."""
+        """How large a book is, or how often something is done: less where time is short."""
         return quick if self.quick else whole
 
 

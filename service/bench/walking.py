@@ -31,7 +31,7 @@ LOG_TABLES = ("leg", "hole", "checkpoint", "node")
 async def measure(grounds: Grounds, beside: Grounds) -> list[Row]:
     """A book of a million legs, audited and walked, in turn with one of five million on a server beside it."""
     small, large, largest = (
-        grounds.size(200_000, 20_000),
+        grounds.size(200_000, 70_000),
         grounds.size(1_000_000, 100_000),
         grounds.size(5_000_000, 200_000),
     )
