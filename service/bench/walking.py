@@ -151,9 +151,7 @@ class Book:
         value, reference = await alternate(self.grounds.rounds, *measures)
         return [
             at_least(f"verify of {self.trade.legs:,} legs / COPY OUT", value, "legs/s", reference, 0.25),
-            at_most(
-                f"verify, peak of memory / the same of {small:,} legs", median(memory), "MB", memory_of_small, 1.5
-            ),
+            at_most(f"verify, peak of memory / the same of {small:,} legs", median(memory), "MB", memory_of_small, 1.5),
         ]
 
     async def audit(self) -> tuple[float, float]:
