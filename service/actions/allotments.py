@@ -8,8 +8,8 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from service.actions.overdraws import report_overdraws
-from service.actions.quotas import watch_commitments, watch_pools
+from service.actions.overdraws import EVER, report_overdraws
+from service.actions.quotas import watch_commitments
 from service.db import Connection, Record
 from service.domain import allotments as rules
 from service.domain.alerts import Alert, Flag
@@ -309,9 +309,7 @@ async def _check_holder_has(connection: Connection, holder: Holder, year: int, k
 async def _watch(
     connection: Connection, allotment: Allotment, posted: Posted, policies: Policies, *, at: datetime
 ) -> None:
-    await report_overdraws(connection, posted, at=at)
-    if allotment.holder.kind is HolderKind.JURISDICTION:
-        await watch_pools(connection, [allotment.holder.jurisdiction], allotment.year, at=at)
+    await report_overdraws(connection, posted, at=at, draws_since=EVER)
     if allotment.holder.id is not None:
         await watch_commitments(connection, {allotment.year: [allotment.holder.id]}, policies, at=at)
 

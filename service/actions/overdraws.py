@@ -21,24 +21,28 @@ async def report_overdraws(
     """Open an alert for each holder whose quota is now overdrawn, and settle those of holders who owe nothing more (O02).
 
     A debt that grows or shrinks also moves the caps of the pools above it (R06). So does what is drawn on a quota that owes
-    nothing, or given back to it, where another owes, or has owed until it was charged to the year after (E28). `draws_since`
-    is the earliest moment of such loads, None where there are none, EVER where nobody knows. What covers a debt may be the
-    owed ore itself, gone round: that is told, too.
+    nothing, or given back to it, or what a pool gets, where a quota owes, or has owed until it was charged to the year after
+    (E28). `draws_since` is the earliest moment of such loads, None where there are none, EVER where nobody knows. What covers a
+    debt may be the owed ore itself, gone round: that is told, too.
     """
     if covers := [movement_id for movement_id, kg in posted.cover_kg.items() if kg]:
         await _report_circles(connection, covers, at=at)
-    looked_at = await _report_holders(connection, posted, at=at) if posted.debts else set()
-    if draws_since is not None:
-        if posted.some_owe:
-            looked_at |= await quotas.places_that_owe(connection)
-        if (since := shanghai_year(draws_since)) < shanghai_year(at):
-            looked_at |= await quotas.places_that_were_charged(connection, since)
-    for year in sorted({year for year, _ in looked_at}):
-        await watch_pools(connection, {place for of_year, place in looked_at if of_year == year}, year, at=at)
+    if posted.debts:
+        await _report_holders(connection, posted, at=at)
+    if posted.debts or (draws_since is not None and await _may_break_caps(connection, posted, draws_since, at)):
+        await watch_pools(connection, posted.since, at=at)
 
 
-async def _report_holders(connection: Connection, posted: Posted, *, at: datetime) -> set[tuple[int, str]]:
-    """Tell of the quotas whose debt has changed; gives the years and places in which they lie."""
+async def _may_break_caps(connection: Connection, posted: Posted, draws_since: datetime, at: datetime) -> bool:
+    """Whether what went out below some pool may be more than it got, though no debt has changed."""
+    if posted.some_owe:
+        return True
+    since = shanghai_year(draws_since)
+    return since < shanghai_year(at) and await quotas.some_were_charged(connection, since)
+
+
+async def _report_holders(connection: Connection, posted: Posted, *, at: datetime) -> None:
+    """Tell of the quotas whose debt has changed."""
     holders = await overdraws.find_holders(connection, sorted(posted.debts))
     told = []
     for episode in posted.opened:
@@ -66,7 +70,6 @@ async def _report_holders(connection: Connection, posted: Posted, *, at: datetim
     await alerts.settle_alerts(
         connection, [(Flag.QUOTA_OVERDRAWN, holder.kind, str(holder.id)) for holder in at_rest], at=at
     )
-    return {(holder.year, holder.jurisdiction) for holder in holders.values()}
 
 
 async def _report_circles(connection: Connection, covers: Sequence[UUID], *, at: datetime) -> None:

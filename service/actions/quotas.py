@@ -10,18 +10,18 @@ from service.domain.policies import DEFAULTS, Policies
 from service.store import alerts, quotas
 
 
-async def watch_pools(connection: Connection, jurisdictions: Collection[str], year: int, *, at: datetime) -> None:
-    """Open an alert when the cap of one of these places, or of one above them, breaks; settle it when the cap holds again (R06).
+async def watch_pools(connection: Connection, since: int, *, at: datetime) -> None:
+    """Tell of each cap that the entries behind the first `since` of the log have broken, or mended, in their order (R06, O02).
 
-    Once for each episode: what an office has settled meanwhile is not told again. To be called under the head's lock:
-    what breaks a cap is kept with the last entry of the book.
+    Once for each episode: what an office has settled meanwhile is not told again. To be called under the head's lock, once
+    for these entries.
     """
-    broken = await quotas.pools_overdrawn(connection, jurisdictions, year)
-    begun, ended = await quotas.keep_excess(connection, jurisdictions, broken, year, at=at)
-    await alerts.settle_alerts(
-        connection, [(Flag.POOL_OVERDRAWN, "jurisdiction", code) for code in sorted(ended)], at=at
-    )
-    await alerts.open_alerts(connection, [pool.alert(at) for pool in broken if pool.jurisdiction in begun], at=at)
+    for told in await quotas.keep_excesses(connection, since, at=at):
+        if told.begins:
+            await alerts.open_alerts(connection, [told.cap.alert(at)], at=at)
+        elif told.ends:
+            subject = (Flag.POOL_OVERDRAWN, "jurisdiction", told.cap.jurisdiction)
+            await alerts.settle_alerts(connection, [subject], at=at)
 
 
 async def watch_commitments(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from itertools import groupby
 from uuid import UUID
 
 from service.domain.alerts import Alert, Flag
@@ -271,28 +272,79 @@ def _is_seen(code: str, area: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class PoolOverdraw:
-    """A jurisdiction below which more has gone out than it got for the year."""
+class Cap:
+    """What a jurisdiction got for a year, and what has gone out below it (R06)."""
 
     jurisdiction: str
     year: int
     got_kg: int
     out_kg: int
 
+    @property
+    def over_kg(self) -> int:
+        """By how much it is broken."""
+        return beyond(self.out_kg, self.got_kg)
+
     def alert(self, occurred_at: datetime) -> Alert:
         """The alert for the office of that level."""
-        facts = {"year": self.year, "got_kg": self.got_kg, "out_kg": self.out_kg, "over_kg": self.out_kg - self.got_kg}
+        facts = {"year": self.year, "got_kg": self.got_kg, "out_kg": self.out_kg, "over_kg": self.over_kg}
         code = self.jurisdiction
         return Alert(Flag.POOL_OVERDRAWN, "jurisdiction", code, code, (), occurred_at, facts)
 
 
-def pools_overdrawn(pools: Mapping[str, Pool], out_kg: Mapping[str, int], year: int) -> list[PoolOverdraw]:
-    """Those of the jurisdictions whose cap is broken by what went out below them (R06)."""
-    return [
-        PoolOverdraw(code, year, pool.got_kg, out_kg.get(code, 0))
-        for code, pool in sorted(pools.items())
-        if beyond(out_kg.get(code, 0), pool.got_kg)
-    ]
+@dataclass(frozen=True, slots=True)
+class CapChange:
+    """What one entry of the ledger does to a cap."""
+
+    seq: int
+    act: int
+    movement: UUID
+    cause: str
+    occurred_at: datetime
+    got_kg: int = 0
+    out_kg: int = 0
+
+    @property
+    def over_kg(self) -> int:
+        """By how much more it is broken, or less."""
+        return self.out_kg - self.got_kg
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How a cap stood after an act that changed its excess, by which change, and with the act's last entry."""
+
+    cap: Cap
+    by: CapChange
+    seq: int
+    begins: bool
+    ends: bool
+
+
+def excesses(now: Cap, told_kg: int, changes: Sequence[CapChange]) -> list[Told]:
+    """Each change of a cap's excess, act by act, given how it stands after all the changes and the excess told before them (O02).
+
+    The rows are the same however acts are cut into batches, and what breaks and holds again within one is seen.
+    """
+    cap = replace(
+        now,
+        got_kg=now.got_kg - sum(change.got_kg for change in changes),
+        out_kg=now.out_kg - sum(change.out_kg for change in changes),
+    )
+    told: list[Told] = []
+    for _, of_act in groupby(changes, key=lambda change: change.act):
+        act = list(of_act)
+        cap = replace(
+            cap,
+            got_kg=cap.got_kg + sum(change.got_kg for change in act),
+            out_kg=cap.out_kg + sum(change.out_kg for change in act),
+        )
+        if cap.over_kg != told_kg:
+            pick = max if cap.over_kg > told_kg else min
+            by = pick(act, key=lambda change: change.over_kg)
+            told.append(Told(cap, by, act[-1].seq, begins=not told_kg, ends=not cap.over_kg))
+            told_kg = cap.over_kg
+    return told
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from service.db import Connection, Record
 from service.domain import quotas
 from service.domain.allotments import PROVINCE, HolderKind
 from service.domain.ledger import AccountKey, AccountKind
-from service.domain.permissions import area_of
 from service.domain.places import Places
 from service.domain.policies import Policies
 from service.domain.quotas import (
+    Cap,
+    CapChange,
     Excess,
     Figures,
     Holding,
@@ -22,9 +23,10 @@ from service.domain.quotas import (
     Place,
     Pool,
     PoolEpisode,
-    PoolOverdraw,
+    Told,
     Window,
     chain,
+    excesses,
     pool_episodes,
 )
 from service.domain.refusals import NotFound
@@ -135,11 +137,36 @@ async def pool_kg(connection: Connection, jurisdiction: str, year: int) -> Kilog
     return Kilograms(sum(balance.stock_kg - balance.debt_kg for balance in balances.values()))
 
 
-async def pools_overdrawn(connection: Connection, jurisdictions: Collection[str], year: int) -> list[PoolOverdraw]:
-    """Those of the jurisdictions and of the places above them below which more went out than they got (R06)."""
-    codes = {above for code in jurisdictions for above in chain(code)}
-    if not codes:
-        return []
+async def keep_excesses(connection: Connection, since: int, *, at: datetime) -> list[Told]:
+    """Keep each change of by how much caps are broken that the entries behind the first `since` of the log have made (R06, O02).
+
+    To be called under the head's lock, once for these entries; gives the changes.
+    """
+    changes: defaultdict[int, defaultdict[str, list[CapChange]]] = defaultdict(lambda: defaultdict(list))
+    for row in await connection.fetch(SQL["cap_changes"], since, PROVINCE):
+        facts = (row["seq"], row["act"], row["movement"], row["cause"], row["occurred_at"])
+        is_quota, place, kg = row["is_quota"], row["jurisdiction"], row["kg"]
+        change = CapChange(*facts, out_kg=kg) if is_quota else CapChange(*facts, got_kg=kg)
+        for code in chain(place) if is_quota else [place]:
+            changes[row["year"]][code].append(change)
+    told = []
+    for year, by_place in sorted(changes.items()):
+        caps = await _caps(connection, by_place, year)
+        rows = await connection.fetch(SQL["last_excess"], sorted(by_place), year)
+        of_year = [one for code, last_kg in rows for one in excesses(caps[code], last_kg, by_place[code])]
+        columns = zip(*(_columns_of(one) for one in of_year), strict=True)
+        if of_year:
+            await connection.execute(SQL["keep_excesses"], year, at, *columns)
+        told += of_year
+    return told
+
+
+def _columns_of(told: Told) -> tuple[object, ...]:
+    by = told.by
+    return told.cap.jurisdiction, told.seq, told.cap.over_kg, by.movement, by.cause, by.occurred_at
+
+
+async def _caps(connection: Connection, codes: Collection[str], year: int) -> dict[str, Cap]:
     rows = await connection.fetch(SQL["holders"], None, None, None, None)
     accounts = await _balances(connection, [row["id"] for row in rows], year, None)
     out_kg: defaultdict[str, int] = defaultdict(int)
@@ -148,48 +175,13 @@ async def pools_overdrawn(connection: Connection, jurisdictions: Collection[str]
         for code in chain(row["jurisdiction"]):
             out_kg[code] += gone_kg
     pools = await find_pools(connection, codes, year)
-    return quotas.pools_overdrawn({code: pools.get(code, Pool()) for code in codes}, out_kg, year)
+    return {code: Cap(code, year, pools.get(code, Pool()).got_kg, out_kg[code]) for code in codes}
 
 
-async def keep_excess(
-    connection: Connection, jurisdictions: Collection[str], broken: Sequence[PoolOverdraw], year: int, *, at: datetime
-) -> tuple[set[str], set[str]]:
-    """Keep by how much the caps of these places and of those above them are broken, where that has changed (R06).
-
-    Gives those whose cap holds no more since now, and those whose cap holds again. To be called under the head's lock.
-    """
-    now = {pool.jurisdiction: pool.out_kg - pool.got_kg for pool in broken}
-    codes = sorted({above for code in jurisdictions for above in chain(code)})
-    known = {row["jurisdiction"]: row["over_kg"] for row in await connection.fetch(SQL["last_excess"], codes, year)}
-    changed = [code for code in codes if known[code] != now.get(code, 0)]
-    if not changed:
-        return set(), set()
-    holders = await connection.fetch(SQL["holders"], None, None, None, None)
-    accounts = await connection.fetch(SQL["quota_accounts"], [row["id"] for row in holders], year)
-    places = {row["id"]: row["jurisdiction"] for row in holders}
-    for code in changed:
-        over_kg = now.get(code, 0)
-        below = [row["id"] for row in accounts if places[row["owner_id"]].startswith(area_of(code))]
-        pool = await find_accounts(connection, [AccountKey(AccountKind.POOL, jurisdiction=code, year=year)])
-        word = await connection.fetchrow(SQL["newest_word"], below, list(pool.values()))
-        if not known[code] and word and word["cause"] != "claw-back":
-            word = await connection.fetchrow(SQL["breaking_load"], below, over_kg) or word
-        assert word is not None, "a cap is broken by something"
-        told = (word["movement"], word["cause"], word["occurred_at"])
-        await connection.execute(SQL["keep_excess"], code, year, over_kg, *told, at)
-    begun = {code for code in changed if not known[code]}
-    return begun, {code for code in changed if not now.get(code, 0)}
-
-
-async def places_that_owe(connection: Connection) -> set[tuple[int, str]]:
-    """The years and places in which a quota is overdrawn."""
-    return {(row["year"], row["jurisdiction"]) for row in await connection.fetch(SQL["places_that_owe"])}
-
-
-async def places_that_were_charged(connection: Connection, since: int) -> set[tuple[int, str]]:
-    """The years, from this one on, and places of mines in which what quotas owed was charged to the year after (E28)."""
-    rows = await connection.fetch(SQL["places_that_were_charged"], since)
-    return {(row["year"], row["jurisdiction"]) for row in rows}
+async def some_were_charged(connection: Connection, since: int) -> bool:
+    """Whether what quotas owed of a year, from this one on, was charged to the year after (E28)."""
+    was: bool = await connection.fetchval(SQL["some_were_charged"], since)
+    return was
 
 
 async def hold_promises(connection: Connection, holders: Collection[UUID]) -> None:

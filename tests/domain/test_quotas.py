@@ -1,5 +1,6 @@
 """What quota there is and what became of it."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -11,12 +12,15 @@ from service.domain import quotas
 from service.domain.allotments import HolderKind
 from service.domain.places import Places
 from service.domain.quotas import (
+    Cap,
+    CapChange,
     Excess,
     Figures,
     Holding,
     Overcommitment,
     Place,
     Pool,
+    Told,
     Window,
     ends_of,
     pool_episodes,
@@ -137,15 +141,42 @@ def test_an_empty_year_is_the_province_alone() -> None:
     assert (province.place.code, province.children, province.overdrawn_kg) == ("210000", [], 0)
 
 
-def test_consumption_breaks_the_cap_of_each_level_by_itself() -> None:
-    pools = {"210000": Pool(900), "210300": Pool(300), "210381": Pool(100)}
-    out = {"210000": 320, "210300": 320, "210381": 100}
+def cap_change(act: int, kg: int, *, got: bool = False) -> CapChange:
+    facts = (act, act, UUID(int=act), "cover" if got else "load", NOW)
+    return CapChange(*facts, got_kg=kg) if got else CapChange(*facts, out_kg=kg)
 
-    (city,) = quotas.pools_overdrawn(pools, out, 2026)
 
-    assert (city.jurisdiction, city.got_kg, city.out_kg) == ("210300", 300, 320)
-    alert = city.alert(NOW)
-    assert (alert.code, alert.jurisdiction, alert.facts["over_kg"]) == ("pool-overdrawn", "210300", 20)
+def test_what_breaks_a_cap_and_mends_it_is_told_act_by_act() -> None:
+    """R06, O02: with the entry that did it, also where it holds again in the end."""
+    changes = [cap_change(1, 90), cap_change(2, 30), cap_change(3, -25), cap_change(3, 10), cap_change(4, 40, got=True)]
+
+    told = quotas.excesses(Cap("210300", 2026, 140, 105), 0, changes)
+
+    assert [(one.cap.over_kg, one.by.movement.int, one.begins, one.ends) for one in told] == [
+        (20, 2, True, False),
+        (5, 3, False, False),
+        (0, 4, False, True),
+    ]
+    assert told[1].by.out_kg == -25
+    alert = told[0].cap.alert(NOW)
+    facts = {"year": 2026, "got_kg": 100, "out_kg": 120, "over_kg": 20}
+    assert (alert.code, alert.jurisdiction, alert.facts) == ("pool-overdrawn", "210300", facts)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(-30, 30)), min_size=1), st.data())
+def test_what_is_told_of_a_cap_is_the_same_however_its_acts_are_cut(
+    moves: list[tuple[bool, int]], data: st.DataObject
+) -> None:
+    changes = [cap_change(act, kg, got=got) for act, (got, kg) in enumerate(moves)]
+    place = data.draw(st.integers(0, len(changes)))
+
+    def told(some: Sequence[CapChange], last_kg: int, until: int) -> list[Told]:
+        got_kg, out_kg = (sum(getattr(one, name) for one in changes[:until]) for name in ("got_kg", "out_kg"))
+        return quotas.excesses(Cap("210300", 2026, 100 + got_kg, 95 + out_kg), last_kg, some)
+
+    first = told(changes[:place], 0, place)
+    last_kg = first[-1].cap.over_kg if first else 0
+    assert first + told(changes[place:], last_kg, len(changes)) == told(changes, 0, len(changes))
 
 
 WINDOW = Window(date(2026, 8, 6), date(2026, 9, 2))

@@ -209,7 +209,9 @@ async def end_of(connection: Connection, batches: Sequence[Sequence[Sent]], *, a
                 " FROM leg l JOIN account s ON s.id = l.source JOIN account t ON t.id = l.target ORDER BY seq",
                 "SELECT a.kind::text, side, lo, hi, h.kind, debt_kg FROM hole h JOIN account a ON a.id = h.account ORDER BY seq",
                 "SELECT debt_kg, peak_kg, cause FROM overdraw ORDER BY opened_seq",
-                "SELECT code, subject_kind, count(*) FROM alert WHERE settled_at IS NULL GROUP BY 1, 2 ORDER BY 1, 2",
+                "SELECT jurisdiction, year, seq, over_kg, cause, occurred_at FROM pool_excess ORDER BY jurisdiction, year, seq",
+                "SELECT code, subject_kind, settled_at IS NULL, count(*) FROM alert"
+                " WHERE settled_at IS NULL OR code IN ('quota-overdrawn', 'pool-overdrawn') GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
             )
         ]
         return (

@@ -48,6 +48,7 @@ def written_before(sentence: str, count: int) -> str:
 class Posted:
     """What a batch of acts has done; `seq` is the last row's, which is also the size of the checkpoint."""
 
+    since: int  # the last row before
     seq: int
     act: int
     recorded_at: datetime
@@ -298,6 +299,7 @@ async def _with_episodes(
     """What every batch ends with: the overdraws that it moved."""
     moved = await keep_episodes(connection, debts, recorded_at=after.recorded_at)
     return Posted(
+        since=before.seq,
         seq=after.seq,
         act=after.act,
         recorded_at=after.recorded_at,

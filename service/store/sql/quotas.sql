@@ -243,66 +243,58 @@ LEFT JOIN LATERAL (
     SELECT over_kg FROM pool_excess WHERE jurisdiction = code AND year = $2 ORDER BY seq DESC LIMIT 1
 ) AS last ON TRUE
 
--- name: newest_word
--- Under the head's lock; leans on the ends of the unique indexes of legs and on hole_by_place: the newest entry that speaks of
--- quotas ($1), or of what came to a pool ($2) or was taken back from it.
-SELECT word.movement, word.occurred_at, word.cause
-FROM unnest($1::bigint[] || $2::bigint[]) AS asked (account)
-CROSS JOIN LATERAL (
-    (
-        SELECT seq, movement, occurred_at, 'load' AS cause FROM leg
-        WHERE source = asked.account AND NOT source_behind AND asked.account = ANY($1) ORDER BY source_lo DESC LIMIT 1
-    )
-    UNION ALL
-    (
-        SELECT seq, movement, occurred_at, 'load' FROM leg
-        WHERE source = asked.account AND source_behind AND asked.account = ANY($1) ORDER BY seq DESC LIMIT 1
-    )
-    UNION ALL
-    (
-        SELECT seq, movement, occurred_at, 'cover' FROM leg
-        WHERE target = asked.account AND NOT target_behind ORDER BY target_lo DESC LIMIT 1
-    )
-    UNION ALL
-    (
-        SELECT seq, movement, occurred_at, 'cover' FROM leg
-        WHERE target = asked.account AND target_behind ORDER BY seq DESC LIMIT 1
-    )
-    UNION ALL
-    (
-        SELECT seq, movement, occurred_at, CASE side WHEN 'in' THEN 'claw-back' ELSE 'return' END FROM hole
-        WHERE account = asked.account AND kind = 'cut' ORDER BY seq DESC LIMIT 1
-    )
-) AS word
-ORDER BY word.seq DESC
-LIMIT 1
-
--- name: breaking_load
--- Under the head's lock; leans on the end of a_source_line_leaves_once: of what left quotas ($1) last, the load that took the sum over
--- the cap, which is broken by $2 kilograms now.
-SELECT gone.movement, gone.occurred_at, CASE target.kind WHEN 'lot' THEN 'slip' ELSE 'load' END AS cause
+-- name: cap_changes
+-- Under the head's lock; leans on the keys of legs and holes, and on leg_by_movement: what the entries behind the first $1 of the log have
+-- done to caps, in order. To that of a quota's holder by what went out, less what was taken back or came back by the road; to that of
+-- a pool by what it got, and of the province by what it issued.
+SELECT *
 FROM (
-    SELECT late.*, sum(late.source_kg) OVER (ORDER BY late.seq DESC) AS with_newer_kg
-    FROM unnest($1::bigint[]) AS asked (account)
-    CROSS JOIN LATERAL (
-        (
-            SELECT seq, movement, occurred_at, target, source_kg FROM leg
-            WHERE source = asked.account AND NOT source_behind ORDER BY source_lo DESC LIMIT 1000
-        )
+    SELECT
+        entry.seq, entry.act, entry.movement, entry.occurred_at, account.year, account.kind = 'quota' AS is_quota,
+        coalesce(account.jurisdiction, mine.jurisdiction, project.jurisdiction, enterprise.jurisdiction) AS jurisdiction,
+        CASE
+            WHEN entry.sign < 0 AND account.kind = 'quota' AND entry.side = 'out' THEN 'return'
+            WHEN entry.sign < 0 THEN 'claw-back'
+            WHEN account.kind <> 'quota' OR entry.side = 'in' THEN 'cover'
+            WHEN other.kind = 'lot' THEN 'slip'
+            ELSE 'load'
+        END AS cause,
+        CASE
+            WHEN account.kind = 'quota' AND entry.side = 'out' THEN entry.sign * entry.kg
+            WHEN account.kind = 'quota' AND other.kind IN ('load', 'lot') THEN -entry.sign * entry.kg
+            WHEN account.kind = 'pool' AND account.jurisdiction <> $2 AND entry.side = 'in' THEN entry.sign * entry.kg
+            WHEN account.kind = 'issue' AND entry.side = 'out' THEN entry.sign * entry.kg
+            ELSE 0
+        END AS kg
+    FROM (
+        SELECT seq, act, movement, occurred_at, 'out' AS side, source AS account, target AS other, 1 AS sign, source_kg AS kg
+        FROM leg WHERE seq > $1
         UNION ALL
-        SELECT seq, movement, occurred_at, target, source_kg FROM leg WHERE source = asked.account AND source_behind
-    ) AS late
-) AS gone
-INNER JOIN account AS target ON target.id = gone.target
-WHERE gone.with_newer_kg >= $2
-ORDER BY gone.seq DESC
-LIMIT 1
+        SELECT seq, act, movement, occurred_at, 'in', target, source, 1, target_kg
+        FROM leg WHERE seq > $1
+        UNION ALL
+        SELECT
+            seq, act, movement, occurred_at, side, account,
+            (SELECT leg.source FROM leg WHERE leg.movement = hole.movement AND leg.target = hole.account LIMIT 1),
+            -1, hi - lo
+        FROM hole WHERE seq > $1 AND kind = 'cut'
+    ) AS entry
+    INNER JOIN account ON account.id = entry.account
+    LEFT JOIN account AS other ON other.id = entry.other
+    LEFT JOIN mine ON mine.id = account.owner_id
+    LEFT JOIN project ON project.id = account.owner_id
+    LEFT JOIN stock ON stock.id = account.owner_id
+    LEFT JOIN enterprise ON enterprise.id = stock.enterprise_id
+    WHERE account.kind IN ('quota', 'pool', 'issue')
+) AS change
+WHERE kg <> 0
+ORDER BY seq
 
--- name: keep_excess
--- Under the head's lock: by how much the cap of a place ($1) is broken in a year ($2) from the book's last entry on.
-INSERT INTO pool_excess (jurisdiction, year, seq, over_kg, movement, cause, occurred_at, recorded_at)
-SELECT $1, $2, seq, $3, $4, $5, $6, $7 FROM head
-ON CONFLICT DO NOTHING
+-- name: keep_excesses
+-- Under the head's lock: by how much the caps of places are broken in a year ($1) from entries of the log on.
+INSERT INTO pool_excess (year, recorded_at, jurisdiction, seq, over_kg, movement, cause, occurred_at)
+SELECT $1, $2, told.*
+FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::uuid[], $7::text[], $8::timestamptz[]) AS told
 
 -- name: excesses
 -- Locks nothing; leans on an_excess_is_told_once: all changes of a year ($1) that were told by $2 (null: by now).
@@ -311,22 +303,9 @@ FROM pool_excess
 WHERE year = $1 AND ($2::timestamptz IS NULL OR recorded_at <= $2)
 ORDER BY jurisdiction, seq
 
--- name: places_that_owe
--- Locks nothing; leans on an_account_is_overdrawn_once_at_a_time: in which years and places a quota owes.
-SELECT DISTINCT coalesce(mine.jurisdiction, project.jurisdiction, enterprise.jurisdiction) AS jurisdiction, account.year
-FROM overdraw
-INNER JOIN account ON account.id = overdraw.account
-LEFT JOIN mine ON mine.id = account.owner_id
-LEFT JOIN project ON project.id = account.owner_id
-LEFT JOIN stock ON stock.id = account.owner_id
-LEFT JOIN enterprise ON enterprise.id = stock.enterprise_id
-WHERE overdraw.closed_at IS NULL
-
--- name: places_that_were_charged
--- Locks nothing: few years are closed, and there are few mines.
-SELECT DISTINCT mine.jurisdiction, closing.year
-FROM closing CROSS JOIN mine
-WHERE closing.charged_kg > 0 AND closing.year >= $1
+-- name: some_were_charged
+-- Locks nothing: few years are closed. Whether what quotas owed of a year, from $1 on, was charged to the year after.
+SELECT EXISTS (SELECT FROM closing WHERE charged_kg > 0 AND year >= $1)
 
 -- name: hold_promises
 -- Takes an advisory lock for each source until the transaction ends, in one order: so many sources share one that a batch takes few. After
