@@ -5,7 +5,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -40,6 +40,8 @@ SAFE_HEADERS = (
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UPLOADS = re.compile(r"/attachments$|/bulk/[a-z]+$")
 NOT_STORED = (b"cache-control", b"no-store")
+NO_BODY = {"type": "http.response.body"}
+DEEPEST = 64  # what reads it goes down as often, and each language has its own end
 # No text of ours holds one, and the database takes none: it would have to be refused wherever an address says something.
 _NUL = {
     "pointer": "",
@@ -64,7 +66,8 @@ class Gate:
 
         started = time.perf_counter()
         method = scope["method"]
-        if method == "HEAD":
+        is_head = method == "HEAD"
+        if is_head:
             scope = {**scope, "method": "GET"}  # answered alike; the server leaves the body out
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
@@ -73,9 +76,10 @@ class Gate:
         state["request_id"] = request_id
         bind_contextvars(request_id=request_id)
         status = 0
+        is_over = False
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_over
             if message["type"] == "http.response.start":
                 status = message["status"]
                 own = {name.lower() for name, _ in message["headers"]}
@@ -85,7 +89,12 @@ class Gate:
                     (b"x-request-id", request_id.encode()),
                     *(header for header in defaults if header[0] not in own),
                 ]
-            await send(message)
+                await send(message)
+                is_over = is_head and b"content-length" not in own
+                if is_over:
+                    await send(NO_BODY)  # a stream has no end of its own
+            elif not is_over:
+                await send(message)
 
         try:
             limit = self._upload_limit if UPLOADS.search(scope["path"]) else self._limit
@@ -198,7 +207,9 @@ _SHORT = _strict(_unique)  # made once: that takes as long as reading one record
 def json_fault(body: bytes, decoder: json.JSONDecoder = _SHORT) -> dict[str, str] | None:
     """What is wrong with a JSON body: NaN, a name given twice, a number or depth beyond reason, no text."""
     try:
-        decoder.decode(body.decode())
+        read = decoder.decode(body.decode())
+        if body.count(b"{") + body.count(b"[") > DEEPEST and _is_too_deep(read):
+            raise RecursionError
         if b"\\u" in body:
             orjson.loads(body)  # refuses halves of surrogate pairs, which PostgreSQL would refuse later
     except _Fault as error:
@@ -220,6 +231,17 @@ def json_fault(body: bytes, decoder: json.JSONDecoder = _SHORT) -> dict[str, str
     except ValueError:
         return {"pointer": "", "code": "not-json", "detail": "数字或文本无法读取 / a number or a text cannot be read"}
     return None
+
+
+def _is_too_deep(read: Any) -> bool:
+    level = [read]
+    for _ in range(DEEPEST):
+        level = [inner for one in level if isinstance(one, dict | list) for inner in _within(one)]
+    return any(isinstance(one, dict | list) for one in level)
+
+
+def _within(one: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return one.values() if isinstance(one, dict) else one
 
 
 def _person(state: dict[str, Any]) -> str | None:
