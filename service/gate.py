@@ -66,9 +66,9 @@ class Gate:
 
         started = time.perf_counter()
         method = scope["method"]
-        is_head = method == "HEAD"
-        if is_head:
+        if method == "HEAD":
             scope = {**scope, "method": "GET"}  # answered alike; the server leaves the body out
+            send = _ending_streams(send)
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
         request_id = given.decode() if SANE_REQUEST_ID.fullmatch(given) else str(uuid7())
@@ -76,10 +76,9 @@ class Gate:
         state["request_id"] = request_id
         bind_contextvars(request_id=request_id)
         status = 0
-        is_over = False
 
         async def answer(message: Message) -> None:
-            nonlocal status, is_over
+            nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 own = {name.lower() for name, _ in message["headers"]}
@@ -89,12 +88,7 @@ class Gate:
                     (b"x-request-id", request_id.encode()),
                     *(header for header in defaults if header[0] not in own),
                 ]
-                await send(message)
-                is_over = is_head and b"content-length" not in own
-                if is_over:
-                    await send(NO_BODY)  # a stream has no end of its own
-            elif not is_over:
-                await send(message)
+            await send(message)
 
         try:
             limit = self._upload_limit if UPLOADS.search(scope["path"]) else self._limit
@@ -123,6 +117,23 @@ class Gate:
             await problems.answer(refusals.Unexpected(), request_id)(scope, receive, answer)
         finally:
             _tell(scope, method, state, status, time.perf_counter() - started)
+
+
+def _ending_streams(send: Send) -> Send:
+    """A way of sending by which what has no length ends after its head: a stream has no end of its own."""
+    is_over = False
+
+    async def pass_on(message: Message) -> None:
+        nonlocal is_over
+        if is_over:
+            return
+        await send(message)
+        if message["type"] == "http.response.start":
+            is_over = b"content-length" not in {name.lower() for name, _ in message["headers"]}
+            if is_over:
+                await send(NO_BODY)
+
+    return pass_on
 
 
 class Body:

@@ -301,9 +301,12 @@ def far_apart(row: int, column: int) -> bytes:
 def with_numbers(*written: str) -> bytes:
     """A book in whose cells of tonnes such numbers stand, as no program writes them."""
     made = BytesIO()
-    with ZipFile(
-        BytesIO(as_xlsx(*(line(f"HT-{place}", **{"数量（吨）": 7_654_321}) for place in range(len(written)))))
-    ) as book, ZipFile(made, "w") as forged:
+    with (
+        ZipFile(
+            BytesIO(as_xlsx(*(line(f"HT-{place}", **{"数量（吨）": 7_654_321}) for place in range(len(written)))))
+        ) as book,
+        ZipFile(made, "w") as forged,
+    ):
         for name in book.namelist():
             content = book.read(name)
             for number in written:
