@@ -6,6 +6,9 @@ from contextlib import asynccontextmanager
 from redis.asyncio import Redis
 
 SECONDS_TO_ANSWER = 1.0
+MOST_WHO_WAIT = (
+    5_000  # each on a connection of its own; Valkey takes ten thousand, the library by itself makes a hundred
+)
 
 
 class Cache:
@@ -21,7 +24,9 @@ class Cache:
         """Both clients, closed at the end; nothing is sent yet, so Valkey may come later."""
         commands = Redis.from_url(url, socket_timeout=SECONDS_TO_ANSWER, socket_connect_timeout=SECONDS_TO_ANSWER)
         # redis-py gives up on a read after 5 s unless told otherwise: a blocking read would end by itself.
-        waiting = Redis.from_url(url, socket_timeout=None, socket_connect_timeout=SECONDS_TO_ANSWER)
+        waiting = Redis.from_url(
+            url, socket_timeout=None, socket_connect_timeout=SECONDS_TO_ANSWER, max_connections=MOST_WHO_WAIT
+        )
         try:
             yield cls(commands, waiting)
         finally:

@@ -5,7 +5,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -40,6 +40,8 @@ SAFE_HEADERS = (
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UPLOADS = re.compile(r"/attachments$|/bulk/[a-z]+$")
 NOT_STORED = (b"cache-control", b"no-store")
+NO_BODY = {"type": "http.response.body"}
+DEEPEST = 64  # what reads it goes down as often, and each language has its own end
 # No text of ours holds one, and the database takes none: it would have to be refused wherever an address says something.
 _NUL = {
     "pointer": "",
@@ -66,6 +68,7 @@ class Gate:
         method = scope["method"]
         if method == "HEAD":
             scope = {**scope, "method": "GET"}  # answered alike; the server leaves the body out
+            send = _ending_streams(send)
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
         request_id = given.decode() if SANE_REQUEST_ID.fullmatch(given) else str(uuid7())
@@ -114,6 +117,23 @@ class Gate:
             await problems.answer(refusals.Unexpected(), request_id)(scope, receive, answer)
         finally:
             _tell(scope, method, state, status, time.perf_counter() - started)
+
+
+def _ending_streams(send: Send) -> Send:
+    """A way of sending by which what has no length ends after its head: a stream has no end of its own."""
+    is_over = False
+
+    async def pass_on(message: Message) -> None:
+        nonlocal is_over
+        if is_over:
+            return
+        await send(message)
+        if message["type"] == "http.response.start":
+            is_over = b"content-length" not in {name.lower() for name, _ in message["headers"]}
+            if is_over:
+                await send(NO_BODY)
+
+    return pass_on
 
 
 class Body:
@@ -198,7 +218,9 @@ _SHORT = _strict(_unique)  # made once: that takes as long as reading one record
 def json_fault(body: bytes, decoder: json.JSONDecoder = _SHORT) -> dict[str, str] | None:
     """What is wrong with a JSON body: NaN, a name given twice, a number or depth beyond reason, no text."""
     try:
-        decoder.decode(body.decode())
+        read = decoder.decode(body.decode())
+        if body.count(b"{") + body.count(b"[") > DEEPEST and _is_too_deep(read):
+            raise RecursionError
         if b"\\u" in body:
             orjson.loads(body)  # refuses halves of surrogate pairs, which PostgreSQL would refuse later
     except _Fault as error:
@@ -220,6 +242,17 @@ def json_fault(body: bytes, decoder: json.JSONDecoder = _SHORT) -> dict[str, str
     except ValueError:
         return {"pointer": "", "code": "not-json", "detail": "数字或文本无法读取 / a number or a text cannot be read"}
     return None
+
+
+def _is_too_deep(read: Any) -> bool:
+    level = [read]
+    for _ in range(DEEPEST):
+        level = [inner for one in level if isinstance(one, dict | list) for inner in _within(one)]
+    return any(isinstance(one, dict | list) for one in level)
+
+
+def _within(one: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return one.values() if isinstance(one, dict) else one
 
 
 def _person(state: dict[str, Any]) -> str | None:

@@ -5,20 +5,19 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from io import BytesIO, StringIO, TextIOWrapper
-from zipfile import BadZipFile, ZipFile
+from math import isfinite
 
-from python_calamine import CalamineError, CalamineWorkbook
 from xlsxwriter import Workbook
 
-from service.domain.sheets import MOST_ROWS, Cell, SheetNotReadable, TooManyRows, harmless
+from service.domain.sheets import MOST_COLUMNS, MOST_ROWS, Cell, SheetNotReadable, TooManyRows, harmless
 from service.domain.units import SHANGHAI
 from service.threads import PIECE, give_way
+from service.workbooks import BookNotReadable, Written, read_book
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV = "text/csv; charset=utf-8"
 MEDIA_TYPES = {"csv": CSV, "xlsx": XLSX}
-MOST_UNPACKED = 256 * 1024 * 1024
-MOST_COLUMNS = 64
+MOST_LINES = 2 * MOST_ROWS  # with empty ones between the rows
 WIDEST = 60
 
 
@@ -38,19 +37,16 @@ def _is_said(cell: Cell) -> bool:
 
 def _read_xlsx(content: bytes) -> list[list[Cell]]:
     try:
-        with ZipFile(BytesIO(content)) as packed:
-            # A small file can hold a sheet that fills the memory.
-            if sum(part.file_size for part in packed.infolist()) > MOST_UNPACKED:
-                raise TooManyRows(most=MOST_ROWS)
-        book = CalamineWorkbook.from_filelike(BytesIO(content))
-        found = book.get_sheet_by_index(0).to_python(skip_empty_area=False, nrows=2 * MOST_ROWS)
-    except (CalamineError, BadZipFile, IndexError, ValueError, OSError) as error:
+        found = read_book(content, MOST_LINES + 1)
+    except BookNotReadable as error:
         raise SheetNotReadable from error
+    if len(found) > MOST_LINES:
+        raise TooManyRows(most=MOST_ROWS)
     return [[_cell(cell) for cell in row[:MOST_COLUMNS]] for row in found]
 
 
-def _cell(cell: int | float | str | bool | time | date | datetime | timedelta) -> Cell:
-    if isinstance(cell, time | timedelta):
+def _cell(cell: Written) -> Cell:
+    if isinstance(cell, time | timedelta) or (isinstance(cell, float) and not isfinite(cell)):
         return str(cell)
     return None if cell == "" else cell
 
@@ -69,10 +65,16 @@ def _read_csv(content: bytes) -> list[list[Cell]]:
     head = text.split("\n", maxsplit=1)[0]
     delimiter = max(",;\t", key=head.count)
     try:
-        lines = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        return [[_unguarded(cell) or None for cell in line[:MOST_COLUMNS]] for line in lines]
+        rows: list[list[Cell]] = []
+        for line in csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True):
+            row: list[Cell] = [_unguarded(cell) or None for cell in line[:MOST_COLUMNS]]
+            if len(rows) < MOST_LINES:
+                rows.append(row)
+            elif any(map(_is_said, row)):
+                raise TooManyRows(most=MOST_ROWS)
     except csv.Error as error:
         raise SheetNotReadable from error
+    return rows
 
 
 def _unguarded(cell: str) -> str:

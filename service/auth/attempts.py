@@ -70,4 +70,7 @@ def address_of(request: Request) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         return host
-    return host if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
+    if address.version == 4:
+        return host
+    # To a socket of both kinds, every caller by IPv4 comes from one network.
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))

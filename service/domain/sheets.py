@@ -14,7 +14,9 @@ from service.domain.refusals import MalformedBody, Refusal
 from service.domain.units import SHANGHAI
 
 MOST_ROWS: Final = 5_000
+MOST_COLUMNS: Final = 64
 MOST_EXACT = 10**15  # a spreadsheet keeps fifteen digits of a number, and shows noughts for the others
+MOST_DIGITS = 18
 WHAT_TO_DO: Final = "处理意见 / what to do"
 
 Cell = str | int | float | bool | date | datetime | None
@@ -256,6 +258,8 @@ def _scaled(cell: Cell, scale: int, zh: str, en: str, smallest: str) -> int | Ba
         number = Decimal("NaN")
     if not number.is_finite():
         return BadCell("number-required", f"{zh}须为数字", f"{en} must be a number")
+    if number.adjusted() >= MOST_DIGITS:
+        return BadCell("number-out-of-range", f"{zh}过大；请核对零的个数", f"{en} is too large: count the noughts")
     scaled = number * scale
     if scaled != scaled.to_integral_value():
         places = len(str(scale)) - 1
@@ -310,5 +314,8 @@ def lots_of(text: str) -> list[dict[str, str | int]]:
 
 
 def harmless(cell: str) -> str:
-    """A text that a spreadsheet shows and does not run, however somebody named a firm or a paper."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else cell
+    """A text that a spreadsheet shows and does not run, however somebody named a firm or a paper.
+
+    In Chinese, the wide signs are read like the narrow ones.
+    """
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n") else cell

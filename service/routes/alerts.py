@@ -6,20 +6,25 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
+import structlog
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import AfterValidator, BaseModel
+from redis.exceptions import RedisError
 
 from service.actions import alerts as deeds
 from service.auth import may
 from service.db import ConnectionDep, ReaderDep, Record, database
 from service.domain.alerts import Flag
 from service.domain.permissions import Actor
+from service.domain.refusals import Busy
 from service.outbox import STREAM
+from service.problems import AWAY
 from service.routes.fields import Body, Reason, refused
 from service.store import alerts
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
+log = structlog.get_logger(__name__)
 
 WAIT_MILLISECONDS = 10_000
 MOST_AT_ONCE = 100
@@ -106,17 +111,21 @@ async def stream_alerts(
     """
     stream = STREAM.format(topic="alerts")
     streams = request.app.state.cache.waiting
-    # Not "$": it would mean anew, at each read, the end of that moment, and lose what came between two reads.
-    newest = await streams.xrevrange(stream, count=1)
-    place = last_event_id or (newest[0][0].decode() if newest else "0-0")
-    while await request.app.state.people.actor_of(request) is not None:
-        answer = await streams.xread({stream: place}, count=MOST_AT_ONCE, block=WAIT_MILLISECONDS)
-        entries = answer[0][1] if answer else []
-        messages = [(entry_id.decode(), orjson.loads(fields[b"message"])) for entry_id, fields in entries]
-        for event in await _events(request, messages, actor):
-            yield event
-        if entries:
-            place = entries[-1][0].decode()
+    try:
+        # Not "$": it would mean anew, at each read, the end of that moment, and lose what came between two reads.
+        newest = await streams.xrevrange(stream, count=1)
+        place = last_event_id or (newest[0][0].decode() if newest else "0-0")
+        while await request.app.state.people.actor_of(request) is not None:
+            answer = await streams.xread({stream: place}, count=MOST_AT_ONCE, block=WAIT_MILLISECONDS)
+            entries = answer[0][1] if answer else []
+            messages = [(entry_id.decode(), orjson.loads(fields[b"message"])) for entry_id, fields in entries]
+            for event in await _events(request, messages, actor):
+                yield event
+            if entries:
+                place = entries[-1][0].decode()
+    except (RedisError, Busy, *AWAY) as error:
+        # Browsers ask again after an end, and never again after a refusal.
+        log.warning(f"A stream of alerts has ended: {type(error).__name__}: {error}")
 
 
 async def _events(request: Request, messages: list[tuple[str, dict[str, Any]]], actor: Actor) -> list[ServerSentEvent]:

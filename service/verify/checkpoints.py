@@ -70,5 +70,5 @@ class Tree:
             findings.add("checkpoint", size, "the book's time went back")
         books.recorded_at = signed.recorded_at
         self._act = act
-        if not is_signed:
-            findings.add("signature", size, f"key {signed.key_id} did not sign this checkpoint")
+        message = f"key {signed.key_id} did not sign this checkpoint"
+        findings.judge(signed.key_id, "signature", size, message, is_signed=is_signed)

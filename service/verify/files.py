@@ -104,11 +104,8 @@ def read_notes(path: Path, origin: str, public_keys: Mapping[int, bytes], findin
             findings.add("checkpoint", None, f"line {number} of {path.name} cannot be read")
             continue
         if key_hash[:4] != _key_hash(public_keys, signed):
-            findings.add(
-                "signature",
-                signed.size,
-                f"the note on line {number} of {path.name} names another key than {signed.key_id}",
-            )
+            message = f"the note on line {number} of {path.name} names another key than {signed.key_id}"
+            findings.doubt(signed.key_id, "signature", signed.size, message)
         yield signed
 
 

@@ -77,8 +77,9 @@ class Sealing:
     def end(self) -> None:
         """All has been read."""
         for checkpoint in self._checkpoints:
-            if not self._is_signed(checkpoint):
-                self._differs(f"key {checkpoint.key_id} did not sign the root over {checkpoint.size} entries")
+            message = f"key {checkpoint.key_id} did not sign the root over {checkpoint.size} entries"
+            is_signed = self._is_signed(checkpoint)
+            self._findings.judge(checkpoint.key_id, "paper", None, message, is_signed=is_signed)
         last = max(self._by_size, default=0)
         if last != self._signed or self._signed != self.size:
             self._differs(f"{self.size} entries are sealed, and roots are signed over {last}")

@@ -99,6 +99,7 @@ async def test_w04_two_stations_and_one_ticket_in_every_order(app: FastAPI) -> N
     async with app.state.database.pool.acquire() as connection:
         first = await end_of(connection, [story], at=at, sign=sign)
         assert [row[:3] for row in first["tickets"]] == [(number, "delivered", 30_900)]
+        assert [row[:2] for row in first["flags"] if row[0] == "ticket-reused"] == [("ticket-reused", "ticket")]
         for order in permutations(story):
             assert await end_of(connection, [[one] for one in order], at=at, sign=sign) == first
 

@@ -24,7 +24,7 @@ from service.store import papers
 from service.store.accounts import open_accounts
 from service.verify import Finding, run_export
 from service.verify.database import export
-from service.verify.files import ENTRY, line_of
+from service.verify.files import ENTRY, line_of, written_keys
 from service.verify.sealed import Entry
 from tests import cast
 from tests.ledger.acts import CAST, history
@@ -176,6 +176,17 @@ async def test_an_account_that_is_not_what_it_was_is_told_before_what_follows_fr
     assert leaves[-1].message == f"{len(named) - 3} more differences of this sort at account {account}"
     others = len([one for one in found if one.check != "leaf"])
     assert said[-1].endswith(f": {others + len(named) + 1} differences")
+
+
+async def test_another_key_is_one_difference(folder: Path) -> None:
+    """However much it has not signed; each note names the key by its hash, too."""
+    (folder / "keys.json").write_text(line_of(written_keys({KEY.key_id: bytes(32)})))
+    said: list[str] = []
+    (found,) = run_export(folder, say=said.append)
+
+    notes = sum((folder / name).read_bytes().count(b"\n") for name in ("checkpoints.jsonl", "paper_checkpoints.jsonl"))
+    message = f"key {KEY.key_id} is not the one that signed: it fits none of {notes} signatures"
+    assert (str(found), said[-1].rsplit(": ", 1)[1]) == (f"signature: {message}", "1 difference")
 
 
 @pytest.mark.parametrize("name", FILES)

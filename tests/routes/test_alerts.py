@@ -12,7 +12,9 @@ import pytest
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
+from service.cache import Cache
 from service.domain.alerts import Alert, Flag
+from service.embedded import Endpoints
 from service.store.alerts import open_alerts, restate_alerts, settle_alerts
 from tests.cast import (
     ANSHAN,
@@ -167,6 +169,28 @@ async def test_a_stream_goes_on_after_a_place_that_can_be_in_it(standing: By, pl
     with capture_logs():  # were it not refused, the stream would break, at length
         answer = await standing(LI).get("/v1/alerts/stream", headers={"Last-Event-ID": place})
     assert (answer.status_code, answer.json()["code"]) == (422, "malformed-body")
+
+
+async def test_where_valkey_is_away_a_stream_ends_and_browsers_ask_again(
+    app: FastAPI, by: By, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a refusal they would never ask again."""
+    async with Cache.connect("unix:///nowhere/valkey.sock") as nowhere:
+        monkeypatch.setattr(app.state.cache, "waiting", nowhere.waiting)
+        answer = await by(LI).get("/v1/alerts/stream")
+
+    assert (answer.status_code, answer.text) == (200, "")
+
+
+async def test_more_watch_than_the_library_makes_connections(stage_endpoints: Endpoints) -> None:
+    async with Cache.connect(stage_endpoints.redis_url) as cache:
+        watching = [asyncio.create_task(cache.waiting.xread({"many": "0-0"}, block=20_000)) for _ in range(110)]
+        await asyncio.sleep(0)
+        await cache.commands.xadd("many", {"message": "1"})
+        heard = await asyncio.gather(*watching)
+        await cache.commands.delete("many")
+
+    assert all(heard)
 
 
 async def test_an_office_works_through_the_alerts_of_a_kind(app: FastAPI, by: By) -> None:

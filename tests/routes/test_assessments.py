@@ -6,8 +6,10 @@ from uuid import uuid4
 import pytest
 from fastapi import FastAPI
 
-from tests import cast
+from service.keys import Purpose
+from tests import cast, yard
 from tests.cast import ANSHAN, BRIDGE_7_DEVICE, DASHIQIAO, LI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE, STRANGER_CLERK
+from tests.routes import ticketing
 from tests.routes.by import By
 from tests.routes.filing import at, contract, issue, refused
 from tests.routes.quota import MINE as TO_MINE
@@ -271,6 +273,25 @@ async def test_e2_what_is_known_later_is_listed_and_counts_in_the_next_sheet(by:
     following = await draw(by, quarter=2)
     assert following["since"] == signed["cut_off"]
     assert line(following, "minus", 4)["points"] == 2
+
+
+async def test_e2_a_correction_after_the_sheet_stands_beside_it(by: By, app: FastAPI) -> None:
+    """E2, W09: the sheet's figures stay, by how much they have changed is told, and the next sheet has the new ones."""
+    now = at(app, "2026-03-10T09:00:00+08:00")
+    async with app.state.database.transaction() as connection:
+        await yard.grant(connection, 100_000, at=now, sign=app.state.keys.current(Purpose.LEDGER))
+        paper = yard.ticket_in(await yard.contract(connection, at=now), now)
+    await ticketing.weigh(by, await ticketing.issue(by, paper), "out", 31_200, now)
+    signed = await sign(by, await draw(by))
+    assert (signed["header"]["used_kg"], signed["delta"]["used_kg"]) == (31_200, 0)
+
+    at(app, "2026-04-12T09:00:00+08:00")
+    (load,) = (await by(LI).get("/v1/weighings")).json()["items"]
+    says = {"gross_kg": 45_000, "tare_kg": 15_000, "reason": "读错一位"}
+    assert (await by(LI).post(f"/v1/weighings/{load['id']}/correct", json=says)).status_code == 200
+    again = (await by(LI).get(f"/v1/assessments/{signed['id']}")).json()
+    assert (again["header"], again["delta"]["used_kg"]) == (signed["header"], -1_200)
+    assert (await draw(by, quarter=2))["header"]["used_kg"] == 30_000
 
 
 async def test_r18_a_late_draft_ends_with_its_quarter(by: By, app: FastAPI) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from io import BytesIO, StringIO
 from typing import Any
 from uuid import uuid4
+from zipfile import ZipFile
 
 import httpx
 import pytest
@@ -284,6 +285,68 @@ NOT_SHEETS = [
     (b"a,b\n1,2\n", "sheet-head-unknown"),
     (as_csv(*([line("HT-1")] * (MOST_ROWS + 1))), "too-many-rows"),
 ]
+
+
+def far_apart(row: int, column: int) -> bytes:
+    """A book with a cell far from the others."""
+    made = BytesIO()
+    with Workbook(made, {"in_memory": True}) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, HEAD)
+        sheet.write_row(1, 0, line("HT-1"))
+        sheet.write(row, column, "x")
+    return made.getvalue()
+
+
+def with_numbers(*written: str) -> bytes:
+    """A book in whose cells of tonnes such numbers stand, as no program writes them."""
+    made = BytesIO()
+    with (
+        ZipFile(
+            BytesIO(as_xlsx(*(line(f"HT-{place}", **{"数量（吨）": 7_654_321}) for place in range(len(written)))))
+        ) as book,
+        ZipFile(made, "w") as forged,
+    ):
+        for name in book.namelist():
+            content = book.read(name)
+            for number in written:
+                content = content.replace(b"<v>7654321</v>", f"<v>{number}</v>".encode(), 1)
+            forged.writestr(name, content)
+    return made.getvalue()
+
+
+async def test_a_book_that_would_fill_the_memory_ends_its_reader_alone(by: By) -> None:
+    """As the library reads it, a book of two cells at the corners of a sheet is half a terabyte."""
+    for content, code in (
+        (far_apart(1_048_575, 16_383), "sheet-not-readable"),
+        (far_apart(2 * MOST_ROWS, 0), "too-many-rows"),
+    ):
+        answer = await by(PAIZHAI_CLERK).post("/v1/bulk/contracts", content=content, headers=CSV)
+        assert refused(answer, 422, code), code
+
+
+async def test_nothing_behind_empty_lines_is_lost(by: By) -> None:
+    empty = b"\n" * (2 * MOST_ROWS)
+    kept = await by(PAIZHAI_CLERK).post("/v1/bulk/contracts", content=as_csv(line("HT-1")) + empty, headers=CSV)
+    far = as_csv(line("HT-2")) + empty + as_csv(head=line("HT-3"))
+    lost = await by(PAIZHAI_CLERK).post("/v1/bulk/contracts", content=far, headers=CSV)
+
+    assert (kept.json()["done"], refused(lost, 422, "too-many-rows")) == (1, True)
+
+
+async def test_numbers_beyond_all_measure_are_told_by_their_cell(by: By) -> None:
+    texts = [line("HT-1", **{"数量（吨）": "1e999999"}), line("HT-2", **{"数量（吨）": "9" * 30})]
+    for content in (as_csv(*texts), with_numbers("1e999", "NaN")):
+        answer = await by(PAIZHAI_CLERK).post("/v1/bulk/contracts", content=content, headers=CSV)
+        assert answer.status_code == 200, answer.text
+        told = [(one["status"], one["errors"][0]["column"]) for one in answer.json()["results"]]
+        assert told == [("refused", "数量（吨）")] * 2
+
+
+async def test_rows_have_as_many_names_as_a_sheet_has_columns(by: By) -> None:
+    """Each row comes back with a cell under each: a thousand rows with a thousand names of their own would fill the memory."""
+    rows = [{f"{row}-{column}": 1 for column in range(33)} for row in range(2)]
+    assert refused(await by(PAIZHAI_CLERK).post("/v1/bulk/slips", json={"rows": rows}), 422, "sheet-not-readable")
 
 
 async def test_what_is_no_sheet_is_refused_as_a_whole(by: By) -> None:

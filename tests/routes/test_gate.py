@@ -37,6 +37,9 @@ async def post(by: By, body: bytes | AsyncIterator[bytes], **headers: str) -> ht
         (b'{"name": "\xff"}', "not-utf-8"),
         (b'{"name": "\\ud800"}', "not-json"),
         (b"[" * 100_000, "too-deep"),
+        (b"[" * 65 + b"]" * 65, "too-deep"),
+        (b'{"name": ' * 300 + b"1" + b"}" * 300, "too-deep"),
+        (b"[" * 64 + b"]" * 64, "model-attributes-type"),
         (b"9" * 5_000, "not-json"),
         (b"{", "not-json"),
         (b"", "missing"),
@@ -83,6 +86,13 @@ async def test_what_is_read_may_be_asked_for_its_head_alone(standing: By) -> Non
     for path, status in (("/healthz", 200), ("/v1/me", 200), ("/v1/nowhere", 404), ("/sign-in", 303)):
         got, head = [await standing(LI).request(method, path) for method in ("GET", "HEAD")]
         assert (head.status_code, head.headers.get("content-type")) == (status, got.headers.get("content-type")), path
+
+
+async def test_a_stream_is_asked_for_its_head_and_ends_there(standing: By) -> None:
+    async with asyncio.timeout(5):
+        head = await standing(LI).head("/v1/alerts/stream")
+
+    assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
 
 
 async def test_a_method_that_an_address_does_not_take_is_told_in_both_languages(standing: By) -> None:

@@ -141,6 +141,7 @@ async def test_r01b_e30_declared_stock_is_sold_with_tickets_and_keeps_its_tag(
 async def test_r01c_e29_a_projects_ore_goes_by_the_same_tickets_and_draws_on_the_county_pool(
     app: FastAPI, by: By, yard: cast.Person
 ) -> None:
+    """R03."""
     approved = await project(by)
     sold = await sell(by, "MY-1", 31_000, project_id=approved)
     at(app, "2026-03-03T20:00:00+08:00")
@@ -244,6 +245,7 @@ async def test_e30_stock_is_declared_once_and_until_its_day(app: FastAPI, by: By
 
 
 async def test_r01b_what_is_approved_counts_over_all_years(by: By) -> None:
+    """R03: approved tonnes, and never more than the declaration names."""
     declared = await stock(by, approved_kg=60_000)
     for source, target, person in (
         (None, "210000", PROVINCE),

@@ -127,6 +127,7 @@ async def test_r25_what_special_quota_leaves_or_misuses_is_withdrawn_at_the_year
     quota = await quota_of(by)
     accounts = {account["earmark"]: account for account in quota["accounts"]}
     assert (accounts["镁建材"]["issued_kg"], accounts["镁建材"]["overdrawn_kg"]) == (0, 3_000)
+    assert quota["available_kg"] == 500 - 3_000
     assert [episode["cause"] for episode in quota["overdraws"]] == ["claw-back"]
 
     cut = {"mine_id": str(PAIZHAI_MINE), "year": 2027, "share": "0.95", "reason": "未按用途使用", "document_no": "鞍1"}

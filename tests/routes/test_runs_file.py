@@ -212,6 +212,7 @@ async def test_p01_ore_to_a_stopped_line_is_flagged(by: By, lot: UUID) -> None:
 
 
 async def test_p02_the_line_stands_in_the_run_as_it_was(by: By, lot: UUID) -> None:
+    """E44: a run is held against the factor that its line had when it was filed."""
     line = await kiln(by)
     before = (
         await by(PLANT_CLERK).post(

@@ -244,6 +244,7 @@ async def test_two_open_tickets_on_one_plate_are_flagged(by: By, contract_id: UU
 async def test_a_mine_that_has_lost_its_right_is_flagged(
     app: FastAPI, by: By, contract_id: UUID, now: datetime
 ) -> None:
+    """E25, R07: with a new ticket, and with its load."""
     async with app.state.database.transaction() as connection:
         await connection.execute(
             "UPDATE mine SET licence_valid_until = $2 WHERE id = $1", cast.PAIZHAI_MINE, date(now.year, 1, 1)

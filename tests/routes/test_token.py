@@ -246,6 +246,13 @@ async def test_a_token_that_is_not_ours_as_we_gave_it_is_refused(client: httpx.A
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
+async def test_a_token_of_a_process_whose_clock_is_ahead_is_believed(client: httpx.AsyncClient, app: FastAPI) -> None:
+    key = app.state.keys.current(Purpose.TOKENS)
+    ahead = int(time.time()) + 30
+
+    assert (await me(client, _signed(key.private, key.kid, iat=ahead, exp=ahead + 900))).status_code == 200
+
+
 async def test_nobody_is_known_without_a_token(client: httpx.AsyncClient) -> None:
     assert (await client.get("/v1/me")).status_code == 401
     assert (await client.get("/v1/me", headers={"Authorization": "Basic bGk6eA=="})).status_code == 401
@@ -330,6 +337,16 @@ async def test_the_addresses_of_one_ipv6_network_are_one(app: FastAPI) -> None:
             assert (await sign_in(client, f"guess-{host}", "wrong")).status_code == 400
 
     async with client_of(app, "2001:db8::ffff") as same, client_of(app, "2001:db8:0:1::1") as other:
+        assert (await sign_in(same)).status_code == 429
+        assert (await sign_in(other)).status_code == 200
+
+
+async def test_to_a_socket_of_both_kinds_each_ipv4_address_is_one(app: FastAPI) -> None:
+    for host in range(10):
+        async with client_of(app, "::ffff:192.0.2.7") as guesser:
+            assert (await sign_in(guesser, f"guess-{host}", "wrong")).status_code == 400
+
+    async with client_of(app, "::ffff:192.0.2.7") as same, client_of(app, "::ffff:192.0.2.8") as other:
         assert (await sign_in(same)).status_code == 429
         assert (await sign_in(other)).status_code == 200
 

@@ -18,6 +18,7 @@ from service.domain.codes.texts import Malformed
 from service.domain.refusals import Refusal
 from service.domain.sheets import (
     COLUMNS,
+    MOST_COLUMNS,
     MOST_ROWS,
     BadCell,
     Cell,
@@ -83,6 +84,8 @@ def _of_json(body: bytes) -> Sent:
     if not rows:
         raise SheetEmpty
     head = list(dict.fromkeys(name for row in rows for name in row))
+    if len(head) > MOST_COLUMNS:  # each row comes back with a cell under each name
+        raise SheetNotReadable
     entries = [Entry(number, [_as_cell(row.get(name)) for name in head], row) for number, row in enumerate(rows, 1)]
     return Sent(head, entries, {name: name for name in head})
 

@@ -90,5 +90,5 @@ def _typed(known: About, text: str) -> object:
         return text
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
