@@ -27,6 +27,11 @@ class Grounds:
         """How often each figure is taken; the median counts."""
         return self.size(3, 2)
 
+    @property
+    def short_rounds(self) -> int:
+        """The same for figures that take a second or two: what the host does for some seconds is then in few of them."""
+        return self.size(7, 2)
+
     def size(self, whole: int, quick: int) -> int:
         """How large a book is, or how often something is done: less where time is short."""
         return quick if self.quick else whole

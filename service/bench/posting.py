@@ -47,7 +47,7 @@ async def measure(grounds: Grounds) -> list[Row]:
 
 
 async def _callers(grounds: Grounds, database: Database, textbook: Ledger, pgledger: Ledger | None) -> list[Row]:
-    seconds = 1.0 if grounds.quick else 3.0
+    seconds = 1.0 if grounds.quick else 2.0
     owner = await asyncpg.connect(grounds.endpoints.owner_database_url)
     async with database.transaction() as connection:
         sign = grounds.keys.current(Purpose.LEDGER)
@@ -70,7 +70,7 @@ async def _callers(grounds: Grounds, database: Database, textbook: Ledger, pgled
     if pgledger:
         await pgledger.find_best(seconds / 2)
         measures.append(lambda: pgledger.rate(seconds))
-    rates = await alternate(grounds.rounds, *measures)
+    rates = await alternate(grounds.short_rounds, *measures)
     full, full_hot, plain, plain_hot, book, book_hot = rates[:6]
     rows = [
         at_least("64 callers, full path, spread / textbook ledger", full, "legs/s", book, 2.5),

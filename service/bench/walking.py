@@ -44,7 +44,7 @@ async def measure(grounds: Grounds, beside: Grounds) -> list[Row]:
         await further.audit()  # the auditor has read both before they are walked, so that the cache has them
         for each in (book, further):
             await each.walk_in()
-        walk, walk_further, look_up = await alternate(grounds.rounds, book.walks, further.walks, book.look_ups)
+        walk, walk_further, look_up = await alternate(grounds.short_rounds, book.walks, further.walks, book.look_ups)
         bulk = median([await book.walk_all() for _ in range(grounds.rounds)])
     sizes = f"{large:,}", f"{largest:,}"
     return [
