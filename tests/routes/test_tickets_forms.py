@@ -128,7 +128,12 @@ async def test_w01_what_is_wrong_with_all_tickets_is_said_once_and_a_plate_by_it
     for field in ("contract_id", "source_station_id", "destination_station_id"):
         assert f'<option value="{said[field]}" selected>' in shown.text
 
-    for wrong in ({"planned_kg": "inf"}, {"plates": " \n"}, {"valid_until": said["valid_from"]}, {"grade": "LM46" * 20}):
+    for wrong in (
+        {"planned_kg": "inf"},
+        {"plates": " \n"},
+        {"valid_until": said["valid_from"]},
+        {"grade": "LM46" * 20},
+    ):
         shown = await press(by, "/tickets/new", {**said, "plates": "辽C60001\n辽C60002", **wrong})
         assert (shown.status_code, shown.text.count("aria-invalid") <= 1) == (422, True), wrong
     assert await tickets(by) == []

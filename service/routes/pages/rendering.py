@@ -177,7 +177,14 @@ def render(
     """A page in the reader's language, which is remembered when the address asks for one."""
     language = language_of(request)
     look: Look | None = getattr(request.state, "look", None)
-    frame = {"viewer": None, "actor": None, "csrf": None, "refused": None, "look": look, "kept": returned_to(request).kept}
+    frame = {
+        "viewer": None,
+        "actor": None,
+        "csrf": None,
+        "refused": None,
+        "look": look,
+        "kept": returned_to(request).kept,
+    }
     said = {**frame, "is_back": look is not None and look.at is not None, **context}
     kinds = said["viewer"] and said["viewer"]["kinds"]
     body = (

@@ -57,6 +57,7 @@ def returning(asked: Scope, page: str | None, problem: Mapping[str, Any], body: 
     if page is None or problem["status"] not in RETURNED or problem["code"] in NOT_RETURNED:
         return None
     came_from = urlsplit(Headers(scope=asked).get("referer", ""))
+    typed = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
     return {
         **asked,
         "method": "GET",
@@ -64,5 +65,5 @@ def returning(asked: Scope, page: str | None, problem: Mapping[str, Any], body: 
         "raw_path": page.encode(),
         "query_string": came_from.query.encode() if came_from.path == page else asked["query_string"],
         "headers": [(name, value) for name, value in asked["headers"] if not name.startswith(b"content-")],
-        "state": {"returned": Returned(problem, asked["path"], dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True)))},
+        "state": {"returned": Returned(problem, asked["path"], typed)},
     }

@@ -82,7 +82,7 @@ async def ask_for_tickets(
 async def issue_tickets(
     request: Request, once: FormOnceDep, actor: Annotated[Actor, Depends(may("tickets.issue"))]
 ) -> Response:
-    """Issue a ticket for each plate, once for the same form; what is wrong with all of them is said once, and the form keeps its input."""
+    """Issue a ticket for each plate, once for the same form; what is wrong with all is said once, and the form keeps its input."""
     typed = await fields_of(request)
     sent = entry_of(COLUMNS, typed)
     plates = _plates(typed, sent.entries[0])
