@@ -134,7 +134,7 @@ async def test_what_has_expired_leaves_the_list_and_versions_go_on(
     app.state.clock.stop_at(now + timedelta(hours=25))
     found = (await keys(by))["revocations"]
     assert (found["items"], found["version"]) == ([], 1)
-    assert await check(by, paper["code"]) == ["ticket-cancelled"]
+    assert await check(by, paper["code"]) == ["ticket-cancelled", "ticket-expired"]
 
 
 async def test_the_service_cannot_take_a_revocation_back(app: FastAPI) -> None:

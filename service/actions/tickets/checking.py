@@ -6,7 +6,7 @@ from datetime import datetime
 
 from service.db import Door
 from service.domain.codes.tickets import CodeFault, read
-from service.domain.tickets import CheckReason, Print, Ticket, reasons_against
+from service.domain.tickets import CheckReason, Journey, Print, Ticket, reasons_against
 from service.domain.weighings import named_ticket
 from service.keys import KeyRing, Purpose
 from service.store import ticket_acts, tickets
@@ -18,6 +18,7 @@ class Checked:
 
     reasons: list[CheckReason | CodeFault]
     ticket: Ticket | None = None
+    journey: Journey | None = None
     earlier: Print | None = None  # which print was scanned, where another has replaced it
 
     @property
@@ -34,7 +35,7 @@ async def look_up_code(door: Door, text: str, plate: str | None, *, at: datetime
         ticket, journey = found
         reasons = reasons_against(ticket, journey, plate, digits=naming.digits, at=at)
         earlier = ticket.find_print(naming.digits) if naming.digits else None
-        return Checked(list(reasons), ticket, earlier)
+        return Checked(list(reasons), ticket, journey, earlier)
     if naming is not None and naming.number is not None:
         return Checked([CheckReason.UNKNOWN_TICKET])
     fault = read(text, keys.public_keys(Purpose.TICKETS))

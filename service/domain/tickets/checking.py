@@ -13,8 +13,7 @@ class CheckReason(StrEnum):
 
     UNKNOWN_TICKET = "unknown-ticket"
     NOT_YET_VALID = "not-yet-valid"
-    TICKET_EXPIRED = "ticket-expired"  # an extension helps
-    TICKET_LAPSED = "ticket-lapsed"  # it was never used, and has ended
+    TICKET_EXPIRED = "ticket-expired"
     PLATE_MISMATCH = "plate-mismatch"
     TICKET_HELD = "ticket-held"
     TICKET_CANCELLED = "ticket-cancelled"
@@ -32,7 +31,6 @@ def reasons_against(
 ) -> list[CheckReason]:
     """All that speaks against a journey with this ticket now, by what the service knows (W03, E4).
 
-    One that has ended is not told that its time has run out, too: no extension helps it (E38).
     `digits` is the code that was scanned: a print that was replaced because it was lost stays revoked (E37, U20).
     """
     reasons = []
@@ -50,9 +48,7 @@ def reasons_against(
         reasons.append(CheckReason.KEY_RETIRED if by_key else CheckReason.PRINT_REPLACED)
     if at < ticket.valid_from:
         reasons.append(CheckReason.NOT_YET_VALID)
-    if journey.state is TicketState.EXPIRED:
-        reasons.append(CheckReason.TICKET_LAPSED)
-    elif at > ticket.valid_until and journey.is_open:
+    if at > ticket.valid_until or journey.state is TicketState.EXPIRED:
         reasons.append(CheckReason.TICKET_EXPIRED)
     if plate is not None and plate_as_seen(plate) != ticket.plate:
         reasons.append(CheckReason.PLATE_MISMATCH)

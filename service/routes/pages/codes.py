@@ -8,11 +8,12 @@ from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
-from service.actions.tickets import look_up_code
+from service.actions.tickets import Checked, look_up_code
 from service.auth.attempts import address_of
 from service.db import ReaderDep
 from service.domain.codes.plates import plate_as_seen
 from service.domain.codes.tickets import CodeFault, read
+from service.domain.tickets import CheckReason, TicketState
 from service.keys import Purpose
 from service.routes.pages.rendering import render
 from service.store import pages as reads
@@ -46,8 +47,18 @@ async def show_code(
         request,
         "code.html",
         ticket=await reads.ticket_for_anybody(connection, checked.ticket.id),
-        reasons=[one.value for one in checked.reasons],
+        reasons=_said_against(checked),
         earlier=checked.earlier is not None,
         plate=plate,
         plate_fits=plate_as_seen(plate) == checked.ticket.plate if plate.strip() else None,
     )
+
+
+def _said_against(checked: Checked) -> list[str]:
+    """The reasons against a ticket; of one that has ended how it has, for no extension helps it (E38)."""
+    reasons = [one.value for one in checked.reasons]
+    if checked.journey is None or checked.journey.is_open or CheckReason.TICKET_EXPIRED not in reasons:
+        return reasons
+    if checked.journey.state is TicketState.EXPIRED:
+        return ["ticket-lapsed" if one == CheckReason.TICKET_EXPIRED else one for one in reasons]
+    return [one for one in reasons if one != CheckReason.TICKET_EXPIRED]
