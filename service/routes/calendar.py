@@ -103,8 +103,8 @@ class OutageIn(Body):
         if not self.starts_at < self.ends_at <= self.starts_at + LONGEST_OUTAGE:
             raise refused(
                 "outage-malformed",
-                "ends_at 须晚于 starts_at，且不超过 90 天",
-                "ends_at comes after starts_at, by 90 days at most",
+                "停运结束（ends_at）须晚于停运开始（starts_at），且不超过 90 天",
+                "the end (ends_at) comes after the start (starts_at), by 90 days at most",
             )
         return self
 

@@ -243,6 +243,14 @@ async def mine_quota(
     )
 
 
+async def drawn(
+    connection: Connection, holders: Collection[UUID], year: int, past: Moment
+) -> dict[UUID, tuple[Figures, int]]:
+    """What holders got for a year and let out of it, and what they owe; without what is held, or promised, of it."""
+    accounts = await _balances(connection, holders, year, past)
+    return {holder: (_sum(own, 0), sum(account.overdrawn_kg for account in own)) for holder, own in accounts.items()}
+
+
 async def _episodes(connection: Connection, year: int, past: Moment | None) -> dict[str, list[PoolEpisode]]:
     changes: defaultdict[str, list[Excess]] = defaultdict(list)
     for row in await connection.fetch(SQL["excesses"], year, past and past.at):

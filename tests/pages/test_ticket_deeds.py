@@ -111,4 +111,5 @@ async def test_a_load_goes_on_by_another_truck_and_is_refused_in_part(site: Site
     # What the rules refuse is said in words.
     await page.goto(f"/tickets/{ticket['id']}")
     await do(page, "结清余量")
-    await expect(page.get_by_role("heading", level=1)).to_contain_text("只能由主管部门核销")
+    await expect(page.get_by_role("alert")).to_contain_text("只能由主管部门核销")
+    await expect(page.locator("details[open]").get_by_label("原因")).to_have_value("车辆故障")

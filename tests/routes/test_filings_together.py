@@ -360,7 +360,13 @@ async def test_forms_are_filed_with_what_comes_by_the_api_and_hold_no_connection
     """More people press a button at once than the service has connections: each is shown what was filed, or why not."""
     people = 2 * app.state.settings.pool_size
     wish = (await tickets_in(app, 1))[0]
-    wanted = {**wish, "plates": "", "tonnes": "31", "valid_from": "2026-03-03T08:00", "valid_until": "2026-03-03T20:00"}
+    wanted = {
+        **wish,
+        "plates": "",
+        "planned_kg": "31",
+        "valid_from": "2026-03-03T08:00",
+        "valid_until": "2026-03-03T20:00",
+    }
 
     def press(number: int) -> list[Awaitable[httpx.Response]]:
         clerk = by(PAIZHAI_CLERK)

@@ -1,5 +1,8 @@
 """What a form that is refused says, and that what was typed into it stands there still."""
 
+import re
+from html import unescape
+
 import pytest
 
 from service.domain.allotments import State, Step
@@ -13,9 +16,9 @@ from service.domain.reports import FormIncomplete
 from service.domain.sheets import SheetHeadUnknown
 from service.domain.tickets import TicketHasEnded, TicketIsNotHeld, TicketState
 from service.problems import problem
-from service.routes.pages import stations
+from service.routes.pages import allotments, stations
 from service.routes.pages.rendering import sentence
-from tests.cast import ANSHAN, LI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE
+from tests.cast import ANSHAN, BRIDGE_7, LI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE, Person
 from tests.routes.by import By
 from tests.routes.filing import ON_DAY_1, contract
 from tests.routes.quota import MINE, TENTH, base, fill_pools
@@ -38,6 +41,60 @@ DRAFT = {
 @pytest.fixture
 def begins_at() -> str:
     return ON_DAY_1
+
+
+# Forms on the page of something else: who, where they are sent, what is typed, on which page they stand, and what is wrong.
+ON_A_PAGE = (
+    (
+        PROVINCE,
+        "/outages",
+        {"starts_at": "2026-03-02T09:00", "ends_at": "2026-03-02T08:00", "reason": "断电", "document_no": "辽〔9〕"},
+        ("期限", 422, "停运结束（ends_at）须晚于停运开始"),
+    ),
+    (PROVINCE, "/outages", {"starts_at": "昨天", "reason": "断电"}, ("期限", 422, "<strong>停运结束</strong>")),
+    (
+        PROVINCE,
+        "/calendar",
+        {"days": "2026-05-01,休\n2026-05-09,也许", "document_no": "国办发明电〔2026〕7号"},
+        ("期限", 422, "<strong>录入放假通知，第 2 行</strong>：须为 true 或 false"),
+    ),
+    (
+        LI,
+        f"/stations/{BRIDGE_7}/pause",
+        {"since": "2027-03-02T09:00", "until": "2027-03-02T08:00", "reason": "检定"},
+        ("计量站", 409, "结束时间须晚于开始时间"),
+    ),
+    (PAIZHAI_CLERK, "/plates", {"plate": "拖拉机", "evidence": "行驶证 8"}, ("车牌", 422, "<strong>车牌</strong>")),
+)
+
+
+@pytest.mark.parametrize(("person", "path", "typed", "expected"), ON_A_PAGE)
+async def test_a_form_on_a_page_is_returned_there_with_what_was_typed(
+    standing: By, person: Person, path: str, typed: dict[str, str], expected: tuple[str, int, str]
+) -> None:
+    """As often as it is refused: the second time the browser stands at the form's own address."""
+    page, status, why = expected
+    for came_from in ("", f"http://meisu.test{path}"):
+        answer = await standing(person).post(path, data=typed, headers={**HTML, "Referer": came_from})
+        assert answer.status_code == status, answer.text
+        heading, _, shown = answer.text.partition("</h1>")
+        assert f"<h1>{page}" in heading
+        assert why in answer.text
+        assert f'action="{path}"' in shown
+        for said in typed.values():
+            assert f'value="{said}"' in shown or f">{said}</textarea>" in shown, said
+
+
+async def test_a_form_is_returned_to_the_list_as_it_was_filtered(standing: By) -> None:
+    path, listed = f"/stations/{BRIDGE_7}/pause", {"Referer": "http://meisu.test/stations?state=down"}
+    answer = await standing(LI).post(path, data={"since": "x"}, headers={**HTML, **listed})
+    assert answer.status_code == 422
+    assert '<a href="?state=down" aria-current="true">' in answer.text
+
+
+async def test_what_is_refused_to_a_program_is_no_page(standing: By) -> None:
+    answer = await standing(LI).post(f"/stations/{BRIDGE_7}/pause", data={"since": "x"})
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
 
 
 async def test_an_allotment_that_is_refused_keeps_what_was_typed(by: By) -> None:
@@ -102,6 +159,24 @@ async def test_lists_keep_what_was_asked_for_from_page_to_page(by: By, monkeypat
     shown = (await by(LI).get("/stations?state=unwatched", headers=HTML)).text
     assert "?state=unwatched&amp;after=" in shown
     assert 'href="/v1/tickets.xlsx?state=issued"' in (await by(LI).get("/tickets?state=issued", headers=HTML)).text
+
+
+async def test_the_applications_of_mines_go_on_on_a_next_page(by: By, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(allotments, "PAGE", 1)
+    for kg in (1_000, 2_000):
+        said = {"mine_id": MINE["mine_id"], "year": 2026, "quarter": 3, "kind": "base", "kg": kg, "reason": "订单"}
+        assert (await by(PAIZHAI_CLERK).post("/v1/applications", json=said)).status_code == 201
+    newest = (await by(LI).get("/allotments?year=2026", headers=HTML)).text
+    [older] = re.findall(r'href="(\?year=2026&amp;applied_after=[^"#]+)#applications"', newest)
+    path = f"/allotments{unescape(older)}"
+    shown = (await by(LI).get(path, headers=HTML)).text
+    [application] = re.findall(r'<option value="([^"]+)">\S+ 1.00 吨</option>', shown)
+    assert application not in newest
+
+    [page] = re.findall(r'name="applied_after" value="([^"]+)"', shown)
+    draft = {**DRAFT, "tonnes": "一千", "application_id": application, "applied_after": page}
+    refused = await by(LI).post("/allotments", data=draft, headers=HTML)
+    assert f'<option value="{application}" selected>' in refused.text, "what was chosen there stays chosen"
 
 
 async def test_a_contract_is_found_by_its_number(by: By) -> None:

@@ -45,7 +45,7 @@ async def form(by: By, contract_id: UUID, now: datetime, plates: str) -> dict[st
     wish = yard.ticket_in(contract_id, now)
     stations = {name: wish[name] for name in ("source_station_id", "destination_station_id")}
     day = {"valid_from": f"{now:%Y-%m-%dT%H:%M}", "valid_until": f"{now:%Y-%m-%d}T23:59"}
-    said = {"contract_id": str(contract_id), "grade": wish["grade"], "plates": plates, "tonnes": "31"}
+    said = {"contract_id": str(contract_id), "grade": wish["grade"], "plates": plates, "planned_kg": "31"}
     return {**said, **stations, **day, "once": await opened(by, "/tickets/new")}
 
 
@@ -88,7 +88,9 @@ async def test_w01_what_was_refused_is_asked_anew(by: By, app: FastAPI, contract
     async with app.state.database.transaction() as connection:
         await connection.execute("UPDATE contract SET state = 'filed' WHERE id = $1", contract_id)
     await press(by, "/tickets/new", said)
-    assert "已开具 0 张运单" in refused.text
+    assert refused.status_code == 409
+    assert refused.text.count("该合同已关闭") == 1, "what is wrong with all is said once"
+    assert "辽C60001\n辽C60002</textarea>" in refused.text
     assert len(await tickets(by)) == 2
 
 
@@ -111,6 +113,55 @@ async def test_w11_a_form_takes_what_the_api_takes(by: By, ticket: dict[str, Any
         answer = await press(by, f"/tickets/{ticket['id']}/{form}", {**WHY, **said})
         assert answer.status_code == 422, form
     assert await only(by) == ticket["id"]
+
+
+async def test_w01_what_is_wrong_with_all_tickets_is_said_once_and_a_plate_by_its_line(
+    by: By, contract_id: UUID, now: datetime
+) -> None:
+    said = await form(by, contract_id, now, "辽C60001\n拖拉机\n辽C60002")
+    typed = {**said, "planned_kg": "三十", "valid_until": "", "grade": "LM46" * 20}
+    shown = await press(by, "/tickets/new", typed)
+    assert shown.status_code == 422
+    assert shown.text.count("吨数须为数字") == shown.text.count("缺少此项") == shown.text.count("<li>拖拉机：") == 1
+    assert "<li>辽C6000" not in shown.text
+    assert 'value="三十"' in shown.text
+    for field in ("contract_id", "source_station_id", "destination_station_id"):
+        assert f'<option value="{said[field]}" selected>' in shown.text
+
+    for wrong in (
+        {"planned_kg": "inf"},
+        {"plates": " \n"},
+        {"valid_until": said["valid_from"]},
+        {"grade": "LM46" * 20},
+    ):
+        shown = await press(by, "/tickets/new", {**said, "plates": "辽C60001\n辽C60002", **wrong})
+        assert (shown.status_code, shown.text.count("aria-invalid") <= 1) == (422, True), wrong
+    assert await tickets(by) == []
+
+
+async def test_a_deed_that_is_refused_stands_open_with_what_was_typed(
+    by: By, ticket: dict[str, Any], now: datetime
+) -> None:
+    """W01, W11: on the ticket's page, with the reason above, and the other forms as empty as they were."""
+
+    async def refused(deed: str, label: str, status: int, why: str, **said: str) -> None:
+        path = f"/tickets/{ticket['id']}/{deed}"
+        once = await opened(by, f"/tickets/{ticket['id']}")
+        shown = await press(by, path, {"reason": "车辆故障", **said, "once": once})
+        assert shown.status_code == status, shown.text
+        assert why in shown.text
+        assert re.findall(r'<details class="settle" open><summary>(.*)</summary>', shown.text) == [label]
+        own = shown.text.partition(f'action="{path}"')[2].partition("</form>")[0]
+        for value in {"reason": "车辆故障", **said}.values():
+            assert re.search(f'value="{value}"( required)?( checked)?>', own), value
+        assert once not in shown.text, "what is sent next is another request"
+
+    await refused("extend", "延期", 409, "须晚于原有效期止 2026-", valid_until="2026-03-01T08:00")
+    await refused("extend", "延期", 422, "<strong>有效期止</strong>", valid_until="明天")
+    await refused("reissue", "补打", 422, "<strong>原因</strong>", cause="damaged", reason="")
+    await weigh(by, ticket, "out", 31_000, now)
+    await refused("children", "换车", 422, "<strong>车牌</strong>", plate="拖拉机", tonnes="10")
+    await refused("children", "换车", 409, 'role="alert"', plate="辽C60002", tonnes="99")
 
 
 async def test_w01_who_presses_at_two_processes_is_told_to_look_again(

@@ -13,9 +13,9 @@ from service.domain.values import dataclass
 
 
 class ExtensionTooShort(Refusal):
-    """The new `valid_until` must lie after the present one and after now."""
+    """The new end must lie after the present one, `valid_until`, and after now."""
 
-    title: ClassVar[str] = "新的 valid_until 须晚于原有效期，也须晚于当前时间"
+    title: ClassVar[str] = "新的有效期止须晚于原有效期止 valid_until，也须晚于当前时间"
     rule: ClassVar[str | None] = "W01"
 
 

@@ -20,6 +20,7 @@ from service.domain.units import shanghai_day, start_of
 from service.routes.entries import Now, PoliciesNow
 from service.routes.fields import Day, Reason
 from service.routes.pages.pages import show
+from service.routes.pages.returned import stands_on
 from service.store import alerts, weighings
 from service.store import pages as reads
 
@@ -74,7 +75,7 @@ async def alerts_beside(request: Request, connection: ReaderDep, actor: ReadsAle
     return await show(request, connection, actor, "alerts_beside.html", **await newest(connection, actor=actor))
 
 
-@router.post("/alerts/{alert_id}/settle")
+@router.post("/alerts/{alert_id}/settle", dependencies=[stands_on("/alerts")])
 async def settle_alert(
     alert_id: UUID,
     note: Annotated[Reason, Form()],

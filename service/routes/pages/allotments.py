@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from typing import Annotated, Any
 from uuid import UUID
@@ -66,11 +67,14 @@ async def list_allotments(
     year: Asked = None,
     state: str = "",
     after: UUID | None = None,
+    applied_after: UUID | None = None,
 ) -> Response:
     """What was allotted in the reader's area or to the reader's firm, with the steps that are the reader's to take."""
     chosen = State(state) if state in set(State) else None
     asked = year or shanghai_year(at)
-    return await _page(request, connection, actor, policies, at, year=asked, state=chosen, after=after)
+    return await _page(
+        request, connection, actor, policies, at, year=asked, state=chosen, after=after, applied_after=applied_after
+    )
 
 
 @router.post("/allotments")
@@ -92,8 +96,10 @@ async def draft_allotment(
     earmark: Annotated[str, Form()] = "",
     cause: Annotated[str, Form()] = "",
     application_id: Annotated[str, Form()] = "",
+    applied_after: Annotated[UUID | None, Form()] = None,
 ) -> Response:
     """Write a draft; kilograms are typed as tonnes with up to three decimals."""
+    page = partial(_page, request, connection, actor, policies, at, year=year, applied_after=applied_after)
     holder = {"jurisdiction": to} if to.isdecimal() else {"mine_id": to}
     try:
         body = AllotmentIn.model_validate(
@@ -113,14 +119,14 @@ async def draft_allotment(
             }
         )
     except ValidationError as error:
-        return await _page(request, connection, actor, policies, at, year=year, refusal=malformed_body(error))
+        return await page(refusal=malformed_body(error))
 
     async def deed() -> None:
         sign = request.app.state.keys.current(Purpose.LEDGER)
         await deeds.create_allotment(connection, body.draft(), policies, issue=False, at=at, sign=sign, actor=actor)
 
     if refusal := await tried(connection, deed):
-        return await _page(request, connection, actor, policies, at, year=year, refusal=refusal)
+        return await page(refusal=refusal)
     return RedirectResponse(f"/allotments?year={year}", 303)
 
 
@@ -215,12 +221,14 @@ async def _page(
     year: int,
     state: State | None = None,
     after: UUID | None = None,
+    applied_after: UUID | None = None,
     refusal: Refusal | None = None,
 ) -> Response:
     rows = await allotments.list_allotments(connection, year=year, state=state, after=after, limit=PAGE, actor=actor)
     names = await reads.names_of(connection, {row["mine_id"] for row in rows})
     places = {row["code"]: row for row in await reads.list_places(connection)}
     offices = reach(actor, "allotments.create") is not None
+    applied = await rights.list_applications(connection, year=year, after=applied_after, limit=PAGE, actor=actor)
     return await show(
         request,
         connection,
@@ -242,7 +250,9 @@ async def _page(
         sources=_sources(actor, places) if offices else [],
         kinds=list(Kind),
         causes=[Cause.INTEGRATION, Cause.RESTRUCTURING, Cause.LAYOUT, Cause.ORDER, Cause.OTHER],
-        applications=await rights.list_applications(connection, year=year, limit=PAGE, actor=actor),
+        applications=applied,
+        applied_after=applied_after,
+        applied_following=applied[-1]["id"] if len(applied) == PAGE else None,
         values=stated(policies, "base_share", "merit_share", "reward_share", "year_ceiling", "publication_days"),
     )
 

@@ -20,6 +20,7 @@ from service.routes.deadlines import DeadlineOut
 from service.routes.entries import Now, PoliciesNow
 from service.routes.fields import DocumentNo, Reason
 from service.routes.pages.pages import show
+from service.routes.pages.returned import stands_on
 from service.store import pages as reads
 
 router = APIRouter()
@@ -50,7 +51,7 @@ async def list_deadlines(
     )
 
 
-@router.post("/outages")
+@router.post("/outages", dependencies=[stands_on("/deadlines")])
 async def declare_outage(
     starts_at: Annotated[datetime, Form()],
     ends_at: Annotated[datetime, Form()],
@@ -72,7 +73,7 @@ async def declare_outage(
     return RedirectResponse("/deadlines", 303)
 
 
-@router.post("/calendar")
+@router.post("/calendar", dependencies=[stands_on("/deadlines")])
 async def enter_calendar(
     days: Annotated[str, Form(max_length=20_000)],
     document_no: Annotated[DocumentNo, Form()],

@@ -14,6 +14,7 @@ from service.routes import devices as doors
 from service.routes.devices import RevokeIn
 from service.routes.fields import Reason
 from service.routes.pages.pages import show
+from service.routes.pages.returned import stands_on
 from service.store import devices
 
 router = APIRouter()
@@ -49,7 +50,7 @@ async def approve_device(device_id: UUID, request: Request, connection: Connecti
     return RedirectResponse("/devices", 303)
 
 
-@router.post("/devices/{device_id}/revoke")
+@router.post("/devices/{device_id}/revoke", dependencies=[stands_on("/devices")])
 async def revoke_device(
     device_id: UUID, reason: Annotated[Reason, Form()], request: Request, actor: Officer
 ) -> Response:

@@ -1,5 +1,6 @@
-"""Problems with a face: what a program reads as application/problem+json, a browser shows as a page."""
+"""Problems with a face: what a program reads as application/problem+json, a browser shows as a page; a form is shown again."""
 
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import orjson
@@ -8,6 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.routes.pages.rendering import render
+from service.routes.pages.returned import is_form, returning
 
 PROBLEM = b"application/problem+json"
 KEPT = frozenset({b"allow", b"retry-after", b"x-request-id", b"strict-transport-security"})
@@ -24,6 +26,26 @@ class Faces:
             await self._app(scope, receive, send)
             return
 
+        asked, body = dict(scope), bytearray()
+
+        async def hear() -> Message:
+            message = await receive()
+            body.extend(message.get("body", b""))
+            return message
+
+        found = await self._answered(scope, hear if is_form(scope) else receive, send)
+        if found is None:
+            return
+        start, problem = found
+        again = returning(asked, getattr(Request(scope).state, "form_page", None), problem, bytes(body))
+        if again is not None and await self._answered(again, receive, send) is None:
+            return
+        page = _page(Request(scope), start["status"], problem)
+        page.raw_headers.extend(header for header in start["headers"] if header[0] in KEPT)
+        await page(scope, receive, send)
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> tuple[Message, dict[str, Any]] | None:
+        """Let the application answer; a problem is kept back and given, with the start of its answer."""
         start: Message | None = None
         parts: list[bytes] = []
 
@@ -36,14 +58,11 @@ class Faces:
                     return
             elif start is not None:
                 parts.append(message.get("body", b""))
-                if not message.get("more_body", False):
-                    page = _page(Request(scope), start["status"], orjson.loads(b"".join(parts)))
-                    page.raw_headers.extend(header for header in start["headers"] if header[0] in KEPT)
-                    await page(scope, receive, send)
                 return
             await send(message)
 
         await self._app(scope, receive, answer)
+        return None if start is None else (start, orjson.loads(b"".join(parts)))
 
 
 def _is_for_people(scope: Scope) -> bool:

@@ -19,6 +19,7 @@ from service.routes.entries import Now
 from service.routes.fields import Reason
 from service.routes.investigations import InvestigationIn
 from service.routes.pages.pages import show
+from service.routes.pages.returned import stands_on
 from service.routes.pages.typed import entry_of, fields_of, model_of, show_form, tried
 from service.store import investigations
 from service.store import pages as reads
@@ -43,7 +44,19 @@ async def list_investigations(
     request: Request, connection: ReaderDep, actor: ReadsInvestigations, state: str = "", after: UUID | None = None
 ) -> Response:
     """The investigations of the office's area, or of the firm's own papers, newest first."""
-    return await _list(request, connection, actor, state=state, after=after)
+    is_open = {"open": True, "ended": False}.get(state)
+    rows = await investigations.list_investigations(connection, is_open=is_open, after=after, limit=PAGE, actor=actor)
+    return await show(
+        request,
+        connection,
+        actor,
+        "investigations.html",
+        rows=rows,
+        subjects=await subjects_of(connection, rows),
+        state="" if is_open is None else state,
+        following=rows[-1]["id"] if len(rows) == PAGE else None,
+        may_release=reach(actor, "investigations.release") is not None,
+    )
 
 
 @router.get("/investigations/new")
@@ -91,23 +104,16 @@ async def open_investigation(
     return RedirectResponse("/investigations?state=open", 303)
 
 
-@router.post("/investigations/{investigation_id}/release")
+@router.post("/investigations/{investigation_id}/release", dependencies=[stands_on("/investigations")])
 async def release_investigation(
     investigation_id: UUID,
     note: Annotated[Reason, Form()],
-    request: Request,
     connection: ConnectionDep,
     actor: Annotated[Actor, Depends(may("investigations.release"))],
     at: Now,
 ) -> Response:
     """Let a paper go before its day, with what was found."""
-
-    async def deed() -> None:
-        await deeds.release_investigation(connection, investigation_id, note, at=at, actor=actor)
-
-    refusal = await tried(connection, deed)
-    if refusal:
-        return await _list(request, connection, actor, refusal=refusal)
+    await deeds.release_investigation(connection, investigation_id, note, at=at, actor=actor)
     return RedirectResponse("/investigations", 303)
 
 
@@ -115,31 +121,6 @@ async def subjects_of(connection: Connection, rows: Sequence[Record]) -> Mapping
     """What held papers are called, by their ids."""
     asked = {(row["subject_kind"], str(row["subject_id"])) for row in rows}
     return {UUID(key): row["name"] for (_, key), row in (await reads.describe_subjects(connection, asked)).items()}
-
-
-async def _list(
-    request: Request,
-    connection: Connection,
-    actor: Actor,
-    *,
-    state: str = "",
-    after: UUID | None = None,
-    refusal: Refusal | None = None,
-) -> Response:
-    is_open = {"open": True, "ended": False}.get(state)
-    rows = await investigations.list_investigations(connection, is_open=is_open, after=after, limit=PAGE, actor=actor)
-    return await show(
-        request,
-        connection,
-        actor,
-        "investigations.html",
-        refusal=refusal,
-        rows=rows,
-        subjects=await subjects_of(connection, rows),
-        state="" if is_open is None else state,
-        following=rows[-1]["id"] if len(rows) == PAGE else None,
-        may_release=reach(actor, "investigations.release") is not None,
-    )
 
 
 async def _form(

@@ -12,6 +12,7 @@ from service.domain.permissions import Actor
 from service.domain.refusals import Refusal
 from service.routes.pages.languages import language_of
 from service.routes.pages.rendering import render
+from service.routes.pages.returned import returned_to
 from service.store import pages as reads
 
 
@@ -25,6 +26,7 @@ async def show(
     **context: Any,
 ) -> HTMLResponse:
     """A page with the viewer's name on top and the token that its forms carry; above all why a deed was refused."""
+    refused = problems.problem(refusal) if refusal else returned_to(request).problem
     found = await reads.find_viewer(connection, actor)
     place = found and found["place" if language_of(request) == "zh" else "place_en"]
     viewer = {
@@ -36,9 +38,9 @@ async def show(
     return render(
         request,
         template,
-        status=problems.status_of(refusal) if refusal else 200,
+        status=refused["status"] if refused else 200,
         viewer=viewer,
-        refused=problems.problem(refusal) if refusal else None,
+        refused=refused,
         csrf=csrf_token(request),
         actor=actor,
         **context,

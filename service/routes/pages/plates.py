@@ -16,6 +16,7 @@ from service.domain.plates import WatchState
 from service.routes import plates as doors
 from service.routes.entries import Now
 from service.routes.pages.pages import show
+from service.routes.pages.returned import stands_on
 from service.routes.plates import DisownIn, PlateIn
 
 router = APIRouter()
@@ -43,7 +44,7 @@ async def list_plates(
     )
 
 
-@router.post("/plates")
+@router.post("/plates", dependencies=[stands_on("/plates")])
 async def ask_for_plate(
     plate: Annotated[str, Form()],
     evidence: Annotated[str, Form()],
@@ -70,7 +71,7 @@ async def show_plate(plate_id: UUID, request: Request, connection: ReaderDep, ac
     return await show(request, connection, actor, "plate.html", plate=plate, tickets=tickets, may_disown=may_disown)
 
 
-@router.post("/plates/{plate_id}/confirm")
+@router.post("/plates/{plate_id}/confirm", dependencies=[stands_on("/plates")])
 async def confirm_plate(
     plate_id: UUID,
     connection: ConnectionDep,
@@ -82,7 +83,7 @@ async def confirm_plate(
     return RedirectResponse("/plates", 303)
 
 
-@router.post("/plates/{plate_id}/end")
+@router.post("/plates/{plate_id}/end", dependencies=[stands_on("/plates")])
 async def end_plate(
     plate_id: UUID,
     connection: ConnectionDep,
@@ -94,7 +95,7 @@ async def end_plate(
     return RedirectResponse("/plates", 303)
 
 
-@router.post("/plates/{plate_id}/disown")
+@router.post("/plates/{plate_id}/disown", dependencies=[stands_on("/plates/{plate_id}")])
 async def disown_ticket(
     plate_id: UUID,
     number: Annotated[str, Form()],

@@ -21,6 +21,7 @@ from service.domain.units import SHANGHAI, Kilograms, tonnes
 from service.routes.pages.languages import COOKIE, LANGUAGES, Language, language_of, translations
 from service.routes.pages.looks import Look
 from service.routes.pages.menu import menu_of
+from service.routes.pages.returned import returned_to
 from service.routes.pages.words import WORDS_OF_REFUSAL, word
 
 HERE = Path(__file__).parent
@@ -176,7 +177,14 @@ def render(
     """A page in the reader's language, which is remembered when the address asks for one."""
     language = language_of(request)
     look: Look | None = getattr(request.state, "look", None)
-    frame = {"viewer": None, "actor": None, "csrf": None, "refused": None, "look": look}
+    frame = {
+        "viewer": None,
+        "actor": None,
+        "csrf": None,
+        "refused": None,
+        "look": look,
+        "kept": returned_to(request).kept,
+    }
     said = {**frame, "is_back": look is not None and look.at is not None, **context}
     kinds = said["viewer"] and said["viewer"]["kinds"]
     body = (

@@ -1,7 +1,6 @@
 """Production runs for people: what plants made of which lots, filing one, and taking one back."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -21,6 +20,7 @@ from service.routes.fields import Reason
 from service.routes.lots import LotOut
 from service.routes.pages.looks import Looks
 from service.routes.pages.pages import show
+from service.routes.pages.returned import stands_on
 from service.routes.pages.typed import entry_of, fields_of, model_of, show_form, tried
 from service.routes.runs import RunIn
 from service.store import bulk
@@ -101,48 +101,29 @@ async def file_run(request: Request, connection: ConnectionDep, actor: FilesRuns
 @router.get("/runs/{run_id}")
 async def show_run(run_id: UUID, request: Request, connection: ReaderDep, actor: ReadsRuns, look: Looks) -> Response:
     """One run: what went in, what came out, what was lost; now or as it stood then."""
-    return await _page(request, connection, actor, run_id, as_of=look.at)
-
-
-@router.post("/runs/{run_id}/void")
-async def void_run(
-    run_id: UUID, reason: Annotated[Reason, Form()], request: Request, connection: ConnectionDep, actor: FilesRuns
-) -> Response:
-    """Take a run back as a whole."""
-
-    async def deed() -> None:
-        state = request.app.state
-        sign, at = state.keys.current(Purpose.LEDGER), state.clock.now()
-        policies = await state.rulebook.policies(at)
-        await deeds.void_run(connection, run_id, reason, at=at, sign=sign, policies=policies, actor=actor)
-
-    refusal = await tried(connection, deed)
-    if refusal:
-        return await _page(request, connection, actor, run_id, refusal=refusal)
-    return RedirectResponse(f"/runs/{run_id}", 303)
-
-
-async def _page(
-    request: Request,
-    connection: Connection,
-    actor: Actor,
-    run_id: UUID,
-    *,
-    as_of: datetime | None = None,
-    refusal: Refusal | None = None,
-) -> Response:
-    run = await runs.get_run(run_id, request, connection, actor, as_of)
+    run = await runs.get_run(run_id, request, connection, actor, look.at)
     ids = [part.lot_id for part in run.inputs]
     return await show(
         request,
         connection,
         actor,
         "run.html",
-        refusal=refusal,
         run=run,
         lots={row["id"]: row for row in await held.list_lots(connection, ids=ids, limit=len(ids), actor=actor)},
-        may_void=reach(actor, "runs.file") is not None and run.voided_at is None and as_of is None,
+        may_void=reach(actor, "runs.file") is not None and run.voided_at is None and look.at is None,
     )
+
+
+@router.post("/runs/{run_id}/void", dependencies=[stands_on("/runs/{run_id}")])
+async def void_run(
+    run_id: UUID, reason: Annotated[Reason, Form()], request: Request, connection: ConnectionDep, actor: FilesRuns
+) -> Response:
+    """Take a run back as a whole."""
+    state = request.app.state
+    sign, at = state.keys.current(Purpose.LEDGER), state.clock.now()
+    policies = await state.rulebook.policies(at)
+    await deeds.void_run(connection, run_id, reason, at=at, sign=sign, policies=policies, actor=actor)
+    return RedirectResponse(f"/runs/{run_id}", 303)
 
 
 async def _form(

@@ -8,15 +8,14 @@ from fastapi.responses import RedirectResponse, Response
 
 from service.actions import reports as deeds
 from service.auth import may
-from service.db import Connection, ConnectionDep, ReaderDep
+from service.db import ConnectionDep, ReaderDep
 from service.domain.permissions import Actor, reach
-from service.domain.refusals import Refusal
 from service.domain.units import shanghai_day
 from service.routes import samples
 from service.routes.entries import Now
 from service.routes.fields import DocumentNo, Reason
 from service.routes.pages.pages import show
-from service.routes.pages.typed import tried
+from service.routes.pages.returned import stands_on
 from service.routes.samples import DrawsSamples
 from service.store import pages as reads
 
@@ -29,72 +28,6 @@ ReadsSamples = Annotated[Actor, Depends(may("samples.read"))]
 @router.get("/samples")
 async def list_samples(request: Request, connection: ReaderDep, actor: ReadsSamples, at: Now) -> Response:
     """The samples of the office's area, the newest first."""
-    return await _list(request, connection, actor, at)
-
-
-@router.post("/samples")
-async def draw_sample(
-    mine_id: Annotated[UUID, Form()],
-    year: Annotated[int, Form(ge=2000, le=2100)],
-    quarter: Annotated[int, Form(ge=1, le=4)],
-    reason: Annotated[Reason, Form()],
-    request: Request,
-    connection: ConnectionDep,
-    actor: DrawsSamples,
-    at: Now,
-) -> Response:
-    """Look into a mine's quarter."""
-
-    async def deed() -> UUID:
-        return await deeds.draw_sample(connection, mine_id, year, quarter, reason, at=at, actor=actor)
-
-    done = await tried(connection, deed)
-    if isinstance(done, Refusal):
-        return await _list(request, connection, actor, at, refusal=done)
-    return RedirectResponse(f"/samples/{done}", 303)
-
-
-@router.get("/samples/{sample_id}")
-async def show_sample(
-    sample_id: UUID, request: Request, connection: ReaderDep, actor: ReadsSamples, at: Now
-) -> Response:
-    """One sample with the mine's sheet and loads."""
-    return await _page(request, connection, actor, sample_id, at)
-
-
-@router.post("/samples/{sample_id}/finding")
-async def find(
-    sample_id: UUID,
-    is_in_order: Annotated[Literal["1", "0"], Form()],
-    finding: Annotated[Reason, Form()],
-    document_no: Annotated[DocumentNo, Form()],
-    request: Request,
-    connection: ConnectionDep,
-    actor: DrawsSamples,
-    at: Now,
-) -> Response:
-    """Record what was found; once."""
-
-    async def deed() -> None:
-        await deeds.find(
-            connection,
-            sample_id,
-            is_in_order=is_in_order == "1",
-            finding=finding,
-            document_no=document_no,
-            at=at,
-            actor=actor,
-        )
-
-    refusal = await tried(connection, deed)
-    if refusal:
-        return await _page(request, connection, actor, sample_id, at, refusal=refusal)
-    return RedirectResponse(f"/samples/{sample_id}", 303)
-
-
-async def _list(
-    request: Request, connection: Connection, actor: Actor, at: Now, *, refusal: Refusal | None = None
-) -> Response:
     page = await samples.list_samples(connection, actor, limit=SHOWN)
     may_draw = reach(actor, "samples.draw") is not None
     today = shanghai_day(at)
@@ -103,7 +36,6 @@ async def _list(
         connection,
         actor,
         "samples.html",
-        refusal=refusal,
         rows=list(reversed(page.items)),
         mines=await reads.list_mines(connection, actor=actor) if may_draw else [],
         year=today.year,
@@ -112,16 +44,55 @@ async def _list(
     )
 
 
-async def _page(
-    request: Request, connection: Connection, actor: Actor, sample_id: UUID, at: Now, *, refusal: Refusal | None = None
+@router.post("/samples", dependencies=[stands_on("/samples")])
+async def draw_sample(
+    mine_id: Annotated[UUID, Form()],
+    year: Annotated[int, Form(ge=2000, le=2100)],
+    quarter: Annotated[int, Form(ge=1, le=4)],
+    reason: Annotated[Reason, Form()],
+    connection: ConnectionDep,
+    actor: DrawsSamples,
+    at: Now,
 ) -> Response:
+    """Look into a mine's quarter."""
+    drawn = await deeds.draw_sample(connection, mine_id, year, quarter, reason, at=at, actor=actor)
+    return RedirectResponse(f"/samples/{drawn}", 303)
+
+
+@router.get("/samples/{sample_id}")
+async def show_sample(
+    sample_id: UUID, request: Request, connection: ReaderDep, actor: ReadsSamples, at: Now
+) -> Response:
+    """One sample with the mine's sheet and loads."""
     sample = await samples.get_sample(sample_id, connection, actor, at)
     return await show(
         request,
         connection,
         actor,
         "sample.html",
-        refusal=refusal,
         sample=sample,
         may_find=reach(actor, "samples.draw") is not None and sample.found_at is None,
     )
+
+
+@router.post("/samples/{sample_id}/finding", dependencies=[stands_on("/samples/{sample_id}")])
+async def find(
+    sample_id: UUID,
+    is_in_order: Annotated[Literal["1", "0"], Form()],
+    finding: Annotated[Reason, Form()],
+    document_no: Annotated[DocumentNo, Form()],
+    connection: ConnectionDep,
+    actor: DrawsSamples,
+    at: Now,
+) -> Response:
+    """Record what was found; once."""
+    await deeds.find(
+        connection,
+        sample_id,
+        is_in_order=is_in_order == "1",
+        finding=finding,
+        document_no=document_no,
+        at=at,
+        actor=actor,
+    )
+    return RedirectResponse(f"/samples/{sample_id}", 303)

@@ -21,6 +21,7 @@ from service.routes.entries import Now
 from service.routes.fields import Day, Reason
 from service.routes.pages.languages import translations
 from service.routes.pages.pages import show
+from service.routes.pages.returned import stands_on
 from service.routes.pages.words import word
 from service.routes.watch import PauseIn
 from service.sheets import MEDIA_TYPES, write_sheet
@@ -127,7 +128,7 @@ def _cell(name: str, value: Any) -> Cell:
     return value if isinstance(value, int) or value is None else str(value)
 
 
-@router.post("/stations/{station_id}/pause")
+@router.post("/stations/{station_id}/pause", dependencies=[stands_on("/stations")])
 async def pause_station(
     station_id: UUID,
     since: Annotated[datetime, Form()],

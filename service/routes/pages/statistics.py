@@ -105,7 +105,7 @@ async def _page(
         actor,
         "statistics.html",
         refusal=refusal,
-        found=await quarter_of(stands, chosen, *asked, at=at, actor=actor) if places or county else None,
+        found=await quarter_of(stands, chosen, *asked, actor=actor) if places or county else None,
         places=places,
         county=chosen,
         year=asked[0],

@@ -19,6 +19,7 @@ from service.keys import Purpose
 from service.routes import lots, stocktakes
 from service.routes.entries import PoliciesNow
 from service.routes.pages.pages import show
+from service.routes.pages.returned import stands_on
 from service.routes.pages.typed import entry_of, fields_of, model_of, show_form, tried
 from service.routes.stocktakes import StocktakeIn
 from service.store import lots as held
@@ -48,7 +49,22 @@ async def list_stocktakes(
     after: UUID | None = None,
 ) -> Response:
     """Stocktakes, newest first; those that wait carry the office's decision."""
-    return await _page(request, connection, actor, policies, state=state, after=after)
+    chosen = StocktakeState(state) if state in set(StocktakeState) else None
+    page = await stocktakes.list_stocktakes(connection, actor, state=chosen, after=after, limit=PAGE)
+    ids = [one.lot_id for one in page.items]
+    return await show(
+        request,
+        connection,
+        actor,
+        "stocktakes.html",
+        rows=page.items,
+        lots={row["id"]: row for row in await held.list_lots(connection, ids=ids, limit=PAGE, actor=actor)},
+        state=chosen,
+        states=list(StocktakeState),
+        following=page.next,
+        values=stated(policies, "stocktake_cap_share"),
+        may_decide=reach(actor, "stocktakes.decide") is not None,
+    )
 
 
 @router.get("/stocktakes/new")
@@ -78,7 +94,7 @@ async def file_stocktake(request: Request, connection: ConnectionDep, actor: Fil
     return RedirectResponse("/stocktakes", 303)
 
 
-@router.post("/stocktakes/{stocktake_id}/decide")
+@router.post("/stocktakes/{stocktake_id}/decide", dependencies=[stands_on("/stocktakes")])
 async def decide_stocktake(
     stocktake_id: UUID,
     decision: Annotated[Literal["approve", "refuse"], Form()],
@@ -89,49 +105,14 @@ async def decide_stocktake(
     note: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
     """Post the difference, or leave the book as it is."""
-
-    async def deed() -> None:
-        app = request.app.state
-        state = StocktakeState.APPROVED if decision == "approve" else StocktakeState.REFUSED
-        sign, at = app.keys.current(Purpose.LEDGER), app.clock.now()
-        said = note.strip() or None
-        await deeds.decide_stocktake(
-            connection, stocktake_id, state, said, at=at, sign=sign, policies=policies, actor=actor
-        )
-
-    refusal = await tried(connection, deed)
-    if refusal:
-        return await _page(request, connection, actor, policies, refusal=refusal)
-    return RedirectResponse("/stocktakes", 303)
-
-
-async def _page(
-    request: Request,
-    connection: Connection,
-    actor: Actor,
-    policies: PoliciesNow,
-    *,
-    state: str = "",
-    after: UUID | None = None,
-    refusal: Refusal | None = None,
-) -> Response:
-    chosen = StocktakeState(state) if state in set(StocktakeState) else None
-    page = await stocktakes.list_stocktakes(connection, actor, state=chosen, after=after, limit=PAGE)
-    ids = [one.lot_id for one in page.items]
-    return await show(
-        request,
-        connection,
-        actor,
-        "stocktakes.html",
-        refusal=refusal,
-        rows=page.items,
-        lots={row["id"]: row for row in await held.list_lots(connection, ids=ids, limit=PAGE, actor=actor)},
-        state=chosen,
-        states=list(StocktakeState),
-        following=page.next,
-        values=stated(policies, "stocktake_cap_share"),
-        may_decide=reach(actor, "stocktakes.decide") is not None,
+    app = request.app.state
+    state = StocktakeState.APPROVED if decision == "approve" else StocktakeState.REFUSED
+    sign, at = app.keys.current(Purpose.LEDGER), app.clock.now()
+    said = note.strip() or None
+    await deeds.decide_stocktake(
+        connection, stocktake_id, state, said, at=at, sign=sign, policies=policies, actor=actor
     )
+    return RedirectResponse("/stocktakes", 303)
 
 
 async def _form(

@@ -1,8 +1,10 @@
 """What sellers, buyers and offices do to tickets in a browser: the same deeds as behind /v1/tickets."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 from uuid import UUID
 
 import orjson
@@ -14,18 +16,22 @@ from uuid_utils.compat import uuid7
 
 from service.actions.tickets import Order
 from service.auth import may
-from service.db import Connection, ConnectionDep, ReaderDep, Record, database
+from service.db import Connection, ConnectionDep, ReaderDep, database
+from service.domain.codes.plates import normalise_plate
+from service.domain.codes.texts import Malformed
 from service.domain.permissions import Actor
 from service.domain.refusals import IdempotencyKeyRunning, Refusal
-from service.domain.tickets import Wish
+from service.domain.sheets import CellFault, CellKind, Column
 from service.domain.units import SHANGHAI
 from service.problems import problem
+from service.routes.bulk.reading import Entry
 from service.routes.fields import Reason
 from service.routes.idempotency import Said
 from service.routes.pages.languages import language_of
 from service.routes.pages.pages import show
 from service.routes.pages.rendering import sentence
-from service.routes.pages.typed import FormOnceDep, fields_of
+from service.routes.pages.returned import stands_on
+from service.routes.pages.typed import FormOnceDep, entry_of, fields_of, model_of, show_form
 from service.routes.tickets import MOST_TICKETS, TicketIn, Wanted, deeds
 from service.routes.tickets.bodies import (
     ExtensionIn,
@@ -39,12 +45,23 @@ from service.routes.tickets.deeds import Doing
 from service.store import pages as reads
 
 router = APIRouter()
+doors = APIRouter(dependencies=[stands_on("/tickets/{ticket_id}")])
 
 USUAL_HOURS = 24
 MOST_TONNES = 100
 Moment = Annotated[datetime, Form()]
 Tonnes = Annotated[float, Form(gt=0, le=MOST_TONNES)]
 Asked = TypeVar("Asked", bound=ReasonIn)
+COLUMNS: Final = (
+    Column("contract_id", "销售合同", "contract", is_required=True),
+    Column("planned_kg", "每车计划数量（吨）", "planned for each truck (t)", CellKind.TONNES, True),
+    Column("grade", "品级", "grade", is_required=True),
+    Column("source_station_id", "发货站", "from station", is_required=True),
+    Column("destination_station_id", "收货站", "to station", is_required=True),
+    Column("valid_from", "有效期起", "valid from", CellKind.MOMENT, True),
+    Column("valid_until", "有效期止", "valid until", CellKind.MOMENT, True),
+)
+PLATES: Final = Column("plates", "车牌（每行一个）", "plates, one a line", is_required=True)
 
 
 @router.get("/tickets/new")
@@ -56,55 +73,51 @@ async def ask_for_tickets(
 ) -> Response:
     """The form by which a seller issues tickets under one of its contracts: one plate a line."""
     now = request.app.state.clock.now().astimezone(SHANGHAI)
-    said = {
-        "contract_id": str(paper or ""),
-        "plates": "",
-        "tonnes": "",
-        "valid_from": _for_the_field(now),
-        "valid_until": _for_the_field(now + timedelta(hours=USUAL_HOURS)),
-        "once": str(uuid7()),
-    }
-    return await _form(request, connection, actor, said)
+    until = now + timedelta(hours=USUAL_HOURS)
+    typed = {"valid_from": _for_the_field(now), "valid_until": _for_the_field(until), "once": str(uuid7())}
+    return await _form(request, connection, actor, typed | ({"contract_id": str(paper)} if paper else {}))
 
 
 @router.post("/tickets/new")
 async def issue_tickets(
     request: Request, once: FormOnceDep, actor: Annotated[Actor, Depends(may("tickets.issue"))]
 ) -> Response:
-    """Issue a ticket for each plate, once for the same form; what cannot be read is said above it, and it keeps its input."""
-    said = await fields_of(request)
-    plates = [line for line in said.get("plates", "").splitlines() if line.strip()]
-    wishes: list[Wish] = []
-    faults: list[tuple[str, str | None]] = [] if 0 < len(plates) <= MOST_TICKETS else [("plates", None)]
-    for plate in plates[:MOST_TICKETS]:
-        try:
-            wishes.append(TicketIn.model_validate(_asked(said, plate)).wish())
-        except ValidationError as error:
-            faults += [
-                (plate, str(fault["ctx"]["detail"] if "ctx" in fault else fault["msg"])) for fault in error.errors()
-            ]
-        except ValueError:
-            faults.append((plate, None))
-    if faults:
+    """Issue a ticket for each plate, once for the same form; what is wrong with all is said once, and the form keeps its input."""
+    typed = await fields_of(request)
+    sent = entry_of(COLUMNS, typed)
+    plates = _plates(typed, sent.entries[0])
+    sent.entries[0].said["plate"] = next(iter(plates), "")
+    body = model_of(sent, TicketIn)
+    if body is None:
         async with database(request).transaction(readonly=True) as connection:
-            return await _form(request, connection, actor, said, faults=faults)
+            return await _form(request, connection, actor, typed, faults=sent.entries[0].faults)
 
     asked = await once.asked(actor)
     issued = await request.app.state.issuing.submit(
-        [(Wanted(Order(actor, wish)), asked and asked.part(number)) for number, wish in enumerate(wishes)]
+        [
+            (Wanted(Order(actor, replace(body.wish(), plate=plate))), asked and asked.part(number))
+            for number, plate in enumerate(plates)
+        ]
     )
     if running := next((one for one in issued if isinstance(one, IdempotencyKeyRunning)), None):
         raise running
-    refused = [
-        (wish.plate, sentence(problem(one), language_of(request)))
-        for wish, one in zip(wishes, issued, strict=True)
-        if isinstance(one, Refusal)
-    ]
+    refused: defaultdict[str, list[str]] = defaultdict(list)
+    for plate, one in zip(plates, issued, strict=True):
+        if isinstance(one, Refusal):
+            refused[sentence(problem(one), language_of(request))].append(plate)
     ids = [one.id for one in issued if isinstance(one, Said)]
     if len(ids) == 1 and not refused:
         return RedirectResponse(f"/tickets/{ids[0]}", 303)
     async with database(request).transaction(readonly=True) as connection:
-        return await show(request, connection, actor, "tickets_issued.html", ids=ids, turned_down=refused)
+        if ids:
+            return await show(request, connection, actor, "tickets_issued.html", ids=ids, turned_down=refused)
+        faults = [
+            CellFault("plates", "refused", why if len(refused) == 1 else f"{', '.join(whose)}: {why}")
+            for why, whose in refused.items()
+        ]
+        answer = await _form(request, connection, actor, typed, faults=faults)
+        answer.status_code = 409
+        return answer
 
 
 class Pressed:
@@ -142,19 +155,19 @@ async def _pressed(
 PressedDep = Annotated[Pressed, Depends(_pressed)]
 
 
-@router.post("/tickets/{ticket_id}/cancel")
+@doors.post("/tickets/{ticket_id}/cancel")
 async def cancel_ticket(pressed: PressedDep, actor: Annotated[Actor, Depends(may("tickets.cancel"))]) -> Response:
     """End a ticket before its journey."""
     return await pressed(deeds.cancel_ticket, ReasonIn, actor)
 
 
-@router.post("/tickets/{ticket_id}/lose")
+@doors.post("/tickets/{ticket_id}/lose")
 async def lose_ticket(pressed: PressedDep, actor: Annotated[Actor, Depends(may("tickets.lose"))]) -> Response:
     """End a ticket that was lost before its journey; an office writes off a load that was lost on it."""
     return await pressed(deeds.lose_ticket, ReasonIn, actor)
 
 
-@router.post("/tickets/{ticket_id}/extend")
+@doors.post("/tickets/{ticket_id}/extend")
 async def extend_ticket(
     pressed: PressedDep, valid_until: Moment, actor: Annotated[Actor, Depends(may("tickets.extend"))]
 ) -> Response:
@@ -163,7 +176,7 @@ async def extend_ticket(
     return await pressed(deeds.extend_ticket, ExtensionIn, actor, valid_until=until)
 
 
-@router.post("/tickets/{ticket_id}/reissue")
+@doors.post("/tickets/{ticket_id}/reissue")
 async def reissue_ticket(
     pressed: PressedDep,
     cause: Annotated[str, Form()],
@@ -173,7 +186,7 @@ async def reissue_ticket(
     return await pressed(deeds.reissue_ticket, ReissueIn, actor, cause=cause, shown="/sheet")
 
 
-@router.post("/tickets/{ticket_id}/redirect")
+@doors.post("/tickets/{ticket_id}/redirect")
 async def redirect_ticket(
     pressed: PressedDep,
     contract_id: Annotated[UUID, Form()],
@@ -190,7 +203,7 @@ async def redirect_ticket(
     )
 
 
-@router.post("/tickets/{ticket_id}/children")
+@doors.post("/tickets/{ticket_id}/children")
 async def split_ticket(
     pressed: PressedDep,
     plate: Annotated[str, Form()],
@@ -202,13 +215,13 @@ async def split_ticket(
     return await pressed(deeds.split_ticket, TransferIn, actor, trucks=[truck])
 
 
-@router.post("/tickets/{ticket_id}/close")
+@doors.post("/tickets/{ticket_id}/close")
 async def close_ticket(pressed: PressedDep, actor: Annotated[Actor, Depends(may("tickets.split"))]) -> Response:
     """Close the rest of a load whose parts went on by other trucks."""
     return await pressed(deeds.close_ticket, ReasonIn, actor)
 
 
-@router.post("/tickets/{ticket_id}/refuse-part")
+@doors.post("/tickets/{ticket_id}/refuse-part")
 async def refuse_part(
     pressed: PressedDep, tonnes: Tonnes, actor: Annotated[Actor, Depends(may("tickets.refuse_part"))]
 ) -> Response:
@@ -216,7 +229,7 @@ async def refuse_part(
     return await pressed(deeds.refuse_part, RefusalIn, actor, refused_kg=round(tonnes * 1000))
 
 
-@router.post("/tickets/{ticket_id}/decide")
+@doors.post("/tickets/{ticket_id}/decide")
 async def decide_ticket(
     pressed: PressedDep,
     decision: Annotated[Literal["release", "refuse"], Form()],
@@ -227,58 +240,58 @@ async def decide_ticket(
     return await pressed(deed, ReasonIn, actor)
 
 
+router.include_router(doors)
+
+
+def _plates(typed: Mapping[str, str], entry: Entry) -> list[str]:
+    """The plates that were typed, one a line; what is wrong with one is said with its line."""
+    lines = [line.strip() for line in typed.get("plates", "").splitlines() if line.strip()]
+    if not 0 < len(lines) <= MOST_TICKETS:
+        told = f"请填写车牌，每行一个，最多 {MOST_TICKETS} 个 / give at least one plate and at most {MOST_TICKETS}, one a line"
+        entry.faults.append(CellFault("plates", "plates-uncountable", told))
+    plates = []
+    for line in lines[:MOST_TICKETS]:
+        try:
+            plates.append(normalise_plate(line))
+        except Malformed as fault:
+            entry.faults.append(CellFault("plates", fault.code, f"{line}：{fault.zh} / {line}: {fault.en}"))
+    return plates
+
+
 async def _form(
     request: Request,
     connection: Connection,
     actor: Actor,
-    said: Mapping[str, str],
-    faults: list[tuple[str, str | None]] | None = None,
+    typed: Mapping[str, str],
+    *,
+    faults: Sequence[CellFault] = (),
 ) -> Response:
     assert actor.enterprise_id is not None, "an enterprise issues tickets"
     contracts = await reads.contracts_of_seller(connection, actor.enterprise_id)
-    chosen = next((row for row in contracts if str(row["id"]) == said["contract_id"]), None)
-    answer = await show(
+    chosen = next((row for row in contracts if str(row["id"]) == typed.get("contract_id")), None)
+    buyers = [chosen["buyer_id"]] if chosen else [row["buyer_id"] for row in contracts]
+    sources = await reads.stations_of(connection, [actor.enterprise_id])
+    destinations = await reads.stations_of(connection, buyers)
+    likely = {
+        "grade": chosen["grade"] if chosen else "",
+        "source_station_id": str(sources[0]["id"]) if sources else "",
+        "destination_station_id": str(destinations[0]["id"]) if chosen and destinations else "",
+    }
+    return await show_form(
         request,
         connection,
         actor,
         "tickets_new.html",
-        contracts=contracts,
-        sources=await reads.stations_of(connection, [actor.enterprise_id]),
-        destinations=await reads.stations_of(connection, _buyers(contracts, chosen)),
-        chosen=chosen,
-        said={
-            "source_station_id": "",
-            "destination_station_id": "",
-            "grade": chosen["grade"] if chosen else "",
-            "once": "",
-            **said,
+        columns=(*COLUMNS, PLATES),
+        typed={**likely, **typed},
+        faults=faults,
+        choices={
+            "contract_id": [(str(row["id"]), f"{row['number']} — {row['buyer']}") for row in contracts],
+            "source_station_id": [(str(row["id"]), row["name"]) for row in sources],
+            "destination_station_id": [(str(row["id"]), f"{row['name']} — {row['holder']}") for row in destinations],
         },
-        faults=faults or [],
-        most=MOST_TICKETS,
     )
-    answer.status_code = 422 if faults else 200
-    return answer
-
-
-def _buyers(contracts: Sequence[Record], chosen: Record | None) -> list[UUID]:
-    return [chosen["buyer_id"]] if chosen else [row["buyer_id"] for row in contracts]
-
-
-def _asked(said: Mapping[str, str], plate: str) -> dict[str, Any]:
-    """What the form says about one truck, as the API takes it; raises ValueError where it says no number."""
-    names = ("contract_id", "grade", "source_station_id", "destination_station_id")
-    return {
-        **{name: said.get(name, "") for name in names},
-        "plate": plate,
-        "planned_kg": round(float(said.get("tonnes", "")) * 1000),
-        "valid_from": _from_the_field(said.get("valid_from", "")),
-        "valid_until": _from_the_field(said.get("valid_until", "")),
-    }
 
 
 def _for_the_field(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M")
-
-
-def _from_the_field(text: str) -> str:
-    return datetime.fromisoformat(text).replace(tzinfo=SHANGHAI).isoformat()

@@ -1,7 +1,5 @@
 """One record of a scale: what it said and what was said of it later, and the forms of whoever puts it right."""
 
-from collections.abc import Awaitable
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
@@ -12,19 +10,19 @@ from uuid_utils.compat import uuid7
 
 from service.actions.weighings import Settlement
 from service.auth import may
-from service.db import Connection, ReaderDep, database
+from service.db import ReaderDep
 from service.domain.permissions import Actor, reach
-from service.domain.refusals import Refusal
 from service.routes import weighed
 from service.routes.fields import Reason
 from service.routes.pages.looks import Looks
 from service.routes.pages.pages import show
-from service.routes.pages.typed import FormOnceDep, fields_of, in_tonnes, with_a_page
+from service.routes.pages.returned import stands_on
+from service.routes.pages.typed import FormOnceDep, in_tonnes
 from service.routes.weighed import CorrectionIn, Corrector, Reader, SettlementIn, VoidIn
 from service.store import pages as reads
 from service.store import stations
 
-router = APIRouter()
+router = APIRouter(dependencies=[stands_on("/weighings/{weighing_id}")])
 
 Tonnes = Annotated[Decimal, Form(ge=0, le=1_000, decimal_places=3)]
 
@@ -34,7 +32,24 @@ async def show_weighing(
     weighing_id: UUID, request: Request, connection: ReaderDep, actor: Reader, look: Looks
 ) -> Response:
     """One record with its later versions, now or as it stood then."""
-    return await _page(request, connection, actor, weighing_id, as_of=look.at)
+    weighing = await weighed.show_weighing(weighing_id, connection, actor, look.at)
+    at = request.app.state.clock.now()
+    told_by = await stations.list_watched(connection, station_id=weighing.station_id, limit=1, at=at, actor=actor)
+    stands = look.at is None and weighing.status == "accepted"
+    return await show(
+        request,
+        connection,
+        actor,
+        "weighing.html",
+        weighing=weighing,
+        names=await reads.names_of(connection, {one.person_id for one in weighing.versions}),
+        sees_station=bool(told_by),
+        suspense_kg=await reads.suspense_kg_of(connection, weighing.movement_ids),
+        weights={"gross": in_tonnes(weighing.gross_kg or 0), "tare": in_tonnes(weighing.tare_kg or 0)},
+        once=str(uuid7()),
+        may_settle=stands and reach(actor, "weighings.settle") is not None,
+        may_correct=stands and reach(actor, "weighings.correct") is not None,
+    )
 
 
 @router.post("/weighings/{weighing_id}/settle")
@@ -47,8 +62,8 @@ async def settle_weighing(
     once: FormOnceDep,
 ) -> Response:
     """Charge what left without a lawful paper to the mine's quota, or write it off (W06)."""
-    body = SettlementIn(settlement=settlement, note=note)
-    return await _pressed(request, actor, weighing_id, weighed.settle(weighing_id, body, request, actor, once))
+    await weighed.settle(weighing_id, SettlementIn(settlement=settlement, note=note), request, actor, once)
+    return RedirectResponse(f"/weighings/{weighing_id}", 303)
 
 
 @router.post("/weighings/{weighing_id}/correct")
@@ -63,7 +78,8 @@ async def correct_weighing(
 ) -> Response:
     """Say what the scale should have said (W09)."""
     body = CorrectionIn(gross_kg=int(gross * 1000), tare_kg=int(tare * 1000), reason=reason)
-    return await _pressed(request, actor, weighing_id, weighed.correct(weighing_id, body, request, actor, once))
+    await weighed.correct(weighing_id, body, request, actor, once)
+    return RedirectResponse(f"/weighings/{weighing_id}", 303)
 
 
 @router.post("/weighings/{weighing_id}/void")
@@ -71,47 +87,5 @@ async def void_weighing(
     weighing_id: UUID, reason: Annotated[Reason, Form()], request: Request, actor: Corrector, once: FormOnceDep
 ) -> Response:
     """Take a record back (W09)."""
-    body = VoidIn(reason=reason)
-    return await _pressed(request, actor, weighing_id, weighed.take_back(weighing_id, body, request, actor, once))
-
-
-async def _pressed(request: Request, actor: Actor, weighing_id: UUID, deed: Awaitable[Response]) -> Response:
-    """Show the record as it stands after a deed, or beside what was typed why it was refused."""
-    try:
-        await deed
-    except Refusal as refused:
-        refusal = with_a_page(refused)
-        async with database(request).transaction(readonly=True) as connection:
-            return await _page(request, connection, actor, weighing_id, refusal=refusal)
+    await weighed.take_back(weighing_id, VoidIn(reason=reason), request, actor, once)
     return RedirectResponse(f"/weighings/{weighing_id}", 303)
-
-
-async def _page(
-    request: Request,
-    connection: Connection,
-    actor: Actor,
-    weighing_id: UUID,
-    *,
-    as_of: datetime | None = None,
-    refusal: Refusal | None = None,
-) -> Response:
-    weighing = await weighed.show_weighing(weighing_id, connection, actor, as_of)
-    at = request.app.state.clock.now()
-    told_by = await stations.list_watched(connection, station_id=weighing.station_id, limit=1, at=at, actor=actor)
-    stands = as_of is None and weighing.status == "accepted"
-    weights = {"gross": in_tonnes(weighing.gross_kg or 0), "tare": in_tonnes(weighing.tare_kg or 0)}
-    return await show(
-        request,
-        connection,
-        actor,
-        "weighing.html",
-        refusal=refusal,
-        weighing=weighing,
-        names=await reads.names_of(connection, {one.person_id for one in weighing.versions}),
-        sees_station=bool(told_by),
-        suspense_kg=await reads.suspense_kg_of(connection, weighing.movement_ids),
-        typed={**weights, **(await fields_of(request) if refusal else {})},
-        once=str(uuid7()),
-        may_settle=stands and reach(actor, "weighings.settle") is not None,
-        may_correct=stands and reach(actor, "weighings.correct") is not None,
-    )

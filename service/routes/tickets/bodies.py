@@ -44,7 +44,11 @@ class TicketIn(Body):
                 "onward_contract_id goes with a contract_id only",
             )
         if self.valid_until <= self.valid_from:
-            raise refused("validity-empty", "valid_until 须晚于 valid_from", "valid_until must be after valid_from")
+            raise refused(
+                "validity-empty",
+                "有效期止（valid_until）须晚于有效期起（valid_from）",
+                "the end (valid_until) must be after the beginning (valid_from)",
+            )
         return self
 
     def wish(self) -> Wish:

@@ -354,6 +354,19 @@ async def test_a_load_that_was_refused_is_still_to_be_weighed_the_way_it_goes(pa
     assert ways == ["out", "back", "back"]
 
 
+async def test_of_a_ticket_that_has_ended_no_extension_is_asked(page: Page) -> None:
+    """E38: it is told how it has ended."""
+    shown = await reading(
+        page,
+        """
+        const { reasonsShown } = await load("check");
+        const told = ["issued", "expired", "delivered"];
+        return told.map((state) => reasonsShown({ reasons: ["ticket-used", "ticket-expired"], ticket: { state } }));
+        """,
+    )
+    assert shown == [["ticket-used", "ticket-expired"], ["ticket-used", "ticket-lapsed"], ["ticket-used"]]
+
+
 async def test_good_and_bad_do_not_sound_alike(page: Page) -> None:
     """W03: for those who look at the truck; the words on the screen say the same."""
     tunes = await reading(

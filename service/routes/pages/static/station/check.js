@@ -64,6 +64,16 @@ const BAD = new Set([
   "unknown-ticket",
 ]);
 
+const OPEN = new Set(["issued", "out"]);
+
+/** The service's reasons as they are shown: of a ticket that has ended how it has, for no extension helps it. */
+export function reasonsShown({ reasons, ticket }) {
+  if (!ticket || OPEN.has(ticket.state)) return reasons;
+  return ticket.state === "expired"
+    ? reasons.map((reason) => (reason === "ticket-expired" ? "ticket-lapsed" : reason))
+    : reasons.filter((reason) => reason !== "ticket-expired");
+}
+
 /** How loud the reasons are together. */
 export function levelOf(reasons) {
   return reasons.some((reason) => BAD.has(reason)) ? "bad" : reasons.length ? "warn" : "good";

@@ -1,6 +1,6 @@
 /** One truck at a time: what is known of it, what is missing, and how it becomes a record. */
 import { Problem, Unreachable } from "./api.js";
-import { judge, levelOf, likelyDirection, ticketKnown, ticketOf } from "./check.js";
+import { judge, levelOf, likelyDirection, reasonsShown, ticketKnown, ticketOf } from "./check.js";
 import { stamp } from "./clock.js";
 import { plateAsSeen } from "./codes.js";
 import { keepRecord, weighedTickets } from "./queue.js";
@@ -207,7 +207,7 @@ export class Desk {
     }
     if (this.visit !== visit || visit.verdict !== verdict) return;
     const own = verdict.reasons.filter((reason) => reason === "wrong-station" || reason === "used-here");
-    const reasons = [...new Set([...answer.reasons, ...own])];
+    const reasons = [...new Set([...reasonsShown(answer), ...own])];
     const level = levelOf(reasons);
     visit.verdict = { ...verdict, level, reasons, online: answer.ticket, isAsked: true };
     if (answer.ticket) this.#turn(visit, ticketKnown(answer.ticket));

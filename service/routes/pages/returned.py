@@ -1,0 +1,69 @@
+"""Forms that stand on the page of something else: one that is refused is returned there, with why and with what was typed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from fastapi import Depends, Request
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+URLENCODED = "application/x-www-form-urlencoded"
+# A rule, an older version, a field; for other refusals there is nothing to put right in the form.
+RETURNED = frozenset({409, 412, 422})
+# It is being done, and the form as it would be shown anew would do it a second time.
+NOT_RETURNED = frozenset({"idempotency-key-running"})
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A form that was refused: why, where it was sent, and what was typed into it."""
+
+    problem: Mapping[str, Any]
+    action: str
+    typed: Mapping[str, str]
+
+    def kept(self, action: str) -> Mapping[str, str]:
+        """What was typed into the form that is sent there; nothing, if it was another."""
+        return self.typed if action == self.action else {}
+
+
+NOTHING = Returned({}, "", {})
+
+
+def returned_to(request: Request) -> Returned:
+    """The form that is returned to the page that is shown."""
+    found: Returned = getattr(request.state, "returned", NOTHING)
+    return found
+
+
+def stands_on(page: str) -> Any:
+    """A dependency that says on which page a form stands, by the names in its path."""
+
+    async def stand(request: Request) -> None:
+        request.state.form_page = page.format_map(request.path_params)
+
+    return Depends(stand)
+
+
+def is_form(asked: Scope) -> bool:
+    """Whether what is sent can be shown again as it was typed."""
+    return Headers(scope=asked).get("content-type", "").startswith(URLENCODED)
+
+
+def returning(asked: Scope, page: str | None, problem: Mapping[str, Any], body: bytes) -> Scope | None:
+    """The request for the page on which a refused form stands, with what was typed; None where it is not returned there."""
+    if page is None or problem["status"] not in RETURNED or problem["code"] in NOT_RETURNED:
+        return None
+    came_from = urlsplit(Headers(scope=asked).get("referer", ""))
+    typed = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
+    return {
+        **asked,
+        "method": "GET",
+        "path": page,
+        "raw_path": page.encode(),
+        "query_string": came_from.query.encode() if came_from.path == page else asked["query_string"],
+        "headers": [(name, value) for name, value in asked["headers"] if not name.startswith(b"content-")],
+        "state": {"returned": Returned(problem, asked["path"], typed)},
+    }
