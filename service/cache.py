@@ -6,9 +6,8 @@ from contextlib import asynccontextmanager
 from redis.asyncio import Redis
 
 SECONDS_TO_ANSWER = 1.0
-MOST_WHO_WAIT = (
-    5_000  # each on a connection of its own; Valkey takes ten thousand, the library by itself makes a hundred
-)
+# Each on a connection of its own: Valkey takes ten thousand, the library by itself makes a hundred.
+MOST_WHO_WAIT = 5_000
 
 
 class Cache:

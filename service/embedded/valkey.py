@@ -85,7 +85,7 @@ def own_valkey(
         "appendonly": "yes" if durable else "no",
         "appendfsync": "everysec",
         "maxmemory": "128mb",
-        "maxmemory-policy": "noeviction",
+        "maxmemory-policy": "volatile-lru",  # what is kept for a day gives way to alerts
     }
     output = home / "valkey.out"
     output.unlink(missing_ok=True)

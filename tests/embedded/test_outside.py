@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import redis
 
 import migrations
 from service.embedded import CannotRun, Endpoints, services
@@ -99,6 +100,16 @@ async def test_a_database_server_of_another_version_is_refused() -> None:
 def test_a_database_that_is_not_there_is_refused(url: str, what: str, tmp_path: Path) -> None:
     with pytest.raises(CannotRun, match=what), services(tmp_path / "data", durable=True, database_url=url):
         pass
+
+
+def test_what_is_kept_for_a_day_gives_way_to_alerts(servers: Endpoints, data: Path) -> None:
+    """Faulty rows of sheets wait in Valkey to be fetched; in a full one alerts would no longer be passed on."""
+    with services(data, durable=False, database_url=servers.database_url) as own:
+        client = redis.Redis.from_url(own.redis_url)
+        for number in range(35):
+            client.set(f"sheet {number}", bytes(4_000_000), ex=86_400)
+        assert client.xadd("alerts", {"id": 1})
+        assert client.exists("sheet 34")
 
 
 def test_a_cache_that_is_not_there_is_refused(tmp_path: Path) -> None:
