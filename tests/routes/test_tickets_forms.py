@@ -73,6 +73,9 @@ async def test_w01_the_form_for_tickets_pressed_twice_issues_once(by: By, contra
     again = await press(by, "/tickets/new", {**one, "once": await opened(by, "/tickets/new")})
     assert again.status_code == 303
     assert len(await tickets(by)) == 5, "and so is a form that is opened anew"
+    assert (await press(by, "/tickets/new", {**one, "once": "\0"})).status_code == 303, (
+        "whatever a program sends as a key"
+    )
 
 
 async def only(by: By) -> str:

@@ -37,7 +37,7 @@ async def once_of(request: Request) -> Once:
     """The key that a form was opened with: sent twice it is done once, and with something else typed it is another."""
     typed = await fields_of(request)
     said = orjson.dumps({name: value for name, value in typed.items() if name != "csrf_token"})
-    key = f"{typed['once'][:64]}-{sha256(said).hexdigest()}" if typed.get("once") else None
+    key = sha256(said).hexdigest() if typed.get("once") else None
     return Once(request, key, said)
 
 
