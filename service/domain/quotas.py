@@ -311,7 +311,7 @@ class CapChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ExcessChange:
     """How a cap stood after an act that changed its excess, by which change, and with the act's last entry."""
 
     cap: Cap
@@ -321,7 +321,7 @@ class Told:
     ends: bool
 
 
-def excesses(now: Cap, told_kg: int, changes: Sequence[CapChange]) -> list[Told]:
+def excesses(now: Cap, told_kg: int, changes: Sequence[CapChange]) -> list[ExcessChange]:
     """Each change of a cap's excess, act by act, given how it stands after all the changes and the excess told before them (O02).
 
     The rows are the same however acts are cut into batches, and what breaks and holds again within one is seen.
@@ -331,7 +331,7 @@ def excesses(now: Cap, told_kg: int, changes: Sequence[CapChange]) -> list[Told]
         got_kg=now.got_kg - sum(change.got_kg for change in changes),
         out_kg=now.out_kg - sum(change.out_kg for change in changes),
     )
-    told: list[Told] = []
+    told: list[ExcessChange] = []
     for _, of_act in groupby(changes, key=lambda change: change.act):
         act = list(of_act)
         cap = replace(
@@ -342,7 +342,7 @@ def excesses(now: Cap, told_kg: int, changes: Sequence[CapChange]) -> list[Told]
         if cap.over_kg != told_kg:
             pick = max if cap.over_kg > told_kg else min
             by = pick(act, key=lambda change: change.over_kg)
-            told.append(Told(cap, by, act[-1].seq, begins=not told_kg, ends=not cap.over_kg))
+            told.append(ExcessChange(cap, by, act[-1].seq, begins=not told_kg, ends=not cap.over_kg))
             told_kg = cap.over_kg
     return told
 

@@ -16,6 +16,7 @@ from service.domain.quotas import (
     Cap,
     CapChange,
     Excess,
+    ExcessChange,
     Figures,
     Holding,
     Node,
@@ -23,7 +24,6 @@ from service.domain.quotas import (
     Place,
     Pool,
     PoolEpisode,
-    Told,
     Window,
     chain,
     excesses,
@@ -137,7 +137,7 @@ async def pool_kg(connection: Connection, jurisdiction: str, year: int) -> Kilog
     return Kilograms(sum(balance.stock_kg - balance.debt_kg for balance in balances.values()))
 
 
-async def keep_excesses(connection: Connection, since: int, *, at: datetime) -> list[Told]:
+async def keep_excesses(connection: Connection, since: int, *, at: datetime) -> list[ExcessChange]:
     """Keep each change of by how much caps are broken that the entries behind the first `since` of the log have made (R06, O02).
 
     To be called under the head's lock, once for these entries; gives the changes.
@@ -161,7 +161,7 @@ async def keep_excesses(connection: Connection, since: int, *, at: datetime) -> 
     return told
 
 
-def _columns_of(told: Told) -> tuple[object, ...]:
+def _columns_of(told: ExcessChange) -> tuple[object, ...]:
     by = told.by
     return told.cap.jurisdiction, told.seq, told.cap.over_kg, by.movement, by.cause, by.occurred_at
 

@@ -15,12 +15,12 @@ from service.domain.quotas import (
     Cap,
     CapChange,
     Excess,
+    ExcessChange,
     Figures,
     Holding,
     Overcommitment,
     Place,
     Pool,
-    Told,
     Window,
     ends_of,
     pool_episodes,
@@ -170,7 +170,7 @@ def test_what_is_told_of_a_cap_is_the_same_however_its_acts_are_cut(
     changes = [cap_change(act, kg, got=got) for act, (got, kg) in enumerate(moves)]
     place = data.draw(st.integers(0, len(changes)))
 
-    def told(some: Sequence[CapChange], last_kg: int, until: int) -> list[Told]:
+    def told(some: Sequence[CapChange], last_kg: int, until: int) -> list[ExcessChange]:
         got_kg, out_kg = (sum(getattr(one, name) for one in changes[:until]) for name in ("got_kg", "out_kg"))
         return quotas.excesses(Cap("210300", 2026, 100 + got_kg, 95 + out_kg), last_kg, some)
 
