@@ -16,6 +16,7 @@ from service.domain.sheets import COLUMNS
 from service.routes import contracts, lots
 from service.routes.bulk.reading import name_contracts
 from service.routes.contracts import ContractIn, ContractOut, TermsOut
+from service.routes.enterprises import EnterpriseKind
 from service.routes.pages.typed import entry_of, fields_of, filed, in_tonnes, model_of, show_form
 from service.store import bulk
 from service.store import pages as reads
@@ -28,10 +29,12 @@ FilesContracts = Annotated[Actor, Depends(may("contracts.file"))]
 
 @router.get("/contracts/new")
 async def begin_contract(request: Request, connection: ReaderDep, actor: FilesContracts) -> Response:
-    """An empty form, with the firm's own code on the side that it is likely to be."""
+    """An empty form, with the firm's own code on the side that it is likely to be: who neither mines nor trades buys."""
     own = await _own_code(connection, actor)
     held = await lots.list_lots(connection, actor, holder=actor.enterprise_id, limit=1)
-    sells = await _sources(connection, actor) or held.items
+    viewer = await reads.find_viewer(connection, actor)
+    trades = viewer is not None and EnterpriseKind.TRADER in viewer["kinds"]
+    sells = await _sources(connection, actor) or (held.items and trades)
     typed = {"seller" if sells else "buyer": own}
     return await _form(request, connection, actor, typed)
 
