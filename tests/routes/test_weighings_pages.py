@@ -7,6 +7,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from tests import cast, yard
 from tests.routes.by import By
@@ -70,6 +71,25 @@ async def test_w09_what_is_refused_is_said_above_what_was_typed(by: By, contract
     shown = await see(by, path)
     assert "已作废</span>" in shown
     assert '<form class="deed"' not in shown
+
+
+async def test_o04_a_load_beyond_the_quota_is_named_as_it_stands(app: FastAPI, by: By, now: datetime) -> None:
+    """W09: once, when it was corrected; not at all, when its record is void."""
+    async with app.state.database.transaction() as connection:
+        contract_id = await yard.contract(connection, at=now)
+    ticket = await issue(by, contract_id, now)
+    id_ = await weighed(by, yard.record(ticket, "out", 31_200, now))
+
+    async def named() -> list[str]:
+        _, _, loads = (await see(by, f"/mines/{cast.PAIZHAI_MINE}?year={now.year}")).partition('id="beyond"')
+        return re.findall(r'class="num">([\d.]+)</td><td class="num bad">', loads.partition("</section>")[0])
+
+    assert await named() == ["31.20"]
+    said = {"gross": "45.001", "tare": "15", "reason": "读错一位"}
+    assert (await press(by, f"/weighings/{id_}", "correct", said)).status_code == 303
+    assert await named() == ["30.001"]
+    assert (await press(by, f"/weighings/{id_}", "void", {"reason": "误录"})).status_code == 303
+    assert await named() == []
 
 
 async def test_a_record_is_shown_to_its_parties_who_can_do_nothing_to_it(

@@ -38,8 +38,9 @@ WHERE settled_at IS NULL AND CASE WHEN $2::uuid IS NULL THEN starts_with(jurisdi
 GROUP BY code
 
 -- name: loads_beyond
--- Locks nothing; leans on overdraw_by_account and the key of legs: what left a mine ($1) beyond its quota of a year ($2),
--- newest first, by seq $4 or up to now; nothing was beyond it before its first episode.
+-- Locks nothing; leans on overdraw_by_account, the key of legs and hole_by_place: what left a mine ($1) beyond its quota of a year
+-- ($2), newest first, by seq $4 or up to now; nothing was beyond it before its first episode. What was struck as a whole, since its
+-- record was voided or another took its place, did not leave.
 SELECT
     leg.occurred_at, leg.source_kg AS kg, leg.over_kg, ticket.id AS ticket_id, ticket.plate,
     coalesce(ticket.number, slip.number) AS document_no
@@ -51,6 +52,13 @@ LEFT JOIN slip ON slip.id = target.document_id
 WHERE quota.owner_id = $1 AND quota.kind = 'quota' AND quota.year = $2
     AND leg.seq >= (SELECT min(overdraw.opened_seq) FROM overdraw WHERE overdraw.account = quota.id)
     AND ($4::bigint IS NULL OR leg.seq <= $4)
+    AND leg.source_kg > coalesce((
+        SELECT sum(hole.hi - hole.lo) FROM hole
+        WHERE
+            hole.account = quota.id AND hole.side = 'out' AND hole.kind = 'cut' AND hole.movement = leg.movement
+            AND hole.lo >= leg.source_lo AND hole.lo < leg.source_lo + leg.source_kg
+            AND ($4::bigint IS NULL OR hole.seq <= $4)
+    ), 0)
 ORDER BY leg.seq DESC
 LIMIT $3
 
