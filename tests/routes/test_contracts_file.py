@@ -394,3 +394,10 @@ async def test_a_plant_with_ore_begins_a_contract_as_its_buyer(app: FastAPI, by:
         shown = (await by(person).get("/contracts/new", headers={"Accept": "text/html"})).text
         filled = [name for name in ("seller", "buyer") if re.search(rf'name="{name}" type="text" value="9', shown)]
         assert filled == [side]
+
+
+async def test_a_firm_finds_on_its_first_page_what_it_has_to_file(by: By) -> None:
+    filed = (await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract())).json()
+    for person, owes in ((PLANT_CLERK, True), (TRADER_CLERK, False)):
+        shown = (await by(person).get("/", headers={"Accept": "text/html"})).text
+        assert (f'<a href="/deadlines">有 1 项待办</a>，最早 {filed["due_on"]} 截止' in shown) == owes

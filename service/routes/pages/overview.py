@@ -12,7 +12,7 @@ from service.db import ReaderDep
 from service.domain.allotments import HolderKind
 from service.domain.permissions import Actor, Role, area_of, reach
 from service.domain.units import shanghai_year
-from service.routes import contracts, lots, quotas
+from service.routes import contracts, deadlines, lots, quotas
 from service.routes.entries import PoliciesNow
 from service.routes.pages.alerts import newest
 from service.routes.pages.looks import Looks
@@ -48,7 +48,7 @@ async def overview(
     look: Looks,
     year: Annotated[int | None, Query(ge=2000, le=2100)] = None,
 ) -> Response:
-    """The tree of a year beside the open alerts; a firm sees its mines, contracts and lots; a station its tickets."""
+    """The tree of a year beside the open alerts; a firm sees what it owes, its mines, contracts and lots; a station its tickets."""
     if reach(actor, "quotas.read") is None:
         return RedirectResponse("/tickets", 303)
     present = shanghai_year(look.at or look.now)
@@ -63,6 +63,7 @@ async def overview(
         firm = {
             "contracts": recent,
             "names": await reads.names_of(connection, firms),
+            "due": [] if look.at else await deadlines.due(connection, policies, at=look.now, actor=actor),
             "lots": (await lots.list_lots(connection, actor, as_of=look.at, limit=BRIEFLY)).items,
         }
     return await show(
