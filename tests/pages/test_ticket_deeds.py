@@ -49,7 +49,7 @@ async def test_a_seller_issues_tickets_for_several_trucks(story: Story, visit: V
     await page.get_by_label("车牌（每行一个）").fill("辽C60001\n辽c·60002\n车牌不对")
     await page.get_by_label("每车计划数量（吨）").fill("31.5")
     await page.get_by_role("button", name="开具").click()
-    await expect(page.get_by_role("alert")).to_contain_text("车牌不对")
+    await expect(page.locator("#d-plates")).to_contain_text("车牌不对")
     await expect(page.get_by_label("每车计划数量（吨）")).to_have_value("31.5")
 
     await page.get_by_label("车牌（每行一个）").fill("辽C60001\n辽c·60002")
