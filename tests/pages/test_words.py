@@ -35,15 +35,20 @@ def test_translations_keep_the_places_of_their_figures() -> None:
 
 
 def test_what_is_done_in_a_row_of_a_table_stands_in_sight_on_a_phone() -> None:
-    """A table in which something is decided is read as cards there; what stands in its last column lay beside the screen."""
+    """A table in which something is decided or typed is read as cards there: its last column lay beside the screen."""
     tables = [
         (page.name, attributes)
         for page in sorted((HERE / "templates").glob("*.html"))
         for attributes, rows in re.findall(r"<table([^>]*)>(.*?)</table>", page.read_text(encoding="utf-8"), re.DOTALL)
-        if "<form" in rows or "deed(" in rows
+        if re.search(r"<form|<input|deed\(|cell\(", rows)
     ]
-    assert len(tables) > 7
+    assert len(tables) > 11
     assert [page for page, attributes in tables if 'class="cards"' not in attributes] == []
+
+
+def test_what_is_wrong_with_a_field_is_said_in_the_reader_s_language_alone() -> None:
+    pages = {page.name: page.read_text(encoding="utf-8") for page in (HERE / "templates").glob("*.html")}
+    assert [name for name, text in pages.items() if re.search(r"\{\{ fault \}\}|wrong\.\w+\|join", text)] == []
 
 
 def test_every_code_that_the_service_knows_has_a_word() -> None:
