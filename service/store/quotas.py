@@ -222,7 +222,7 @@ async def mine_quota(
     at: datetime,
 ) -> MineQuota:
     """A mine's quota of a year, if it lies in the area or belongs to the enterprise; raises NotFound (O01, O04)."""
-    rows = await connection.fetch(SQL["holders"], area, enterprise_id, [mine_id], None)
+    rows = await connection.fetch(SQL["holders"], area, enterprise_id, [mine_id], past and past.at)
     if [row["kind"] for row in rows] != [HolderKind.MINE]:
         raise NotFound
     accounts = (await _accounts(connection, [mine_id], year, window, past, at=at))[mine_id]

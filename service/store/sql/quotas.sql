@@ -1,20 +1,31 @@
 -- name: holders
--- Locks nothing; leans on mine_by_jurisdiction, mine_by_enterprise. Who can hold quota in an area ($1 its digits, null: all) or
--- belongs to an enterprise ($2), or is one of $3; of those that were registered by $4 (null: by now).
-SELECT kind, id, name, jurisdiction, enterprise_id
+-- Locks nothing; leans on the primary keys. Who can hold quota in an area ($1 its digits, null: all) or
+-- belongs to an enterprise ($2), or is one of $3; those that were registered by $4 (null: by now), with the firm and place that they had then.
+SELECT now.kind, now.id, now.name, place.jurisdiction, firm.enterprise_id
 FROM (
-    SELECT 'mine' AS kind, id, name, jurisdiction, enterprise_id, created_at FROM mine
+    SELECT 'mine' AS kind, 'mines' AS slice, id, name, jurisdiction, enterprise_id, created_at FROM mine
     UNION ALL
-    SELECT 'project', id, name, jurisdiction, operator_id, created_at FROM project
+    SELECT 'project', 'projects', id, name, jurisdiction, operator_id, created_at FROM project
     UNION ALL
-    SELECT 'stock', stock.id, enterprise.name || ' ' || stock.document_no, enterprise.jurisdiction, enterprise.id, stock.created_at
+    SELECT 'stock', 'stocks', stock.id, enterprise.name || ' ' || stock.document_no, NULL, enterprise.id, stock.created_at
     FROM stock JOIN enterprise ON enterprise.id = stock.enterprise_id
-) AS holder
-WHERE ($1::text IS NULL OR starts_with(jurisdiction, $1))
-    AND ($2::uuid IS NULL OR enterprise_id = $2)
-    AND ($3::uuid[] IS NULL OR id = ANY($3))
-    AND ($4::timestamptz IS NULL OR created_at <= $4)
-ORDER BY jurisdiction, kind, name, id
+) AS now
+LEFT JOIN LATERAL (
+    SELECT
+        revision.entry ->> 'jurisdiction' AS jurisdiction,
+        coalesce(revision.entry ->> 'enterprise_id', revision.entry ->> 'operator_id')::uuid AS enterprise_id
+    FROM revision
+    WHERE revision.slice = now.slice AND revision.entry_id = now.id AND revision.recorded_at <= $4
+    ORDER BY revision.version DESC LIMIT 1
+) AS past ON TRUE
+CROSS JOIN LATERAL (SELECT coalesce(past.enterprise_id, now.enterprise_id) AS enterprise_id) AS firm
+LEFT JOIN enterprise ON enterprise.id = firm.enterprise_id AND now.kind = 'stock'
+CROSS JOIN LATERAL (SELECT coalesce(enterprise.jurisdiction, past.jurisdiction, now.jurisdiction) AS jurisdiction) AS place
+WHERE ($1::text IS NULL OR starts_with(place.jurisdiction, $1))
+    AND ($2::uuid IS NULL OR firm.enterprise_id = $2)
+    AND ($3::uuid[] IS NULL OR now.id = ANY($3))
+    AND ($4::timestamptz IS NULL OR now.created_at <= $4)
+ORDER BY place.jurisdiction, now.kind, now.name, now.id
 
 -- name: places
 -- Locks nothing.
