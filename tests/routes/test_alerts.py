@@ -8,14 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
+from service import cache
 from service.cache import Cache
 from service.domain.alerts import Alert, Flag
 from service.embedded import Endpoints
 from service.store.alerts import open_alerts, restate_alerts, settle_alerts
+from service.streams import FILES_OF_ONE, FILES_OF_OTHERS
 from tests.cast import (
     ANSHAN,
     AUDITOR,
@@ -176,21 +179,43 @@ async def test_where_valkey_is_away_a_stream_ends_and_browsers_ask_again(
 ) -> None:
     """After a refusal they would never ask again."""
     async with Cache.connect("unix:///nowhere/valkey.sock") as nowhere:
-        monkeypatch.setattr(app.state.cache, "waiting", nowhere.waiting)
+        monkeypatch.setattr(app.state.cache, "streams", nowhere.streams)
         answer = await by(LI).get("/v1/alerts/stream")
 
     assert (answer.status_code, answer.text) == (200, "")
 
 
 async def test_more_watch_than_the_library_makes_connections(stage_endpoints: Endpoints) -> None:
-    async with Cache.connect(stage_endpoints.redis_url) as cache:
-        watching = [asyncio.create_task(cache.waiting.xread({"many": "0-0"}, block=20_000)) for _ in range(110)]
+    async with Cache.connect(stage_endpoints.redis_url) as valkey:
+        watching = [asyncio.create_task(valkey.streams.read("many", "0-0")) for _ in range(110)]
         await asyncio.sleep(0)
-        await cache.commands.xadd("many", {"message": "1"})
+        await valkey.commands.xadd("many", {"message": "1"})
         heard = await asyncio.gather(*watching)
-        await cache.commands.delete("many")
+        await valkey.commands.delete("many")
 
     assert all(heard)
+
+
+async def test_who_finds_no_room_at_the_stream_comes_again(
+    app: FastAPI, by: By, client: httpx.AsyncClient, stage_endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each who watches keeps two files open, and others want some, too."""
+    monkeypatch.setattr(cache, "getrlimit", lambda _: (FILES_OF_OTHERS + 2 * FILES_OF_ONE, 1_000_000))
+    async with Cache.connect(stage_endpoints.redis_url) as small:
+        monkeypatch.setattr(app.state.cache, "streams", small.streams)
+        with small.streams.room(), small.streams.room():
+            with capture_logs() as logs:
+                refused = await by(LI).get("/v1/alerts/stream")
+            assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+            assert refused.headers["Retry-After"] == "1"
+            assert "the limit of open files" in logs[0]["event"]
+            assert (await client.get("/v1/alerts/stream")).status_code == 401
+        watching = asyncio.create_task(small.streams.read("nothing is told here", "0-0"))
+        await asyncio.sleep(0)
+        small.streams.end()
+        assert await watching == []
+        answer = await by(LI).get("/v1/alerts/stream")
+        assert (answer.status_code, answer.text) == (200, ""), "there is room again, and nothing to wait for"
 
 
 async def test_an_office_works_through_the_alerts_of_a_kind(app: FastAPI, by: By) -> None:
