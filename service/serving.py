@@ -111,7 +111,7 @@ class _Server(uvicorn.Server):
             self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._app.state.cache.streams.end()  # they have no end of their own, for which all would wait
+        self._app.state.cache.alerts.end()  # they have no end of their own, for which all would wait
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -18,10 +18,10 @@ from service.db import ConnectionDep, ReaderDep, Record, database
 from service.domain.alerts import Flag
 from service.domain.permissions import Actor
 from service.domain.refusals import Busy
-from service.outbox import STREAM
 from service.problems import AWAY
 from service.routes.fields import Body, Reason, refused
 from service.store import alerts
+from service.streams import Lost
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 log = structlog.get_logger(__name__)
@@ -98,7 +98,7 @@ def _in_the_stream(place: str | None) -> str | None:
 
 
 async def _room(request: Request) -> AsyncIterator[None]:
-    with request.app.state.cache.streams.room():
+    with request.app.state.cache.alerts.room():
         yield
 
 
@@ -113,19 +113,18 @@ async def stream_alerts(
 
     `alert.withdrawn` names one that concerns others now, by its id alone.
     """
-    stream = STREAM.format(topic="alerts")
-    streams = request.app.state.cache.streams
+    told = request.app.state.cache.alerts
     try:
-        # Not "$": it would mean anew, at each read, the end of that moment, and lose what came between two reads.
-        place = last_event_id or await streams.newest(stream)
-        while not streams.is_over and await request.app.state.people.actor_of(request) is not None:
-            messages = [(at, orjson.loads(message)) for at, message in await streams.read(stream, place)]
+        place = await told.begin(last_event_id)
+        while not told.is_over and await request.app.state.people.actor_of(request) is not None:
+            messages = [(at, orjson.loads(message)) for at, message in await told.read(place)]
             for event in await _events(request, messages, actor):
                 yield event
             if messages:
                 place = messages[-1][0]
+    except Lost:
+        return  # browsers ask again after an end, and never again after a refusal
     except (RedisError, Busy, *AWAY) as error:
-        # Browsers ask again after an end, and never again after a refusal.
         log.warning(f"A stream of alerts has ended: {type(error).__name__}: {error}")
 
 
