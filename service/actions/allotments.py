@@ -49,7 +49,8 @@ async def create_allotment(
     allowed = rules.may_issue(actor, draft.source) if issue else rules.may_draft(actor, draft.source, found.holder)
     if not allowed:
         raise NotAllowed
-    rules.check_holder(draft.kind, draft.source, found.holder, found.right, policies)
+    if draft.kg > 0:
+        rules.check_holder(draft.kind, draft.source, found.holder, found.right, policies)
     if actor.role is Role.COUNTY and not issue:
         rules.check_proposal(draft)
     allotment_id = uuid7()

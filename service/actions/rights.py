@@ -15,7 +15,7 @@ from service.actions.allotments import create_allotment
 from service.actions.overdraws import report_overdraws
 from service.db import Connection
 from service.domain import rights as rules
-from service.domain.allotments import Cause, Draft, Kind
+from service.domain.allotments import Cause, Draft, Kind, may_be_given_more
 from service.domain.assessments import end_of
 from service.domain.filings import UnknownEnterprise
 from service.domain.ledger import AccountKey, AccountKind, Movement
@@ -24,7 +24,7 @@ from service.domain.policies import Policies
 from service.domain.refusals import NotFound
 from service.domain.rights import Fate, Standing
 from service.domain.units import Kilograms, shanghai_day, start_of
-from service.store import allotments, audits, contracts, ledger, rights
+from service.store import allotments, assessments, audits, contracts, ledger, rights
 from service.store.accounts import open_accounts
 from service.store.ledger import Signer
 
@@ -195,7 +195,7 @@ async def close_period(
             why = f"{year} 年第 {quarter} 季度未用指标收回"
             await issue(_adjustment(standing, year, -kg, Cause.PERIOD, today, why, document_no))
         elif fate is Fate.CARRIED:
-            is_carried = await _carried(connection, issue, standing, year, today, document_no, actor=actor)
+            is_carried = await _carried(connection, issue, standing, year, today, document_no, policies, actor=actor)
             fate = Fate.CARRIED if is_carried else Fate.LAPSED
         figures[fate] += kg
     await rights.add_closing(connection, year, quarter, figures, document_no=document_no, at=at, actor=actor)
@@ -242,6 +242,7 @@ async def _carried(
     year: int,
     today: date,
     document_no: str,
+    policies: Policies,
     *,
     actor: Actor,
 ) -> bool:
@@ -251,7 +252,8 @@ async def _carried(
     city = f"{county[:4]}00"
     draft = _adjustment(standing, year + 1, standing.stock_kg, Cause.PERIOD, today, why, document_no)
     found = await allotments.find_holder(connection, draft, actor=actor)
-    if found.right is None or found.right.faults({today}):
+    sheets = await assessments.sheets_of(connection, standing.mine_id)
+    if found.right is None or not may_be_given_more(found.right, sheets, today, policies):
         return False
     for source, to in ((None, city), (city, county)):
         kg = standing.stock_kg

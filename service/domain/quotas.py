@@ -234,6 +234,11 @@ def chain(code: str) -> list[str]:
     return list(dict.fromkeys([PROVINCE, f"{area[:4]}00", code][: len(area) // 2]))
 
 
+def below(giver: str, code: str) -> list[str]:
+    """The jurisdictions that a pool passed over when it gave straight to a holder in one of them (policy `non_mine_pool`, R03)."""
+    return [one for one in chain(code) if len(area_of(one)) > len(area_of(giver))]
+
+
 def tree(
     places: Mapping[str, Place],
     pools: Mapping[str, Pool] | None,
@@ -273,7 +278,7 @@ def _is_seen(code: str, area: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """What a jurisdiction got for a year, and what has gone out below it (R06)."""
+    """What a jurisdiction got for a year, itself or straight for its holders, and what has gone out below it (R06)."""
 
     jurisdiction: str
     year: int

@@ -198,7 +198,7 @@ async def mine_holders(
     limit: Limit = MOST_NAMED,
 ) -> HoldersOut:
     """Who holds a mine's ore of a year now: on the road, in lots, in product wherever it was sold to, consumed or lost."""
-    accounts = await documents.mine_accounts(connection, mine_id, year, actor=actor)
+    accounts = await documents.mine_accounts(connection, mine_id, year, as_of, actor=actor)
     if accounts is None:
         raise NotFound
     found = await provenance.holders(connection, accounts, await _size(connection, as_of))

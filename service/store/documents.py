@@ -1,6 +1,7 @@
 """The documents and names that stand behind accounts and movements, for those who may see them."""
 
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 from service.db import Connection, Record
@@ -30,10 +31,12 @@ async def contract_accounts(connection: Connection, contract_id: UUID, *, actor:
     return accounts
 
 
-async def mine_accounts(connection: Connection, mine_id: UUID, year: int, *, actor: Actor) -> list[int] | None:
-    """What a mine that the actor may see lets ore out of in a year: its quota with every earmark, and its suspense."""
+async def mine_accounts(
+    connection: Connection, mine_id: UUID, year: int, as_of: datetime | None, *, actor: Actor
+) -> list[int] | None:
+    """What a mine that the actor might see then lets ore out of in a year: its quota with every earmark, and its suspense."""
     accounts: list[int] | None = await connection.fetchval(
-        SQL["mine_accounts"], mine_id, year, actor.area, actor.enterprise_id
+        SQL["mine_accounts"], mine_id, year, actor.area, actor.enterprise_id, as_of
     )
     return accounts
 

@@ -1,6 +1,6 @@
 """What quota there is, who holds it and what has become of it: now, or as it was known at a time."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -25,6 +25,7 @@ from service.domain.quotas import (
     Pool,
     PoolEpisode,
     Window,
+    below,
     chain,
     excesses,
     pool_episodes,
@@ -104,19 +105,25 @@ async def tree(
         )
         for row in rows
     ]
-    pools = None if enterprise_id else await find_pools(connection, places, year, past)
+    pools = None if enterprise_id else await _pools(connection, places, year, rows, accounts, past)
     episodes = None if enterprise_id else await _episodes(connection, year, past)
     return quotas.tree(places, pools, holdings, area=area or "", episodes=episodes)
 
 
-async def find_pools(
-    connection: Connection, codes: Collection[str], year: int, past: Moment | None = None
+async def _pools(
+    connection: Connection,
+    codes: Collection[str],
+    year: int,
+    holders: Sequence[Record],
+    accounts: Mapping[UUID, Sequence[Account]],
+    past: Moment | None,
 ) -> dict[str, Pool]:
     """What jurisdictions got for a year and allotted of it; those that got nothing are left out (R06)."""
     act = AccountKey(AccountKind.ISSUE, jurisdiction=PROVINCE, year=year)
     keys = {code: AccountKey(AccountKind.POOL, jurisdiction=code, year=year) for code in codes}
     ids = await find_accounts(connection, [act, *keys.values()])
     balances = await ledger.balances(connection, ids.values(), as_of=_size(past))
+    straight = await _straight(connection, holders, accounts, past)
     pools = {}
     for code, key in keys.items():
         balance = balances.get(ids.get(key, -1))
@@ -125,9 +132,32 @@ async def find_pools(
             # What the province issued to cities in one act never lay in its own pool.
             issued_kg = balances[ids[act]].out_kg
             got_kg, allotted_kg = issued_kg, allotted_kg + issued_kg - got_kg
+        # Nor did what a holder got straight from above lie in the pools between.
+        got_kg, allotted_kg = got_kg + straight[code], allotted_kg + straight[code]
         if got_kg:
             pools[code] = Pool(got_kg, allotted_kg)
     return pools
+
+
+async def _straight(
+    connection: Connection,
+    holders: Sequence[Record],
+    accounts: Mapping[UUID, Sequence[Account]],
+    past: Moment | None,
+) -> Counter[str]:
+    """What projects and declared stocks got of pools above their own, by the jurisdictions that were passed over (R03)."""
+    places = {
+        account.id: holder["jurisdiction"]
+        for holder in holders
+        if holder["kind"] != HolderKind.MINE
+        for account in accounts[holder["id"]]
+        if account.id is not None
+    }
+    kg: Counter[str] = Counter()
+    for row in await connection.fetch(SQL["came_from_pools"], list(places), _size(past)) if places else ():
+        for code in below(row["giver"], places[row["account"]]):
+            kg[code] += row["kg"]
+    return kg
 
 
 async def pool_kg(connection: Connection, jurisdiction: str, year: int) -> Kilograms:
@@ -145,9 +175,12 @@ async def keep_excesses(connection: Connection, since: int, *, at: datetime) -> 
     changes: defaultdict[int, defaultdict[str, list[CapChange]]] = defaultdict(lambda: defaultdict(list))
     for row in await connection.fetch(SQL["cap_changes"], since, PROVINCE):
         facts = (row["seq"], row["act"], row["movement"], row["cause"], row["occurred_at"])
-        is_quota, place, kg = row["is_quota"], row["jurisdiction"], row["kg"]
-        change = CapChange(*facts, out_kg=kg) if is_quota else CapChange(*facts, got_kg=kg)
-        for code in chain(place) if is_quota else [place]:
+        place, kg, codes = row["jurisdiction"], row["kg"], [row["jurisdiction"]]
+        is_use = row["is_quota"] and row["giver"] is None
+        if row["is_quota"]:
+            codes = chain(place) if is_use else below(row["giver"], place)
+        change = CapChange(*facts, out_kg=kg) if is_use else CapChange(*facts, got_kg=kg)
+        for code in codes:
             changes[row["year"]][code].append(change)
     told = []
     for year, by_place in sorted(changes.items()):
@@ -174,7 +207,7 @@ async def _caps(connection: Connection, codes: Collection[str], year: int) -> di
         gone_kg = sum(account.figures.out_kg for account in accounts[row["id"]])
         for code in chain(row["jurisdiction"]):
             out_kg[code] += gone_kg
-    pools = await find_pools(connection, codes, year)
+    pools = await _pools(connection, codes, year, rows, accounts, None)
     return {code: Cap(code, year, pools.get(code, Pool()).got_kg, out_kg[code]) for code in codes}
 
 
@@ -222,7 +255,7 @@ async def mine_quota(
     at: datetime,
 ) -> MineQuota:
     """A mine's quota of a year, if it lies in the area or belongs to the enterprise; raises NotFound (O01, O04)."""
-    rows = await connection.fetch(SQL["holders"], area, enterprise_id, [mine_id], None)
+    rows = await connection.fetch(SQL["holders"], area, enterprise_id, [mine_id], past and past.at)
     if [row["kind"] for row in rows] != [HolderKind.MINE]:
         raise NotFound
     accounts = (await _accounts(connection, [mine_id], year, window, past, at=at))[mine_id]

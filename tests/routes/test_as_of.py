@@ -77,7 +77,7 @@ class Day:
         for product in self.products:
             await get(product)
         if not self.reads_the_book:
-            return {path: _stripped(answer) for path, answer in answers.items()}
+            return {path: stripped(answer) for path, answer in answers.items()}
         year = self.now.year
         await get("/v1/quotas", year=year)
         await get(f"/v1/mines/{cast.PAIZHAI_MINE}/quota", year=year)
@@ -99,7 +99,7 @@ class Day:
         for account in sorted(accounts):
             book = await get("/v1/movements", account=account)
             accounts |= {item["source"]["account"] for item in book["items"]}
-        return {path: _stripped(answer) for path, answer in answers.items()}
+        return {path: stripped(answer) for path, answer in answers.items()}
 
     async def post(self, person: cast.Person, path: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = await self.by(person).post(path, json=body)
@@ -116,10 +116,16 @@ class Day:
         return ticket
 
     async def weigh(
-        self, ticket: dict[str, Any] | None, direction: str, kg: int, person: cast.Person | None = None
+        self,
+        ticket: dict[str, Any] | None,
+        direction: str,
+        kg: int,
+        person: cast.Person | None = None,
+        *,
+        ago: timedelta = timedelta(),
     ) -> str:
         person = person or (cast.PLANT_TWO_DEVICE if direction == "in" else cast.BRIDGE_7_DEVICE)
-        record = yard.record(ticket, direction, kg, self.now, sequence=next(self.numbers[person]))
+        record = yard.record(ticket, direction, kg, self.now - ago, sequence=next(self.numbers[person]))
         result = (await self.post(person, "/v1/weighings", record))["results"][0]
         assert result["status"] == "accepted", result
         items = (await self.by(person).get("/v1/weighings")).json()["items"]
@@ -131,11 +137,11 @@ def asked(path: str, reader: cast.Person = cast.PROVINCE, **more: str | int) -> 
     return f"{path} {more} {reader.username}"
 
 
-def _stripped(answer: Any) -> Any:
+def stripped(answer: Any) -> Any:
     """An answer without the time that was asked for, and without signatures of the moment in which it was given."""
     if isinstance(answer, dict):
-        return {key: _stripped(value) for key, value in answer.items() if key not in ("as_of", "receipt_note")}
-    return [_stripped(value) for value in answer] if isinstance(answer, list) else answer
+        return {key: stripped(value) for key, value in answer.items() if key not in ("as_of", "receipt_note")}
+    return [stripped(value) for value in answer] if isinstance(answer, list) else answer
 
 
 async def test_e53_every_read_answers_as_it_answered_then(app: FastAPI, by: By) -> None:
@@ -288,6 +294,24 @@ async def test_e53_papers_answer_as_they_answered_then(app: FastAPI, by: By) -> 
     await day.goes_on()
     await day.weigh(diverted, "in", 21_900, cast.STRANGER_DEVICE)
     await day.goes_on()
+
+    partly = await day.issue(UUID(ours.rsplit("/", maxsplit=1)[1]))
+    out = await day.weigh(partly, "out", 33_000)
+    await day.weigh(partly, "back", 33_000, ago=timedelta(minutes=9))
+    await day.goes_on()
+    await day.weigh(partly, "in", 32_900)
+    await day.post(cast.PLANT_CLERK, f"/v1/tickets/{partly['id']}/refuse-part", {**WHY, "refused_kg": 8_000})
+    await day.goes_on()
+    await day.weigh(partly, "back", 7_990)
+    await day.goes_on()
+    for gross_kg in (49_000, 47_000):
+        await day.post(cast.LI, f"/v1/weighings/{out}/correct", {**WHY, "gross_kg": gross_kg, "tare_kg": 15_000})
+        await day.goes_on()
+
+    silently = await day.issue(UUID(ours.rsplit("/", maxsplit=1)[1]))
+    for direction, kg in (("out", 30_000), ("in", 29_900), ("back", 20_000), ("out", 28_000)):
+        await day.weigh(silently, direction, kg)
+        await day.goes_on()
 
     bought = await file_both(cast.TRADER_CLERK, number="HT-2", buyer_id=str(cast.TRADER.id))
     sold = await file_both(seller=cast.TRADER_CLERK, number="MY-1", seller_id=str(cast.TRADER.id), mine_id=None)

@@ -15,7 +15,7 @@ from service.keys import Purpose
 from tests import cast, yard
 from tests.routes.quota import MINE, allotment, base
 from tests.routes.ruling import rule
-from tests.routes.test_as_of import WHY, Day, asked
+from tests.routes.test_as_of import WHY, Day, asked, stripped
 from tests.sweeping import swept
 
 pytestmark = pytest.mark.anyio
@@ -289,6 +289,43 @@ async def test_e53_what_tickets_held_is_told_as_it_was(app: FastAPI, by: By) -> 
 
     assert [kg for _, kg in told] == [93_000, 0, 0, 0, 31_000, 31_000, 31_000, 31_000, 31_000, 121_000, 121_000, 31_000]
     assert [await held(moment) for moment, _ in told] == [kg for _, kg in told]
+
+
+async def test_e53_a_mines_quota_is_told_of_a_time_to_whoever_it_was_then(app: FastAPI, by: By) -> None:
+    """Its quota, its ore and the tree: its firm of then sees all, the one of today nothing."""
+    now: datetime = app.state.clock.now()
+    async with app.state.database.transaction() as connection:
+        await yard.grant(connection, 100_000, at=now, sign=app.state.keys.current(Purpose.LEDGER))
+    firms = (cast.PAIZHAI_CLERK, cast.STRANGER_CLERK)
+
+    async def ask(**as_of: str) -> list[Any]:
+        answers = []
+        for path in ("/v1/quotas", f"/v1/mines/{cast.PAIZHAI_MINE}/quota", f"/v1/provenance/mines/{cast.PAIZHAI_MINE}"):
+            for firm in firms:
+                answer = await by(firm).get(path, params={"year": now.year, **as_of})
+                answers.append(stripped(answer.json()) if answer.status_code == 200 else answer.status_code)
+        return answers
+
+    async def edit_the_mine(**changed: str) -> None:
+        app.state.clock.stop_at(app.state.clock.now() + timedelta(minutes=10))
+        path = f"/v1/mines/{cast.PAIZHAI_MINE}"
+        version = {"If-Match": (await by(cast.LI).get(path)).headers["etag"]}
+        answer = await by(cast.PROVINCE).patch(path, json=changed, headers=version)
+        assert answer.is_success, answer.text
+
+    told = []
+    for changed in (
+        {"name": "海城排寨菱镁矿"},
+        *({"enterprise_id": str(one.id)} for one in (cast.STRANGER, cast.PAIZHAI)),
+    ):
+        await edit_the_mine(**changed)
+        told.append((app.state.clock.now(), await ask()))
+    await edit_the_mine(enterprise_id=str(cast.STRANGER.id))
+
+    assert [await ask(as_of=moment.isoformat()) for moment, _ in told] == [answers for _, answers in told]
+    (_, before), (_, between), _ = told
+    assert before != between
+    assert [type(answer) is int for answer in before[2:]] == [False, True] * 2
 
 
 async def test_e53_what_will_be_known_is_not_told(standing: By) -> None:

@@ -258,16 +258,41 @@ async def test_e50_a_later_tranche_closes_the_episode_and_leaves_it_in_history(b
 
 
 async def test_r03_policy_says_whose_pool_projects_draw_on(by: By, app: FastAPI) -> None:
-    """R03, policy non_mine_pool."""
+    """R03, R06, policy non_mine_pool: what comes from the city's pool breaks no cap of the county's."""
     at(app, "2026-02-01T09:00:00+08:00")
-    await fill_pools(by)
+    await fill_pools(by, 100)
     body = {
         "name": "复绿工程", "jurisdiction": "210381", "operator_id": str(PAIZHAI.id), "approved_kg": 1_000,
         "valid_from": "2026-01-01", "valid_until": "2026-12-31", "document_no": "海修1",
     }  # fmt: skip
     answer = await by(LI).post("/v1/projects", json=body)
     project = {"project_id": answer.json()["id"]}
+    approved = allotment("approved", "210381", project, 7)
+    assert await try_to(by, {**approved, "kg": 101}) == (409, "allotment-exceeds-pool")
+    assert await try_to(by, approved) == (201, "")
     await rule(app, non_mine_pool="city")
-    assert await try_to(by, allotment("approved", "210381", project, 10)) == (409, "allotment-skips-a-level")
-    await allot(by(PROVINCE), allotment("total", None, {"jurisdiction": "210300"}, 100))
-    assert await try_to(by, allotment("approved", "210300", project, 10)) == (201, "")
+    assert await try_to(by, approved) == (409, "allotment-skips-a-level")
+    await allot(by(PROVINCE), allotment("total", None, {"jurisdiction": "210300"}, 50))
+    assert await try_to(by, {**approved, "from": "210300", "kg": 13}) == (201, "")
+    await allot(by(ANSHAN), base(90))
+
+    async def hand_over(number: str, kg: int, **source: str | None) -> dict[str, Any]:
+        """A slip; gives the county as the tree has it then."""
+        paper = slip(number=number, kg=kg, handed_on="2026-02-01", **source)
+        assert (await by(PAIZHAI_CLERK).post("/v1/slips", json=paper)).status_code == 201
+        return await county()
+
+    async def county() -> dict[str, Any]:
+        tree = (await by(LI).get("/v1/quotas", params={"year": 2026})).json()["province"]
+        found: dict[str, Any] = tree["children"][0]["children"][0]
+        return found
+
+    await hand_over("JJ-1", 93)  # the mine owes 3, which its county has
+    used = await hand_over("JJ-2", 20, mine_id=None, **project)
+    assert (used["issued_kg"], used["allotted_kg"], used["out_kg"]) == (113, 110, 113)
+    assert (used["overdrawn_kg"], used["overdraws"]) == (0, [])
+    assert [one["over_kg"] for one in (await hand_over("JJ-3", 1))["overdraws"]] == [1]
+    back = allotment("adjustment", "210300", project, -5, reason="核减")
+    assert await try_to(by, back) == (201, "")
+    found = await county()
+    assert (found["overdrawn_kg"], [one["over_kg"] for one in found["overdraws"]]) == (6, [6])

@@ -12,6 +12,7 @@ from tests.cast import (
     ANSHAN,
     BRIDGE_7_DEVICE,
     LI,
+    PAIZHAI,
     PAIZHAI_CLERK,
     PAIZHAI_MINE,
     PLANT_CLERK,
@@ -22,7 +23,7 @@ from tests.routes.by import By
 from tests.routes.filing import at, contract, slip
 from tests.routes.quota import MINE, SCALE, allot, allotment, base, fill_pools
 from tests.routes.ruling import rule
-from tests.routes.test_rights import mine_of, quota_of, try_to
+from tests.routes.test_rights import mine_of, quota_of, scored, try_to
 from tests.sweeping import swept
 
 pytestmark = pytest.mark.usefixtures("verified")
@@ -31,6 +32,13 @@ pytestmark = pytest.mark.usefixtures("verified")
 @pytest.fixture
 def begins_at() -> str:
     return "2026-02-01T09:00:00+08:00"
+
+
+async def trades_only(by: By) -> None:
+    """Paizhai Mine's firm is a trader from now on."""
+    path = f"/v1/enterprises/{PAIZHAI.id}"
+    version = {"If-Match": (await by(LI).get(path)).headers["etag"]}
+    assert (await by(LI).patch(path, json={"kinds": ["trader"]}, headers=version)).status_code == 200
 
 
 async def test_e26_four_mines_become_one_to_the_kilogram(by: By, app: FastAPI) -> None:
@@ -158,6 +166,42 @@ async def test_r16_a_quarter_closes_by_policy_and_a_year_may_be_carried_on(by: B
     assert (closed.status_code, closed.json()["carried_kg"]) == (201, 700)
     assert (await quota_of(by, year=2027))["available_kg"] == 700
     assert len((await by(ANSHAN).get("/v1/closings")).json()["items"]) == 2
+
+
+@pytest.mark.parametrize("ends", ["traded", "vetoed"])
+async def test_e28_a_mine_that_may_have_no_quota_keeps_no_years_end_from_the_others(
+    by: By, app: FastAPI, ends: str
+) -> None:
+    """R02, R16, policy carry_years: what is left of a mine whose firm mines no more, or that a veto stops, lapses."""
+    at(app, "2026-12-01T09:00:00+08:00")
+    await fill_pools(by)
+    await allot(by(ANSHAN), base(700))
+    other = await mine_of(by, "抚矿")
+    await allot(by(ANSHAN), allotment("base", "210381", {"mine_id": other}, 300, quarter=4))
+    if ends == "traded":
+        await trades_only(by)
+    else:
+        await scored(by, 4, 0, is_vetoed=True)
+    await rule(app, carry_years=True)
+
+    at(app, "2027-01-04T09:00:00+08:00")
+    closed = await by(PROVINCE).post("/v1/closings", json={"year": 2026, "document_no": "辽结2"})
+
+    left = (300, 700) if ends == "vetoed" else (0, 1_000)  # both mines are the one firm's
+    assert (closed.status_code, closed.json()["carried_kg"], closed.json()["lapsed_kg"]) == (201, *left), closed.text
+
+
+async def test_r05_quota_is_taken_back_from_a_firm_that_mines_no_more(by: By, app: FastAPI) -> None:
+    """R02, R05, R25, E51: only what is given asks what the holder is."""
+    await fill_pools(by)
+    await allot(by(ANSHAN), base(700))
+    await trades_only(by)
+    back = allotment("adjustment", "210381", MINE, -700, reason="企业转产")
+
+    assert await try_to(by, {**back, "kg": 700}) == (409, "holder-not-a-mine")
+    assert await try_to(by, {**back, "from": "210300"}) == (409, "more-than-allotted")
+    assert await try_to(by, back) == (201, "")
+    assert (await quota_of(by))["available_kg"] == 0
 
 
 @pytest.mark.parametrize("carries", [False, True])

@@ -28,6 +28,7 @@ from service.domain.allotments.issuing import (
     check_issue,
     check_pool,
     check_proposal,
+    may_be_given_more,
 )
 from service.domain.allotments.steps import (
     IN_FORCE,
@@ -76,6 +77,7 @@ __all__ = [
     "check_proposal",
     "fact_of",
     "may_approve",
+    "may_be_given_more",
     "may_draft",
     "may_issue",
     "state_by",

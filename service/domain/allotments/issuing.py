@@ -1,6 +1,6 @@
 """What stops an issue: rights, ceilings, shares, sheets, approvals and pools (R06, R07, R10–R14, R18)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
@@ -110,13 +110,13 @@ def check_proposal(draft: Draft) -> None:
 def check_issue(allotment: Allotment, standing: Standing, policies: Policies) -> None:
     """Refuse an issue that breaks a rule; the first that it breaks, in the order in which clients are promised them.
 
-    Kilograms that are taken back need only a reason.
+    Kilograms that are taken back need only a reason, whatever has become of the holder since.
     """
-    check_holder(allotment.kind, allotment.source, allotment.holder, standing.right, policies)
     if allotment.kg < 0:
         if not allotment.reason:
             raise ReasonMissing(rule="R05")
         return
+    check_holder(allotment.kind, allotment.source, allotment.holder, standing.right, policies)
     if standing.right is not None:
         _check_right(standing.right, standing, allotment, policies)
         ceiling_kg = Kilograms(int(standing.right.scale_kg * (1 - standing.cut_share)))
@@ -137,10 +137,18 @@ def check_issue(allotment: Allotment, standing: Standing, policies: Policies) ->
     check_pool(allotment.kg, standing.pool_kg)
 
 
+def may_be_given_more(right: Right, sheets: Sheets, today: date, policies: Policies) -> bool:
+    """Whether a mine may be given any quota today (R02, R07)."""
+    return right.owner_is_a_mining_firm and not _faults(right, sheets, {today}, today, policies)
+
+
+def _faults(right: Right, sheets: Sheets | None, days: Collection[date], today: date, policies: Policies) -> list[str]:
+    is_stopped = sheets is not None and is_vetoed(sheets, today, policies)
+    return [*right.faults(days), *["vetoed"] * is_stopped]
+
+
 def _check_right(right: Right, standing: Standing, allotment: Allotment, policies: Policies) -> None:
-    faults = right.faults({standing.today, allotment.issued_on})
-    if standing.sheets is not None and is_vetoed(standing.sheets, standing.today, policies):
-        faults.append("vetoed")
+    faults = _faults(right, standing.sheets, {standing.today, allotment.issued_on}, standing.today, policies)
     # What a predecessor still gets is what settles its own past.
     if standing.successor and allotment.kind in TRANCHES:
         faults.append("succeeded")

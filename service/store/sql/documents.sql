@@ -28,7 +28,7 @@ WHERE contract.id = $1
     AND ($3::uuid IS NULL OR $3 IN (contract.seller_id, contract.buyer_id))
 
 -- name: mine_accounts
--- Locks nothing; leans on account_by_owner.
+-- Locks nothing; leans on account_by_owner. Of a mine that lies in an area ($3), or is a firm's ($4), as the registry had it at $5 (null: now).
 SELECT
     ARRAY(
         SELECT account.id FROM account
@@ -36,9 +36,16 @@ SELECT
         ORDER BY account.id
     )
 FROM mine
+LEFT JOIN LATERAL (
+    SELECT entry ->> 'jurisdiction' AS jurisdiction, (entry ->> 'enterprise_id')::uuid AS enterprise_id
+    FROM revision
+    WHERE slice = 'mines' AND entry_id = mine.id AND recorded_at <= $5
+    ORDER BY version DESC LIMIT 1
+) AS past ON TRUE
 WHERE mine.id = $1
-    AND ($3::text IS NULL OR starts_with(mine.jurisdiction, $3))
-    AND ($4::uuid IS NULL OR mine.enterprise_id = $4)
+    AND ($3::text IS NULL OR starts_with(coalesce(past.jurisdiction, mine.jurisdiction), $3))
+    AND ($4::uuid IS NULL OR coalesce(past.enterprise_id, mine.enterprise_id) = $4)
+    AND ($5::timestamptz IS NULL OR mine.created_at <= $5)
 
 -- name: describe_accounts
 -- Locks nothing; leans on the primary keys.

@@ -1,20 +1,31 @@
 -- name: holders
--- Locks nothing; leans on mine_by_jurisdiction, mine_by_enterprise. Who can hold quota in an area ($1 its digits, null: all) or
--- belongs to an enterprise ($2), or is one of $3; of those that were registered by $4 (null: by now).
-SELECT kind, id, name, jurisdiction, enterprise_id
+-- Locks nothing; leans on the primary keys. Who can hold quota in an area ($1 its digits, null: all) or
+-- belongs to an enterprise ($2), or is one of $3; those that were registered by $4 (null: by now), with the firm and place that they had then.
+SELECT now.kind, now.id, now.name, place.jurisdiction, firm.enterprise_id
 FROM (
-    SELECT 'mine' AS kind, id, name, jurisdiction, enterprise_id, created_at FROM mine
+    SELECT 'mine' AS kind, 'mines' AS slice, id, name, jurisdiction, enterprise_id, created_at FROM mine
     UNION ALL
-    SELECT 'project', id, name, jurisdiction, operator_id, created_at FROM project
+    SELECT 'project', 'projects', id, name, jurisdiction, operator_id, created_at FROM project
     UNION ALL
-    SELECT 'stock', stock.id, enterprise.name || ' ' || stock.document_no, enterprise.jurisdiction, enterprise.id, stock.created_at
+    SELECT 'stock', 'stocks', stock.id, enterprise.name || ' ' || stock.document_no, NULL, enterprise.id, stock.created_at
     FROM stock JOIN enterprise ON enterprise.id = stock.enterprise_id
-) AS holder
-WHERE ($1::text IS NULL OR starts_with(jurisdiction, $1))
-    AND ($2::uuid IS NULL OR enterprise_id = $2)
-    AND ($3::uuid[] IS NULL OR id = ANY($3))
-    AND ($4::timestamptz IS NULL OR created_at <= $4)
-ORDER BY jurisdiction, kind, name, id
+) AS now
+LEFT JOIN LATERAL (
+    SELECT
+        revision.entry ->> 'jurisdiction' AS jurisdiction,
+        coalesce(revision.entry ->> 'enterprise_id', revision.entry ->> 'operator_id')::uuid AS enterprise_id
+    FROM revision
+    WHERE revision.slice = now.slice AND revision.entry_id = now.id AND revision.recorded_at <= $4
+    ORDER BY revision.version DESC LIMIT 1
+) AS past ON TRUE
+CROSS JOIN LATERAL (SELECT coalesce(past.enterprise_id, now.enterprise_id) AS enterprise_id) AS firm
+LEFT JOIN enterprise ON enterprise.id = firm.enterprise_id AND now.kind = 'stock'
+CROSS JOIN LATERAL (SELECT coalesce(enterprise.jurisdiction, past.jurisdiction, now.jurisdiction) AS jurisdiction) AS place
+WHERE ($1::text IS NULL OR starts_with(place.jurisdiction, $1))
+    AND ($2::uuid IS NULL OR firm.enterprise_id = $2)
+    AND ($3::uuid[] IS NULL OR now.id = ANY($3))
+    AND ($4::timestamptz IS NULL OR now.created_at <= $4)
+ORDER BY place.jurisdiction, now.kind, now.name, now.id
 
 -- name: places
 -- Locks nothing.
@@ -24,27 +35,38 @@ SELECT code, name, name_en, level FROM jurisdiction
 -- Locks nothing; leans on account_by_owner.
 SELECT id, owner_id, earmark FROM account WHERE owner_id = ANY($1::uuid[]) AND kind = 'quota' AND year = $2
 
--- name: came_back
--- Locks nothing; leans on a_target_line_comes_once and leg_behind_its_target, whose entries into a quota are its tranches and a few
--- loads: what came back into quotas ($1) by the road, after it had gone on, and was not taken back since; as of seq $2 (null: now).
-SELECT load.account, sum(upper(live) - lower(live))::bigint AS kg
+-- part: entries
 FROM (
     SELECT source, seq, target AS account, target_lo AS lo, target_lo + target_kg AS hi FROM leg
     WHERE target = ANY($1::bigint[]) AND NOT target_behind
     UNION ALL
     SELECT source, seq, target, target_lo, target_lo + target_kg FROM leg WHERE target = ANY($1::bigint[]) AND target_behind
-) AS load
-INNER JOIN account ON account.id = load.source AND account.kind IN ('load', 'lot')
+) AS entry
+INNER JOIN account AS giver ON giver.id = entry.source
 CROSS JOIN LATERAL unnest(
-    int8multirange(int8range(load.lo, load.hi)) - coalesce((
+    int8multirange(int8range(entry.lo, entry.hi)) - coalesce((
         SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
         WHERE
-            hole.account = load.account AND hole.side = 'in' AND hole.seq > load.seq AND ($2::bigint IS NULL OR hole.seq <= $2)
-            AND hole.lo < load.hi AND hole.hi > load.lo
+            hole.account = entry.account AND hole.side = 'in' AND hole.seq > entry.seq AND ($2::bigint IS NULL OR hole.seq <= $2)
+            AND hole.lo < entry.hi AND hole.hi > entry.lo
     ), '{}')
 ) AS live
-WHERE $2::bigint IS NULL OR load.seq <= $2
-GROUP BY load.account
+WHERE ($2::bigint IS NULL OR entry.seq <= $2)
+
+-- name: came_back
+-- Locks nothing; leans on a_target_line_comes_once and leg_behind_its_target, whose entries into a quota are its tranches and a few
+-- loads: what came back into quotas ($1) by the road, after it had gone on, and was not taken back since; as of seq $2 (null: now).
+SELECT entry.account, sum(upper(live) - lower(live))::bigint AS kg
+part.entries
+    AND giver.kind IN ('load', 'lot')
+GROUP BY entry.account
+
+-- name: came_from_pools
+-- Locks nothing; leans on what came_back does: what quotas ($1) were given of which pools, and was not taken back since.
+SELECT entry.account, giver.jurisdiction AS giver, sum(upper(live) - lower(live))::bigint AS kg
+part.entries
+    AND giver.kind = 'pool'
+GROUP BY entry.account, giver.jurisdiction
 
 -- name: lately
 -- Locks nothing; leans on a_source_line_leaves_once from where the columns of accounts ($1) ended at seq $3, when the window began:
@@ -245,13 +267,13 @@ LEFT JOIN LATERAL (
 
 -- name: cap_changes
 -- Under the head's lock; leans on the keys of legs and holes, and on leg_by_movement: what the entries behind the first $1 of the log have
--- done to caps, in order. To that of a quota's holder by what went out, less what was taken back or came back by the road; to that of
--- a pool by what it got, and of the province by what it issued.
+-- done to caps, in order. To that of a quota's holder by what went out, less what was taken back or came back by the road, and by what a
+-- pool above its own gave it straight (giver); to that of a pool by what it got, and of the province by what it issued.
 SELECT *
 FROM (
     SELECT
-        entry.seq, entry.act, entry.movement, entry.occurred_at, account.year, account.kind = 'quota' AS is_quota,
-        coalesce(account.jurisdiction, mine.jurisdiction, project.jurisdiction, enterprise.jurisdiction) AS jurisdiction,
+        entry.seq, entry.act, entry.movement, entry.occurred_at, account.year, account.kind = 'quota' AS is_quota, place.jurisdiction,
+        CASE WHEN account.kind = 'quota' AND entry.side = 'in' THEN other.jurisdiction END AS giver,
         CASE
             WHEN entry.sign < 0 AND account.kind = 'quota' AND entry.side = 'out' THEN 'return'
             WHEN entry.sign < 0 THEN 'claw-back'
@@ -262,6 +284,7 @@ FROM (
         CASE
             WHEN account.kind = 'quota' AND entry.side = 'out' THEN entry.sign * entry.kg
             WHEN account.kind = 'quota' AND other.kind IN ('load', 'lot') THEN -entry.sign * entry.kg
+            WHEN account.kind = 'quota' AND other.kind = 'pool' AND other.jurisdiction <> place.jurisdiction THEN entry.sign * entry.kg
             WHEN account.kind = 'pool' AND account.jurisdiction <> $2 AND entry.side = 'in' THEN entry.sign * entry.kg
             WHEN account.kind = 'issue' AND entry.side = 'out' THEN entry.sign * entry.kg
             ELSE 0
@@ -285,6 +308,9 @@ FROM (
     LEFT JOIN project ON project.id = account.owner_id
     LEFT JOIN stock ON stock.id = account.owner_id
     LEFT JOIN enterprise ON enterprise.id = stock.enterprise_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(account.jurisdiction, mine.jurisdiction, project.jurisdiction, enterprise.jurisdiction) AS jurisdiction
+    ) AS place
     WHERE account.kind IN ('quota', 'pool', 'issue')
 ) AS change
 WHERE kg <> 0

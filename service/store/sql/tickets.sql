@@ -315,35 +315,40 @@ GROUP BY paper_id
 -- name: shipped_at
 -- Locks nothing; leans on what loads_at does, and the indexes of legs by account: what contracts and slips ($1) had shipped by $2, which is
 -- seq $3. A ticket to which nothing has happened since says it itself; of any other the book does: what had come into its load, less what
--- had gone on to other trucks, and less what was refused once that has come back.
+-- had gone on to other trucks. Of one that arrived and has come back, the scale says what had come into its load, less what was refused: the
+-- book then has only what stayed. One that came back and had not arrived has shipped nothing.
 WITH known AS (
     SELECT * FROM sentence.loads_at
 ),
 
 standing AS (
     SELECT
-        known.paper_id, known.account, refused.kg AS refused_kg,
-        coalesce(known.onward_contract_id, known.paper_id) AS kept_under,
-        CASE WHEN back.at IS NULL THEN $3 ELSE coalesce((
-            SELECT size FROM checkpoint WHERE recorded_at < back.at ORDER BY recorded_at DESC, size DESC LIMIT 1
-        ), 0) END AS seq
+        known.paper_id, known.account, coalesce(known.onward_contract_id, known.paper_id) AS kept_under,
+        CASE WHEN told.is_back THEN coalesce(told.out_kg, known.out_kg) - coalesce(refused.kg, 0) END AS stayed_kg
     FROM known
     CROSS JOIN LATERAL (
-        SELECT max(weighing.recorded_at) AS at FROM weighing
+        SELECT
+            bool_or(weighing.direction = 'back') AS is_back,
+            bool_or(weighing.direction = 'in') AS is_in,
+            max(coalesce(said.net_kg, weighing.net_kg)) FILTER (WHERE weighing.direction = 'out') AS out_kg
+        FROM weighing
+        LEFT JOIN LATERAL (
+            SELECT * FROM weighing_version AS version
+            WHERE version.weighing_id = weighing.id AND version.recorded_at <= $2
+            ORDER BY version.version DESC LIMIT 1
+        ) AS said ON TRUE
         WHERE
-            weighing.ticket_id = known.id AND direction = 'back' AND recorded_at <= $2
-            AND 'accepted' = coalesce((
-                SELECT said.status FROM weighing_version AS said
-                WHERE said.weighing_id = weighing.id AND said.recorded_at <= $2
-                ORDER BY said.version DESC LIMIT 1
-            ), weighing.status)
-    ) AS back
+            weighing.ticket_id = known.id AND weighing.recorded_at <= $2
+            AND coalesce(said.status, weighing.status) = 'accepted'
+            AND NOT coalesce(said.flags, weighing.flags) && ARRAY['ticket-reused', 'no-ticket', 'ticket-revoked']
+            AND NOT (weighing.direction = 'back' AND coalesce(said.flags, weighing.flags) @> ARRAY['station-bypass'])
+    ) AS told
     CROSS JOIN LATERAL (
         SELECT sum(ticket_act.kg) AS kg FROM ticket_act
-        WHERE ticket_act.ticket_id = known.id AND kind = 'refused' AND done_at <= $2 AND back.at IS NOT NULL
+        WHERE ticket_act.ticket_id = known.id AND kind = 'refused' AND done_at <= $2
     ) AS refused
     WHERE
-        known.has_changed AND (back.at IS NULL OR refused.kg IS NOT NULL)
+        known.has_changed AND (told.is_back IS NOT TRUE OR told.is_in OR refused.kg IS NOT NULL)
 ),
 
 word AS (
@@ -352,10 +357,12 @@ word AS (
         leg.target_lo + leg.target_kg AS hi
     FROM standing
     INNER JOIN leg ON leg.target = standing.account AND NOT leg.target_behind
+    WHERE standing.stayed_kg IS NULL
     UNION ALL
     SELECT standing.*, leg.seq, leg.source, 'in', leg.target_lo, leg.target_lo + leg.target_kg
     FROM standing
     INNER JOIN leg ON leg.target = standing.account AND leg.target_behind
+    WHERE standing.stayed_kg IS NULL
     UNION ALL
     SELECT standing.*, leg.seq, leg.target, 'out', leg.source_lo, leg.source_lo + leg.source_kg
     FROM standing
@@ -374,7 +381,7 @@ FROM (
     FROM known
     WHERE NOT has_changed AND state <> 'returned'
     UNION ALL
-    SELECT paper_id, -refused_kg FROM standing
+    SELECT paper_id, stayed_kg FROM standing
     UNION ALL
     SELECT word.paper_id, CASE word.side WHEN 'in' THEN upper(live) - lower(live) ELSE lower(live) - upper(live) END
     FROM word
@@ -383,11 +390,11 @@ FROM (
         int8multirange(int8range(word.lo, word.hi)) - coalesce((
             SELECT range_agg(int8range(hole.lo, hole.hi)) FROM hole
             WHERE
-                hole.account = word.account AND hole.side = word.side AND hole.seq > word.said AND hole.seq <= word.seq
+                hole.account = word.account AND hole.side = word.side AND hole.seq > word.said AND hole.seq <= $3
                 AND hole.lo < word.hi AND hole.hi > word.lo
         ), '{}')
     ) AS live
-    WHERE word.said <= word.seq AND CASE word.side
+    WHERE word.said <= $3 AND CASE word.side
         -- What comes back out of the buyer's own lot is shipped no second time.
         WHEN 'in' THEN other.kind <> 'gained' AND (other.kind <> 'lot' OR other.document_id <> word.kept_under)
         ELSE other.kind = 'load'

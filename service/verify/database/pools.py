@@ -14,7 +14,7 @@ from service.verify.findings import Findings
 PROVINCE = "210000"
 
 TOLD = """
-SELECT jurisdiction, year, seq, over_kg, movement, occurred_at, less_returns
+SELECT jurisdiction, year, seq, over_kg, movement, occurred_at, less_returns, counts_straight
 FROM pool_excess ORDER BY jurisdiction, year, seq
 """
 MOVED = """
@@ -54,6 +54,24 @@ UNION ALL
 SELECT seq, account, lo - hi FROM hole WHERE account = ANY($1) AND side = 'in' AND kind = 'cut'
 UNION ALL
 SELECT seq, account, lo - hi FROM hole WHERE account = ANY($2) AND side = 'out' AND kind = 'cut'
+ORDER BY seq
+"""
+# What came to each quota ($1) from a pool of another place than its own ($2), or was taken back of it.
+STRAIGHT = """
+WITH given AS (
+    SELECT leg.seq, leg.movement, leg.target AS account, pool.jurisdiction AS giver, leg.target_kg AS kg
+    FROM unnest($1::bigint[], $2::text[]) AS quota (id, jurisdiction)
+    INNER JOIN leg ON leg.target = quota.id
+    INNER JOIN account AS pool ON pool.id = leg.source AND pool.kind = 'pool' AND pool.jurisdiction <> quota.jurisdiction
+)
+
+SELECT seq, account, giver, kg FROM given
+UNION ALL
+SELECT hole.seq, hole.account, taken.giver, hole.lo - hole.hi
+FROM hole
+INNER JOIN (SELECT DISTINCT movement, account, giver FROM given) AS taken
+    ON taken.movement = hole.movement AND taken.account = hole.account
+WHERE hole.side = 'in' AND hole.kind = 'cut'
 ORDER BY seq
 """
 # What went out of quotas ($1) between moments ($2), less what was taken back; and what of it came back by the road.
@@ -106,9 +124,10 @@ class _Cap:
     quotas: list[int] = field(default_factory=list)
     got: list[tuple[int, int]] = field(default_factory=list)  # seq, kilograms
     issued: list[tuple[int, int]] = field(default_factory=list)  # by the province's act, in place of the pool
+    straight: list[tuple[int, int]] = field(default_factory=list)  # by its holders, of pools above its own
     looks: set[int] = field(default_factory=set)
     told: list[tuple[int, int]] = field(default_factory=list)  # seq, kilograms over
-    older: set[int] = field(default_factory=set)  # of these the entries of which was told by what had ever gone
+    ages: dict[int, int] = field(default_factory=dict)  # of these entries, by which reckoning: 0 today's, 2 the oldest
 
 
 async def excesses_are_what_went_beyond(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
@@ -122,7 +141,7 @@ async def excesses_are_what_went_beyond(connection: asyncpg.Connection, books: B
     for (code, year), rows in groupby(await _told(connection, findings), key=_place):
         told = list(rows)
         caps[code, year].told = [(row["seq"], row["over_kg"]) for row in told]
-        caps[code, year].older = {row["seq"] for row in told if not row["less_returns"]}
+        caps[code, year].ages = {row["seq"]: 2 - row["less_returns"] - row["counts_straight"] for row in told}
         for (_, before), (seq, after) in pairwise(caps[code, year].told):
             if before == after:
                 findings.add("excess", seq, f"the excess of {code} in {year} is told twice")
@@ -154,11 +173,17 @@ def _place(row: asyncpg.Record) -> tuple[str, int]:
 
 async def _caps(connection: asyncpg.Connection, books: Books) -> defaultdict[tuple[str, int], _Cap]:
     caps: defaultdict[tuple[str, int], _Cap] = defaultdict(_Cap)
-    for row in await connection.fetch(QUOTAS):
+    quotas = await connection.fetch(QUOTAS)
+    for row in quotas:
         for code in _chain(row["jurisdiction"]):
             cap = caps[code, row["year"]]
             cap.quotas.append(row["id"])
             cap.looks.update(books.owing.get(row["id"], ()))
+    lies = {row["id"]: row for row in quotas}
+    asked = list(lies), [row["jurisdiction"] for row in quotas]
+    for seq, account, giver, kg in await connection.fetch(STRAIGHT, *asked):
+        for code in _chain(lies[account]["jurisdiction"]) - _chain(giver):
+            caps[code, lies[account]["year"]].straight.append((seq, kg))
     pools = {row["id"]: row for row in await connection.fetch(POOLS)}
     issues = [id_ for id_, row in pools.items() if row["is_issue"]]
     for seq, account, kg in await connection.fetch(GOT, list(pools.keys() - set(issues)), issues):
@@ -173,7 +198,7 @@ async def _caps(connection: asyncpg.Connection, books: Books) -> defaultdict[tup
 def _may_be_broken(cap: _Cap, books: Books) -> bool:
     """Whether all that ever went out is more than what there was to give when somebody looked: nearly never."""
     gone_kg = sum(books.columns.outs[quota] for quota in cap.quotas)
-    got = _Sums(cap.issued or cap.got)
+    got = _Sums(cap.issued or cap.got)  # and what came straight from above, at least
     return any(gone_kg > got.at(seq) for seq in cap.looks)
 
 
@@ -183,26 +208,26 @@ async def _differences(
     """Where what is told in force is not what it comes to: the entry, what is told, and what it comes to.
 
     A row is told of one moment. A look was at one of the moments with which its transaction may have ended: several
-    transactions have one time where a clock stood still. Older rows count what came back by the road as gone; a look
-    behind one of them may be of either kind.
+    transactions have one time where a clock stood still. Older rows do not count what holders got straight from above,
+    the oldest count what came back by the road as gone; a look behind one of them may be of its kind or a later one.
     """
     moments = sorted({seq for seq, _ in cap.told} | {size for sizes in looks for size in sizes})
     rows = await connection.fetch(GONE, cap.quotas, [moment + 1 for moment in moments])
     by_place = {row["place"]: row for row in rows}
-    got, told = _Sums(cap.issued or cap.got), _Lasts(cap.told)
-    counted = _Lasts([(seq, seq in cap.older) for seq, _ in cap.told])
-    ever, less = {}, {}
+    got, straight, told = _Sums(cap.issued or cap.got), _Sums(cap.straight), _Lasts(cap.told)
+    ages = _Lasts([(seq, cap.ages[seq]) for seq, _ in cap.told])
+    over: dict[int, Sequence[int]] = {}
     gone_kg = back_kg = 0
     for place, moment in enumerate(moments):
         if row := by_place.get(place):
             gone_kg, back_kg = gone_kg + row["gone_kg"], back_kg + row["back_kg"]
-        ever[moment] = max(0, gone_kg - got.at(moment))
-        less[moment] = max(0, gone_kg - back_kg - got.at(moment))
-    meant = {seq: ever[seq] if seq in cap.older else less[seq] for seq, _ in cap.told}
+        ever_kg = gone_kg - got.at(moment)
+        over[moment] = [max(0, kg) for kg in (ever_kg - back_kg - straight.at(moment), ever_kg - back_kg, ever_kg)]
+    meant = {seq: over[seq][age] for seq, age in cap.ages.items()}
     found = {(seq, says, meant[seq]) for seq, says in cap.told if says != meant[seq]}
     for sizes in looks:
-        if not any(told.at(at) in ((ever[at], less[at]) if counted.at(at) else (less[at],)) for at in sizes):
-            found.add((sizes[-1], told.at(sizes[-1]), less[sizes[-1]]))
+        if not any(told.at(at) in over[at][: ages.at(at) + 1] for at in sizes):
+            found.add((sizes[-1], told.at(sizes[-1]), over[sizes[-1]][0]))
     return sorted(found)
 
 
