@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pwd
+import resource
 import shutil
 import stat
 import subprocess
@@ -25,8 +26,10 @@ from service.embedded.valkey import server_for
 from service.embedded.valkey import version_of as valkey_version_of
 from service.listening import listening
 from service.settings import Settings
+from service.streams import most_who_wait
 
 LEAST_FREE_BYTES = 2 * 2**30
+PLENTY_OF_FILES = 4_096
 
 
 class State(StrEnum):
@@ -78,6 +81,7 @@ def _needs(settings: Settings, host: str, port: int) -> Iterator[tuple[str, Call
         yield "账户 / account", lambda need: _account(need, data)
     yield "数据目录 / data folder", lambda need: _folder(need, data)
     yield "磁盘 / disk", lambda need: _disk(need, data)
+    yield "打开文件 / open files", _files
     yield "端口 / port", lambda need: _port(need, data, host, port)
     yield "中文字体 / Chinese font", _font
 
@@ -155,6 +159,19 @@ def _disk(need: str, data: Path) -> Finding:
     if free < LEAST_FREE_BYTES:
         return Finding(need, State.FAILS, seen, "请腾出至少 2 GiB / free 2 GiB at least")
     return Finding(need, State.FINE, seen)
+
+
+def _files(need: str) -> Finding:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most == resource.RLIM_INFINITY or most >= PLENTY_OF_FILES:
+        return Finding(need, State.FINE, str(most))
+    watchers = most_who_wait(most)
+    return Finding(
+        need,
+        State.NOTED,
+        str(most),
+        f"最多 {watchers} 人同时收看警示；建议 LimitNOFILE=65536 / {watchers} can watch alerts at once: LimitNOFILE=65536",
+    )
 
 
 def _port(need: str, data: Path, host: str, port: int) -> Finding:

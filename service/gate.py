@@ -106,10 +106,7 @@ class Gate:
         except ClientDisconnect:
             status = CLIENT_GONE
         except asyncio.CancelledError:
-            # The service ends before this is done. Whoever asks again hears what has become of it.
-            if status:
-                raise
-            await problems.answer(refusals.Busy(), request_id)(scope, receive, answer)
+            await _break_off(scope, receive, answer, has_begun=status > 0)
         except Exception:
             log.exception(f"{method} {scope['path']} failed", **{"http.path": scope["path"]}, person_id=_person(state))
             if status:
@@ -117,6 +114,14 @@ class Gate:
             await problems.answer(refusals.Unexpected(), request_id)(scope, receive, answer)
         finally:
             _tell(scope, method, state, status, time.perf_counter() - started)
+
+
+async def _break_off(scope: Scope, receive: Receive, send: Send, *, has_begun: bool) -> None:
+    """The service ends before a request is done with: whoever asks again hears what has become of it."""
+    if has_begun:  # the server closes the connection, so that nobody takes it for the whole
+        log.warning(f"{scope['method']} {scope['path']} is broken off: the service ends")
+    else:
+        await problems.answer(refusals.Busy(), scope["state"]["request_id"])(scope, receive, send)
 
 
 def _ending_streams(send: Send) -> Send:

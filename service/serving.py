@@ -110,6 +110,10 @@ class _Server(uvicorn.Server):
             await rehearse(self._app.state)
             self._announce()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.state.cache.alerts.end()  # they have no end of their own, for which all would wait
+        await super().shutdown(sockets)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # A second signal would skip the application's own shutdown.
         if not self.should_exit:

@@ -3,6 +3,8 @@
 import ipaddress
 import math
 import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import structlog
 from fastapi import Request
@@ -15,6 +17,9 @@ from service.cache import Cache
 from service.domain.refusals import TooManyAttempts
 
 MOST_FAILED = RateLimitItemPerMinute(10, 5)
+SECONDS_UNTIL_ASKED_AGAIN = 10.0
+
+Answer = TypeVar("Answer")
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +28,8 @@ class Attempts:
     """Ten failures in five minutes close the door for that name, or that address, until the oldest is five minutes old.
 
     The count is shared through Valkey and kept in this process as well: while Valkey is away, each process still holds
-    callers to the limit by what it has seen itself.
+    callers to the limit by what it has seen itself, and asks Valkey again after a while only: one that is mute would keep each
+    who signs in waiting, and all behind him.
     """
 
     def __init__(self, cache: Cache, redis_url: str) -> None:
@@ -34,16 +40,14 @@ class Attempts:
         )
         self._shared = MovingWindowRateLimiter(shared)
         self._own = MovingWindowRateLimiter(MemoryStorage())
+        self._alone_until = 0.0
 
     async def check(self, username: str, address: str) -> None:
         """Raises TooManyAttempts, with the seconds to wait, when the name or the address has failed too often."""
         for whose in (("name", username), ("address", address)):
             wait = await self._wait(self._own, whose)
             if wait is None:
-                try:
-                    wait = await self._wait(self._shared, whose)
-                except (RedisError, OSError) as error:
-                    log.warning(f"Failed sign-ins are counted by this process alone: {type(error).__name__}")
+                wait = await self._asked(self._wait, self._shared, whose)
             if wait is not None:
                 raise TooManyAttempts(retry_after=wait)
 
@@ -51,10 +55,18 @@ class Attempts:
         """One more failure of this name from this address."""
         for whose in (("name", username), ("address", address)):
             await self._own.hit(MOST_FAILED, *whose)
-            try:
-                await self._shared.hit(MOST_FAILED, *whose)
-            except (RedisError, OSError) as error:
-                log.warning(f"A failed sign-in was counted by this process alone: {type(error).__name__}")
+            await self._asked(self._shared.hit, MOST_FAILED, *whose)
+
+    async def _asked(self, ask: Callable[..., Coroutine[Any, Any, Answer]], *of: Any) -> Answer | None:
+        """What Valkey answers; None while it does not."""
+        if time.monotonic() < self._alone_until:
+            return None
+        try:
+            return await ask(*of)
+        except (RedisError, OSError) as error:
+            self._alone_until = time.monotonic() + SECONDS_UNTIL_ASKED_AGAIN
+            log.warning(f"Failed sign-ins are counted by this process alone: {type(error).__name__}")
+            return None
 
     async def _wait(self, limiter: MovingWindowRateLimiter, whose: tuple[str, str]) -> int | None:
         if await limiter.test(MOST_FAILED, *whose):

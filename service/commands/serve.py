@@ -13,6 +13,7 @@ from service.embedded import CannotRun
 from service.listening import listening
 from service.serving import answer, running, stop_on_sigterm
 from service.settings import Settings
+from service.streams import open_many_files
 
 app = typer.Typer()
 
@@ -26,6 +27,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, data: Data = HERE) -> Non
             "serve keeps the wall's time. Unset MEISU_CLOCK, or use meisu demo.",
         )
 
+    open_many_files()
     stop_on_sigterm()
     with listening(host, port) as taken:
         settings = _settings(data, taken)
@@ -36,6 +38,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, data: Data = HERE) -> Non
 @app.command()
 def demo(port: Port = 8000, data: Data = HERE) -> None:
     """启动示例省份 / Run the service with a sample province, for this machine alone."""
+    open_many_files()
     stop_on_sigterm()
     with listening("127.0.0.1", port) as taken:
         settings = _settings(data, taken)

@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from service.embedded.folders import locked, make_data_folder, servers_home, soc
 from service.embedded.logs import watched
 from service.embedded.outside import check_cache, check_database
 from service.embedded.postgres import own_postgres
-from service.embedded.refusals import AlreadyRuns, CannotRun
+from service.embedded.refusals import AlreadyRuns, CacheAway, CannotRun
 from service.embedded.valkey import own_valkey
 
 __all__ = ["AlreadyRuns", "CannotRun", "Endpoints", "owner_database", "services"]
@@ -49,7 +50,10 @@ def services(
         if database_url:
             asyncio.run(check_database(database_url))
         if redis_url:
-            asyncio.run(check_cache(redis_url))
+            try:
+                asyncio.run(check_cache(redis_url))
+            except CacheAway as away:
+                print(f"{away.chinese}\n{away.english}", file=sys.stderr, flush=True)
         if database_url and redis_url:
             yield Endpoints(database_url, owner_database_url or database_url, redis_url)
             return

@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from service.embedded.postgres import MAJOR
-from service.embedded.refusals import CannotRun
+from service.embedded.refusals import CacheAway, CannotRun
 
 SERVICE_ROLE = "meisu_service"
+_WRONG = (AuthenticationError, ResponseError, ValueError)
 
 
 @asynccontextmanager
@@ -59,12 +60,14 @@ async def check_book_is_closed(url: str) -> None:
 
 
 async def check_cache(url: str) -> None:
-    """Refuse a cache that cannot be reached."""
+    """Refuse a cache that cannot be reached; raises CacheAway where it may only be away."""
     try:
         async with Redis.from_url(url) as client:
             await client.ping()
     except (RedisError, OSError, ValueError) as error:
-        raise CannotRun(
+        # By a socket the library tells of a wrong password as of a connection that failed for it.
+        is_wrong = any(isinstance(one, _WRONG) for one in (error, error.__cause__))
+        raise (CannotRun if is_wrong else CacheAway)(
             f"无法连接 Valkey: {error} 请确认它在运行, 并检查 REDIS_URL。",
             f"Valkey cannot be reached: {error} See that it runs, and that REDIS_URL names it.",
         ) from error

@@ -10,5 +10,9 @@ class CannotRun(Exception):
         self.english = english
 
 
+class CacheAway(CannotRun):
+    """Valkey does not answer: what it holds may be lost, and the service runs without."""
+
+
 class AlreadyRuns(CannotRun):
     """Another process holds the data folder."""

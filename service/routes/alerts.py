@@ -18,16 +18,14 @@ from service.db import ConnectionDep, ReaderDep, Record, database
 from service.domain.alerts import Flag
 from service.domain.permissions import Actor
 from service.domain.refusals import Busy
-from service.outbox import STREAM
 from service.problems import AWAY
 from service.routes.fields import Body, Reason, refused
 from service.store import alerts
+from service.streams import Lost
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 log = structlog.get_logger(__name__)
 
-WAIT_MILLISECONDS = 10_000
-MOST_AT_ONCE = 100
 MOST_IN_A_PLACE = 2**64 - 1
 
 
@@ -99,32 +97,34 @@ def _in_the_stream(place: str | None) -> str | None:
     return place
 
 
+async def _room(request: Request) -> AsyncIterator[None]:
+    with request.app.state.cache.alerts.room():
+        yield
+
+
 @router.get("/stream", response_class=EventSourceResponse)
 async def stream_alerts(
     request: Request,
     actor: Annotated[Actor, Depends(may("alerts.read"))],
     last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,16}-\d{1,20}$"), AfterValidator(_in_the_stream)] = None,
+    _: Annotated[None, Depends(_room)] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Alerts as they are opened, changed and settled; goes on after Last-Event-ID, as far back as the stream reaches.
 
     `alert.withdrawn` names one that concerns others now, by its id alone.
     """
-    stream = STREAM.format(topic="alerts")
-    streams = request.app.state.cache.waiting
+    told = request.app.state.cache.alerts
     try:
-        # Not "$": it would mean anew, at each read, the end of that moment, and lose what came between two reads.
-        newest = await streams.xrevrange(stream, count=1)
-        place = last_event_id or (newest[0][0].decode() if newest else "0-0")
-        while await request.app.state.people.actor_of(request) is not None:
-            answer = await streams.xread({stream: place}, count=MOST_AT_ONCE, block=WAIT_MILLISECONDS)
-            entries = answer[0][1] if answer else []
-            messages = [(entry_id.decode(), orjson.loads(fields[b"message"])) for entry_id, fields in entries]
+        place = await told.begin(last_event_id)
+        while not told.is_over and await request.app.state.people.actor_of(request) is not None:
+            messages = [(at, orjson.loads(message)) for at, message in await told.read(place)]
             for event in await _events(request, messages, actor):
                 yield event
-            if entries:
-                place = entries[-1][0].decode()
+            if messages:
+                place = messages[-1][0]
+    except Lost:
+        return  # browsers ask again after an end, and never again after a refusal
     except (RedisError, Busy, *AWAY) as error:
-        # Browsers ask again after an end, and never again after a refusal.
         log.warning(f"A stream of alerts has ended: {type(error).__name__}: {error}")
 
 

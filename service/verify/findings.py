@@ -1,11 +1,12 @@
 """What the auditor found, without drowning the first difference in those that follow from it."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 SHOWN = 20  # of each check
 SHOWN_OF_AN_ACCOUNT = 3
+KEYS_IN_DOUBT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,15 @@ class Finding:
         return f"{self.check}{place}: {self.message}"
 
 
+@dataclass(slots=True)
+class _Doubts:
+    """What is amiss with what a key is said to have signed: the first of it, and how much more of each check."""
+
+    unsigned: int = 0
+    first: list[Finding] = field(default_factory=list)
+    more: Counter[str] = field(default_factory=Counter)
+
+
 class Findings:
     """All differences are counted, and the first of each check are kept; of those of one account the first few.
 
@@ -30,8 +40,7 @@ class Findings:
     def __init__(self) -> None:
         self._kept: list[Finding] = []
         self._good_keys: set[int] = set()
-        self._doubts: defaultdict[int, list[Finding]] = defaultdict(list)
-        self._unsigned: Counter[int] = Counter()
+        self._doubts: dict[int, _Doubts] = {}
         self._shown: Counter[tuple[str, int | None]] = Counter()
         self._more: Counter[tuple[str, int | None]] = Counter()
 
@@ -52,27 +61,41 @@ class Findings:
 
     def doubt(self, key_id: int, check: str, seq: int | None, message: str) -> None:
         """Note what is amiss with something that a key is said to have signed."""
-        self._doubts[key_id].append(Finding(check, seq, message))
+        if key_id in self._good_keys or (key_id not in self._doubts and len(self._doubts) == KEYS_IN_DOUBT):
+            self.add(check, seq, message)
+            return
+        doubts = self._doubts.setdefault(key_id, _Doubts())
+        if len(doubts.first) < SHOWN:
+            doubts.first.append(Finding(check, seq, message))
+        else:
+            doubts.more[check] += 1
 
     def judge(self, key_id: int, check: str, seq: int | None, message: str, *, is_signed: bool) -> None:
         """Note whether a key has signed what it is said to have signed."""
         if is_signed:
             self._good_keys.add(key_id)
-        else:
-            self._unsigned[key_id] += 1
-            self.doubt(key_id, check, seq, message)
+            self._tell(self._doubts.pop(key_id, _Doubts()))
+            return
+        self.doubt(key_id, check, seq, message)
+        if key_id in self._doubts:
+            self._doubts[key_id].unsigned += 1
 
     def _tell_of_keys(self) -> None:
         for key_id, doubts in self._doubts.items():
-            count = self._unsigned[key_id]
-            if key_id in self._good_keys or count <= SHOWN_OF_AN_ACCOUNT:
-                for one in doubts:
-                    self.add(one.check, one.seq, one.message)
+            if doubts.unsigned <= SHOWN_OF_AN_ACCOUNT:
+                self._tell(doubts)
             else:
+                count = doubts.unsigned
                 self.add(
                     "signature", None, f"key {key_id} is not the one that signed: it fits none of {count} signatures"
                 )
         self._doubts.clear()
+
+    def _tell(self, doubts: _Doubts) -> None:
+        for one in doubts.first:
+            self.add(one.check, one.seq, one.message)
+        for check, count in doubts.more.items():
+            self._more[check, None] += count
 
     def all(self) -> list[Finding]:
         """Accounts first, which others follow from, then the first differences of each check in order of seq, at each the

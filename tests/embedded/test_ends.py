@@ -5,10 +5,15 @@ import pwd
 import signal
 import subprocess
 import time
+from contextlib import ExitStack
 
+import httpx
+
+from service.serving import LAST_ANSWERS_WITHIN_S
 from tests.embedded.conftest import Person, servers_in, wait_until
 from tests.embedded.test_starting import STARTING
 
+PASSWORD = "Magnesite-2026"
 ORPHANS = (
     STARTING
     + """
@@ -53,6 +58,24 @@ def test_it_is_up_again_within_five_seconds_and_ctrl_c_and_sigterm_stop_it_clean
     # Where other work fills the machine, everything takes its share longer.
     share = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     assert min(took_s) < 5 * share
+
+
+def test_those_who_watch_do_not_hold_up_the_end(anyone: Person) -> None:
+    """A stream has no end of its own: it is ended at once, and not broken off."""
+    anyone.has_served_before()
+    with anyone.serving(MEISU_ADMIN_PASSWORD=PASSWORD) as serving, ExitStack() as stack:
+        client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{serving.port}"))
+        form = {"grant_type": "password", "username": "province", "password": PASSWORD}
+        headers = {"Authorization": f"Bearer {client.post('/v1/token', data=form).json()['access_token']}"}
+        watching = [stack.enter_context(client.stream("GET", "/v1/alerts/stream", headers=headers)) for _ in range(3)]
+        begun = time.monotonic()
+        code, err = serving.end(signal.SIGTERM)
+        took_s = time.monotonic() - begun
+        assert [stream.read() for stream in watching] == [b""] * 3
+    assert code == 0, err
+    assert "Traceback" not in err
+    assert "Cancel" not in err
+    assert took_s < LAST_ANSWERS_WITHIN_S
 
 
 def test_a_second_ctrl_c_does_not_leave_the_stop_half_done(anyone: Person) -> None:

@@ -112,12 +112,20 @@ def test_what_is_kept_for_a_day_gives_way_to_alerts(servers: Endpoints, data: Pa
         assert client.exists("sheet 34")
 
 
-def test_a_cache_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with (
-        pytest.raises(CannotRun, match="Valkey cannot be reached"),
-        services(tmp_path / "data", durable=True, redis_url="redis://127.0.0.1:1/0"),
-    ):
-        pass
+def test_a_cache_that_is_away_keeps_nobody_from_starting_and_a_wrong_address_does(
+    servers: Endpoints, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What Valkey holds may be lost: a service that is started again while it is away answers all the same."""
+    away = "redis://127.0.0.1:1/0"
+    with services(tmp_path / "data", durable=True, database_url=servers.database_url, redis_url=away) as found:
+        assert found.redis_url == away
+    assert "Valkey cannot be reached" in capsys.readouterr().err
+    for wrong in ("mysql://127.0.0.1:1", servers.redis_url.replace("unix://:", "unix://:x")):
+        with (
+            pytest.raises(CannotRun, match="Valkey cannot be reached"),
+            services(tmp_path / "data", durable=True, database_url=servers.database_url, redis_url=wrong),
+        ):
+            pass
 
 
 def test_a_database_without_the_services_role_is_not_migrated(anyone: Person) -> None:

@@ -4,6 +4,7 @@ import json
 import random
 import re
 import struct
+import tracemalloc
 from collections import Counter
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -25,6 +26,7 @@ from service.store.accounts import open_accounts
 from service.verify import Finding, run_export
 from service.verify.database import export
 from service.verify.files import ENTRY, line_of, written_keys
+from service.verify.findings import Findings
 from service.verify.sealed import Entry
 from tests import cast
 from tests.ledger.acts import CAST, history
@@ -187,6 +189,39 @@ async def test_another_key_is_one_difference(folder: Path) -> None:
     notes = sum((folder / name).read_bytes().count(b"\n") for name in ("checkpoints.jsonl", "paper_checkpoints.jsonl"))
     message = f"key {KEY.key_id} is not the one that signed: it fits none of {notes} signatures"
     assert (str(found), said[-1].rsplit(": ", 1)[1]) == (f"signature: {message}", "1 difference")
+
+
+@pytest.mark.parametrize("fits_the_last", [False, True])
+def test_of_a_key_that_has_signed_nothing_the_auditor_keeps_a_few_lines(*, fits_the_last: bool) -> None:
+    """Whether it has signed something is known at the end of the book, and until then its memory must not grow."""
+    findings, many = Findings(), 2_000
+    tracemalloc.start()
+    for size in range(many):
+        findings.judge(7, "signature", size, f"key 7 did not sign the root over {size} entries", is_signed=False)
+    kept_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    findings.judge(7, "signature", many, "", is_signed=fits_the_last)
+
+    assert kept_bytes < 50_000
+    if fits_the_last:
+        *shown, rest = findings.all()
+        assert [one.seq for one in shown] == list(range(20))
+        assert (findings.total, rest.message) == (many, f"{many - 20} more differences of this sort")
+    else:
+        (one,) = findings.all()
+        assert one.message == f"key 7 is not the one that signed: it fits none of {many + 1} signatures"
+
+
+def test_where_each_thing_is_signed_by_another_key_the_auditor_keeps_a_few_lines() -> None:
+    findings, many = Findings(), 2_000
+    tracemalloc.start()
+    for key_id in range(many):
+        findings.judge(key_id, "signature", key_id, f"key {key_id} did not sign", is_signed=False)
+    kept_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert kept_bytes < 50_000
+    assert (findings.total, len(findings.all())) == (many, 21)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -3,19 +3,25 @@
 import asyncio
 import json
 import re
+import resource
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from fastapi import FastAPI
+from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
+from service import streams
 from service.cache import Cache
 from service.domain.alerts import Alert, Flag
 from service.embedded import Endpoints
 from service.store.alerts import open_alerts, restate_alerts, settle_alerts
+from service.streams import Lost, Stream
 from tests.cast import (
     ANSHAN,
     AUDITOR,
@@ -176,21 +182,110 @@ async def test_where_valkey_is_away_a_stream_ends_and_browsers_ask_again(
 ) -> None:
     """After a refusal they would never ask again."""
     async with Cache.connect("unix:///nowhere/valkey.sock") as nowhere:
-        monkeypatch.setattr(app.state.cache, "waiting", nowhere.waiting)
-        answer = await by(LI).get("/v1/alerts/stream")
+        monkeypatch.setattr(app.state.cache, "alerts", nowhere.alerts)
+        with capture_logs() as logs:
+            answers = await asyncio.gather(*(by(LI).get("/v1/alerts/stream") for _ in range(3)))
 
-    assert (answer.status_code, answer.text) == (200, "")
+    assert [(answer.status_code, answer.text) for answer in answers] == [(200, "")] * 3
+    assert [line["event"] for line in logs if "sent away" in line["event"]], "in a line"
+    assert len(logs) == 1
 
 
-async def test_more_watch_than_the_library_makes_connections(stage_endpoints: Endpoints) -> None:
-    async with Cache.connect(stage_endpoints.redis_url) as cache:
-        watching = [asyncio.create_task(cache.waiting.xread({"many": "0-0"}, block=20_000)) for _ in range(110)]
-        await asyncio.sleep(0)
-        await cache.commands.xadd("many", {"message": "1"})
-        heard = await asyncio.gather(*watching)
-        await cache.commands.delete("many")
+@pytest.fixture
+async def valkey(stage_endpoints: Endpoints) -> AsyncIterator[Redis]:
+    """The server by itself."""
+    async with Redis.from_url(stage_endpoints.redis_url) as client:
+        yield client
 
-    assert all(heard)
+
+@pytest.fixture
+async def stream(stage_endpoints: Endpoints, valkey: Redis) -> AsyncIterator[Stream]:
+    """A stream of our own, with room for two."""
+    async with Redis.from_url(stage_endpoints.redis_url, socket_timeout=None) as waiting:
+        stream = Stream(f"meisu:{uuid4()}", valkey, waiting, most=2)
+        yield stream
+        await stream.close()
+        await valkey.delete(stream._name)
+
+
+async def who_wait(valkey: Redis) -> list[dict[str, str]]:
+    """The clients that wait for something to be told, as soon as there are some."""
+    async with asyncio.timeout(20):
+        while True:
+            if found := [one for one in await valkey.client_list() if "b" in one["flags"]]:
+                return found
+
+
+async def test_however_many_watch_valkey_is_read_once(valkey: Redis, stream: Stream) -> None:
+    watching = [asyncio.create_task(stream.read("0-0")) for _ in range(110)]
+    waiting = await who_wait(valkey)
+    await valkey.xadd(stream._name, {"message": "1"})
+
+    assert len(waiting) == 1
+    assert {message for heard in await asyncio.gather(*watching) for _, message in heard} == {b"1"}
+
+
+async def test_who_was_away_hears_what_he_missed_however_much(
+    valkey: Redis, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what is no longer kept here, or was told while nobody read; of a place that is not reached yet the newest is meant."""
+    monkeypatch.setattr(streams, "MOST_KEPT", 3)
+    monkeypatch.setattr(streams, "MOST_AT_ONCE", 2)
+    for number in range(1, 6):
+        await valkey.xadd(stream._name, {"message": str(number)}, id=f"{number}-0")
+    assert await stream.begin("1-0") == "1-0"
+    assert await stream.begin(None) == await stream.begin("900-0") == "5-0"
+    for number in range(6, 9):
+        await valkey.xadd(stream._name, {"message": str(number)}, id=f"{number}-0")
+
+    heard, place = [], "1-0"
+    while place != "8-0":
+        for at, message in await stream.read(place):
+            heard.append(int(message))
+            place = at
+    assert heard == [2, 3, 4, 5, 6, 7, 8]
+    stream.end()
+    assert await stream.read(place) == []
+
+
+async def test_who_waits_hears_that_valkey_is_gone_and_comes_again(valkey: Redis, stream: Stream) -> None:
+    place = await stream.begin(None)
+    watching = [asyncio.create_task(stream.read(place)) for _ in range(3)]
+    [blocked] = await who_wait(valkey)
+    with capture_logs() as logs:
+        await valkey.execute_command("CLIENT", "UNBLOCK", blocked["id"], "ERROR")
+        gone = await asyncio.gather(*watching, return_exceptions=True)
+    assert {type(error) for error in gone} == {Lost}
+    assert len(logs) == 1
+
+    watching = [asyncio.create_task(stream.read(place))]
+    await valkey.xadd(stream._name, {"message": "back"})
+    assert [message for _, message in await watching[0]] == [b"back"]
+
+
+async def test_who_finds_no_room_at_the_stream_comes_again(
+    app: FastAPI, by: By, client: httpx.AsyncClient, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.state.cache, "alerts", stream)
+    with stream.room(), stream.room():
+        with capture_logs() as logs:
+            refused = await by(LI).get("/v1/alerts/stream")
+        assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+        assert refused.headers["Retry-After"] == "1"
+        assert "no files for more" in logs[0]["event"]
+        assert (await client.get("/v1/alerts/stream")).status_code == 401
+    stream.end()
+    answer = await by(LI).get("/v1/alerts/stream")
+    assert (answer.status_code, answer.text) == (200, ""), "there is room again, and nothing to wait for"
+
+
+def test_each_who_watches_keeps_a_file_open_and_others_want_some_too() -> None:
+    assert [streams.most_who_wait(files) for files in (100, 1_024, 65_536, resource.RLIM_INFINITY)] == [
+        0,
+        768,
+        5_000,
+        5_000,
+    ]
 
 
 async def test_an_office_works_through_the_alerts_of_a_kind(app: FastAPI, by: By) -> None:

@@ -9,6 +9,8 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
 
 from service.db import Database
 from service.embedded import Endpoints
@@ -265,3 +267,25 @@ async def test_what_the_end_of_the_service_cuts_off_is_asked_for_again() -> None
         answer = await asked
     assert (answer.status_code, answer.json()["code"]) == (503, "busy")
     assert answer.headers["Retry-After"] == "1"
+
+
+async def test_what_the_end_of_the_service_breaks_off_is_told_in_a_line() -> None:
+    """What has begun cannot be answered otherwise; the server closes the connection, so that nobody takes it for whole."""
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        raise NotImplementedError
+
+    sent = asyncio.Queue[Message]()
+    gate = Gate(endless, body_limit_bytes=1, upload_limit_bytes=1, secure=False)
+    scope = {"type": "http", "method": "GET", "path": "/v1/log/entries", "query_string": b"", "headers": []}
+    asked = asyncio.create_task(gate(scope, receive, sent.put))
+    await sent.get()
+    asked.cancel()
+    with capture_logs() as logs:
+        await asked
+    assert [line["event"] for line in logs] == ["GET /v1/log/entries is broken off: the service ends"]
+    assert sent.empty(), "nothing is said of an end"

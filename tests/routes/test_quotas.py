@@ -5,14 +5,20 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from service.domain.changes import Void
+from service.embedded import Endpoints
 from service.keys import Purpose
 from service.store.ledger import revise
+from service.verify import Finding
 from service.verify.database import verify
+from service.verify.database.entries import read_book
+from service.verify.database.pools import excesses_are_what_went_beyond
+from service.verify.findings import Findings
 from tests import yard
 from tests.cast import (
     ANSHAN,
@@ -338,7 +344,24 @@ async def test_a_pool_has_episodes_of_its_own(by: By, app: FastAPI) -> None:
     assert (await province(by, PAIZHAI_CLERK))["children"][0]["overdraws"] == []
 
 
-async def test_a_cap_is_broken_by_a_slip_within_its_own_quota(by: By) -> None:
+async def unkept(app: FastAPI, endpoints: Endpoints) -> tuple[list[Finding], set[str]]:
+    """What the auditor finds, and where, if nothing had been told of broken caps."""
+    keys = app.state.keys.public_keys(Purpose.LEDGER)
+    owner = await asyncpg.connect(endpoints.owner_database_url)
+    try:
+        as_it_is = await verify(owner, keys, lambda _: None)
+        transaction = owner.transaction()
+        await transaction.start()
+        await owner.execute("DELETE FROM pool_excess")
+        findings = Findings()
+        await excesses_are_what_went_beyond(owner, await read_book(owner, keys, Findings()), findings)
+        await transaction.rollback()
+    finally:
+        await owner.close()
+    return as_it_is, {finding.message for finding in findings.all()}
+
+
+async def test_a_cap_is_broken_by_a_slip_within_its_own_quota(by: By, app: FastAPI, stage_endpoints: Endpoints) -> None:
     """R06, O02: one quota of the county owes, another spends what is its own, and only their sum is too much."""
     await fill_pools(by, 100)
     await allot(by(ANSHAN), base(60))
@@ -350,6 +373,15 @@ async def test_a_cap_is_broken_by_a_slip_within_its_own_quota(by: By) -> None:
     [episode] = (await province(by, LI))["children"][0]["children"][0]["overdraws"]
     assert (episode["opened_by"], episode["over_kg"], episode["cause"]) == (own["movement_id"], 10, "slip")
     assert {alert["subject_id"] for alert in await open_alerts(by, PROVINCE, "pool-overdrawn")} >= {"210381"}
+    lost = "210381 is told to be 0 kg over in 2026, and was 10 kg over"
+    as_it_is, found = await unkept(app, stage_endpoints)
+    assert (as_it_is, lost in found) == ([], True), "while it is broken"
+    a_moment_later(app)
+    for source, to in ((None, "210000"), ("210000", "210300"), ("210300", "210381")):
+        office = ANSHAN if source == "210300" else PROVINCE
+        await allot(by(office), allotment("total", source, {"jurisdiction": to}, 10))
+    as_it_is, found = await unkept(app, stage_endpoints)
+    assert (as_it_is, lost in found) == ([], True), "and when it holds again"
 
 
 async def test_a_cap_is_broken_by_a_load_within_its_own_quota_and_holds_when_it_comes_back(

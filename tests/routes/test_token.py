@@ -7,6 +7,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,10 +17,12 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
+from service import cache
 from service.actions.people import SignedIn
 from service.app import create_app
-from service.auth import tokens
+from service.auth import attempts, tokens
 from service.auth.tokens import Audience
 from service.embedded import Endpoints
 from service.keys import Purpose
@@ -396,6 +399,28 @@ async def test_without_valkey_people_sign_in_and_each_process_counts_alone(
         ready = await client.get("/readyz")
         assert ready.status_code == 200, "a proxy must not turn away what is answered as ever"
         assert ready.json() == {"database": "up", "head": "up", "valkey": "down"}
+
+
+async def test_a_valkey_that_does_not_answer_is_not_waited_for_again_and_again(
+    settings: Settings, stage_endpoints: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is mute kept each who signed in for five seconds, and all others behind him."""
+    monkeypatch.setattr(cache, "SECONDS_TO_ANSWER", 0.1)
+    monkeypatch.setattr(attempts, "SECONDS_UNTIL_ASKED_AGAIN", 1e9)
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    mute = await asyncio.start_unix_server(say_nothing, tmp_path / "mute.sock")
+    address = f"unix://{tmp_path / 'mute.sock'}"
+    endpoints = Endpoints(stage_endpoints.database_url, stage_endpoints.owner_database_url, address)
+    app = create_app(settings, endpoints)
+    with capture_logs() as logs:
+        async with mute, app.router.lifespan_context(app), client_of(app) as client:
+            assert (await sign_in(client, password="wrong")).status_code == 400
+            assert (await sign_in(client)).status_code == 200
+    assert len([line for line in logs if "counted by this process alone" in line["event"]]) == 1
 
 
 async def test_a_token_in_memory_costs_little(

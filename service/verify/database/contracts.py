@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 
 from service.verify.books import Books
-from service.verify.database.deadlines import MARGIN, SLIP, TRADER, Rulebook, Rules, day_of, days_after
+from service.verify.database.deadlines import SLIP, TRADER, Rulebook, Rules, day_of, days_after
 from service.verify.findings import Findings
 
 OVERDUE, LATE, MISMATCH, UNPROVEN = "filing-overdue", "filing-late", "filing-mismatch", "origin-unproven"
@@ -231,7 +231,8 @@ class Ground:
         if source_id is None:
             return {True}
         rows = [row for row in self._tranches[source_id] if row["year"] == on.year and row["issued_on"] <= on]
-        if any(moment and abs(moment - at) <= MARGIN for row in rows for moment in (row["since"], row["until"])):
+        first, last = self.rulebook.around(at)
+        if any(moment and first <= moment <= last for row in rows for moment in (row["since"], row["until"])):
             return {True, False}
         return {any(row["since"] <= at and (row["until"] is None or row["until"] > at) for row in rows)}
 

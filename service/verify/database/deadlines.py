@@ -31,6 +31,16 @@ ORDER BY version
 """
 DAYS = "SELECT day, is_worked, recorded_at FROM calendar_day ORDER BY version"
 OUTAGES = "SELECT starts_at, ends_at, recorded_at FROM outage ORDER BY starts_at"
+# Where the clock was set back, as the log of papers tells: from when to when its times came twice.
+SET_BACK = """
+SELECT min(entered_at) AS since, latest AS until
+FROM (
+    SELECT entered_at, max(entered_at) OVER (ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS latest
+    FROM paper WHERE NOT is_older
+) AS entered
+WHERE entered_at < latest
+GROUP BY latest
+"""
 
 
 def day_of(at: datetime) -> date:
@@ -97,8 +107,9 @@ class Rulebook:
         policies: Sequence[asyncpg.Record],
         days: Sequence[asyncpg.Record],
         outages: Sequence[asyncpg.Record],
+        set_back: Sequence[asyncpg.Record],
     ) -> None:
-        self._policies, self._days, self._outages = policies, days, outages
+        self._policies, self._days, self._outages, self._set_back = policies, days, outages, set_back
         self._moments = sorted({row["recorded_at"] for rows in (policies, days, outages) for row in rows})
         self._rolls = any(row["name"] == ROLLS for row in policies)
         self._made: dict[int, list[Rules]] = {}
@@ -107,7 +118,7 @@ class Rulebook:
     async def read(cls, connection: asyncpg.Connection) -> "Rulebook":
         """All that was decided about filing."""
         policies = await connection.fetch(POLICIES, list(USUAL))
-        return cls(policies, await connection.fetch(DAYS), await connection.fetch(OUTAGES))
+        return cls(policies, *[await connection.fetch(sentence) for sentence in (DAYS, OUTAGES, SET_BACK)])
 
     @property
     def excuses(self) -> bool:
@@ -118,9 +129,14 @@ class Rulebook:
         """The rules that are in force, by the notices that are known and by what is expected without them."""
         return self._by(len(self._moments))
 
+    def around(self, at: datetime) -> tuple[datetime, datetime]:
+        """Between which moments was recorded what may or may not have been known at one, by a clock that may be set back."""
+        latest = max((row["until"] for row in self._set_back if row["since"] <= at < row["until"]), default=at)
+        return at - MARGIN, latest + MARGIN
+
     def near(self, at: datetime) -> list[Rules]:
         """The rules by which something may have been judged at a moment."""
-        first, last = (bisect_right(self._moments, moment) for moment in (at - MARGIN, at + MARGIN))
+        first, last = (bisect_right(self._moments, moment) for moment in self.around(at))
         return [rules for place in range(first, last + 1) for rules in self._by(place)]
 
     def due(

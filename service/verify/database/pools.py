@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, groupby, pairwise
 
@@ -101,9 +101,13 @@ FROM (
 ) AS change
 GROUP BY place
 """
-# The checkpoints with which the transaction of an entry ($1) may have ended: those of its time from the entry on.
+# The checkpoints with which the transaction of an entry ($1) may have ended: those of its time from the entry on. And the last one
+# of an earlier time, with which another had ended before.
 ENDS = """
-SELECT word.seq, array_agg(checkpoint.size ORDER BY checkpoint.size) AS sizes
+SELECT word.seq, array_agg(checkpoint.size ORDER BY checkpoint.size) AS sizes, (
+    SELECT earlier.size FROM checkpoint AS earlier
+    WHERE earlier.size < word.seq AND earlier.recorded_at < min(sealed.recorded_at) ORDER BY earlier.size DESC LIMIT 1
+) AS before
 FROM unnest($1::bigint[]) AS word (seq)
 CROSS JOIN LATERAL (
     SELECT recorded_at FROM checkpoint WHERE size >= word.seq ORDER BY size LIMIT 1
@@ -129,7 +133,9 @@ class _Cap:
 async def excesses_are_what_went_beyond(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
     """Whenever a quota's debt or a pool had changed, the cap of each place above it was told of as it then was.
 
-    From the book's first entry on, so that an episode of which nothing is told is missed, too.
+    From the book's first entry on, so that an episode of which nothing is told is missed, too. What loads within their own quotas
+    have broken lasts until a debt or a pool changes, or the book ends, unless they come back: so each cap is looked at before
+    such a change, too, and at the end.
     """
     caps = await _caps(connection, books)
     for (code, year), rows in groupby(await _told(connection, findings), key=_place):
@@ -141,9 +147,12 @@ async def excesses_are_what_went_beyond(connection: asyncpg.Connection, books: B
                 findings.add("excess", seq, f"the excess of {code} in {year} is told twice")
     watched = {place: cap for place, cap in sorted(caps.items()) if cap.told or _may_be_broken(cap, books)}
     looks = sorted({seq for cap in watched.values() for seq in cap.looks})
-    ends = {row["seq"]: row["sizes"] for row in await connection.fetch(ENDS, looks)}
+    ends = {row["seq"]: row for row in await connection.fetch(ENDS, looks)}
     for (code, year), cap in watched.items():
-        for seq, says, kg in await _differences(connection, cap, [ends[seq] for seq in cap.looks if seq in ends]):
+        moments = {(books.seq,)}
+        for row in (ends[seq] for seq in cap.looks if seq in ends):
+            moments |= {tuple(row["sizes"])} | ({(row["before"],)} if row["before"] else set())
+        for seq, says, kg in await _differences(connection, cap, moments):
             findings.add("excess", seq, f"{code} is told to be {says} kg over in {year}, and was {kg} kg over")
 
 
@@ -194,7 +203,7 @@ def _may_be_broken(cap: _Cap, books: Books) -> bool:
 
 
 async def _differences(
-    connection: asyncpg.Connection, cap: _Cap, looks: Iterable[Sequence[int]]
+    connection: asyncpg.Connection, cap: _Cap, looks: Collection[Sequence[int]]
 ) -> list[tuple[int, int, int]]:
     """Where what is told in force is not what it comes to: the entry, what is told, and what it comes to.
 
@@ -202,7 +211,6 @@ async def _differences(
     transactions have one time where a clock stood still. Older rows do not count what holders got straight from above,
     the oldest count what came back by the road as gone; a look behind one of them may be of its kind or a later one.
     """
-    looks = list(looks)
     moments = sorted({seq for seq, _ in cap.told} | {size for sizes in looks for size in sizes})
     rows = await connection.fetch(GONE, cap.quotas, [moment + 1 for moment in moments])
     by_place = {row["place"]: row for row in rows}

@@ -3,12 +3,18 @@
 
 // An alert was opened, changed or settled: the panels that listen for it fetch themselves anew (hx-trigger="alerts-changed").
 const live = document.querySelector("[data-alerts-stream]");
-if (live && window.EventSource) {
+const SECONDS_UNTIL_ANEW = 60;
+function watch() {
   const stream = new EventSource(live.dataset.alertsStream);
   const changed = () => document.body.dispatchEvent(new CustomEvent("alerts-changed"));
   for (const event of ["opened", "changed", "settled", "withdrawn"]) stream.addEventListener(`alert.${event}`, changed);
+  // After a break browsers ask again by themselves, and never after a refusal, as where there is no room for more.
+  stream.addEventListener("error", () => {
+    if (stream.readyState === EventSource.CLOSED) setTimeout(watch, SECONDS_UNTIL_ANEW * 1000);
+  });
   window.addEventListener("pagehide", () => stream.close());
 }
+if (live && window.EventSource) watch();
 
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
