@@ -27,6 +27,7 @@ STEADY = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
+STEADILY = "; ".join(f"SET LOCAL {name} = {value}" for name, value in STEADY.items())
 STEADY_CONNECTIONS = 5
 PATIENT_CONNECTIONS = 2
 PATIENT_NICE = 5  # a third of the time that others get, where all want the processor
@@ -169,6 +170,13 @@ class Database:
             self.committed.set()
 
     @asynccontextmanager
+    async def walking(self) -> AsyncIterator[Connection]:
+        """A reader's transaction for walks, whose statements are planned as steady ones are, once per connection."""
+        async with self.transaction(readonly=True) as connection:
+            await connection.execute(STEADILY)
+            yield connection
+
+    @asynccontextmanager
     async def steady_transaction(
         self, *, is_patient: bool = False, goes_on: Callable[[], bool] = lambda: False
     ) -> AsyncIterator[Connection]:
@@ -301,6 +309,11 @@ async def _reader(request: Request) -> AsyncIterator[Connection]:
         yield connection
 
 
+async def _walker(request: Request) -> AsyncIterator[Connection]:
+    async with database(request).walking() as connection:
+        yield connection
+
+
 async def _session(request: Request) -> AsyncIterator[AsyncSession]:
     async with database(request).session() as session:
         yield session
@@ -309,4 +322,5 @@ async def _session(request: Request) -> AsyncIterator[AsyncSession]:
 # With the default scope a failing commit would answer 200 and store nothing.
 ConnectionDep = Annotated[Connection, Depends(_connection, scope="function")]
 ReaderDep = Annotated[Connection, Depends(_reader, scope="function")]
+WalkerDep = Annotated[Connection, Depends(_walker, scope="function")]
 SessionDep = Annotated[AsyncSession, Depends(_session, scope="function")]

@@ -77,7 +77,7 @@ class Book:
         """Walk untimed, as often as the book is large: a connection's first touch of each page of the cache costs more
         than the walk itself, once, and a larger book has more pages."""
         often = max(WALKS, WALKED_IN * self.trade.legs // 1_000_000)
-        async with self.database.transaction(readonly=True) as connection:
+        async with self.database.walking() as connection:
             for place in random.choices(self.trade.delivered, k=often):
                 await trace_back(connection, place.account, place.lo, place.hi)
 
@@ -85,7 +85,7 @@ class Book:
         """The 99th percentile of a walk, in milliseconds; the parts add up in every one."""
         asked = random.sample(self.trade.delivered, min(WALKS, len(self.trade.delivered)))
         times = []
-        async with self.database.transaction(readonly=True) as connection:
+        async with self.database.walking() as connection:
             await trace_back(connection, asked[0].account, asked[0].lo, asked[0].hi)
             for place in asked:
                 began = time.perf_counter()
@@ -98,7 +98,7 @@ class Book:
     async def look_ups(self) -> float:
         """The median of a look-up by primary key, in milliseconds."""
         times = []
-        async with self.database.transaction(readonly=True) as connection:
+        async with self.database.walking() as connection:
             call = await connection.prepare("SELECT * FROM leg WHERE seq = $1")
             for _ in range(2_000):
                 seq = random.randint(1, self.trade.legs)
@@ -110,7 +110,7 @@ class Book:
     async def walk_all(self) -> float:
         """How many seconds it takes to walk many deliveries in one statement."""
         asked = [random.choice(self.trade.delivered) for _ in range(IN_ONE_STATEMENT)]
-        async with self.database.transaction(readonly=True) as connection:
+        async with self.database.walking() as connection:
             began = time.perf_counter()
             traces = await trace_all_back(connection, asked)
             took = time.perf_counter() - began

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from service.db import Connection, ReaderDep, Record
+from service.db import Connection, Record, WalkerDep
 from service.domain.permissions import area_of
 from service.domain.provenance import Ending, Lineage, Share, bounded, together
 from service.domain.refusals import NotFound
@@ -60,7 +60,7 @@ class CompositionOut(BaseModel):
 @router.get("/jurisdictions/{code}", dependencies=OF_THE_PAST)
 async def jurisdiction_composition(
     code: str,
-    connection: ReaderDep,
+    connection: WalkerDep,
     actor: ReadsProvenance,
     as_of: AsOf = None,
     limit: Limit = MOST_NAMED,

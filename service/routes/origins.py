@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from service.auth import may
-from service.db import Connection, ReaderDep
+from service.db import Connection, WalkerDep
 from service.domain import filings
 from service.domain.filings import Contract
 from service.domain.permissions import Actor
@@ -65,7 +65,7 @@ async def _owing(connection: Connection, contract: Contract, past: Moment | None
 @router.get("", dependencies=OF_THE_PAST)
 async def show_origins(
     contract_id: UUID,
-    connection: ReaderDep,
+    connection: WalkerDep,
     actor: Annotated[Actor, Depends(may("contracts.read"))],
     as_of: AsOf = None,
     limit: Limit = MOST_NAMED,

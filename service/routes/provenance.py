@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, computed_field
 
 from service.auth import may
-from service.db import Connection, ReaderDep, Record
+from service.db import Connection, Record, WalkerDep
 from service.domain.ledger import AccountKind
 from service.domain.permissions import Actor
 from service.domain.provenance import Ending, Flow, Lineage, Rest, Share, bounded, flows
@@ -137,7 +137,7 @@ class HoldersOut(BaseModel):
 
 @router.get("/tickets/{ticket_id}", dependencies=OF_THE_PAST)
 async def ticket_provenance(
-    ticket_id: UUID, connection: ReaderDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
+    ticket_id: UUID, connection: WalkerDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
 ) -> ProvenanceOut:
     """Where a load came from, and what became of it: the net of the source scale, and what was lost on the way."""
     account = await documents.ticket_account(connection, ticket_id, actor=actor)
@@ -152,7 +152,7 @@ async def ticket_provenance(
 
 @router.get("/lots/{lot_id}", dependencies=OF_THE_PAST)
 async def lot_provenance(
-    lot_id: UUID, connection: ReaderDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
+    lot_id: UUID, connection: WalkerDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
 ) -> ProvenanceOut:
     """Where all that a lot received came from."""
     account = await documents.lot_account(connection, lot_id, actor=actor)
@@ -164,7 +164,7 @@ async def lot_provenance(
 
 @router.get("/products/{product_id}", dependencies=OF_THE_PAST)
 async def product_provenance(
-    product_id: UUID, connection: ReaderDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
+    product_id: UUID, connection: WalkerDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
 ) -> ProductProvenanceOut:
     """Where the ore of a product came from; products are lots that a run made."""
     account = await runs.product_account(connection, product_id, actor=actor)
@@ -178,7 +178,7 @@ async def product_provenance(
 
 @router.get("/contracts/{contract_id}", dependencies=OF_THE_PAST)
 async def contract_provenance(
-    contract_id: UUID, connection: ReaderDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
+    contract_id: UUID, connection: WalkerDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
 ) -> ProvenanceOut:
     """Where all that was received under a contract came from."""
     accounts = await documents.contract_accounts(connection, contract_id, actor=actor)
@@ -191,7 +191,7 @@ async def contract_provenance(
 @router.get("/mines/{mine_id}", dependencies=OF_THE_PAST)
 async def mine_holders(
     mine_id: UUID,
-    connection: ReaderDep,
+    connection: WalkerDep,
     actor: ReadsProvenance,
     year: Annotated[int, Query(ge=2000, le=2100)],
     as_of: AsOf = None,

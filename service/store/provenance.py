@@ -116,7 +116,7 @@ async def _lineage(
     flat = [interval for part in asked for interval in part]
     sentence, how = ("lineage_apart", True) if levels is None else ("lineage", levels)
     # One flow says for all by how much conversions make the ore more.
-    rows = await _steadily(connection, sentence, flat, as_of, most > 0, how, _parts(asked), max(most, 1), list(of))
+    rows = await _rows_of(connection, sentence, flat, as_of, most > 0, how, _parts(asked), max(most, 1), list(of))
     carried = [row for row in rows if row["flows"]]
     made_kg = carried[0]["made_kg"] if carried else 0
     if sum(row["kg"] for row in rows if row["ending"]) != _kg(flat) + made_kg:
@@ -177,11 +177,11 @@ async def holders(connection: Connection, accounts: Collection[int], as_of: int 
     """
     gone = [interval for out in (await let_out(connection, accounts, as_of)).values() for interval in out]
     with _in_time():
-        rows = await _steadily(connection, "whereabouts", gone, as_of, MOST_LEVELS)
+        rows = await _rows_of(connection, "whereabouts", gone, as_of, MOST_LEVELS)
         circular: list[Interval] = []
         if sum(row["kg"] for row in rows) != _kg(gone):
             [straight], [circular] = await _parted(connection, "go_round", [gone], as_of, MOST_LEVELS)
-            rows = await _steadily(connection, "whereabouts", straight, as_of, ENDLESS)
+            rows = await _rows_of(connection, "whereabouts", straight, as_of, ENDLESS)
         if sum(row["kg"] for row in rows) + _kg(circular) != _kg(gone):
             raise PartsDoNotAddUpError(f"not every kilogram of {gone[:9]} … was found once")
         rest = [row for row in rows if row["lo"] is None]
@@ -208,27 +208,25 @@ async def _walk(
     connection: Connection, sentence: str, asked: Sequence[Interval], as_of: int | None, *how: object
 ) -> Walked:
     walked: Walked = defaultdict(list)
-    for row in await _steadily(connection, sentence, asked, as_of, *how):
+    for row in await _rows_of(connection, sentence, asked, as_of, *how):
         walked[row["ordinal"]].append(row)
     return walked
 
 
-async def _steadily(
+async def _rows_of(
     connection: Connection,
     sentence: str,
     asked: Sequence[Interval],
     as_of: int | None,
     *how: object,
 ) -> Sequence[Record]:
+    """In `Database.walking`, and where batches run, planned once per connection; elsewhere anew, in thrice the time of walking."""
     if not asked:
         return []
     accounts = [interval.account for interval in asked]
     los = [interval.lo for interval in asked]
     his = [interval.hi for interval in asked]
-    settings = (await connection.fetch(SQL["steady"]))[0]["settings"]
-    rows = await connection.fetch(SQL[sentence], accounts, los, his, _seq(as_of), *how, timeout=SECONDS_TO_WALK)
-    await connection.execute(SQL["as_before"], settings)
-    return rows
+    return await connection.fetch(SQL[sentence], accounts, los, his, _seq(as_of), *how, timeout=SECONDS_TO_WALK)
 
 
 async def _parted(
@@ -236,7 +234,7 @@ async def _parted(
 ) -> tuple[list[list[Interval]], list[list[Interval]]]:
     """What is asked about, without the kilograms of circles, and those; they arrive at their own places again."""
     flat = [interval for part in asked for interval in part]
-    again = [Interval(*row) for row in await _steadily(connection, sentence, flat, as_of, *how)]
+    again = [Interval(*row) for row in await _rows_of(connection, sentence, flat, as_of, *how)]
     trace = trace_all_back if sentence == "come_round" else trace_all_forward
     circles: dict[int, list[Interval]] = defaultdict(list)
     for walked in await trace(connection, again, as_of):

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from service.db import Connection, prepare_connection
+from service.db import STEADY, Connection, prepare_connection
 from service.embedded import Endpoints
 
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -30,13 +30,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 async def grounds(endpoints: Endpoints) -> AsyncIterator[Play]:
-    """A database of the test's own, where one history after the other is played and rolled back.
+    """A database of the test's own, where one history after the other is played as batches are, and rolled back.
 
     What is rolled back still lies in the tables, and every reader passes over it: it is swept away now and then, or the
     ten-thousandth history would take a hundred times as long as the first.
     """
     connection, owner = (
-        await asyncpg.connect(endpoints.database_url),
+        await asyncpg.connect(endpoints.database_url, server_settings=STEADY),
         await asyncpg.connect(endpoints.owner_database_url),
     )
     await prepare_connection(connection)

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from service.actions.tickets import Order, issue_tickets
 from service.actions.weighings import weigh_all
-from service.db import Connection
+from service.db import STEADILY, Connection
 from service.embedded import Endpoints
 from service.keys import Purpose
 from service.routes.tickets import TicketIn
@@ -115,7 +115,7 @@ async def planned(connection: Connection) -> dict[str, list[tuple[str, str | Non
     """By which index, and where in it, each sentence of the walks reads its tables when it is planned anew."""
     found = {}
     async with connection.transaction():
-        await connection.fetch(provenance.SQL["steady"])
+        await connection.execute(STEADILY)
         for name, (kinds, values) in WALKS.items():
             await connection.execute(f"PREPARE walk ({kinds}) AS {provenance.SQL[name]}")
             plan = json.loads(await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE walk ({values})"))

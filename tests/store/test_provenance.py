@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from service.db import Connection, Database
+from service.db import STEADILY, Connection, Database
 from service.domain.changes import Void
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.provenance import Ending, Fragment, Interval, PartsDoNotAddUpError, shares
@@ -185,7 +185,7 @@ async def test_no_walk_reads_all_holes_of_an_account(connection: Connection) -> 
         text = provenance.SQL[sentence]
         for number, value in reversed(list(enumerate(asked, 1))):
             text = text.replace(f"${number}", value)
-        await connection.fetch(provenance.SQL["steady"])
+        await connection.execute(STEADILY)
         (plan,) = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}")
         assert removed(plan["Plan"]) < 200, sentence
 
@@ -286,15 +286,7 @@ async def test_no_answer_is_given_from_a_broken_book(connection: Connection) -> 
         await provenance.holders(connection, [paizhai])
 
 
-async def test_a_walk_leaves_the_settings_of_its_transaction_alone(connection: Connection) -> None:
-    settings = ("plan_cache_mode", "enable_seqscan", "enable_hashjoin", "enable_mergejoin")
-    await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
-    before = [await connection.fetchval("SELECT current_setting($1)", name) for name in settings]
-    (lot,) = await cast(connection, LOTS[0])
-
-    await provenance.trace_back(connection, lot, 0, 9)
-
-    assert [await connection.fetchval("SELECT current_setting($1)", name) for name in settings] == before
+async def test_of_nothing_there_is_no_lineage(connection: Connection) -> None:
     assert (await provenance.lineage(connection, [[]])).parts == [[]]
 
 
@@ -303,7 +295,7 @@ async def test_a_walk_that_was_planned_on_an_empty_book_goes_by_index(committed:
     """In a database of its own: one in which others have rolled back is vacuumed at some time, and no longer as new."""
     kind, value = ("boolean", "FALSE") if name == "trace_back" else ("integer", "9")
     async with committed.transaction() as connection:
-        await connection.fetch(provenance.SQL["steady"])
+        await connection.execute(STEADILY)
         await connection.execute(
             f"PREPARE walk (bigint[], bigint[], bigint[], bigint, boolean, {kind}) AS {provenance.SQL[name]}"
         )

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from service.auth import may
-from service.db import ReaderDep
+from service.db import WalkerDep
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
 from service.routes import compositions
@@ -23,7 +23,7 @@ LOTS_WALKED = 5_000
 @router.get("/compositions")
 async def show_composition(
     request: Request,
-    connection: ReaderDep,
+    connection: WalkerDep,
     actor: Annotated[Actor, Depends(may("provenance.read"))],
     look: Looks,
     place: str = "",

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from service.auth import may
-from service.db import Connection, ReaderDep
+from service.db import Connection, ReaderDep, WalkerDep
 from service.domain.attachments import AttachmentKind
 from service.domain.filings import MUST_AGREE, ContractState
 from service.domain.permissions import Actor, reach
@@ -142,7 +142,7 @@ def _terms_shown(said: Sequence[TermsOut]) -> list[str]:
 async def contract_provenance(
     contract_id: UUID,
     request: Request,
-    connection: ReaderDep,
+    connection: WalkerDep,
     actor: Annotated[Actor, Depends(may("provenance.read"))],
     look: Looks,
 ) -> Response:

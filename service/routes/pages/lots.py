@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from service.auth import may
-from service.db import ReaderDep
+from service.db import ReaderDep, WalkerDep
 from service.domain.permissions import Actor
 from service.domain.units import shanghai_day
 from service.routes import lots, provenance
@@ -39,7 +39,7 @@ async def list_lots(
 async def show_lot(
     lot_id: UUID,
     request: Request,
-    connection: ReaderDep,
+    connection: WalkerDep,
     actor: Annotated[Actor, Depends(may("provenance.read"))],
     look: Looks,
 ) -> Response:

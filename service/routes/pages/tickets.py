@@ -11,7 +11,7 @@ from markupsafe import Markup
 from uuid_utils.compat import uuid7
 
 from service.auth import may
-from service.db import Connection, ReaderDep
+from service.db import Connection, ReaderDep, WalkerDep
 from service.domain.codes.numbers import typed_number
 from service.domain.codes.plates import plate_as_seen
 from service.domain.codes.tickets import code_text
@@ -137,7 +137,7 @@ async def print_ticket(ticket_id: UUID, request: Request, connection: ReaderDep,
 async def ticket_provenance(
     ticket_id: UUID,
     request: Request,
-    connection: ReaderDep,
+    connection: WalkerDep,
     actor: Annotated[Actor, Depends(may("provenance.read"))],
     look: Looks,
 ) -> Response:
