@@ -331,6 +331,13 @@ def test_w10_no_more_is_taken_off_an_arrival_than_lies_there(back_kg: int, arriv
     assert off_kg == min(back_kg, arrived_kg) or off_kg == max(0, arrived_kg + others_kg)
 
 
+def test_e33_what_was_refused_and_went_on_to_another_buyer_cannot_come_back() -> None:
+    delivered = replace(ON_THE_ROAD, state=TicketState.DELIVERED, in_kg=Kilograms(31_200), refused_kg=Kilograms(8_000))
+    assert comes_back(7_990, replace(delivered, state=TicketState.OUT)).flags == ()
+    outcome = comes_back(7_990, delivered)
+    assert (outcome.flags, outcome.legs, outcome.give_back_kg) == ((Flag.TICKET_REUSED,), (), 0)
+
+
 def test_w10_what_never_left_cannot_come_back() -> None:
     assert comes_back(31_000, Journey()) == Outcome((Flag.STATION_BYPASS,))
 
