@@ -151,6 +151,7 @@ ASKED: dict[str, object] = {
     "year": 2026,
     "on": "2026-03-02",
     "quarter": 1,
+    "county": "210381",
     "holder": PAIZHAI.id,
     "account": 1,
     "movement_id": _id(999),

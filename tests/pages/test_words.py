@@ -8,6 +8,7 @@ from service.domain.alerts import Flag
 from service.domain.codes.tickets import CodeFault
 from service.domain.tickets import CheckReason, TicketState
 from service.routes.pages.languages import CATALOGUE
+from service.routes.pages.rendering import HERE
 from service.routes.pages.words import WORDS
 from tests.pages.messages import messages
 
@@ -31,6 +32,18 @@ def test_translations_keep_the_places_of_their_figures() -> None:
         targets = words if isinstance(words, tuple) else (words,)
         named = {name for text in sources for name in re.findall(r"%\((\w+)\)s", text)}
         assert all(set(re.findall(r"%\((\w+)\)s", text)) == named for text in targets), message
+
+
+def test_what_is_done_in_a_row_of_a_table_stands_in_sight_on_a_phone() -> None:
+    """A table in which something is decided is read as cards there; what stands in its last column lay beside the screen."""
+    tables = [
+        (page.name, attributes)
+        for page in sorted((HERE / "templates").glob("*.html"))
+        for attributes, rows in re.findall(r"<table([^>]*)>(.*?)</table>", page.read_text(encoding="utf-8"), re.DOTALL)
+        if "<form" in rows or "deed(" in rows
+    ]
+    assert len(tables) > 7
+    assert [page for page, attributes in tables if 'class="cards"' not in attributes] == []
 
 
 def test_every_code_that_the_service_knows_has_a_word() -> None:

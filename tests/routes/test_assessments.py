@@ -1,5 +1,6 @@
 """Scoring sheets: what is filled from the book, what departments enter, what is signed, and what hangs on it (R18, §5)."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -292,6 +293,30 @@ async def test_e2_a_correction_after_the_sheet_stands_beside_it(by: By, app: Fas
     again = (await by(LI).get(f"/v1/assessments/{signed['id']}")).json()
     assert (again["header"], again["delta"]["used_kg"]) == (signed["header"], -1_200)
     assert (await draw(by, quarter=2))["header"]["used_kg"] == 30_000
+
+
+async def test_e2_a_load_that_comes_back_after_the_sheet_had_been_used_by_then(by: By, app: FastAPI) -> None:
+    """E2, W10: one that came back before the cut-off and was told after it had not."""
+    now = at(app, "2026-03-10T09:00:00+08:00")
+    async with app.state.database.transaction() as connection:
+        await yard.grant(connection, 100_000, at=now, sign=app.state.keys.current(Purpose.LEDGER))
+        contract_id = await yard.contract(connection, at=now)
+    tickets = []
+    for number, kg in enumerate((20_000, 31_200)):
+        paper = yard.ticket_in(contract_id, now, plate=f"辽C1234{number}")
+        tickets.append(await ticketing.issue(by, paper))
+        await ticketing.weigh(by, tickets[-1], "out", kg, now + timedelta(hours=number))
+    now = at(app, "2026-03-10T12:00:00+08:00")
+    signed = await sign(by, await draw(by))
+
+    at(app, "2026-03-11T09:00:00+08:00")
+    for ticket, kg, back_at, known in (
+        (tickets[0], 20_000, now + timedelta(hours=3), 0),
+        (tickets[1], 31_200, now - timedelta(hours=1), -31_200),
+    ):
+        await ticketing.weigh(by, ticket, "back", kg, back_at)
+        again = (await by(LI).get(f"/v1/assessments/{signed['id']}")).json()
+        assert (again["header"]["used_kg"], again["delta"]["used_kg"]) == (51_200, known)
 
 
 async def test_r18_a_late_draft_ends_with_its_quarter(by: By, app: FastAPI) -> None:

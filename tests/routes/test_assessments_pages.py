@@ -66,6 +66,25 @@ async def test_s5_a_sheet_is_drafted_filled_in_and_signed_on_its_page(by: By, ap
     assert "签报" not in (await page(by, path)).split("<section", maxsplit=1)[0].replace("已签报", "")
 
 
+async def test_what_is_refused_on_a_sheet_stands_there_with_what_was_typed(by: By) -> None:
+    """§5: on the sheet, and on the departments' page, where nothing that is no number of points is passed over."""
+    sheet = await draw(by)
+    path = f"/assessments/{sheet['id']}"
+    for deed, typed, why in (
+        ("entries", {"item": "plus-8", "points": "五分", "note": "现场核查"}, "<strong>得分</strong>"),
+        ("sign", {"document_no": "测" * 65}, "<strong>文号</strong>"),
+        ("departments", {"points:plus-8": "五分", "note:plus-8": "现场核查"}, "须为整数"),
+        ("departments", {"points:plus-8": "", "note:plus-8": "现场核查"}, "须为整数"),
+    ):
+        answer = await by(LI).post(f"{path}/{deed}", data=typed, headers=HTML)
+        assert answer.status_code == 422, (deed, answer.text)
+        assert 'role="alert"' in answer.text
+        assert why in answer.text
+        for said in typed.values():
+            assert f'value="{said}"' in answer.text, said
+    assert "plus-8" in (await by(LI).get(f"/v1{path}")).json()["unfilled"]
+
+
 async def test_r20_a_mine_s_page_leads_to_its_three_ledgers(by: By, app: FastAPI) -> None:
     """R20."""
     at(app, "2026-03-10T09:00:00+08:00")

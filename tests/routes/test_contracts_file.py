@@ -1,6 +1,7 @@
 """Filing a contract: each side its own, on its own clock."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -23,6 +24,7 @@ from tests.routes.filing import (
     contract,
     from_stock,
     issue,
+    receive,
     refused,
     trader_lot,
 )
@@ -381,3 +383,14 @@ async def test_a_list_is_scoped_filtered_and_paged(by: By) -> None:
     first = (await by(LI).get("/v1/contracts", params={"limit": 2})).json()
     assert await numbers(LI, limit=2, after=first["next"]) == ["HT-1"]
     assert first["items"][0]["signed_on"] == SIGNED
+
+
+async def test_a_plant_with_ore_begins_a_contract_as_its_buyer(app: FastAPI, by: By) -> None:
+    """What a plant has received it does not sell; a trader does."""
+    filed = await by(PLANT_CLERK).post("/v1/contracts", json=contract())
+    await receive(app, filed.json()["id"], cast.PLANT_TWO.id, 1_000)
+    await trader_lot(app, by, "HT-MY", 1_000)
+    for person, side in ((PLANT_CLERK, "buyer"), (TRADER_CLERK, "seller")):
+        shown = (await by(person).get("/contracts/new", headers={"Accept": "text/html"})).text
+        filled = [name for name in ("seller", "buyer") if re.search(rf'name="{name}" type="text" value="9', shown)]
+        assert filled == [side]

@@ -1,7 +1,7 @@
 """What a form that is refused says, and that what was typed into it stands there still."""
 
 import re
-from html import unescape
+from html import escape, unescape
 
 import pytest
 
@@ -65,6 +65,24 @@ ON_A_PAGE = (
         ("计量站", 409, "结束时间须晚于开始时间"),
     ),
     (PAIZHAI_CLERK, "/plates", {"plate": "拖拉机", "evidence": "行驶证 8"}, ("车牌", 422, "<strong>车牌</strong>")),
+    (
+        LI,
+        "/statistics?county=210381&year=2025&quarter=3",
+        {"document_no": "统" * 65},
+        ("县级季度统计", 422, "<strong>文号</strong>"),
+    ),
+    (
+        LI,
+        "/assessments",
+        {"mine_id": MINE["mine_id"], "year": "1999", "quarter": "3"},
+        ("监管测评表", 422, "<strong>年度</strong>"),
+    ),
+    (
+        PAIZHAI_CLERK,
+        "/forms",
+        {"mine_id": MINE["mine_id"], "year": "1999", "quarter": "3"},
+        ("季度生产情况登记表", 422, "<strong>年度</strong>"),
+    ),
 )
 
 
@@ -80,7 +98,7 @@ async def test_a_form_on_a_page_is_returned_there_with_what_was_typed(
         heading, _, shown = answer.text.partition("</h1>")
         assert f"<h1>{page}" in heading
         assert why in answer.text
-        assert f'action="{path}"' in shown
+        assert f'action="{escape(path)}"' in shown
         for said in typed.values():
             assert f'value="{said}"' in shown or f">{said}</textarea>" in shown, said
 
@@ -112,6 +130,24 @@ async def test_an_allotment_that_is_refused_keeps_what_was_typed(by: By) -> None
         assert f'<option value="{DRAFT["to"]}" selected>' in answer.text
         assert '<option value="2" selected>' in answer.text
     assert DRAFT["document_no"] not in (await by(LI).get("/allotments?year=2026", headers=HTML)).text
+
+
+async def test_a_step_that_is_refused_stands_open_with_its_day(by: By) -> None:
+    """R14: that step alone, on the list as it was filtered, as often as it is refused."""
+    await fill_pools(by)
+    drafted = (await by(ANSHAN).post("/v1/allotments", json={**base(), "issue": False})).json()
+    path = f"/allotments/{drafted['id']}/steps"
+    shown = (await by(ANSHAN).get("/allotments?year=2026&state=draft", headers=HTML)).text
+    action = unescape(re.findall(f'action="({path}[^"]*)"', shown)[0])
+    for came_from in ("/allotments?year=2026&state=draft", action):
+        wrong = {"step": "consult", "on": "2026-02-30"}
+        answer = await by(ANSHAN).post(action, data=wrong, headers={**HTML, "Referer": f"http://meisu.test{came_from}"})
+        assert answer.status_code == 422
+        opened = re.findall(r'<details class="settle" open>(.*?)</details>', answer.text, re.DOTALL)
+        assert [(f'value="{wrong["step"]}"' in one, f'value="{wrong["on"]}"' in one) for one in opened] == [
+            (True, True)
+        ]
+        assert 'href="?year=2026&amp;state=draft" aria-current="true"' in answer.text
 
 
 async def test_an_application_that_is_refused_keeps_what_was_typed(by: By) -> None:
@@ -148,8 +184,9 @@ async def test_a_form_without_a_field_says_which(by: By) -> None:
     assert answer.status_code == 422
     assert "填写有误或有遗漏" in answer.text
     assert "errors" not in answer.text
-    assert 'href="/policies/filing_days?lang=zh">返回填写页面</a>' in answer.text
     assert "<strong>原因</strong>：缺少此项</li>" in answer.text
+    not_his = await by(LI).post(path, data=said, headers={**HTML, **came_from})
+    assert 'href="/policies/filing_days?lang=zh">返回填写页面</a>' in not_his.text
     english = await by(PROVINCE).post(f"{path}?lang=en", data=said, headers=HTML)
     assert "<strong>Reason</strong>：Field required</li>" in english.text
 
@@ -173,9 +210,9 @@ async def test_the_applications_of_mines_go_on_on_a_next_page(by: By, monkeypatc
     [application] = re.findall(r'<option value="([^"]+)">\S+ 1.00 吨</option>', shown)
     assert application not in newest
 
-    [page] = re.findall(r'name="applied_after" value="([^"]+)"', shown)
-    draft = {**DRAFT, "tonnes": "一千", "application_id": application, "applied_after": page}
-    refused = await by(LI).post("/allotments", data=draft, headers=HTML)
+    [action] = re.findall(r'action="(/allotments\?[^"]+)" class="rows"', shown)
+    draft = {**DRAFT, "tonnes": "一千", "application_id": application}
+    refused = await by(LI).post(unescape(action), data=draft, headers=HTML)
     assert f'<option value="{application}" selected>' in refused.text, "what was chosen there stays chosen"
 
 

@@ -125,8 +125,13 @@ async def test_w01_what_is_wrong_with_all_tickets_is_said_once_and_a_plate_by_it
     typed = {**said, "planned_kg": "三十", "valid_until": "", "grade": "LM46" * 20}
     shown = await press(by, "/tickets/new", typed)
     assert shown.status_code == 422
-    assert shown.text.count("吨数须为数字") == shown.text.count("缺少此项") == shown.text.count("<li>拖拉机：") == 1
-    assert "<li>辽C6000" not in shown.text
+    assert (
+        shown.text.count("吨数须为数字")
+        == shown.text.count("缺少此项")
+        == shown.text.count('<small class="bad">拖拉机：')
+        == 1
+    )
+    assert '<small class="bad">辽C6000' not in shown.text
     assert 'value="三十"' in shown.text
     for field in ("contract_id", "source_station_id", "destination_station_id"):
         assert f'<option value="{said[field]}" selected>' in shown.text

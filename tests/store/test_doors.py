@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
-from functools import partial
 
 import asyncpg
 import pytest
@@ -14,7 +13,6 @@ from service.db import PATIENT_NICE, Connection, Database
 from service.domain.refusals import Busy
 from service.embedded import Endpoints
 from service.problems import TROUBLE
-from service.routes.pages.typed import tried
 
 pytestmark = pytest.mark.anyio
 
@@ -136,10 +134,11 @@ async def test_who_reads_or_writes_by_himself_does_not_wait_for_such_a_server_ei
             act(connection.get_server_pid())
             return await connection.fetchval("SELECT 1")
 
-    async def try_by_a_form(database: Database, act: Callable[[int], None]) -> object:
+    async def read_in_a_savepoint(database: Database, act: Callable[[int], None]) -> object:
         async with database.transaction() as connection:
             act(connection.get_server_pid())
-            return await tried(connection, partial(connection.fetchval, "SELECT 1"))
+            async with connection.transaction():
+                return await connection.fetchval("SELECT 1")
 
     async def register(database: Database, act: Callable[[int], None]) -> object:
         async with database.session() as session:
@@ -147,7 +146,7 @@ async def test_who_reads_or_writes_by_himself_does_not_wait_for_such_a_server_ei
             return (await session.exec(select(1))).one()
 
     async with Database.connect(endpoints.database_url, 1) as database:
-        for ask in (read, try_by_a_form, register):
+        for ask in (read, read_in_a_savepoint, register):
             try:
                 asked = asyncio.create_task(ask(database, stop))
                 assert (await asyncio.wait([asked], timeout=20))[0], "nobody waits without end"

@@ -3,8 +3,8 @@
 An address names its file: `/runs` is `runs.py` with `templates/runs.html` (the list), `run.html` (one) and `run_form.html`;
 what firms file under a contract or slip is in `filing/`, who there is in `registry/`. `menu.py` has the menu, `words.py`
 the words for codes, `translations/zh.po` the Chinese. All pages are shown by `pages.py` in the frame
-`templates/base.html`; forms that say beside each field what is wrong with it are read by `typed.py`, and those that stand on
-the page of something else are returned there by `returned.py` when they are refused.
+`templates/base.html`; forms that say beside each field what is wrong with it are read by `typed.py`, and all that are refused
+are returned to their pages by `returned.py`.
 """
 
 from fastapi import APIRouter, FastAPI

@@ -1,8 +1,6 @@
 """Allotments for people: what was drafted, approved, issued and published, with the forms of an office; and the public table."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from functools import partial
 from itertools import groupby
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,7 +12,7 @@ from pydantic import ValidationError
 from service.actions import allotments as deeds
 from service.actions import rights as applications
 from service.auth import may
-from service.db import Connection, ConnectionDep, ReaderDep, Record
+from service.db import ConnectionDep, ReaderDep, Record
 from service.domain.allotments import (
     PROVINCE,
     Cause,
@@ -26,9 +24,8 @@ from service.domain.allotments import (
     may_issue,
 )
 from service.domain.permissions import Actor, reach
-from service.domain.policies import Policies, stated
+from service.domain.policies import stated
 from service.domain.quotas import chain
-from service.domain.refusals import Refusal
 from service.domain.units import shanghai_day, shanghai_year
 from service.keys import Purpose
 from service.problems import malformed_body
@@ -38,7 +35,7 @@ from service.routes.entries import Now, PoliciesNow
 from service.routes.fields import Day
 from service.routes.pages.pages import show
 from service.routes.pages.rendering import render
-from service.routes.pages.typed import fields_of, tried
+from service.routes.pages.returned import stands_on
 from service.store import allotments, rights
 from service.store import pages as reads
 
@@ -72,8 +69,34 @@ async def list_allotments(
     """What was allotted in the reader's area or to the reader's firm, with the steps that are the reader's to take."""
     chosen = State(state) if state in set(State) else None
     asked = year or shanghai_year(at)
-    return await _page(
-        request, connection, actor, policies, at, year=asked, state=chosen, after=after, applied_after=applied_after
+    rows = await allotments.list_allotments(connection, year=asked, state=chosen, after=after, limit=PAGE, actor=actor)
+    names = await reads.names_of(connection, {row["mine_id"] for row in rows})
+    places = {row["code"]: row for row in await reads.list_places(connection)}
+    offices = reach(actor, "allotments.create") is not None
+    applied = await rights.list_applications(connection, year=asked, after=applied_after, limit=PAGE, actor=actor)
+    return await show(
+        request,
+        connection,
+        actor,
+        "allotments.html",
+        year=asked,
+        state=chosen,
+        states=list(State),
+        rows=[(row, _steps(actor, row) if offices else []) for row in rows],
+        names=names,
+        places=places,
+        following=rows[-1]["id"] if len(rows) == PAGE else None,
+        mines=await reads.list_mines(connection, actor=actor),
+        may_apply=reach(actor, "applications.file") is not None,
+        quarter=min(4, (shanghai_day(at).month + 2) // 3 + 1),
+        pools=[code for code in places if actor.covers(code)] if offices else [],
+        sources=_sources(actor, places) if offices else [],
+        kinds=list(Kind),
+        causes=[Cause.INTEGRATION, Cause.RESTRUCTURING, Cause.LAYOUT, Cause.ORDER, Cause.OTHER],
+        applications=applied,
+        applied_after=applied_after,
+        applied_following=applied[-1]["id"] if len(applied) == PAGE else None,
+        values=stated(policies, "base_share", "merit_share", "reward_share", "year_ceiling", "publication_days"),
     )
 
 
@@ -96,10 +119,8 @@ async def draft_allotment(
     earmark: Annotated[str, Form()] = "",
     cause: Annotated[str, Form()] = "",
     application_id: Annotated[str, Form()] = "",
-    applied_after: Annotated[UUID | None, Form()] = None,
 ) -> Response:
     """Write a draft; kilograms are typed as tonnes with up to three decimals."""
-    page = partial(_page, request, connection, actor, policies, at, year=year, applied_after=applied_after)
     holder = {"jurisdiction": to} if to.isdecimal() else {"mine_id": to}
     try:
         body = AllotmentIn.model_validate(
@@ -119,18 +140,13 @@ async def draft_allotment(
             }
         )
     except ValidationError as error:
-        return await page(refusal=malformed_body(error))
-
-    async def deed() -> None:
-        sign = request.app.state.keys.current(Purpose.LEDGER)
-        await deeds.create_allotment(connection, body.draft(), policies, issue=False, at=at, sign=sign, actor=actor)
-
-    if refusal := await tried(connection, deed):
-        return await page(refusal=refusal)
+        raise malformed_body(error) from error
+    sign = request.app.state.keys.current(Purpose.LEDGER)
+    await deeds.create_allotment(connection, body.draft(), policies, issue=False, at=at, sign=sign, actor=actor)
     return RedirectResponse(f"/allotments?year={year}", 303)
 
 
-@router.post("/allotments/applications")
+@router.post("/allotments/applications", dependencies=[stands_on("/allotments")])
 async def apply_for(
     mine_id: Annotated[UUID, Form()],
     year: Annotated[int, Form(ge=2000, le=2100)],
@@ -138,28 +154,21 @@ async def apply_for(
     kind: Annotated[str, Form()],
     tonnes: Annotated[str, Form(max_length=20)],
     reason: Annotated[str, Form()],
-    request: Request,
     connection: ConnectionDep,
     actor: Annotated[Actor, Depends(may("applications.file"))],
     at: Now,
-    policies: PoliciesNow,
 ) -> Response:
     """Apply to the county for a quarter's quota of an own mine (R08)."""
     said = {"mine_id": str(mine_id), "year": year, "quarter": quarter, "kind": kind, "kg": kilograms(tonnes)}
     try:
         body = ApplicationIn.model_validate({**said, "reason": reason})
     except ValidationError as error:
-        return await _page(request, connection, actor, policies, at, year=year, refusal=malformed_body(error))
-
-    async def deed() -> None:
-        await applications.apply_for(connection, **body.model_dump(), at=at, actor=actor)
-
-    if refusal := await tried(connection, deed):
-        return await _page(request, connection, actor, policies, at, year=year, refusal=refusal)
+        raise malformed_body(error) from error
+    await applications.apply_for(connection, **body.model_dump(), at=at, actor=actor)
     return RedirectResponse(f"/allotments?year={year}", 303)
 
 
-@router.post("/allotments/{allotment_id}/steps")
+@router.post("/allotments/{allotment_id}/steps", dependencies=[stands_on("/allotments")])
 async def take_step(
     allotment_id: UUID,
     step: Annotated[Step, Form()],
@@ -172,14 +181,8 @@ async def take_step(
 ) -> Response:
     """Take an allotment one step on."""
     sign = request.app.state.keys.current(Purpose.LEDGER)
-
-    async def deed() -> None:
-        await deeds.take_step(connection, allotment_id, step, on, policies, at=at, sign=sign, actor=actor)
-
-    refusal = await tried(connection, deed)
+    await deeds.take_step(connection, allotment_id, step, on, policies, at=at, sign=sign, actor=actor)
     row = await allotments.find_allotment(connection, allotment_id, actor=actor)
-    if refusal:
-        return await _page(request, connection, actor, policies, at, year=row["year"], refusal=refusal)
     return RedirectResponse(f"/allotments?year={row['year']}", 303)
 
 
@@ -209,52 +212,6 @@ def kilograms(text: str) -> int | str:
         return text
     kg = int(digits) * 1000 + int(rest.ljust(3, "0") or 0)
     return -kg if whole.startswith("-") else kg
-
-
-async def _page(
-    request: Request,
-    connection: Connection,
-    actor: Actor,
-    policies: Policies,
-    at: datetime,
-    *,
-    year: int,
-    state: State | None = None,
-    after: UUID | None = None,
-    applied_after: UUID | None = None,
-    refusal: Refusal | None = None,
-) -> Response:
-    rows = await allotments.list_allotments(connection, year=year, state=state, after=after, limit=PAGE, actor=actor)
-    names = await reads.names_of(connection, {row["mine_id"] for row in rows})
-    places = {row["code"]: row for row in await reads.list_places(connection)}
-    offices = reach(actor, "allotments.create") is not None
-    applied = await rights.list_applications(connection, year=year, after=applied_after, limit=PAGE, actor=actor)
-    return await show(
-        request,
-        connection,
-        actor,
-        "allotments.html",
-        refusal=refusal,
-        typed=await fields_of(request) if refusal else {},
-        year=year,
-        state=state,
-        states=list(State),
-        rows=[(row, _steps(actor, row) if offices else []) for row in rows],
-        names=names,
-        places=places,
-        following=rows[-1]["id"] if len(rows) == PAGE else None,
-        mines=await reads.list_mines(connection, actor=actor),
-        may_apply=reach(actor, "applications.file") is not None,
-        quarter=min(4, (shanghai_day(at).month + 2) // 3 + 1),
-        pools=[code for code in places if actor.covers(code)] if offices else [],
-        sources=_sources(actor, places) if offices else [],
-        kinds=list(Kind),
-        causes=[Cause.INTEGRATION, Cause.RESTRUCTURING, Cause.LAYOUT, Cause.ORDER, Cause.OTHER],
-        applications=applied,
-        applied_after=applied_after,
-        applied_following=applied[-1]["id"] if len(applied) == PAGE else None,
-        values=stated(policies, "base_share", "merit_share", "reward_share", "year_ceiling", "publication_days"),
-    )
 
 
 def _by_holder(rows: Sequence[Record]) -> list[tuple[str, str, list[Record], int]]:

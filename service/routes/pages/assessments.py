@@ -1,6 +1,6 @@
 """Scoring sheets for people: the county's list, and the sheet as the notice prints it, with the facts behind each point."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -9,17 +9,19 @@ from fastapi.responses import RedirectResponse, Response
 
 from service.actions import assessments as deeds
 from service.auth import may
-from service.db import Connection, ConnectionDep, ReaderDep
+from service.db import ConnectionDep, ReaderDep
 from service.domain.assessments import ITEMS, Entry, Item, ItemUnknown, Side
 from service.domain.permissions import Actor, reach
-from service.domain.refusals import Refusal
+from service.domain.refusals import MalformedBody
 from service.domain.units import shanghai_day
+from service.faults import fault
 from service.routes import assessments
-from service.routes.assessments import LineOut, ReadsSheets
+from service.routes.assessments import AssessmentOut, LineOut, ReadsSheets
 from service.routes.entries import Now, PoliciesNow
 from service.routes.fields import DocumentNo
 from service.routes.pages.pages import show
-from service.routes.pages.typed import fields_of, tried
+from service.routes.pages.returned import returned_to, stands_on
+from service.routes.pages.typed import fields_of
 from service.store import assessments as store
 from service.store import pages as reads
 
@@ -92,7 +94,7 @@ async def show_sheet(
     )
 
 
-@router.post("/assessments/{assessment_id}/entries")
+@router.post("/assessments/{assessment_id}/entries", dependencies=[stands_on("/assessments/{assessment_id}")])
 async def enter(
     assessment_id: UUID,
     item: Annotated[str, Form(max_length=20)],
@@ -119,7 +121,22 @@ async def show_departments(
     at: Now,
 ) -> Response:
     """The items by the departments that own them, each to be entered."""
-    return await _departments(assessment_id, request, connection, actor, policies, at)
+    sheet = await assessments.one(connection, assessment_id, policies, at=at, actor=actor)
+    returned, stands = returned_to(request), _stands(sheet)
+    owners: dict[str, list[LineOut]] = {}
+    for line in sheet.lines:
+        owners.setdefault(line.owner, []).append(line)
+    return await show(
+        request,
+        connection,
+        actor,
+        "assessment_departments.html",
+        sheet=sheet,
+        owners=owners,
+        typed=returned.kept(request.url.path) or stands,
+        wrong=returned.wrong(stands, {}),
+        field=_field,
+    )
 
 
 @router.post("/assessments/{assessment_id}/departments")
@@ -132,26 +149,27 @@ async def enter_departments(
     at: Now,
 ) -> Response:
     """Enter the points that were typed, all or none; what was left as it was is not entered."""
-    typed = await fields_of(request)
     sheet = await assessments.one(connection, assessment_id, policies, at=at, actor=actor)
-    entries = []
+    stands = _stands(sheet)
+    typed = {**stands, **await fields_of(request)}
+    entries, faults = [], []
     for line in sheet.lines:
-        points, note = (typed.get(f"{what}:{_field(line)}", "").strip() for what in ("points", "note"))
-        stands = (_points(line, sheet.unfilled), line.note or "")
-        if points.isdecimal() and len(points) < 4 and (points, note) != stands:
+        fields = [f"{what}:{_field(line)}" for what in ("points", "note")]
+        points, note = (typed[name].strip() for name in fields)
+        if [points, note] == [stands[name] for name in fields]:
+            continue
+        if points.isdecimal() and len(points) < 4:
             entries.append(Entry(line.side, line.number, int(points), note or None))
-
-    async def deed() -> None:
-        if entries:
-            await deeds.enter(connection, assessment_id, entries, at=at, actor=actor)
-
-    refusal = await tried(connection, deed)
-    if refusal:
-        return await _departments(assessment_id, request, connection, actor, policies, at, typed, refusal=refusal)
+        else:
+            faults.append(fault(fields[:1], "int_parsing", "whole points are needed"))
+    if faults:
+        raise MalformedBody(errors=faults)
+    if entries:
+        await deeds.enter(connection, assessment_id, entries, at=at, actor=actor)
     return RedirectResponse(f"/assessments/{assessment_id}/departments", 303)
 
 
-@router.post("/assessments/{assessment_id}/sign")
+@router.post("/assessments/{assessment_id}/sign", dependencies=[stands_on("/assessments/{assessment_id}")])
 async def sign(
     assessment_id: UUID,
     document_no: Annotated[DocumentNo, Form()],
@@ -165,45 +183,18 @@ async def sign(
     return RedirectResponse(f"/assessments/{assessment_id}", 303)
 
 
-async def _departments(
-    assessment_id: UUID,
-    request: Request,
-    connection: Connection,
-    actor: Actor,
-    policies: PoliciesNow,
-    at: Now,
-    typed: Mapping[str, str] | None = None,
-    *,
-    refusal: Refusal | None = None,
-) -> Response:
-    sheet = await assessments.one(connection, assessment_id, policies, at=at, actor=actor)
-    if typed is None:
-        typed = {f"points:{_field(line)}": _points(line, sheet.unfilled) for line in sheet.lines} | {
-            f"note:{_field(line)}": line.note or "" for line in sheet.lines
-        }
-    owners: dict[str, list[LineOut]] = {}
-    for line in sheet.lines:
-        owners.setdefault(line.owner, []).append(line)
-    return await show(
-        request,
-        connection,
-        actor,
-        "assessment_departments.html",
-        refusal=refusal,
-        sheet=sheet,
-        owners=owners,
-        typed=typed,
-        field=_field,
-    )
-
-
 def _field(line: LineOut) -> str:
     return f"{line.side}-{line.number}"
 
 
-def _points(line: LineOut, unfilled: Sequence[str]) -> str:
-    """The points that stand; nothing where a department still owes them."""
-    return "" if _field(line) in unfilled else str(line.points)
+def _stands(sheet: AssessmentOut) -> dict[str, str]:
+    """What stands in the departments' fields: no points where they still owe them."""
+    fields = {}
+    for line in sheet.lines:
+        name = _field(line)
+        fields[f"points:{name}"] = "" if name in sheet.unfilled else str(line.points)
+        fields[f"note:{name}"] = line.note or ""
+    return fields
 
 
 def _named(text: str) -> Item:

@@ -43,7 +43,7 @@ async def list_devices(
     )
 
 
-@router.post("/devices/{device_id}/approve")
+@router.post("/devices/{device_id}/approve", dependencies=[stands_on("/devices")])
 async def approve_device(device_id: UUID, request: Request, connection: ConnectionDep, actor: Officer) -> Response:
     """Let a device speak for its station."""
     await doors.approve_device(device_id, request, connection, actor)

@@ -37,7 +37,7 @@ class Faces:
         if found is None:
             return
         start, problem = found
-        again = returning(asked, getattr(Request(scope).state, "form_page", None), problem, bytes(body))
+        again = returning(asked, getattr(Request(scope).state, "form_page", asked["path"]), problem, bytes(body))
         if again is not None and await self._answered(again, receive, send) is None:
             return
         page = _page(Request(scope), start["status"], problem)

@@ -1,6 +1,5 @@
 """Quarterly production forms for people: what the ledger knows beside what the mine says, filled in and signed off (R19)."""
 
-from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -9,16 +8,15 @@ from fastapi.responses import RedirectResponse, Response
 
 from service.actions import reports as deeds
 from service.auth import may
-from service.db import Connection, ConnectionDep, ReaderDep
+from service.db import ConnectionDep, ReaderDep
 from service.domain.permissions import Actor, reach
-from service.domain.refusals import Refusal
-from service.domain.sheets import CellFault, CellKind, Column
+from service.domain.sheets import CellKind, Column
 from service.domain.units import shanghai_day
 from service.routes import forms
 from service.routes.entries import Now
 from service.routes.forms import FillsForms, FormSaid
 from service.routes.pages.pages import show
-from service.routes.pages.typed import entry_of, fields_of, in_tonnes, model_of, show_form, tried
+from service.routes.pages.typed import entry_of, fields_of, in_tonnes, model_of, show_form
 from service.store import pages as reads
 
 router = APIRouter()
@@ -43,67 +41,6 @@ async def list_forms(
     after: UUID | None = None,
 ) -> Response:
     """The forms of a year, and for mines the one that is to be begun."""
-    return await _list(request, connection, actor, at, year=year, after=after)
-
-
-@router.post("/forms")
-async def draw_form(
-    mine_id: Annotated[UUID, Form()],
-    year: Annotated[int, Form(ge=2000, le=2100)],
-    quarter: Annotated[int, Form(ge=1, le=4)],
-    request: Request,
-    connection: ConnectionDep,
-    actor: FillsForms,
-    at: Now,
-) -> Response:
-    """Begin a form with what the ledger knows, or read that into its draft anew."""
-
-    async def deed() -> UUID:
-        form_id, _ = await deeds.draw_form(connection, mine_id, year, quarter, at=at, actor=actor)
-        return form_id
-
-    done = await tried(connection, deed)
-    if isinstance(done, Refusal):
-        return await _list(request, connection, actor, at, year=year, refusal=done)
-    return RedirectResponse(f"/forms/{done}", 303)
-
-
-@router.get("/forms/{form_id}")
-async def show_production_form(form_id: UUID, request: Request, connection: ReaderDep, actor: ReadsForms) -> Response:
-    """One form, to be filled in, signed and printed."""
-    return await _page(request, connection, actor, form_id)
-
-
-@router.post("/forms/{form_id}")
-async def fill_form(form_id: UUID, request: Request, connection: ConnectionDep, actor: FillsForms, at: Now) -> Response:
-    """Keep what the mine says; the button that signs keeps it first."""
-    typed = await fields_of(request)
-    sent = entry_of(COLUMNS, typed)
-    said = model_of(sent, FormSaid)
-    if said is None:
-        return await _page(request, connection, actor, form_id, typed=typed, faults=sent.entries[0].faults)
-
-    async def deed() -> None:
-        await deeds.fill_form(connection, form_id, said.model_dump(), at=at, actor=actor)
-        if typed.get("sign") == "1":
-            await deeds.sign_form(connection, form_id, at=at, actor=actor)
-
-    refusal = await tried(connection, deed)
-    if refusal:
-        return await _page(request, connection, actor, form_id, typed=typed, refusal=refusal)
-    return RedirectResponse(f"/forms/{form_id}", 303)
-
-
-async def _list(
-    request: Request,
-    connection: Connection,
-    actor: Actor,
-    at: Now,
-    *,
-    year: int | None = None,
-    after: UUID | None = None,
-    refusal: Refusal | None = None,
-) -> Response:
     today = shanghai_day(at)
     asked = year or today.year
     page = await forms.list_forms(connection, actor, year=asked, after=after, limit=PAGE)
@@ -113,7 +50,6 @@ async def _list(
         connection,
         actor,
         "forms.html",
-        refusal=refusal,
         year=asked,
         quarter=(today.month + 2) // 3,
         rows=page.items,
@@ -122,28 +58,45 @@ async def _list(
     )
 
 
-async def _page(
-    request: Request,
-    connection: Connection,
-    actor: Actor,
-    form_id: UUID,
-    *,
-    typed: Mapping[str, str] | None = None,
-    faults: Sequence[CellFault] = (),
-    refusal: Refusal | None = None,
+@router.post("/forms")
+async def draw_form(
+    mine_id: Annotated[UUID, Form()],
+    year: Annotated[int, Form(ge=2000, le=2100)],
+    quarter: Annotated[int, Form(ge=1, le=4)],
+    connection: ConnectionDep,
+    actor: FillsForms,
+    at: Now,
 ) -> Response:
+    """Begin a form with what the ledger knows, or read that into its draft anew."""
+    form_id, _ = await deeds.draw_form(connection, mine_id, year, quarter, at=at, actor=actor)
+    return RedirectResponse(f"/forms/{form_id}", 303)
+
+
+@router.get("/forms/{form_id}")
+async def show_production_form(form_id: UUID, request: Request, connection: ReaderDep, actor: ReadsForms) -> Response:
+    """One form, to be filled in, signed and printed."""
     form = await forms.get_form(form_id, connection, actor)
     said = form.said.model_dump()
-    kept = {name: value if name == "note" else in_tonnes(value) for name, value in said.items() if value is not None}
     return await show_form(
         request,
         connection,
         actor,
         "form.html",
         columns=COLUMNS,
-        typed=kept if typed is None else typed,
-        faults=faults,
-        refusal=refusal,
+        typed={
+            name: value if name == "note" else in_tonnes(value) for name, value in said.items() if value is not None
+        },
         form=form,
         may_fill=reach(actor, "forms.fill") is not None and form.signed_at is None,
     )
+
+
+@router.post("/forms/{form_id}")
+async def fill_form(form_id: UUID, request: Request, connection: ConnectionDep, actor: FillsForms, at: Now) -> Response:
+    """Keep what the mine says; the button that signs keeps it first."""
+    typed = await fields_of(request)
+    said = model_of(entry_of(COLUMNS, typed), FormSaid)
+    await deeds.fill_form(connection, form_id, said.model_dump(), at=at, actor=actor)
+    if typed.get("sign") == "1":
+        await deeds.sign_form(connection, form_id, at=at, actor=actor)
+    return RedirectResponse(f"/forms/{form_id}", 303)

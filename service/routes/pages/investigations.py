@@ -12,15 +12,14 @@ from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep, Record
 from service.domain.investigations import Held, Investigation
 from service.domain.permissions import Actor, reach
-from service.domain.refusals import Refusal
-from service.domain.sheets import CellFault, CellKind, Column
+from service.domain.sheets import CellKind, Column
 from service.routes import contracts, lots
 from service.routes.entries import Now
 from service.routes.fields import Reason
 from service.routes.investigations import InvestigationIn
 from service.routes.pages.pages import show
 from service.routes.pages.returned import stands_on
-from service.routes.pages.typed import entry_of, fields_of, model_of, show_form, tried
+from service.routes.pages.typed import entry_of, fields_of, model_of, show_form
 from service.store import investigations
 from service.store import pages as reads
 
@@ -69,7 +68,15 @@ async def begin_investigation(
     firm: UUID | None = None,
 ) -> Response:
     """An empty form for a contract, a lot, or one of a firm's."""
-    return await _form(request, connection, actor, {}, contract=contract, lot=lot, firm=firm)
+    return await show_form(
+        request,
+        connection,
+        actor,
+        "investigation_form.html",
+        columns=COLUMNS,
+        typed={},
+        papers=await _papers(request, connection, actor, contract, lot, firm),
+    )
 
 
 @router.post("/investigations/new")
@@ -78,29 +85,15 @@ async def open_investigation(
     connection: ConnectionDep,
     actor: OpensInvestigations,
     at: Now,
-    contract: UUID | None = None,
-    lot: UUID | None = None,
-    firm: UUID | None = None,
 ) -> Response:
     """Hold a contract or a lot until a day, and tell its parties."""
-    typed = await fields_of(request)
-    sent = entry_of(COLUMNS, typed)
+    sent = entry_of(COLUMNS, await fields_of(request))
     said = sent.entries[0].said
     if (chosen := said.get("subject_id")) is not None:
         said["subject_kind"], _, said["subject_id"] = chosen.partition(":")
-    body = model_of(sent, InvestigationIn)
-    if body is None:
-        faults = sent.entries[0].faults
-        return await _form(request, connection, actor, typed, faults=faults, contract=contract, lot=lot, firm=firm)
-
-    async def deed() -> UUID:
-        facts = body.model_dump()
-        wanted = Investigation(facts.pop("subject_kind"), **facts)
-        return await deeds.open_investigation(connection, wanted, at=at, actor=actor)
-
-    done = await tried(connection, deed)
-    if isinstance(done, Refusal):
-        return await _form(request, connection, actor, typed, refusal=done, contract=contract, lot=lot, firm=firm)
+    facts = model_of(sent, InvestigationIn).model_dump()
+    wanted = Investigation(facts.pop("subject_kind"), **facts)
+    await deeds.open_investigation(connection, wanted, at=at, actor=actor)
     return RedirectResponse("/investigations?state=open", 303)
 
 
@@ -121,31 +114,6 @@ async def subjects_of(connection: Connection, rows: Sequence[Record]) -> Mapping
     """What held papers are called, by their ids."""
     asked = {(row["subject_kind"], str(row["subject_id"])) for row in rows}
     return {UUID(key): row["name"] for (_, key), row in (await reads.describe_subjects(connection, asked)).items()}
-
-
-async def _form(
-    request: Request,
-    connection: Connection,
-    actor: Actor,
-    typed: Mapping[str, str],
-    *,
-    faults: Sequence[CellFault] = (),
-    refusal: Refusal | None = None,
-    contract: UUID | None,
-    lot: UUID | None,
-    firm: UUID | None,
-) -> Response:
-    return await show_form(
-        request,
-        connection,
-        actor,
-        "investigation_form.html",
-        columns=COLUMNS,
-        typed=typed,
-        faults=faults,
-        refusal=refusal,
-        papers=await _papers(request, connection, actor, contract, lot, firm),
-    )
 
 
 async def _papers(

@@ -9,11 +9,11 @@ from fastapi.responses import RedirectResponse, Response
 
 from service.actions import reports as deeds
 from service.auth import may
-from service.db import Connection, ConnectionDep, ReaderDep
+from service.db import ConnectionDep, ReaderDep
 from service.domain.permissions import Actor, reach
 from service.domain.refusals import NotFound
 from service.domain.reports import Reserve, ReserveKind, Snapshot
-from service.domain.sheets import CellFault, CellKind, Column
+from service.domain.sheets import CellKind, Column
 from service.domain.units import shanghai_year
 from service.routes.entries import Now, PoliciesNow
 from service.routes.pages.looks import Looks
@@ -21,7 +21,7 @@ from service.routes.pages.pages import show
 from service.routes.pages.typed import entry_of, fields_of, model_of, show_form
 from service.routes.reports.bodies import OutputOut, ReserveIn, ReservesOut, SalesOut
 from service.routes.reports.ledgers import ReadsReports, output_of, reserves_of, sales_of
-from service.routes.reports.standing import Ground, ground
+from service.routes.reports.standing import ground
 from service.store import pages as reads
 from service.store.provenance import moment
 
@@ -75,8 +75,31 @@ async def show_ledger(
         raise NotFound
     past = await moment(connection, look.at)
     stands = await ground(connection, policies, look.now, str(Snapshot(past.size, past.at)) if past else None)
-    asked = year or shanghai_year(stands.past.at)
-    return await _page(request, connection, actor, stands, mine_id, Ledger(kind), asked)
+    present = shanghai_year(stands.past.at)
+    asked = year or present
+    found: ReservesOut | OutputOut | SalesOut
+    if kind == Ledger.RESERVES:
+        found = await reserves_of(stands, mine_id, actor=actor)
+    else:
+        found = await (output_of if kind == Ledger.OUTPUT else sales_of)(stands, mine_id, asked, actor=actor)
+    known = {present, asked, *(await reads.quota_years(connection))}
+    return await show_form(
+        request,
+        connection,
+        actor,
+        "ledger.html",
+        columns=COLUMNS,
+        typed={},
+        mine_id=mine_id,
+        kind=Ledger(kind),
+        kinds=list(Ledger),
+        year=asked,
+        years=sorted(known, reverse=True)[:YEARS],
+        found=found,
+        lines=list(reversed(found.items))[:NEWEST],
+        reserve_kinds=list(ReserveKind),
+        may_fill=reach(actor, "reports.fill") is not None,
+    )
 
 
 @router.post("/ledgers/{mine_id}/reserves")
@@ -85,57 +108,9 @@ async def add_reserve(
     request: Request,
     connection: ConnectionDep,
     actor: Annotated[Actor, Depends(may("reports.fill"))],
-    policies: PoliciesNow,
     at: Now,
 ) -> Response:
     """Enter what a survey has found, or what came or went otherwise."""
-    typed = await fields_of(request)
-    sent = entry_of(COLUMNS, typed)
-    body = model_of(sent, ReserveIn)
-    if body is None:
-        stands = await ground(connection, policies, at)
-        faults = sent.entries[0].faults
-        return await _page(
-            request, connection, actor, stands, mine_id, Ledger.RESERVES, shanghai_year(at), typed=typed, faults=faults
-        )
+    body = model_of(entry_of(COLUMNS, await fields_of(request)), ReserveIn)
     await deeds.add_reserve(connection, mine_id, Reserve(**body.model_dump()), at=at, actor=actor)
     return RedirectResponse(f"/ledgers/{mine_id}/reserves", 303)
-
-
-async def _page(
-    request: Request,
-    connection: Connection,
-    actor: Actor,
-    stands: Ground,
-    mine_id: UUID,
-    kind: Ledger,
-    year: int,
-    *,
-    typed: dict[str, str] | None = None,
-    faults: list[CellFault] | None = None,
-) -> Response:
-    found: ReservesOut | OutputOut | SalesOut
-    if kind is Ledger.RESERVES:
-        found = await reserves_of(stands, mine_id, actor=actor)
-    else:
-        found = await (output_of if kind is Ledger.OUTPUT else sales_of)(stands, mine_id, year, actor=actor)
-    present = shanghai_year(stands.past.at)
-    known = {present, year, *(await reads.quota_years(connection))}
-    return await show_form(
-        request,
-        connection,
-        actor,
-        "ledger.html",
-        columns=COLUMNS,
-        typed=typed or {},
-        faults=faults or (),
-        mine_id=mine_id,
-        kind=kind,
-        kinds=list(Ledger),
-        year=year,
-        years=sorted(known, reverse=True)[:YEARS],
-        found=found,
-        lines=list(reversed(found.items))[:NEWEST],
-        reserve_kinds=list(ReserveKind),
-        may_fill=reach(actor, "reports.fill") is not None,
-    )

@@ -5,11 +5,9 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from service import problems
 from service.auth import csrf_token
 from service.db import Connection
 from service.domain.permissions import Actor
-from service.domain.refusals import Refusal
 from service.routes.pages.languages import language_of
 from service.routes.pages.rendering import render
 from service.routes.pages.returned import returned_to
@@ -21,12 +19,10 @@ async def show(
     connection: Connection,
     actor: Actor,
     template: str,
-    *,
-    refusal: Refusal | None = None,
     **context: Any,
 ) -> HTMLResponse:
     """A page with the viewer's name on top and the token that its forms carry; above all why a deed was refused."""
-    refused = problems.problem(refusal) if refusal else returned_to(request).problem
+    refused = returned_to(request).problem
     found = await reads.find_viewer(connection, actor)
     place = found and found["place" if language_of(request) == "zh" else "place_en"]
     viewer = {

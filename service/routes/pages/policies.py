@@ -1,7 +1,7 @@
 """Policy values for people: what is in force, what was, and the province's form."""
 
 import json
-from datetime import date, datetime
+from datetime import date
 from fractions import Fraction
 from typing import Annotated
 
@@ -10,15 +10,13 @@ from fastapi.responses import RedirectResponse, Response
 
 from service.actions import policies as deeds
 from service.auth import may
-from service.db import Connection, ReaderDep, database
+from service.db import ReaderDep, database
 from service.domain.permissions import Actor, reach
 from service.domain.policies import ABOUT, About, Changes, PolicyUnknown
-from service.domain.refusals import Refusal
 from service.routes import policies
 from service.routes.entries import Now
 from service.routes.fields import Day, DocumentNo, Reason
 from service.routes.pages.pages import show
-from service.routes.pages.typed import fields_of, with_a_page
 from service.routes.policies import ReadsPolicies
 
 router = APIRouter()
@@ -36,7 +34,14 @@ async def list_policies(request: Request, connection: ReaderDep, actor: ReadsPol
 @router.get("/policies/{name}")
 async def show_policy(name: str, request: Request, connection: ReaderDep, actor: ReadsPolicies, at: Now) -> Response:
     """One policy with its history and, for the province, the form that changes it."""
-    return await _page(request, connection, actor, name, at)
+    return await show(
+        request,
+        connection,
+        actor,
+        "policy.html",
+        policy=await policies.described(request, connection, name, at),
+        may_decide=reach(actor, "policies.decide") is not None,
+    )
 
 
 @router.post("/policies/{name}")
@@ -56,30 +61,10 @@ async def decide_policy(
     if known is None:
         raise PolicyUnknown(policy=name)
     change = Changes(name=name, scope=scope.strip(), value=_typed(known, value.strip()), valid_from=valid_from)
-    try:
-        async with database(request).transaction() as connection:
-            await deeds.decide_policy(connection, change, document_no=document_no, reason=reason, at=at, actor=actor)
-    except Refusal as refused:
-        refusal = with_a_page(refused)
-        async with database(request).transaction(readonly=True) as connection:
-            return await _page(request, connection, actor, name, at, refusal=refusal)
+    async with database(request).transaction() as connection:
+        await deeds.decide_policy(connection, change, document_no=document_no, reason=reason, at=at, actor=actor)
     await request.app.state.rulebook.wait_for_all()
     return RedirectResponse(f"/policies/{name}", 303)
-
-
-async def _page(
-    request: Request, connection: Connection, actor: Actor, name: str, at: datetime, *, refusal: Refusal | None = None
-) -> Response:
-    return await show(
-        request,
-        connection,
-        actor,
-        "policy.html",
-        refusal=refusal,
-        policy=await policies.described(request, connection, name, at),
-        typed=await fields_of(request) if refusal else {},
-        may_decide=reach(actor, "policies.decide") is not None,
-    )
 
 
 def _typed(known: About, text: str) -> object:

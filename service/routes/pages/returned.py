@@ -1,6 +1,6 @@
-"""Forms that stand on the page of something else: one that is refused is returned there, with why and with what was typed."""
+"""Forms that were refused: the page on which one stands is asked for anew, with why and with what was typed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -10,8 +10,8 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 URLENCODED = "application/x-www-form-urlencoded"
-# A rule, an older version, a field; for other refusals there is nothing to put right in the form.
-RETURNED = frozenset({409, 412, 422})
+# A rule, an older version, a file, a field; for other refusals there is nothing to put right in the form.
+RETURNED = frozenset({409, 412, 413, 422})
 # It is being done, and the form as it would be shown anew would do it a second time.
 NOT_RETURNED = frozenset({"idempotency-key-running"})
 
@@ -28,6 +28,16 @@ class Returned:
         """What was typed into the form that is sent there; nothing, if it was another."""
         return self.typed if action == self.action else {}
 
+    def wrong(self, fields: Collection[str], beside: Mapping[str, str]) -> Mapping[str, list[str]]:
+        """What is wrong with each of some fields, or `beside` it by a rule's code; under no name what is with the whole form."""
+        told: dict[str, list[str]] = {}
+        if field := beside.get(self.problem.get("code", "")):
+            told[field] = [f"{self.problem['title']} / {self.problem['title_en']}"]
+        for fault in self.problem.get("errors", ()):
+            name = fault["pointer"].removeprefix("/")
+            told.setdefault(name if name in fields else "", []).append(fault["detail"])
+        return told
+
 
 NOTHING = Returned({}, "", {})
 
@@ -39,7 +49,7 @@ def returned_to(request: Request) -> Returned:
 
 
 def stands_on(page: str) -> Any:
-    """A dependency that says on which page a form stands, by the names in its path."""
+    """A dependency that says on which page a form stands that has none at its own address, by the names in its path."""
 
     async def stand(request: Request) -> None:
         request.state.form_page = page.format_map(request.path_params)
@@ -52,9 +62,9 @@ def is_form(asked: Scope) -> bool:
     return Headers(scope=asked).get("content-type", "").startswith(URLENCODED)
 
 
-def returning(asked: Scope, page: str | None, problem: Mapping[str, Any], body: bytes) -> Scope | None:
+def returning(asked: Scope, page: str, problem: Mapping[str, Any], body: bytes) -> Scope | None:
     """The request for the page on which a refused form stands, with what was typed; None where it is not returned there."""
-    if page is None or problem["status"] not in RETURNED or problem["code"] in NOT_RETURNED:
+    if asked["method"] != "POST" or problem["status"] not in RETURNED or problem["code"] in NOT_RETURNED:
         return None
     came_from = urlsplit(Headers(scope=asked).get("referer", ""))
     typed = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))

@@ -11,9 +11,9 @@ from service.actions import runs as deeds
 from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep
 from service.domain.permissions import Actor, reach
-from service.domain.refusals import NotFound, Refusal
+from service.domain.refusals import NotFound
 from service.domain.runs import OutputKind
-from service.domain.sheets import CellFault, CellKind, Column
+from service.domain.sheets import CellKind, Column
 from service.keys import Purpose
 from service.routes import lots, runs
 from service.routes.fields import Reason
@@ -21,7 +21,7 @@ from service.routes.lots import LotOut
 from service.routes.pages.looks import Looks
 from service.routes.pages.pages import show
 from service.routes.pages.returned import stands_on
-from service.routes.pages.typed import entry_of, fields_of, model_of, show_form, tried
+from service.routes.pages.typed import entry_of, fields_of, model_of, show_form
 from service.routes.runs import RunIn
 from service.store import bulk
 from service.store import lots as held
@@ -63,7 +63,22 @@ async def list_runs(request: Request, connection: ReaderDep, actor: ReadsRuns, a
 @router.get("/runs/new")
 async def begin_run(request: Request, connection: ReaderDep, actor: FilesRuns) -> Response:
     """An empty form with the firm's lines and lots."""
-    return await _form(request, connection, actor, {})
+    assert actor.enterprise_id is not None, "only firms file"
+    own = await _free_lots(connection, actor)
+    return await show_form(
+        request,
+        connection,
+        actor,
+        "run_form.html",
+        columns=(*HEAD, *_taken(own), *MADE),
+        typed={},
+        head=HEAD,
+        lots=own,
+        lines=await bulk.own_lines(connection, actor.enterprise_id),
+        kinds=list(OutputKind),
+        products=PRODUCTS,
+        outputs=OUTPUTS,
+    )
 
 
 @router.post("/runs/new")
@@ -72,30 +87,20 @@ async def file_run(request: Request, connection: ConnectionDep, actor: FilesRuns
     firm = actor.enterprise_id
     if firm is None:
         raise NotFound
-    typed = await fields_of(request)
-    sent = entry_of((*HEAD, *_taken(await _free_lots(connection, actor)), *MADE), typed)
+    sent = entry_of((*HEAD, *_taken(await _free_lots(connection, actor)), *MADE), await fields_of(request))
     sent.entries[0].said = _as_told(sent.entries[0].said)
     body = model_of(sent, RunIn)
-    if body is None:
-        return await _form(request, connection, actor, typed, faults=sent.entries[0].faults)
-
-    async def deed() -> UUID:
-        state = request.app.state
-        at = state.clock.now()
-        run_id, _ = await deeds.file_run(
-            connection,
-            body.run(firm),
-            at=at,
-            sign=state.keys.current(Purpose.LEDGER),
-            policies=await state.rulebook.policies(at),
-            actor=actor,
-        )
-        return run_id
-
-    done = await tried(connection, deed)
-    if isinstance(done, Refusal):
-        return await _form(request, connection, actor, typed, refusal=done)
-    return RedirectResponse(f"/runs/{done}", 303)
+    state = request.app.state
+    at = state.clock.now()
+    run_id, _ = await deeds.file_run(
+        connection,
+        body.run(firm),
+        at=at,
+        sign=state.keys.current(Purpose.LEDGER),
+        policies=await state.rulebook.policies(at),
+        actor=actor,
+    )
+    return RedirectResponse(f"/runs/{run_id}", 303)
 
 
 @router.get("/runs/{run_id}")
@@ -124,35 +129,6 @@ async def void_run(
     policies = await state.rulebook.policies(at)
     await deeds.void_run(connection, run_id, reason, at=at, sign=sign, policies=policies, actor=actor)
     return RedirectResponse(f"/runs/{run_id}", 303)
-
-
-async def _form(
-    request: Request,
-    connection: Connection,
-    actor: Actor,
-    typed: Mapping[str, str],
-    *,
-    faults: Sequence[CellFault] = (),
-    refusal: Refusal | None = None,
-) -> Response:
-    assert actor.enterprise_id is not None, "only firms file"
-    own = await _free_lots(connection, actor)
-    return await show_form(
-        request,
-        connection,
-        actor,
-        "run_form.html",
-        columns=(*HEAD, *_taken(own), *MADE),
-        typed=typed,
-        faults=faults,
-        refusal=refusal,
-        head=HEAD,
-        lots=own,
-        lines=await bulk.own_lines(connection, actor.enterprise_id),
-        kinds=list(OutputKind),
-        products=PRODUCTS,
-        outputs=OUTPUTS,
-    )
 
 
 async def _free_lots(connection: Connection, actor: Actor) -> list[LotOut]:

@@ -148,7 +148,7 @@ async def pause_station(
     return RedirectResponse("/stations", 303)
 
 
-@router.post("/stations/{station_id}/resume")
+@router.post("/stations/{station_id}/resume", dependencies=[stands_on("/stations")])
 async def resume_station(station_id: UUID, request: Request, connection: ConnectionDep, actor: Pauser) -> Response:
     """Say that a station weighs again."""
     await watch.resume(station_id, request, connection, actor)

@@ -1,6 +1,5 @@
 """Stocktakes for people: what holders counted of their lots, and what the offices decided about the differences."""
 
-from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
@@ -9,18 +8,17 @@ from fastapi.responses import RedirectResponse, Response
 
 from service.actions import stocktakes as deeds
 from service.auth import may
-from service.db import Connection, ConnectionDep, ReaderDep
+from service.db import ConnectionDep, ReaderDep
 from service.domain.permissions import Actor, reach
 from service.domain.policies import stated
-from service.domain.refusals import Refusal
-from service.domain.sheets import CellFault, CellKind, Column
+from service.domain.sheets import CellKind, Column
 from service.domain.stocktakes import Stocktake, StocktakeState
 from service.keys import Purpose
 from service.routes import lots, stocktakes
 from service.routes.entries import PoliciesNow
 from service.routes.pages.pages import show
 from service.routes.pages.returned import stands_on
-from service.routes.pages.typed import entry_of, fields_of, model_of, show_form, tried
+from service.routes.pages.typed import entry_of, fields_of, model_of, show_form
 from service.routes.stocktakes import StocktakeIn
 from service.store import lots as held
 
@@ -72,25 +70,24 @@ async def begin_stocktake(
     request: Request, connection: ReaderDep, actor: FilesStocktakes, lot: UUID | None = None
 ) -> Response:
     """An empty form with the firm's lots."""
-    return await _form(request, connection, actor, {"lot_id": str(lot or "")})
+    page = await lots.list_lots(connection, actor, holder=actor.enterprise_id, limit=LOTS_SHOWN)
+    return await show_form(
+        request,
+        connection,
+        actor,
+        "stocktake_form.html",
+        columns=COLUMNS,
+        typed={"lot_id": str(lot or "")},
+        lots=page.items,
+    )
 
 
 @router.post("/stocktakes/new")
 async def file_stocktake(request: Request, connection: ConnectionDep, actor: FilesStocktakes) -> Response:
     """File what was counted of an own lot."""
-    typed = await fields_of(request)
-    sent = entry_of(COLUMNS, typed)
-    body = model_of(sent, StocktakeIn)
-    if body is None:
-        return await _form(request, connection, actor, typed, faults=sent.entries[0].faults)
-
-    async def deed() -> UUID:
-        at = request.app.state.clock.now()
-        return await deeds.file_stocktake(connection, Stocktake(**body.model_dump()), at=at, actor=actor)
-
-    done = await tried(connection, deed)
-    if isinstance(done, Refusal):
-        return await _form(request, connection, actor, typed, refusal=done)
+    body = model_of(entry_of(COLUMNS, await fields_of(request)), StocktakeIn)
+    at = request.app.state.clock.now()
+    await deeds.file_stocktake(connection, Stocktake(**body.model_dump()), at=at, actor=actor)
     return RedirectResponse("/stocktakes", 303)
 
 
@@ -113,26 +110,3 @@ async def decide_stocktake(
         connection, stocktake_id, state, said, at=at, sign=sign, policies=policies, actor=actor
     )
     return RedirectResponse("/stocktakes", 303)
-
-
-async def _form(
-    request: Request,
-    connection: Connection,
-    actor: Actor,
-    typed: Mapping[str, str],
-    *,
-    faults: Sequence[CellFault] = (),
-    refusal: Refusal | None = None,
-) -> Response:
-    page = await lots.list_lots(connection, actor, holder=actor.enterprise_id, limit=LOTS_SHOWN)
-    return await show_form(
-        request,
-        connection,
-        actor,
-        "stocktake_form.html",
-        columns=COLUMNS,
-        typed=typed,
-        faults=faults,
-        refusal=refusal,
-        lots=page.items,
-    )

@@ -1,33 +1,30 @@
 """What counties have reported of a year for people: each quarter's statistics, and the report of the year (R15, R19)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Final
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from service.actions import deadlines as deeds
 from service.auth import may
-from service.db import Connection, ConnectionDep, ReaderDep, Record
+from service.db import ConnectionDep, ReaderDep, Record
 from service.domain.deadlines import Duty, statistics_deadline, year_report_deadline
 from service.domain.permissions import Actor, reach
 from service.domain.policies import Policies
-from service.domain.refusals import Refusal
-from service.domain.sheets import CellFault, CellKind, Column
+from service.domain.sheets import CellKind, Column
 from service.domain.units import shanghai_day, shanghai_year
 from service.routes import quotas
 from service.routes.deadlines import FIGURES, SubmissionIn
 from service.routes.entries import Now, PoliciesNow
-from service.routes.pages.typed import entry_of, fields_of, model_of, show_form, tried
+from service.routes.pages.typed import entry_of, fields_of, model_of, show_form
 from service.routes.quotas import NodeOut
 from service.store import deadlines
 
 router = APIRouter()
 
-Year = Annotated[int | None, Query(ge=2000, le=2100)]
 COLUMNS: Final = (
     Column("jurisdiction", "县（市、区）", "county", is_required=True),
     Column("expected_kg", "预计全年完成（吨）", "expected by the year's end (t)", CellKind.TONNES, True),
@@ -57,61 +54,10 @@ async def list_submissions(
     actor: Annotated[Actor, Depends(may("submissions.read"))],
     policies: PoliciesNow,
     at: Now,
-    year: Year = None,
+    asked: Annotated[int | None, Query(ge=2000, le=2100, alias="year")] = None,
 ) -> Response:
     """Counties by reports: what was received of each, and what is still owed."""
-    return await _page(request, connection, actor, policies, at, year or shanghai_year(at), {})
-
-
-@router.post("/submissions")
-async def submit_year_report(
-    request: Request,
-    connection: ConnectionDep,
-    actor: Annotated[Actor, Depends(may("submissions.create"))],
-    policies: PoliciesNow,
-    at: Now,
-) -> Response:
-    """Record a county's report of the year: what is expected by its end, and what is proposed for the next."""
-    typed = await fields_of(request)
-    year = int(typed["year"]) if typed.get("year", "").isdecimal() else shanghai_year(at)
-    sent = entry_of(COLUMNS, typed)
-    sent.entries[0].said |= {"duty": Duty.YEAR_REPORT.value, "year": year}
-    body = model_of(sent, SubmissionIn)
-    if body is None:
-        return await _page(request, connection, actor, policies, at, year, typed, faults=sent.entries[0].faults)
-
-    async def deed() -> UUID:
-        return await deeds.report(
-            connection,
-            body.duty,
-            body.jurisdiction,
-            body.year,
-            None,
-            policies,
-            document_no=body.document_no,
-            figures={name: said for name in FIGURES if (said := getattr(body, name)) is not None},
-            at=at,
-            actor=actor,
-        )
-
-    done = await tried(connection, deed)
-    if isinstance(done, Refusal):
-        return await _page(request, connection, actor, policies, at, year, typed, refusal=done)
-    return RedirectResponse(f"/submissions?year={year}", 303)
-
-
-async def _page(
-    request: Request,
-    connection: Connection,
-    actor: Actor,
-    policies: Policies,
-    at: Now,
-    year: int,
-    typed: Mapping[str, str],
-    *,
-    faults: Sequence[CellFault] = (),
-    refusal: Refusal | None = None,
-) -> Response:
+    year = asked or shanghai_year(at)
     tree = await quotas.show_tree(connection, actor, policies, at, year)
     counties = _counties(tree.province, actor)
     rows = await deadlines.list_submissions(connection, year, actor=actor)
@@ -128,15 +74,41 @@ async def _page(
         actor,
         "submissions.html",
         columns=COLUMNS,
-        typed=typed,
-        faults=faults,
-        refusal=refusal,
+        typed={},
         year=year,
         years=[year + 1, year, year - 1],
         today=shanghai_day(at),
         rows=[(county, _owed(county.code, year, received, owed, policies)) for county in counties],
         may_send=reach(actor, "submissions.create") is not None,
     )
+
+
+@router.post("/submissions")
+async def submit_year_report(
+    year: Annotated[int, Query(ge=2000, le=2100)],
+    request: Request,
+    connection: ConnectionDep,
+    actor: Annotated[Actor, Depends(may("submissions.create"))],
+    policies: PoliciesNow,
+    at: Now,
+) -> Response:
+    """Record a county's report of the year: what is expected by its end, and what is proposed for the next."""
+    sent = entry_of(COLUMNS, await fields_of(request))
+    sent.entries[0].said |= {"duty": Duty.YEAR_REPORT.value, "year": year}
+    body = model_of(sent, SubmissionIn)
+    await deeds.report(
+        connection,
+        body.duty,
+        body.jurisdiction,
+        body.year,
+        None,
+        policies,
+        document_no=body.document_no,
+        figures={name: said for name in FIGURES if (said := getattr(body, name)) is not None},
+        at=at,
+        actor=actor,
+    )
+    return RedirectResponse(f"/submissions?year={year}", 303)
 
 
 def _counties(node: NodeOut, actor: Actor) -> list[NodeOut]:

@@ -1,7 +1,7 @@
 """What sellers, buyers and offices do to tickets in a browser: the same deeds as behind /v1/tickets."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal, TypeVar
@@ -16,11 +16,11 @@ from uuid_utils.compat import uuid7
 
 from service.actions.tickets import Order
 from service.auth import may
-from service.db import Connection, ConnectionDep, ReaderDep, database
+from service.db import ConnectionDep, ReaderDep, database
 from service.domain.codes.plates import normalise_plate
 from service.domain.codes.texts import Malformed
 from service.domain.permissions import Actor
-from service.domain.refusals import IdempotencyKeyRunning, Refusal
+from service.domain.refusals import IdempotencyKeyRunning, MalformedBody, Refusal
 from service.domain.sheets import CellFault, CellKind, Column
 from service.domain.units import SHANGHAI
 from service.problems import problem
@@ -30,7 +30,7 @@ from service.routes.idempotency import Said
 from service.routes.pages.languages import language_of
 from service.routes.pages.pages import show
 from service.routes.pages.rendering import sentence
-from service.routes.pages.returned import stands_on
+from service.routes.pages.returned import returned_to, stands_on
 from service.routes.pages.typed import FormOnceDep, entry_of, fields_of, model_of, show_form
 from service.routes.tickets import MOST_TICKETS, TicketIn, Wanted, deeds
 from service.routes.tickets.bodies import (
@@ -75,7 +75,31 @@ async def ask_for_tickets(
     now = request.app.state.clock.now().astimezone(SHANGHAI)
     until = now + timedelta(hours=USUAL_HOURS)
     typed = {"valid_from": _for_the_field(now), "valid_until": _for_the_field(until), "once": str(uuid7())}
-    return await _form(request, connection, actor, typed | ({"contract_id": str(paper)} if paper else {}))
+    typed |= returned_to(request).typed or ({"contract_id": str(paper)} if paper else {})
+    assert actor.enterprise_id is not None, "an enterprise issues tickets"
+    contracts = await reads.contracts_of_seller(connection, actor.enterprise_id)
+    chosen = next((row for row in contracts if str(row["id"]) == typed.get("contract_id")), None)
+    buyers = [chosen["buyer_id"]] if chosen else [row["buyer_id"] for row in contracts]
+    sources = await reads.stations_of(connection, [actor.enterprise_id])
+    destinations = await reads.stations_of(connection, buyers)
+    likely = {
+        "grade": chosen["grade"] if chosen else "",
+        "source_station_id": str(sources[0]["id"]) if sources else "",
+        "destination_station_id": str(destinations[0]["id"]) if chosen and destinations else "",
+    }
+    return await show_form(
+        request,
+        connection,
+        actor,
+        "tickets_new.html",
+        columns=(*COLUMNS, PLATES),
+        typed={**likely, **typed},
+        choices={
+            "contract_id": [(str(row["id"]), f"{row['number']} — {row['buyer']}") for row in contracts],
+            "source_station_id": [(str(row["id"]), row["name"]) for row in sources],
+            "destination_station_id": [(str(row["id"]), f"{row['name']} — {row['holder']}") for row in destinations],
+        },
+    )
 
 
 @router.post("/tickets/new")
@@ -88,10 +112,6 @@ async def issue_tickets(
     plates = _plates(typed, sent.entries[0])
     sent.entries[0].said["plate"] = next(iter(plates), "")
     body = model_of(sent, TicketIn)
-    if body is None:
-        async with database(request).transaction(readonly=True) as connection:
-            return await _form(request, connection, actor, typed, faults=sent.entries[0].faults)
-
     asked = await once.asked(actor)
     issued = await request.app.state.issuing.submit(
         [
@@ -108,16 +128,13 @@ async def issue_tickets(
     ids = [one.id for one in issued if isinstance(one, Said)]
     if len(ids) == 1 and not refused:
         return RedirectResponse(f"/tickets/{ids[0]}", 303)
-    async with database(request).transaction(readonly=True) as connection:
-        if ids:
+    if ids:
+        async with database(request).transaction(readonly=True) as connection:
             return await show(request, connection, actor, "tickets_issued.html", ids=ids, turned_down=refused)
-        faults = [
-            CellFault("plates", "refused", why if len(refused) == 1 else f"{', '.join(whose)}: {why}")
-            for why, whose in refused.items()
-        ]
-        answer = await _form(request, connection, actor, typed, faults=faults)
-        answer.status_code = 409
-        return answer
+    if len(refused) == 1:
+        raise next(one for one in issued if isinstance(one, Refusal))
+    faults = [f"{', '.join(whose)}: {why}" for why, whose in refused.items()]
+    raise MalformedBody(errors=[{"pointer": "/plates", "code": "refused", "detail": why} for why in faults])
 
 
 class Pressed:
@@ -256,41 +273,6 @@ def _plates(typed: Mapping[str, str], entry: Entry) -> list[str]:
         except Malformed as fault:
             entry.faults.append(CellFault("plates", fault.code, f"{line}：{fault.zh} / {line}: {fault.en}"))
     return plates
-
-
-async def _form(
-    request: Request,
-    connection: Connection,
-    actor: Actor,
-    typed: Mapping[str, str],
-    *,
-    faults: Sequence[CellFault] = (),
-) -> Response:
-    assert actor.enterprise_id is not None, "an enterprise issues tickets"
-    contracts = await reads.contracts_of_seller(connection, actor.enterprise_id)
-    chosen = next((row for row in contracts if str(row["id"]) == typed.get("contract_id")), None)
-    buyers = [chosen["buyer_id"]] if chosen else [row["buyer_id"] for row in contracts]
-    sources = await reads.stations_of(connection, [actor.enterprise_id])
-    destinations = await reads.stations_of(connection, buyers)
-    likely = {
-        "grade": chosen["grade"] if chosen else "",
-        "source_station_id": str(sources[0]["id"]) if sources else "",
-        "destination_station_id": str(destinations[0]["id"]) if chosen and destinations else "",
-    }
-    return await show_form(
-        request,
-        connection,
-        actor,
-        "tickets_new.html",
-        columns=(*COLUMNS, PLATES),
-        typed={**likely, **typed},
-        faults=faults,
-        choices={
-            "contract_id": [(str(row["id"]), f"{row['number']} — {row['buyer']}") for row in contracts],
-            "source_station_id": [(str(row["id"]), row["name"]) for row in sources],
-            "destination_station_id": [(str(row["id"]), f"{row['name']} — {row['holder']}") for row in destinations],
-        },
-    )
 
 
 def _for_the_field(at: datetime) -> str:

@@ -1,7 +1,8 @@
 """Forms that speak the words of the sheets: the same columns, the same checks, one row."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -9,21 +10,20 @@ import orjson
 from fastapi import Depends, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from service.db import Connection
 from service.domain.grades import GRADES
 from service.domain.permissions import Actor
-from service.domain.refusals import NotAllowed, NotFound, Refusal
+from service.domain.refusals import MalformedBody, Refusal
 from service.domain.sheets import BadCell, CellFault, CellKind, Column, value_of
 from service.domain.units import Kilograms
 from service.routes.bulk.reading import Entry, Sent, modelled
 from service.routes.filings import Filings, Order
 from service.routes.idempotency import Once
 from service.routes.pages.pages import show
+from service.routes.pages.returned import returned_to
 
 Model = TypeVar("Model", bound=BaseModel)
-Done = TypeVar("Done")
 
 INPUTS: Mapping[CellKind, str] = {CellKind.DAY: "date", CellKind.MOMENT: "datetime-local"}
 
@@ -58,31 +58,26 @@ def entry_of(columns: Sequence[Column], typed: Mapping[str, str]) -> Sent:
     return Sent([], [entry], {column.field: column.zh for column in columns})
 
 
-def model_of(sent: Sent, model: type[Model]) -> Model | None:
-    """What the form asks for, or None where something is wrong with it."""
+def model_of(sent: Sent, model: type[Model]) -> Model:
+    """What the form asks for; raises MalformedBody, which says of each field what is wrong with it."""
     good = modelled(sent, model)
-    return good[0][1] if good else None
+    if not good:
+        fields = {name: field for field, name in sent.columns.items()}
+        raise MalformedBody(
+            errors=[
+                {"pointer": f"/{fields.get(one.column, one.column)}", "code": one.code, "detail": one.detail}
+                for one in sent.entries[0].faults
+            ]
+        )
+    return good[0][1]
 
 
-async def tried(door: Connection | AsyncSession, deed: Callable[[], Awaitable[Done]]) -> Done | Refusal:
-    """Do a deed so that nothing of it stays when it is refused, although the page is answered.
-
-    Raises what has no page to be shown on: NotFound for what is not the actor's to know of, NotAllowed.
-    """
-    try:
-        async with door.begin_nested() if isinstance(door, AsyncSession) else door.transaction():
-            return await deed()
-    except Refusal as refusal:
-        return with_a_page(refusal)
-
-
-async def filed(filings: Filings[Order], order: Order) -> UUID | Refusal:
-    """File what a form asks for, together with what comes through the API; no connection is held while it waits.
-
-    Gives what was filed. Raises what has no page to be shown on, as `tried` does.
-    """
+async def filed(filings: Filings[Order], order: Order) -> UUID:
+    """File what a form asks for, together with what comes through the API; no connection is held while it waits."""
     (told,) = await filings.submit([(order, None)])
-    return with_a_page(told) if isinstance(told, Refusal) else told.id
+    if isinstance(told, Refusal):
+        raise told
+    return told.id
 
 
 async def show_form(
@@ -93,41 +88,26 @@ async def show_form(
     *,
     columns: Sequence[Column],
     typed: Mapping[str, str],
-    faults: Sequence[CellFault] = (),
-    refusal: Refusal | None = None,
+    beside: Mapping[str, str] = MappingProxyType({}),
     **context: Any,
 ) -> Response:
-    """A form with what was typed, and beside each field what is wrong with it."""
-    by_name = {column.zh: column.field for column in columns} | {column.field: column.field for column in columns}
-    wrong: dict[str, list[str]] = {}
-    for fault in faults:
-        wrong.setdefault(by_name.get(fault.column, ""), []).append(fault.detail)
-    answer = await show(
+    """A form, as it is begun with what is `typed` for its reader; one that is returned with what was, and what is wrong with it."""
+    returned = returned_to(request)
+    return await show(
         request,
         connection,
         actor,
         template,
-        refusal=refusal,
         columns=columns,
-        typed=typed,
-        wrong=wrong,
+        typed=returned.kept(request.url.path) or typed,
+        wrong=returned.wrong({column.field for column in columns}, beside),
         inputs=INPUTS,
         grades=GRADES,
         **context,
     )
-    if faults and not refusal:
-        answer.status_code = 422
-    return answer
 
 
 def in_tonnes(kg: Kilograms | int) -> str:
     """Kilograms as a form takes them."""
     whole, rest = divmod(kg, 1000)
     return f"{whole}.{rest:03}".rstrip("0").rstrip(".")
-
-
-def with_a_page(refusal: Refusal) -> Refusal:
-    """A refusal that is said on the page where it was typed; raises what has none: what is not the actor's to know or to do."""
-    if type(refusal) in (NotFound, NotAllowed):
-        raise refusal
-    return refusal

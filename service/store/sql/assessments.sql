@@ -174,19 +174,19 @@ SELECT DISTINCT ON (number) number, text, document_no, recorded_at FROM veto_tex
 INSERT INTO veto_text (id, number, text, document_no, person_id, recorded_at) VALUES ($1, $2, $3, $4, $5, $6)
 
 -- name: used_kg
--- Leans on account_by_owner and the keys of legs and holes: what left a mine's quota of a year ($2) by a time of the world ($3), as it
--- is known now.
-SELECT coalesce(sum(leg.source_kg), 0)::bigint - coalesce((
-    SELECT sum(hole.hi - hole.lo) FROM hole
-    WHERE hole.side = 'out' AND hole.kind = 'cut' AND hole.account IN (
-        SELECT id FROM account WHERE owner_id = $1 AND kind = 'quota' AND year = $2
-    ) AND hole.movement IN (
-        SELECT movement FROM leg AS gone INNER JOIN account AS own ON own.id = gone.source
-        WHERE own.owner_id = $1 AND own.kind = 'quota' AND own.year = $2 AND gone.occurred_at <= $3
-    )
-), 0)::bigint
-FROM account INNER JOIN leg ON leg.source = account.id
-WHERE account.owner_id = $1 AND account.kind = 'quota' AND account.year = $2 AND leg.occurred_at <= $3
+-- Leans on account_by_owner, a_source_line_leaves_once, leg_behind_its_source and hole_by_place: what left a mine's quota of a year ($2) by
+-- a time of the world ($3), less what had been taken back of it by then, as it is known now. A correction happened when its weighing did.
+SELECT coalesce(sum(gone.kg), 0)::bigint
+FROM account
+CROSS JOIN LATERAL (
+    SELECT leg.source_kg AS kg FROM leg WHERE leg.source = account.id AND NOT leg.source_behind AND leg.occurred_at <= $3
+    UNION ALL
+    SELECT leg.source_kg FROM leg WHERE leg.source = account.id AND leg.source_behind AND leg.occurred_at <= $3
+    UNION ALL
+    SELECT hole.lo - hole.hi FROM hole
+    WHERE hole.account = account.id AND hole.side = 'out' AND hole.kind = 'cut' AND hole.occurred_at <= $3
+) AS gone
+WHERE account.owner_id = $1 AND account.kind = 'quota' AND account.year = $2
 
 -- name: healed
 -- Locks nothing; leans on the primary key: which of some alerts have put themselves right.

@@ -218,7 +218,8 @@ CROSS JOIN LATERAL (
 
 -- part: told
 -- What a walk back came to: its ends, by what was asked about, without those above a tranche; and the flows in order of record,
--- the first $8 of them and those of movements $9, with how many there are and by how much conversions make the ore more.
+-- the first $8 of them and those of movements $9, with how many there are and by how much conversions make the ore more. Of a
+-- walk that ends at the tranches ($5 is not set) nobody asks for flows: one row tells what conversions make.
 ended AS (
     SELECT
         walk.part,
@@ -237,9 +238,9 @@ ended AS (
 
 flow AS (
     SELECT
-        walk.source,
-        walk.target,
-        walk.movement,
+        CASE WHEN $5 THEN walk.source END AS source,
+        CASE WHEN $5 THEN walk.target END AS target,
+        CASE WHEN $5 THEN walk.movement END AS movement,
         min(walk.seq) AS seq,
         min(walk.occurred_at) AS occurred_at,
         sum(walk.source_hi - walk.source_lo)::bigint AS source_kg,
@@ -249,7 +250,7 @@ flow AS (
         (sum(sum(walk.source_hi - walk.source_lo - walk.target_hi + walk.target_lo)) OVER ())::bigint AS made_kg
     FROM walk
     WHERE walk.seq IS NOT NULL
-    GROUP BY walk.movement, walk.source, walk.target
+    GROUP BY 1, 2, 3
 )
 
 SELECT

@@ -1,6 +1,5 @@
 """Amending a contract from a page, and answering what the other side proposes."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -12,12 +11,13 @@ from service.auth import may
 from service.db import Connection, ConnectionDep, ReaderDep
 from service.domain.amendments import AmendmentState
 from service.domain.permissions import Actor
-from service.domain.refusals import NotFound, Refusal
-from service.domain.sheets import CellFault, CellKind, Column
+from service.domain.refusals import NotFound
+from service.domain.sheets import CellKind, Column
 from service.routes import contracts as filed
 from service.routes.amendments import AmendmentIn
 from service.routes.contracts import ContractOut
-from service.routes.pages.typed import entry_of, fields_of, in_tonnes, model_of, show_form, tried
+from service.routes.pages.returned import stands_on
+from service.routes.pages.typed import entry_of, fields_of, in_tonnes, model_of, show_form
 
 router = APIRouter()
 
@@ -46,7 +46,9 @@ async def begin_amendment(
         "valid_until": contract.valid_until.isoformat(),
         "earmark": contract.earmark or "",
     }
-    return await _form(request, connection, actor, contract, typed)
+    return await show_form(
+        request, connection, actor, "amendment_form.html", columns=COLUMNS, typed=typed, contract=contract
+    )
 
 
 @router.post("/contracts/{contract_id}/amend")
@@ -54,34 +56,26 @@ async def propose_amendment(
     contract_id: UUID, request: Request, connection: ConnectionDep, actor: FilesContracts
 ) -> Response:
     """Propose what is to be different."""
-    contract = await _own(contract_id, request, connection, actor)
-    typed = await fields_of(request)
-    sent = entry_of(COLUMNS, typed)
-    body = model_of(sent, AmendmentIn)
-    if body is None:
-        return await _form(request, connection, actor, contract, typed, faults=sent.entries[0].faults)
-
-    async def deed() -> UUID:
-        state = request.app.state
-        at = state.clock.now()
-        return await deeds.propose_amendment(
-            connection,
-            contract_id,
-            body.changes(),
-            agreed_on=body.agreed_on,
-            reason=body.reason,
-            at=at,
-            policies=await state.rulebook.policies(at),
-            actor=actor,
-        )
-
-    done = await tried(connection, deed)
-    if isinstance(done, Refusal):
-        return await _form(request, connection, actor, contract, typed, refusal=done)
+    await _own(contract_id, request, connection, actor)
+    body = model_of(entry_of(COLUMNS, await fields_of(request)), AmendmentIn)
+    state = request.app.state
+    at = state.clock.now()
+    await deeds.propose_amendment(
+        connection,
+        contract_id,
+        body.changes(),
+        agreed_on=body.agreed_on,
+        reason=body.reason,
+        at=at,
+        policies=await state.rulebook.policies(at),
+        actor=actor,
+    )
     return RedirectResponse(f"/contracts/{contract_id}#amendments", 303)
 
 
-@router.post("/contracts/{contract_id}/amendments/{amendment_id}/{answer}")
+@router.post(
+    "/contracts/{contract_id}/amendments/{amendment_id}/{answer}", dependencies=[stands_on("/contracts/{contract_id}")]
+)
 async def answer_amendment(
     contract_id: UUID,
     amendment_id: UUID,
@@ -118,26 +112,3 @@ async def _own(contract_id: UUID, request: Request, connection: Connection, acto
     if actor.enterprise_id not in (contract.seller_id, contract.buyer_id):
         raise NotFound
     return contract
-
-
-async def _form(
-    request: Request,
-    connection: Connection,
-    actor: Actor,
-    contract: ContractOut,
-    typed: dict[str, str],
-    *,
-    faults: Sequence[CellFault] = (),
-    refusal: Refusal | None = None,
-) -> Response:
-    return await show_form(
-        request,
-        connection,
-        actor,
-        "amendment_form.html",
-        columns=COLUMNS,
-        typed=typed,
-        faults=faults,
-        refusal=refusal,
-        contract=contract,
-    )

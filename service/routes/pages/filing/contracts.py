@@ -1,6 +1,6 @@
 """Filing one's own side of a contract from a page: a new one, or the answer to what the other side has filed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Annotated
 from uuid import UUID
 
@@ -11,11 +11,12 @@ from service.actions.contracts import Order
 from service.auth import may
 from service.db import Connection, ReaderDep, database
 from service.domain.permissions import Actor
-from service.domain.refusals import NotFound, Refusal
-from service.domain.sheets import COLUMNS, CellFault
+from service.domain.refusals import NotFound
+from service.domain.sheets import COLUMNS
 from service.routes import contracts, lots
 from service.routes.bulk.reading import name_contracts
 from service.routes.contracts import ContractIn, ContractOut, TermsOut
+from service.routes.enterprises import EnterpriseKind
 from service.routes.pages.typed import entry_of, fields_of, filed, in_tonnes, model_of, show_form
 from service.store import bulk
 from service.store import pages as reads
@@ -28,10 +29,12 @@ FilesContracts = Annotated[Actor, Depends(may("contracts.file"))]
 
 @router.get("/contracts/new")
 async def begin_contract(request: Request, connection: ReaderDep, actor: FilesContracts) -> Response:
-    """An empty form, with the firm's own code on the side that it is likely to be."""
+    """An empty form, with the firm's own code on the side that it is likely to be: who neither mines nor trades buys."""
     own = await _own_code(connection, actor)
     held = await lots.list_lots(connection, actor, holder=actor.enterprise_id, limit=1)
-    sells = await _sources(connection, actor) or held.items
+    viewer = await reads.find_viewer(connection, actor)
+    trades = viewer is not None and EnterpriseKind.TRADER in viewer["kinds"]
+    sells = await _sources(connection, actor) or (held.items and trades)
     typed = {"seller" if sells else "buyer": own}
     return await _form(request, connection, actor, typed)
 
@@ -39,7 +42,7 @@ async def begin_contract(request: Request, connection: ReaderDep, actor: FilesCo
 @router.post("/contracts/new")
 async def file_contract(request: Request, actor: FilesContracts) -> Response:
     """File the firm's own side."""
-    return await _file(request, actor, None)
+    return await _file(request, actor)
 
 
 @router.get("/contracts/{contract_id}/file")
@@ -56,11 +59,11 @@ async def begin_own_side(contract_id: UUID, request: Request, connection: Reader
 async def file_own_side(contract_id: UUID, request: Request, actor: FilesContracts) -> Response:
     """File the firm's own side of a contract that the other side has begun."""
     async with database(request).transaction(readonly=True) as connection:
-        contract = await contracts.get_contract(contract_id, request, connection, actor)
-    return await _file(request, actor, contract)
+        await contracts.get_contract(contract_id, request, connection, actor)
+    return await _file(request, actor)
 
 
-async def _file(request: Request, actor: Actor, contract: ContractOut | None) -> Response:
+async def _file(request: Request, actor: Actor) -> Response:
     typed = await fields_of(request)
     chosen = [f"{name[4:]}:{value}" for name, value in typed.items() if name.startswith("lot:") and value.strip()]
     if chosen:
@@ -68,27 +71,18 @@ async def _file(request: Request, actor: Actor, contract: ContractOut | None) ->
     sent = entry_of(COLUMNS["contracts"], typed)
     async with database(request).transaction(readonly=True) as connection:
         await name_contracts(connection, sent)
-        body = model_of(sent, ContractIn)
-        if body is None:
-            return await _form(request, connection, actor, typed, contract=contract, faults=sent.entries[0].faults)
-
+    body = model_of(sent, ContractIn)
     order = Order(actor, body.number, body.terms(), for_both=typed.get("for_both") == "1")
-    done = await filed(request.app.state.contracts, order)
-    if isinstance(done, Refusal):
-        async with database(request).transaction(readonly=True) as connection:
-            return await _form(request, connection, actor, typed, contract=contract, refusal=done)
-    return RedirectResponse(f"/contracts/{done}", 303)
+    return RedirectResponse(f"/contracts/{await filed(request.app.state.contracts, order)}", 303)
 
 
 async def _form(
     request: Request,
     connection: Connection,
     actor: Actor,
-    typed: dict[str, str],
+    typed: Mapping[str, str],
     *,
     contract: ContractOut | None = None,
-    faults: Sequence[CellFault] = (),
-    refusal: Refusal | None = None,
 ) -> Response:
     own_lots = (await lots.list_lots(connection, actor, holder=actor.enterprise_id, limit=LOTS_SHOWN)).items
     named = {contract.seller_id, contract.buyer_id} if contract else set()
@@ -99,8 +93,6 @@ async def _form(
         "contract_form.html",
         columns=COLUMNS["contracts"],
         typed=typed,
-        faults=faults,
-        refusal=refusal,
         contract=contract,
         names=await reads.names_of(connection, named),
         sources=await _sources(connection, actor),

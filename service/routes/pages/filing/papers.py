@@ -12,13 +12,18 @@ from service.db import ConnectionDep
 from service.domain.attachments import AttachmentKind
 from service.domain.permissions import Actor
 from service.routes.attachments import file_name
+from service.routes.pages.returned import stands_on
 from service.routes.uploads import read_upload
 
 router = APIRouter()
 
 
 def _door(slice_name: str, kind: AttachmentKind) -> None:
-    @router.post(f"/{slice_name}/{{subject_id}}/attachments", name=f"attach_to_{kind}_page")
+    @router.post(
+        f"/{slice_name}/{{subject_id}}/attachments",
+        name=f"attach_to_{kind}_page",
+        dependencies=[stands_on(f"/{slice_name}/{{subject_id}}")],
+    )
     async def add_paper(
         subject_id: UUID,
         request: Request,

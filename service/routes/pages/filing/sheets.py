@@ -9,7 +9,7 @@ from service.auth import may
 from service.db import Connection, ReaderDep, database
 from service.domain.bulk import RowStatus
 from service.domain.permissions import Actor, reach
-from service.domain.refusals import NotAllowed, NotFound, Refusal
+from service.domain.refusals import NotAllowed, NotFound
 from service.domain.sheets import COLUMNS, MOST_ROWS
 from service.routes.bulk.filing import BulkOut, Kind, bulk_file
 from service.routes.pages.pages import show
@@ -33,14 +33,10 @@ async def send_sheet(kind: str, request: Request, actor: FilesSheets) -> Respons
     """Try a sheet or file it, and say what became of each row."""
     chosen = _kind(kind, actor)
     is_trial = (await fields_of(request)).get("dry_run") == "1"
-    refusal, done = None, None
-    try:
-        done = await bulk_file(request, chosen, dry_run=is_trial, actor=actor)
-    except Refusal as said:
-        refusal = said
+    done = await bulk_file(request, chosen, dry_run=is_trial, actor=actor)
     # Each row was a transaction of its own: the page reads what they have left.
     async with database(request).transaction(readonly=True) as connection:
-        return await _page(request, connection, chosen, actor, done=done, refusal=refusal)
+        return await _page(request, connection, chosen, actor, done=done)
 
 
 def _kind(text: str, actor: Actor) -> Kind:
@@ -59,7 +55,6 @@ async def _page(
     actor: Actor,
     *,
     done: BulkOut | None = None,
-    refusal: Refusal | None = None,
 ) -> Response:
     wrong = [row for row in done.results if row.status is RowStatus.REFUSED][:SHOWN] if done else []
     return await show(
@@ -67,7 +62,6 @@ async def _page(
         connection,
         actor,
         "bulk.html",
-        refusal=refusal,
         kind=kind,
         kinds=list(Kind),
         columns=COLUMNS[kind],

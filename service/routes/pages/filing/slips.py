@@ -1,6 +1,5 @@
 """Handover slips: the list, and filing one."""
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -9,12 +8,12 @@ from fastapi.responses import RedirectResponse, Response
 
 from service.actions.slips import Order
 from service.auth import may
-from service.db import Connection, ReaderDep, database
+from service.db import ReaderDep, database
 from service.domain.attachments import AttachmentKind
 from service.domain.filings import Slip
 from service.domain.permissions import Actor
-from service.domain.refusals import NotFound, Refusal
-from service.domain.sheets import COLUMNS, CellFault
+from service.domain.refusals import NotFound
+from service.domain.sheets import COLUMNS
 from service.routes import slips
 from service.routes.bulk.reading import name_slips
 from service.routes.entries import PoliciesNow
@@ -48,7 +47,18 @@ async def list_slips(
 @router.get("/slips/new")
 async def begin_slip(request: Request, connection: ReaderDep, actor: FilesSlips) -> Response:
     """An empty form."""
-    return await _form(request, connection, actor, {})
+    assert actor.enterprise_id is not None, "only firms file"
+    rows = await bulk.own_sources(connection, actor.enterprise_id)
+    return await show_form(
+        request,
+        connection,
+        actor,
+        "slip_form.html",
+        columns=COLUMNS["slips"],
+        typed={},
+        sources=[(row["kind"], row["word"], row["name"]) for row in rows],
+        lines=[line["name"] for line in await bulk.own_lines(connection, actor.enterprise_id)],
+    )
 
 
 @router.post("/slips/new")
@@ -57,19 +67,12 @@ async def file_slip(request: Request, actor: FilesSlips) -> Response:
     firm = actor.enterprise_id
     if firm is None:
         raise NotFound
-    typed = await fields_of(request)
-    sent = entry_of(COLUMNS["slips"], typed)
+    sent = entry_of(COLUMNS["slips"], await fields_of(request))
     async with database(request).transaction(readonly=True) as connection:
         await name_slips(connection, sent, firm)
-        body = model_of(sent, SlipIn)
-        if body is None:
-            return await _form(request, connection, actor, typed, faults=sent.entries[0].faults)
-
-    done = await filed(request.app.state.slips, Order(actor, Slip(**body.model_dump())))
-    if isinstance(done, Refusal):
-        async with database(request).transaction(readonly=True) as connection:
-            return await _form(request, connection, actor, typed, refusal=done)
-    return RedirectResponse(f"/slips/{done}", 303)
+    body = model_of(sent, SlipIn)
+    slip_id = await filed(request.app.state.slips, Order(actor, Slip(**body.model_dump())))
+    return RedirectResponse(f"/slips/{slip_id}", 303)
 
 
 @router.get("/slips/{slip_id}")
@@ -96,29 +99,4 @@ async def show_slip(
         words=words,
         lines={line["id"]: line["name"] for line in await bulk.own_lines(connection, slip.enterprise_id)},
         papers=papers and [paper for paper in papers if look.tells(paper.attached_at)],
-    )
-
-
-async def _form(
-    request: Request,
-    connection: Connection,
-    actor: Actor,
-    typed: dict[str, str],
-    *,
-    faults: Sequence[CellFault] = (),
-    refusal: Refusal | None = None,
-) -> Response:
-    assert actor.enterprise_id is not None, "only firms file"
-    rows = await bulk.own_sources(connection, actor.enterprise_id)
-    return await show_form(
-        request,
-        connection,
-        actor,
-        "slip_form.html",
-        columns=COLUMNS["slips"],
-        typed=typed,
-        faults=faults,
-        refusal=refusal,
-        sources=[(row["kind"], row["word"], row["name"]) for row in rows],
-        lines=[line["name"] for line in await bulk.own_lines(connection, actor.enterprise_id)],
     )

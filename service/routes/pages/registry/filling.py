@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from types import MappingProxyType
 from uuid import UUID
 
 import orjson
@@ -26,7 +26,8 @@ from service.routes.pages.languages import language_of
 from service.routes.pages.registry.entries import kind_of
 from service.routes.pages.registry.kinds import AT_FIRST, BESIDE, CODED, FIRMS, NAMED, TICKED, Kind
 from service.routes.pages.registry.reading import Fact, names_for, said_by
-from service.routes.pages.typed import FormOnceDep, entry_of, fields_of, in_tonnes, model_of, show_form, tried
+from service.routes.pages.returned import returned_to
+from service.routes.pages.typed import FormOnceDep, entry_of, fields_of, in_tonnes, model_of, show_form
 from service.store import pages as reads
 from service.store import registry
 from service.store.tables import EnterpriseRow, Entry, LineRow, StockRow
@@ -60,26 +61,15 @@ async def register_entry(
     kind: str,
     request: Request,
     session: SessionDep,
-    connection: ReaderDep,
     actor: WriterActor,
     at: Now,
     once: FormOnceDep,
 ) -> Response:
     """Register an entry; the same form sent twice registers one."""
     of = kind_of(kind)
-    typed = await fields_of(request)
-    sent = await _read(session, of, typed, actor)
-    body = model_of(sent, of.body)
-    if body is None:
-        return await _form(request, session, connection, actor, of, typed, faults=sent.entries[0].faults)
-
-    async def deed() -> Response:
-        told = (request,) if of.asks_policies else ()
-        return await of.register(body, *told, session, actor, once, at)
-
-    done = await tried(session, deed)
-    if isinstance(done, Refusal):
-        return await _form(request, session, connection, actor, of, typed, refusal=done)
+    body = model_of(await _read(session, of, await fields_of(request), actor), of.body)
+    told = (request,) if of.asks_policies else ()
+    done = await of.register(body, *told, session, actor, once, at)
     return RedirectResponse(f"/registry/{of.slug}/{orjson.loads(done.body)['id']}", 303)
 
 
@@ -87,11 +77,18 @@ async def register_entry(
 async def begin_revision(
     kind: str, entry_id: UUID, request: Request, session: SessionDep, connection: ReaderDep, actor: WriterActor
 ) -> Response:
-    """The form with what the entry says now."""
+    """The form with what the entry says now; what somebody else has entered meanwhile stands beside what was typed."""
     of = kind_of(kind)
     entry = await registry.find(session, of.row, entry_id, actor=actor)
-    typed = {**await _written(session, of, entry), "version": str(entry.version)}
-    return await _form(request, session, connection, actor, of, typed, entry=entry)
+    written = await _written(session, of, entry)
+    returned = returned_to(request)
+    meanwhile: Mapping[str, Fact] = {}
+    if returned.problem.get("code") == VersionOutdated().code:
+        said = said_by(of, entry)
+        names = await names_for(session, connection, [said], language=language_of(request), actor=actor)
+        meanwhile = {field: names.fact(of, field, said[field]) for field in _differing(of, returned.typed, written)}
+    typed = {**written, "version": str(entry.version)}
+    return await _form(request, session, connection, actor, of, typed, entry=entry, meanwhile=meanwhile)
 
 
 @router.post("/registry/{kind}/{entry_id}/revise")
@@ -100,40 +97,21 @@ async def revise_entry(
     entry_id: UUID,
     request: Request,
     session: SessionDep,
-    connection: ReaderDep,
     actor: WriterActor,
     at: Now,
 ) -> Response:
-    """Revise an entry; what somebody else has entered meanwhile is shown beside what was typed, and not overwritten unseen."""
+    """Revise an entry; what somebody else has entered meanwhile is not overwritten unseen."""
     of = kind_of(kind)
     entry = await registry.find(session, of.row, entry_id, actor=actor, lock=True)
     typed = await fields_of(request)
-    sent = await _read(session, of, typed, actor)
-    body = model_of(sent, of.body)
-    if body is None:
-        return await _form(request, session, connection, actor, of, typed, entry=entry, faults=sent.entries[0].faults)
+    body = model_of(await _read(session, of, typed, actor), of.body)
     read = typed.get("version", "")
     version = int(read) if read.isdecimal() and read.isascii() and len(read) < 10 else 0
-
-    async def deed() -> Any:
-        told = (request,) if of.asks_policies else ()
-        patch = body.model_dump(mode="json")
-        return await of.revise(entry_id, patch, *told, session, actor, version, at, Response())
-
-    done = await tried(session, deed)
-    if not isinstance(done, Refusal):
-        return RedirectResponse(f"/registry/{of.slug}/{entry_id}", 303)
-    entry = await registry.find(session, of.row, entry_id, actor=actor)
-    meanwhile: Mapping[str, Fact] = {}
-    if isinstance(done, VersionOutdated):
-        fields = _differing(of, typed, await _written(session, of, entry))
-        if not fields:  # the same form, sent twice
-            return RedirectResponse(f"/registry/{of.slug}/{entry_id}", 303)
-        said = said_by(of, entry)
-        names = await names_for(session, connection, [said], language=language_of(request), actor=actor)
-        meanwhile = {field: names.fact(of, field, said[field]) for field in fields}
-        typed["version"] = str(entry.version)
-    return await _form(request, session, connection, actor, of, typed, entry=entry, refusal=done, meanwhile=meanwhile)
+    told = (request,) if of.asks_policies else ()
+    is_sent_twice = version != entry.version and not _differing(of, typed, await _written(session, of, entry))
+    if not is_sent_twice:
+        await of.revise(entry_id, body.model_dump(mode="json"), *told, session, actor, version, at, Response())
+    return RedirectResponse(f"/registry/{of.slug}/{entry_id}", 303)
 
 
 async def _form(
@@ -145,12 +123,8 @@ async def _form(
     typed: Mapping[str, str],
     *,
     entry: Entry | None = None,
-    faults: Sequence[CellFault] = (),
-    refusal: Refusal | None = None,
-    meanwhile: Mapping[str, Fact] | None = None,
+    meanwhile: Mapping[str, Fact] = MappingProxyType({}),
 ) -> Response:
-    if refusal is not None and type(refusal) in BESIDE:
-        faults = [_fault(BESIDE[type(refusal)], refusal)]
     fields = {column.field for column in kind.columns}
     spoken = "name" if language_of(request) == "zh" else "name_en"
     places = await reads.list_places(connection)
@@ -170,12 +144,11 @@ async def _form(
         "entry_form.html",
         columns=kind.columns,
         typed=typed,
-        faults=faults,
-        refusal=refusal,
+        beside=BESIDE,
         kind=kind,
         entry=entry,
         title=getattr(entry, kind.title) if entry else None,
-        meanwhile=meanwhile or {},
+        meanwhile=meanwhile,
         coded=CODED,
         places=[(place["code"], place[spoken]) for place in places if actor.covers(place["code"])],
         firms=[(firm.credit_code, firm.name) for firm in firms],

@@ -8,7 +8,6 @@ from typing import Final, get_args
 from fastapi.responses import Response
 
 from service.domain.policies import BridgeClass
-from service.domain.refusals import Refusal
 from service.domain.registry import (
     CreditCodeRegistered,
     HolderHasQuota,
@@ -218,16 +217,16 @@ CODED: Final[Mapping[str, tuple[str, Sequence[str]]]] = MappingProxyType(
 """Facts that are one of a few codes, with the family of their words."""
 TICKED: Final = "1"
 AT_FIRST: Final[Mapping[str, str]] = MappingProxyType({"operating": "lawful", "status": "running"})
-BESIDE: Final[Mapping[type[Refusal], str]] = MappingProxyType(
+BESIDE: Final[Mapping[str, str]] = MappingProxyType(
     {
-        CreditCodeRegistered: "credit_code",
-        LicenceRegistered: "licence_number",
-        JurisdictionUnknown: "jurisdiction",
-        HolderHasQuota: "jurisdiction",
-        MineHasQuota: "jurisdiction",
-        StockDeclarationClosed: "kg",
-        StockDeclaredAlready: "grade",
-        SurveyedInFuture: "surveyed_on",
+        CreditCodeRegistered().code: "credit_code",
+        LicenceRegistered().code: "licence_number",
+        JurisdictionUnknown().code: "jurisdiction",
+        HolderHasQuota().code: "jurisdiction",
+        MineHasQuota().code: "jurisdiction",
+        StockDeclarationClosed().code: "kg",
+        StockDeclaredAlready().code: "grade",
+        SurveyedInFuture().code: "surveyed_on",
     }
 )
-"""Beside which fact a refusal is told."""
+"""Beside which fact a refusal is told, by its code."""
