@@ -23,6 +23,7 @@ async def lock_line(connection: Connection, weighing_id: UUID, *, actor: Actor) 
     where = None if own["latitude"] is None else (own["latitude"], own["longitude"])
     station = Station(own["id"], own["jurisdiction"], own["mine_id"], own["enterprise_id"], where)
     row = await connection.fetchrow(SQL["find_line"], weighing_id)
+    assert row is not None, "a weighing stays"
     return line_of(row), station, row["status"]
 
 
