@@ -140,7 +140,7 @@ async def ticket_provenance(
     ticket_id: UUID, connection: WalkerDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
 ) -> ProvenanceOut:
     """Where a load came from, and what became of it: the net of the source scale, and what was lost on the way."""
-    account = await documents.ticket_account(connection, ticket_id, actor=actor)
+    account = await documents.ticket_account(connection, ticket_id, as_of, actor=actor)
     if account is None:
         raise NotFound
     size = await _size(connection, as_of)

@@ -11,9 +11,13 @@ from service.store.sentences import sentences
 SQL = sentences("documents")
 
 
-async def ticket_account(connection: Connection, ticket_id: UUID, *, actor: Actor) -> int | None:
-    """The load of a ticket that the actor may see."""
-    account: int | None = await connection.fetchval(SQL["ticket_account"], ticket_id, actor.area, actor.enterprise_id)
+async def ticket_account(
+    connection: Connection, ticket_id: UUID, as_of: datetime | None, *, actor: Actor
+) -> int | None:
+    """The load of a ticket that the actor might see then."""
+    account: int | None = await connection.fetchval(
+        SQL["ticket_account"], ticket_id, actor.area, actor.enterprise_id, as_of
+    )
     return account
 
 

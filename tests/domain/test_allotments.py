@@ -110,6 +110,12 @@ def test_an_issue_is_not_dated_back_into_a_licence_that_has_expired() -> None:
     assert refused(BASE, replace(STANDING, today=date(2026, 7, 1))).code == "mine-not-eligible"
 
 
+def test_e26_a_predecessor_gets_no_tranche_but_what_settles_its_past() -> None:
+    passed_on = replace(STANDING, successor=True)
+    assert refused(BASE, passed_on).facts["faults"] == ["succeeded"]
+    allotments.check_issue(replace(BASE, kind=Kind.ADJUSTMENT, quarter=None, reason="补足"), passed_on, POLICIES)
+
+
 # R01, R03
 
 

@@ -95,6 +95,13 @@ def test_the_chain_of_a_county_leads_from_the_province() -> None:
     assert quotas.chain("210000") == ["210000"]
 
 
+@pytest.mark.parametrize(
+    ("giver", "passed_over"), [("210381", []), ("210300", ["210381"]), ("210000", ["210300", "210381"])]
+)
+def test_r03_a_pool_that_gives_straight_passes_over_those_between(giver: str, passed_over: list[str]) -> None:
+    assert quotas.below(giver, "210381") == passed_over
+
+
 def test_the_tree_adds_up_at_every_level() -> None:
     pools = {"210000": Pool(900, 800), "210300": Pool(800, 700), "210381": Pool(500, 300), "210323": Pool(200, 100)}
     holdings = [

@@ -168,7 +168,9 @@ def test_w07_what_was_given_up_is_put_right_when_the_scales_tell() -> None:
     expired = weigh(RECORD, replace(SEEN, journey=Journey(TicketState.EXPIRED, ended_at=NOON)))
     assert expired.settled == (Flag.NEVER_WEIGHED,)
     assert expired.journey == ON_THE_ROAD
-    late = replace(SEEN, station=YARD, journey=ON_THE_ROAD, recorded_at=NOON + timedelta(hours=73))
+    on_the_last = replace(SEEN, station=YARD, journey=ON_THE_ROAD, recorded_at=NOON + timedelta(hours=72))
+    late = replace(on_the_last, recorded_at=NOON + timedelta(hours=72, seconds=1))
+    assert weigh(replace(RECORD, direction=Direction.IN), on_the_last).settled == ()
     assert weigh(replace(RECORD, direction=Direction.IN), late).settled == (Flag.NEVER_RECEIVED,)
     assert arrives(31_200).settled == ()
 
@@ -239,6 +241,13 @@ def test_w07_a_destination_before_its_source_is_a_bypass_until_the_source_tells(
     then = weigh(RECORD, replace(SEEN, journey=first.journey))
     assert then.settled == (Flag.STATION_BYPASS,)
     assert then.legs == (Leg(QUOTA, LOAD, Kilograms(31_200), draws_on_quota=True), Leg(LOAD, LOST, Kilograms(60)))
+
+
+@pytest.mark.parametrize(("net_kg", "is_flagged"), [(31_000, False), (30_999, True), (31_400, False), (31_401, True)])
+def test_w02_the_gap_is_judged_alike_when_the_destination_tells_first(net_kg: int, is_flagged: bool) -> None:
+    arrived = arrives(net_kg, Journey()).journey
+    assert arrived is not None
+    assert (Flag.WEIGHT_GAP in weigh(RECORD, replace(SEEN, journey=arrived)).flags) is is_flagged
 
 
 @given(out_kg=st.integers(1, 80_000), in_kg=st.integers(1, 80_000))
@@ -320,6 +329,13 @@ def test_w10_no_more_is_taken_off_an_arrival_than_lies_there(back_kg: int, arriv
     off_kg = still_there(back_kg, arrived_kg, others_kg)
     assert 0 <= off_kg <= min(back_kg, arrived_kg)
     assert off_kg == min(back_kg, arrived_kg) or off_kg == max(0, arrived_kg + others_kg)
+
+
+def test_e33_what_was_refused_and_went_on_to_another_buyer_cannot_come_back() -> None:
+    delivered = replace(ON_THE_ROAD, state=TicketState.DELIVERED, in_kg=Kilograms(31_200), refused_kg=Kilograms(8_000))
+    assert comes_back(7_990, replace(delivered, state=TicketState.OUT)).flags == ()
+    outcome = comes_back(7_990, delivered)
+    assert (outcome.flags, outcome.legs, outcome.give_back_kg) == ((Flag.TICKET_REUSED,), (), 0)
 
 
 def test_w10_what_never_left_cannot_come_back() -> None:

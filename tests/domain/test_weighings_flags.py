@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.domain.alerts import Flag
-from service.domain.units import Kilograms
+from service.domain.units import Kilograms, shanghai_day
 from service.domain.weighings import (
     Direction,
     Event,
@@ -58,12 +58,14 @@ FLAGGED = [
     ({"axles": 2, "gross_kg": 18_001}, {}, Flag.OVERWEIGHT),
     ({"tare_kg": 8_000, "gross_kg": 48_001}, {}, Flag.OVERWEIGHT),
     ({"stable": False}, {}, Flag.READING_UNSTABLE),
+    ({"manual": True, "manual_reason": "仪表故障"}, {}, Flag.MANUAL_UNWITNESSED),
+    ({"manual": True, "second_person": "王五"}, {}, Flag.MANUAL_UNWITNESSED),
     ({}, {"reading_is_repeated": True}, Flag.READING_REPEATED),
     ({}, {"tare_is_stale": True}, Flag.TARE_STALE),
     ({}, {"is_too_fast": True}, Flag.TOO_FAST),
     ({"mgo_per_mille": 454}, {}, Flag.GRADE_MISMATCH),
     ({"mgo_per_mille": 475}, {}, Flag.GRADE_MISMATCH),
-    ({}, {"usual_tare_kg": 17_000}, Flag.TARE_DRIFT),
+    ({"tare_kg": 17_999}, {"usual_tare_kg": 20_000}, Flag.TARE_DRIFT),
     ({}, {"another_is_on_the_road": True}, Flag.TWO_OPEN_TICKETS),
     ({}, {"station": YARD}, Flag.WRONG_STATION),
     ({"plate": "辽C54321"}, {}, Flag.PLATE_MISMATCH),
@@ -71,7 +73,7 @@ FLAGGED = [
     ({}, {"occurred_at": TICKET.valid_until + timedelta(seconds=1), "recorded_at": NOON + timedelta(days=2)},
      Flag.TICKET_EXPIRED),
     ({}, {"offset_is_large": True}, Flag.CLOCK_SKEW),
-    ({}, {"recorded_at": NOON - timedelta(minutes=3)}, Flag.CLOCK_SKEW),
+    ({}, {"recorded_at": NOON - timedelta(minutes=2, seconds=1)}, Flag.CLOCK_SKEW),
     ({}, {"sequence_is_broken": True}, Flag.SEQUENCE_GAP),
     ({}, {"clock_went_back": True}, Flag.CLOCK_JUMPED_BACK),
     ({}, {"source": Source(date(2030, 12, 31), consolidated=False, has_tranche=True)}, Flag.QUOTA_FROZEN),
@@ -79,6 +81,7 @@ FLAGGED = [
     ({}, {"terms": replace(TERMS, shipped_kg=Kilograms(68_801))}, Flag.CONTRACT_OVERSHIPPED),
     ({}, {"terms": replace(TERMS, valid_until=date(2026, 3, 1))}, Flag.CONTRACT_EXPIRED),
     ({}, {"terms": replace(TERMS, is_closed=True)}, Flag.CONTRACT_EXPIRED),
+    ({}, {"terms": replace(TERMS, is_closed=True, is_filed=False, due_on=date(2026, 3, 1))}, Flag.CONTRACT_EXPIRED),
     ({}, {"terms": replace(TERMS, is_filed=False, due_on=date(2026, 3, 1))}, Flag.FILING_OVERDUE),
 ]  # fmt: skip
 
@@ -108,11 +111,23 @@ def test_w05_e16_e17_e46_what_is_plausible_is_not_flagged(said: dict[str, object
 
 
 def test_w05_a_usual_tare_is_not_flagged() -> None:
-    assert weigh(RECORD, replace(SEEN, usual_tare_kg=16_500)).flags == ()
+    assert weigh(replace(RECORD, tare_kg=18_000), replace(SEEN, usual_tare_kg=Kilograms(20_000))).flags == ()
+
+
+def test_w04_a_clock_that_is_two_minutes_ahead_is_not_flagged() -> None:
+    assert weigh(RECORD, replace(SEEN, recorded_at=NOON - timedelta(minutes=2))).flags == ()
 
 
 def test_r26_a_load_inside_the_window_of_an_unfiled_contract_is_not_flagged() -> None:
     assert weigh(RECORD, replace(SEEN, terms=replace(TERMS, is_filed=False))).flags == ()
+
+
+def test_r26_the_last_day_of_a_contract_and_of_its_window_are_theirs() -> None:
+    """By the device's time the one, by the day on which it is told the other."""
+    today = shanghai_day(NOON)
+    seen = replace(SEEN, terms=replace(TERMS, is_filed=False, due_on=today, valid_until=today))
+    assert weigh(RECORD, seen).flags == ()
+    assert weigh(RECORD, replace(seen, recorded_at=NOON + timedelta(days=1))).flags == (Flag.FILING_OVERDUE,)
 
 
 @pytest.mark.parametrize(

@@ -328,6 +328,33 @@ async def test_e53_a_mines_quota_is_told_of_a_time_to_whoever_it_was_then(app: F
     assert [type(answer) is int for answer in before[2:]] == [False, True] * 2
 
 
+async def test_e53_where_a_load_came_from_is_told_of_a_time_to_its_buyer_of_then(app: FastAPI, by: By) -> None:
+    """E34: redirected since."""
+    day = Road(app, by)
+    app.state.clock.stop_at(day.now)
+    async with app.state.database.transaction() as connection:
+        await yard.grant(connection, 100_000, at=day.now, sign=app.state.keys.current(Purpose.LEDGER))
+        ours, theirs = [
+            await yard.contract(connection, at=day.now, mine_id=cast.PAIZHAI_MINE, buyer_id=firm.id)
+            for firm in (cast.PLANT_TWO, cast.STRANGER)
+        ]
+    diverted = await day.issue(ours)
+    await day.weigh(diverted, "out", 22_000)
+    then = {"as_of": (day.now - timedelta(minutes=1)).isoformat()}
+    firms = (cast.PLANT_CLERK, cast.STRANGER_CLERK)
+
+    async def ask(**as_of: str) -> list[Any]:
+        path = f"/v1/provenance/tickets/{diverted['id']}"
+        answers = [await by(firm).get(path, params=as_of) for firm in firms]
+        return [answer.json()["kg"] if answer.status_code == 200 else answer.status_code for answer in answers]
+
+    before = await ask()
+    elsewhere = {"contract_id": str(theirs), "destination_station_id": str(cast.STRANGER_GATE)}
+    await day.do(cast.PAIZHAI_CLERK, diverted, "redirect", **elsewhere)
+
+    assert (before, await ask(), await ask(**then)) == ([22_000, 404], [404, 22_000], before)
+
+
 async def test_e53_what_will_be_known_is_not_told(standing: By) -> None:
     """By any route that tells what was known at a time: neither of a time to come, nor of one that is none."""
     asked = [

@@ -1,5 +1,6 @@
 """Corrections of what a scale said (W09, E1, E3), and what was refused, as the auditor reads it (W05)."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from service.actions.weighings import correct_weighing, void_weighing
 from service.keys import Purpose
 from service.verify.database import verify
 from tests import cast, yard
@@ -42,6 +44,34 @@ async def quota(by: By, now: datetime) -> dict[str, Any]:
 async def correct(by: By, weighing_id: str, gross_kg: int, who: Person = cast.LI) -> httpx.Response:
     body = {"gross_kg": gross_kg, "tare_kg": 15_000, "reason": "读错一位"}
     return await by(who).post(f"/v1/weighings/{weighing_id}/correct", json=body)
+
+
+async def test_w09_who_waits_for_another_correction_sees_it(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime
+) -> None:
+    """E49: what is voided while a correction of it waits is void, and what is corrected meanwhile is corrected again."""
+    ticket = await issue(by, contract_id, now)
+    voided, corrected = [
+        [
+            await weighed(by, yard.record(paper, "out", kg, now - timedelta(minutes=kg % 50), plate=plate))
+            for paper, kg, plate in ((ticket, net_kg, ticket["plate"]), (None, net_kg + 1, f"辽C6{net_kg}"[:7]))
+        ]
+        for net_kg in (31_020, 32_040)
+    ]
+    person = cast.PROVINCE.actor
+    how = {"at": now, "sign": app.state.keys.current(Purpose.LEDGER), "actor": person}
+    async with app.state.database.transaction() as connection:
+        for id_ in voided:
+            await void_weighing(connection, UUID(id_), "误录", **how)
+        for id_ in corrected:
+            await correct_weighing(connection, UUID(id_), 46_000, 15_000, "读错一位", **how)
+        waiting = [asyncio.create_task(correct(by, id_, 45_000)) for id_ in (*voided, *corrected)]
+        await asyncio.sleep(0.3)
+    answers = [await task for task in waiting]
+
+    said = [(answer.status_code, answer.json().get("code") or answer.json()["version"]) for answer in answers]
+    assert said == [(409, "weighing-is-void")] * 2 + [(200, 3)] * 2
+    assert await findings(app) == []
 
 
 async def findings(app: FastAPI) -> list[Any]:

@@ -1,12 +1,20 @@
 -- name: ticket_account
--- Locks nothing; leans on the primary keys.
+-- Locks nothing; leans on the primary keys and act_by_ticket. Whose the ticket was at $4 (null: now): one that was redirected since had
+-- another buyer.
 SELECT ticket.account
 FROM ticket
+LEFT JOIN LATERAL (
+    SELECT coalesce((act.facts ->> 'from_buyer')::uuid, contract.buyer_id) AS buyer_id
+    FROM ticket_act AS act
+    LEFT JOIN contract ON contract.id = (act.facts ->> 'from_contract')::uuid
+    WHERE act.ticket_id = ticket.id AND act.kind = 'redirected' AND act.kg IS NULL AND act.done_at > $4
+    ORDER BY act.done_at, act.id LIMIT 1
+) AS former ON TRUE
 JOIN enterprise AS seller ON seller.id = ticket.seller_id
-JOIN enterprise AS buyer ON buyer.id = ticket.buyer_id
+JOIN enterprise AS buyer ON buyer.id = coalesce(former.buyer_id, ticket.buyer_id)
 WHERE ticket.id = $1
     AND ($2::text IS NULL OR starts_with(seller.jurisdiction, $2) OR starts_with(buyer.jurisdiction, $2))
-    AND ($3::uuid IS NULL OR $3 IN (ticket.seller_id, ticket.buyer_id))
+    AND ($3::uuid IS NULL OR $3 IN (seller.id, buyer.id))
 
 -- name: lot_account
 -- Locks nothing; leans on the primary keys.

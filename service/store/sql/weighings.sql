@@ -102,20 +102,26 @@ LEFT JOIN LATERAL (
 WHERE w.ticket_id = ANY($1) AND w.status <> 'refused' AND v.status IS DISTINCT FROM 'void'
 ORDER BY w.id
 
--- name: lock_line
--- Locks the book of the weighing's station, as recording does, before any ticket; for the station itself or an office of its area.
-SELECT
-    part.line,
-    s.jurisdiction, s.mine_id, coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id, s.latitude, s.longitude
+-- name: lock_book_of
+-- Locks the book of the weighing's station, as recording does, before any ticket; for the station itself or an office of its area. Alone:
+-- one sentence that locked and read would read what was said before it waited.
+SELECT s.id, s.jurisdiction, s.mine_id, coalesce(s.enterprise_id, m.enterprise_id) AS enterprise_id, s.latitude, s.longitude
 FROM weighing AS w
 INNER JOIN station_book AS b ON b.station_id = w.station_id
 INNER JOIN station AS s ON s.id = w.station_id
 LEFT JOIN mine AS m ON m.id = s.mine_id
+WHERE w.id = $1 AND (starts_with(s.jurisdiction, $2::text) OR s.id = $3::uuid)
+FOR UPDATE OF b
+
+-- name: find_line
+-- Locks nothing; leans on the primary key.
+SELECT
+    part.line
+FROM weighing AS w
 LEFT JOIN LATERAL (
     SELECT * FROM weighing_version WHERE weighing_id = w.id ORDER BY version DESC LIMIT 1
 ) AS v ON TRUE
-WHERE w.id = $1 AND (starts_with(s.jurisdiction, $2::text) OR s.id = $3::uuid)
-FOR UPDATE OF b
+WHERE w.id = $1
 
 -- name: list
 -- Locks nothing; walks the keys backwards, those of the refused by weighing_refused. Whose they are: the office's area, the station's own,

@@ -17,12 +17,14 @@ SQL = sentences("weighings")
 
 async def lock_line(connection: Connection, weighing_id: UUID, *, actor: Actor) -> tuple[Line, Station, str] | None:
     """A weighing of the actor's station or area, and how it stands; its station's book is locked."""
-    row = await connection.fetchrow(SQL["lock_line"], weighing_id, actor.area, actor.station_id)
-    if row is None:
+    own = await connection.fetchrow(SQL["lock_book_of"], weighing_id, actor.area, actor.station_id)
+    if own is None:
         return None
-    where = None if row["latitude"] is None else (row["latitude"], row["longitude"])
-    station = Station(row["station_id"], row["jurisdiction"], row["mine_id"], row["enterprise_id"], where)
-    return line_of(row[:LENGTH_OF_A_LINE]), station, row["status"]
+    where = None if own["latitude"] is None else (own["latitude"], own["longitude"])
+    station = Station(own["id"], own["jurisdiction"], own["mine_id"], own["enterprise_id"], where)
+    row = await connection.fetchrow(SQL["find_line"], weighing_id)
+    assert row is not None, "a weighing stays"
+    return line_of(row), station, row["status"]
 
 
 async def list_weighings(
