@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import asyncpg
 import httpx
+import hypothesis
 import pytest
 from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
@@ -31,6 +32,10 @@ from tests import cast
 
 # Right and wrong cost the same here too, only less; what a hash costs outside is tested by itself.
 passwords.HASHER = PasswordHasher.from_parameters(CHEAPEST)
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 MEMORY_BYTES = 2 * 2**30
 TESTS = Path(__file__).parent

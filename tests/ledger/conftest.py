@@ -20,7 +20,6 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile(
         "ledger",
         max_examples=10_000 if config.getoption("--soak") else 200,
-        deadline=None,
         suppress_health_check=QUIET,
     )
     settings.register_profile(

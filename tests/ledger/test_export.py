@@ -122,7 +122,7 @@ async def test_a_changed_byte_is_found_wherever_it_is(folder: Path, name: str) -
     whole = path.read_bytes()
 
     @given(at=integers(0, len(whole) - 1), change=integers(1, 255))
-    @settings(max_examples=settings.get_profile("ledger").max_examples // 3, deadline=None, database=None)
+    @settings(max_examples=settings.get_profile("ledger").max_examples // 3, database=None)
     def flip(at: int, change: int) -> None:
         path.write_bytes(whole[:at] + bytes([whole[at] ^ change]) + whole[at + 1 :])
         found = run_export(folder, say=silent)

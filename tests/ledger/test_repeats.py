@@ -28,7 +28,7 @@ requests = st.lists(
 
 
 @given(told=requests)
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 async def test_e7_w04_a_record_counts_once_however_requests_repeat_it(
     app: FastAPI, by: By, told: list[list[Told]]
 ) -> None:

@@ -39,7 +39,7 @@ def fuzzed_site(fuzzed: Endpoints, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @schema.parametrize()
-@settings(max_examples=EXAMPLES, deadline=None, database=None)
+@settings(max_examples=EXAMPLES, database=None)
 def test_what_is_sent_is_answered(case: schemathesis.Case, fuzzed_site: Site, anyio_backend: str) -> None:
     for name in KNOWN.keys() & case.path_parameters.keys():
         case.path_parameters[name] = str(KNOWN[name])

@@ -201,24 +201,26 @@ async def valkey(stage_endpoints: Endpoints) -> AsyncIterator[Redis]:
 @pytest.fixture
 async def stream(stage_endpoints: Endpoints, valkey: Redis) -> AsyncIterator[Stream]:
     """A stream of our own, with room for two."""
-    async with Redis.from_url(stage_endpoints.redis_url, socket_timeout=None) as waiting:
-        stream = Stream(f"meisu:{uuid4()}", valkey, waiting, most=2)
+    name = f"meisu:{uuid4()}"
+    async with Redis.from_url(stage_endpoints.redis_url, socket_timeout=None, client_name=name) as waiting:
+        stream = Stream(name, valkey, waiting, most=2)
         yield stream
         await stream.close()
         await valkey.delete(stream._name)
 
 
-async def who_wait(valkey: Redis) -> list[dict[str, str]]:
-    """The clients that wait for something to be told, as soon as there are some."""
+async def who_wait(valkey: Redis, stream: Stream) -> list[dict[str, str]]:
+    """The clients that wait at a stream, as soon as there are some."""
     async with asyncio.timeout(20):
         while True:
-            if found := [one for one in await valkey.client_list() if "b" in one["flags"]]:
+            clients = await valkey.client_list()
+            if found := [one for one in clients if one["name"] == stream._name and "b" in one["flags"]]:
                 return found
 
 
 async def test_however_many_watch_valkey_is_read_once(valkey: Redis, stream: Stream) -> None:
     watching = [asyncio.create_task(stream.read("0-0")) for _ in range(110)]
-    waiting = await who_wait(valkey)
+    waiting = await who_wait(valkey, stream)
     await valkey.xadd(stream._name, {"message": "1"})
 
     assert len(waiting) == 1
@@ -251,7 +253,7 @@ async def test_who_was_away_hears_what_he_missed_however_much(
 async def test_who_waits_hears_that_valkey_is_gone_and_comes_again(valkey: Redis, stream: Stream) -> None:
     place = await stream.begin(None)
     watching = [asyncio.create_task(stream.read(place)) for _ in range(3)]
-    [blocked] = await who_wait(valkey)
+    [blocked] = await who_wait(valkey, stream)
     with capture_logs() as logs:
         await valkey.execute_command("CLIENT", "UNBLOCK", blocked["id"], "ERROR")
         gone = await asyncio.gather(*watching, return_exceptions=True)
