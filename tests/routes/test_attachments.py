@@ -1,6 +1,7 @@
 """Papers: told by their bytes, kept by their hash, fetched by those whose they are."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
 from io import BytesIO
 
@@ -60,6 +61,24 @@ async def test_a_paper_is_kept_by_its_hash_and_fetched_byte_for_byte(by: By, pap
     assert (fetched.status_code, fetched.content, fetched.headers["content-type"]) == (200, PDF, "application/pdf")
     assert fetched.headers["content-disposition"].startswith("attachment; filename*=UTF-8''")
     assert "sandbox" in fetched.headers["content-security-policy"]
+
+
+async def test_a_file_on_its_way_holds_no_connection(app: FastAPI, by: By, papers: str) -> None:
+    """Sixteen clerks with slow lines would have kept everybody else out."""
+    has_begun, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield PDF[:9]
+        has_begun.set()
+        await goes_on.wait()
+        yield PDF[9:]
+
+    sending = asyncio.create_task(by(PAIZHAI_CLERK).post(papers, content=slowly()))
+    await has_begun.wait()
+    _, busy = app.state.database.connections()["requests"]
+    goes_on.set()
+    assert (await sending).status_code == 201
+    assert busy == 0
 
 
 @pytest.mark.parametrize(("kind", "media_type"), [("PNG", "image/png"), ("JPEG", "image/jpeg")])
