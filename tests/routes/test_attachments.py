@@ -78,7 +78,7 @@ async def test_a_file_on_its_way_holds_no_connection(app: FastAPI, by: By, paper
     await has_begun.wait()
     try:
         async with asyncio.timeout(10):  # what the service does by itself takes one for a moment, too
-            while app.state.database.connections()["requests"][1]:
+            while app.state.database.connections()["requests"][1]:  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.01)
     finally:
         goes_on.set()
