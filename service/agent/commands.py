@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sqlite3
 import sys
 import threading
 from pathlib import Path
@@ -107,6 +108,11 @@ def run(
                 _listen(queue, sender)
         except KeyboardInterrupt:
             pass
+        except sqlite3.Error as error:
+            raise CannotRun(
+                f"无法写入 {place.queue}: {error}。请检查磁盘; 未确认排队的记录请重新提交。",
+                f"{place.queue} cannot be written: {error}. Look at the disk, and give again what was not told as queued.",
+            ) from error
         finally:
             sender.stop()
             queue.close()
