@@ -302,6 +302,17 @@ def test_a_disk_that_takes_no_answer_is_told_and_tried_again(
     assert json.loads(folder.answers.read_text())["sequence"] == 7
 
 
+def test_a_queue_that_cannot_be_written_ends_the_agent_in_words(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.keep(Enrolled("http://127.0.0.1:9", str(uuid4()), str(cast.BRIDGE_7), "站", "设备"))
+    folder.queue.mkdir()
+    command = [sys.executable, "-m", "service", "station", "run", "--folder", str(tmp_path)]
+    ended = subprocess.run(command, input=lines([weighed(None, 1)]), capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "queue.sqlite cannot be written" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
