@@ -7,6 +7,8 @@ import pwd
 import signal
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -99,6 +101,17 @@ def test_the_servers_logs_stay_small(tmp_path: Path) -> None:
     assert len(left) == POSTGRES_FILES
     assert left[0] == "postgres-20261121-030000.log"
     assert [path.name for path in tmp_path.glob("valkey*")] == ["valkey.log.1"]
+
+
+def test_servers_are_watched_though_their_logs_cannot_be_kept_small(tmp_path: Path) -> None:
+    for hour in range(POSTGRES_FILES + 1):
+        (tmp_path / f"postgres-20261121-{hour:02d}0000.log").mkdir()  # no file that could be removed
+    script = (
+        "import subprocess, sys, time; from pathlib import Path; from service.embedded.logs import watched\n"
+        "with watched({'a server': subprocess.Popen(['true'])}, Path(sys.argv[1]), every_s=0.01): time.sleep(20)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=False)
+    assert ended.returncode == -signal.SIGTERM, ended.stderr
 
 
 def test_doctor_finds_a_healthy_machine_healthy(person: Person) -> None:
