@@ -110,7 +110,7 @@ class Book:
         return 0 if self.is_boundary else self._meet(lo, hi)
 
     def strike_in(self, lo: int, hi: int) -> int:
-        """Strike kilograms that came in: those in stock are gone, those that went on are owed from now on; gives how many these are."""
+        """Strike kilograms that came in: those in stock are gone, those that went on are owed from now on; gives how many."""
         if self.is_boundary:
             return 0
         passed_on = self.stock.outside(lo, hi)
