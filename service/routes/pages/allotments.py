@@ -94,7 +94,6 @@ async def list_allotments(
         kinds=list(Kind),
         causes=[Cause.INTEGRATION, Cause.RESTRUCTURING, Cause.LAYOUT, Cause.ORDER, Cause.OTHER],
         applications=applied,
-        applied_after=applied_after,
         applied_following=applied[-1]["id"] if len(applied) == PAGE else None,
         values=stated(policies, "base_share", "merit_share", "reward_share", "year_ceiling", "publication_days"),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 from starlette.datastructures import Headers
@@ -66,14 +66,12 @@ def returning(asked: Scope, page: str, problem: Mapping[str, Any], body: bytes) 
     """The request for the page on which a refused form stands, with what was typed; None where it is not returned there."""
     if asked["method"] != "POST" or problem["status"] not in RETURNED or problem["code"] in NOT_RETURNED:
         return None
-    came_from = urlsplit(Headers(scope=asked).get("referer", ""))
     typed = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
     return {
         **asked,
         "method": "GET",
         "path": page,
         "raw_path": page.encode(),
-        "query_string": came_from.query.encode() if came_from.path == page else asked["query_string"],
         "headers": [(name, value) for name, value in asked["headers"] if not name.startswith(b"content-")],
         "state": {"returned": Returned(problem, asked["path"], typed)},
     }
