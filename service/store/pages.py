@@ -45,6 +45,11 @@ async def loads_beyond(
     return await connection.fetch(SQL["loads_beyond"], mine_id, year, limit, past and past.size)
 
 
+async def papers_of(connection: Connection, accounts: Collection[int]) -> Sequence[Record]:
+    """The lots, tickets and runs that accounts are of, whoever may see them."""
+    return await connection.fetch(SQL["papers_of"], list(accounts))
+
+
 async def names_of(connection: Connection, ids: Collection[UUID | None]) -> dict[UUID, str]:
     """What enterprises, mines, stations and people are called."""
     rows = await connection.fetch(SQL["names"], [key for key in ids if key is not None])

@@ -1,5 +1,6 @@
 """Where ore came from and where it is: what each reader is told, and that the parts add up."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -80,6 +81,29 @@ async def test_a_lot_comes_from_the_tranche_and_its_documents(app: FastAPI, by: 
     ]
     assert {step["document"] for step in told["steps"][-2:]} == {ticket["number"]}
     assert (await asked(by, LI, f"contracts/{ticket['contract_id']}"))["kg"] == 31_140
+
+
+async def test_pages_of_a_mine_and_of_walks_lead_to_the_lots_and_loads_that_their_readers_may_open(
+    app: FastAPI, by: By
+) -> None:
+    at = app.state.clock.now()
+    await grant(app, 100_000, at)
+    ticket = await deliver(app, by, 31_200, None, at)
+    mine, load_page = f"/mines/{PAIZHAI_MINE}?year={at.year}", f"/tickets/{ticket['id']}"
+
+    async def leads(person: Person, path: str) -> set[str]:
+        shown = await by(person).get(path, headers={"Accept": "text/html"})
+        assert shown.status_code == 200
+        return set(re.findall(r'href="(/(?:lots|tickets)/[0-9a-f-]{36})"', shown.text.partition("</h1>")[2]))
+
+    assert [await leads(person, mine) for person in (LI, PAIZHAI_CLERK)] == [{load_page}] * 2
+    await by(PLANT_TWO_DEVICE).post("/v1/weighings", json=yard.record(ticket, "in", 31_200, at))
+    [lot] = (await by(PLANT_CLERK).get("/v1/lots")).json()["items"]
+    lot_page = f"/lots/{lot['id']}"
+
+    assert [await leads(person, mine) for person in (LI, PAIZHAI_CLERK)] == [{lot_page}, set()]
+    assert await leads(PLANT_CLERK, lot_page) == {lot_page, load_page}
+    assert await leads(PAIZHAI_CLERK, f"{load_page}/provenance") == {load_page}
 
 
 async def test_r21_ore_is_traced_between_firms_and_inside_them(app: FastAPI, by: By) -> None:

@@ -19,6 +19,7 @@ from service.routes import provenance
 from service.routes.amendments import list_amendments
 from service.routes.contracts import TermsOut
 from service.routes.origins import OriginsOut, show_origins
+from service.routes.pages.leads import leads_of
 from service.routes.pages.looks import Look, Looks
 from service.routes.pages.origins import STEPS_DRAWN, picture_of
 from service.routes.pages.pages import show
@@ -156,5 +157,6 @@ async def contract_provenance(
         "contract_provenance.html",
         contract=contract,
         found=found,
+        leads=await leads_of(connection, found.steps, actor=actor),
         picture_data=await picture_of(found, request),
     )

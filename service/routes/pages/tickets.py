@@ -19,6 +19,7 @@ from service.domain.permissions import Actor, reach
 from service.domain.refusals import NotFound
 from service.domain.tickets import OPEN_STATES, TicketIsHeld, TicketState
 from service.routes import provenance
+from service.routes.pages.leads import leads_of
 from service.routes.pages.looks import Looks
 from service.routes.pages.origins import STEPS_DRAWN, picture_of
 from service.routes.pages.pages import show
@@ -151,6 +152,7 @@ async def ticket_provenance(
         "ticket_provenance.html",
         ticket=ticket,
         found=found,
+        leads=await leads_of(connection, found.steps, actor=actor),
         picture_data=await picture_of(found, request),
     )
 

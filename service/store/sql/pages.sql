@@ -62,6 +62,17 @@ WHERE quota.owner_id = $1 AND quota.kind = 'quota' AND quota.year = $2
 ORDER BY leg.seq DESC
 LIMIT $3
 
+-- name: papers_of
+-- Locks nothing; leans on an_account_is_one_lot and the primary keys: the lots, tickets and runs that accounts ($1) are of.
+SELECT
+    account.id AS account, coalesce(lot.id, ticket.id, run.id) AS id,
+    CASE WHEN lot.id IS NOT NULL THEN 'lots' WHEN ticket.id IS NOT NULL THEN 'tickets' ELSE 'runs' END AS slice
+FROM account
+LEFT JOIN lot ON lot.account = account.id
+LEFT JOIN ticket ON ticket.id = account.document_id
+LEFT JOIN run ON run.id = account.document_id
+WHERE account.id = ANY($1::bigint[]) AND coalesce(lot.id, ticket.id, run.id) IS NOT NULL
+
 -- name: names
 -- Locks nothing; leans on the primary keys: of enterprises, mines, stations and people by id.
 SELECT id, name FROM enterprise WHERE id = ANY($1::uuid[])
