@@ -14,7 +14,7 @@ from service.domain.provenance import Ending, Lineage, Share, bounded, together
 from service.domain.refusals import NotFound
 from service.routes.entries import OF_THE_PAST
 from service.routes.fields import AsOf
-from service.routes.provenance import MOST_NAMED, Limit, OriginOut, ReadsProvenance, RestOut, UnprovenOut
+from service.routes.provenance import MOST_NAMED, Limit, OriginOut, ReadsProvenance, RestOut, UnprovenOut, unproven_of
 from service.store import documents, lots, provenance
 
 router = APIRouter(prefix="/v1/provenance", tags=["provenance"])
@@ -112,16 +112,7 @@ async def _answer(
         proven_kg=proven_kg,
         unproven_kg=ore_kg - proven_kg,
         origins=_origins(told, tranches),
-        unproven=[
-            UnprovenOut(
-                reason=share.ending,
-                holder=words[share.account]["holder"],
-                document=words[share.account]["document"],
-                kg=share.kg,
-            )
-            for share in told
-            if share.ending is not Ending.TRANCHE
-        ],
+        unproven=unproven_of(told, words),
         rest=rest and RestOut(parts=rest.shares, kg=rest.kg),
         lots=[
             _lot(lot, lying[lot["account"]], part, tranches) for lot, part in zip(shown, lineage.parts, strict=False)

@@ -1,6 +1,6 @@
 """Where ore came from, down to the tranche and the province's document; and where a mine's ore is now."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
@@ -279,11 +279,7 @@ def _told(
             for share in named
             if share.ending is Ending.TRANCHE and share.movement
         ],
-        unproven=[
-            UnprovenOut(reason=share.ending, kg=share.kg, **_without_id(names[share.account]))
-            for share in named
-            if share.ending is not Ending.TRANCHE
-        ],
+        unproven=unproven_of(named, names),
         rest=rest and RestOut(parts=rest.shares, kg=rest.kg),
         steps=[_step(flow, words, names, tranches) for flow in shown],
         steps_left_out=lineage.flows_count - len(shown),
@@ -324,5 +320,12 @@ def _passed(account: int, words: Record, actor: Actor) -> PassedOut:
     return PassedOut(account=account, run_id=words["run_id"] if named["holder_id"] else None, **named)
 
 
-def _without_id(named: dict[str, Any]) -> dict[str, Any]:
-    return {name: named[name] for name in ("holder", "document")}
+def unproven_of(found: Sequence[Share], names: Mapping[int, Mapping[str, Any] | Record]) -> list[UnprovenOut]:
+    """What ends without an origin, each reason and place once; `names` say where."""
+    kg: dict[tuple[Ending, str | None, str | None], int] = {}
+    for share in found:
+        if share.ending is not Ending.TRANCHE:
+            where = names[share.account]
+            key = (share.ending, where["holder"], where["document"])
+            kg[key] = kg.get(key, 0) + share.kg
+    return [UnprovenOut(reason=key[0], holder=key[1], document=key[2], kg=kg[key]) for key in kg]

@@ -1,4 +1,4 @@
-"""Where what a walk names has a page of its own: the lots, loads and runs that its reader may open."""
+"""Where what a walk names has a page of its own: the mines, lots, loads and runs that its reader may open."""
 
 from collections.abc import Collection, Sequence
 from uuid import UUID
@@ -35,3 +35,8 @@ async def leads_of(connection: Connection, steps: Sequence[StepOut], *, actor: A
     return await leads(
         connection, {end for step in listed for end in (step.source_account, step.target_account)}, actor=actor
     )
+
+
+async def mines_to_open(connection: Connection, *, actor: Actor) -> set[UUID]:
+    """The mines whose pages the reader may open."""
+    return {mine["id"] for mine in await reads.list_mines(connection, actor=actor)}

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
+from fastapi.responses import RedirectResponse
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
@@ -55,6 +56,11 @@ def stands_on(page: str) -> Any:
         request.state.form_page = page.format_map(request.path_params)
 
     return Depends(stand)
+
+
+def back_to(request: Request, page: str) -> RedirectResponse:
+    """The list on which a form stood whose deed is done, as it was asked for: the form's address carries that."""
+    return RedirectResponse(f"{page}?{request.url.query}" if request.url.query else page, 303)
 
 
 def is_form(asked: Scope) -> bool:
