@@ -1,6 +1,6 @@
 """Runs of plants: what was filed of them, and the lots that their products are."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -127,20 +127,19 @@ async def void_run(connection: Connection, run_id: UUID, reason: str, *, at: dat
 async def list_runs(
     connection: Connection,
     *,
-    ids: Collection[UUID] | None = None,
+    run_id: UUID | None = None,
     line_id: UUID | None = None,
     after: UUID | None = None,
     limit: int = 50,
     actor: Actor,
 ) -> Sequence[Record]:
     """The runs of the office's area or of the enterprise, newest first, with what went in and came out."""
-    wanted = None if ids is None else list(ids)
-    return await connection.fetch(SQL["list"], wanted, actor.seen_area, actor.enterprise_id, line_id, after, limit)
+    return await connection.fetch(SQL["list"], run_id, actor.seen_area, actor.enterprise_id, line_id, after, limit)
 
 
 async def find_run(connection: Connection, run_id: UUID, past: Moment | None, *, actor: Actor) -> dict[str, Any] | None:
     """A run that the actor may know of, now or as it stood then: nothing of it changes, but that it was voided since."""
-    rows = await list_runs(connection, ids=[run_id], actor=actor)
+    rows = await list_runs(connection, run_id=run_id, actor=actor)
     if not rows or (past is not None and rows[0]["filed_at"] > past.at):
         return None
     found = dict(rows[0])

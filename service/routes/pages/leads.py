@@ -6,27 +6,13 @@ from uuid import UUID
 from service.db import Connection
 from service.domain.permissions import Actor
 from service.routes.provenance import MOST_NAMED, StepOut
-from service.store import lots, runs, tickets
 from service.store import pages as reads
 
 
 async def leads(connection: Connection, accounts: Collection[int], *, actor: Actor) -> dict[int, str]:
     """The addresses of the pages of accounts."""
-    found = await reads.papers_of(connection, accounts)
-    ids: dict[str, list[UUID]] = {"lots": [], "tickets": [], "runs": []}
-    for row in found:
-        ids[row["slice"]].append(row["id"])
-    most = len(found)
-    seen = {
-        row["id"]
-        for rows in (
-            await lots.list_lots(connection, ids=ids["lots"], limit=most, actor=actor),
-            await tickets.list_tickets(connection, actor, ids=ids["tickets"], limit=most),
-            await runs.list_runs(connection, ids=ids["runs"], limit=most, actor=actor),
-        )
-        for row in rows
-    }
-    return {row["account"]: f"/{row['slice']}/{row['id']}" for row in found if row["id"] in seen}
+    found = await reads.pages_of(connection, accounts, actor=actor)
+    return {row["account"]: f"/{row['slice']}/{row['id']}" for row in found}
 
 
 async def leads_of(connection: Connection, steps: Sequence[StepOut], *, actor: Actor) -> dict[int, str]:

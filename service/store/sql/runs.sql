@@ -73,7 +73,7 @@ FROM run AS r
 INNER JOIN enterprise AS e ON e.id = r.enterprise_id
 INNER JOIN line AS l ON l.id = r.line_id
 WHERE
-    ($1::uuid[] IS NULL OR r.id = ANY($1))
+    ($1::uuid IS NULL OR r.id = $1)
     AND ($2::text IS NULL OR starts_with(e.jurisdiction, $2))
     AND ($3::uuid IS NULL OR r.enterprise_id = $3)
     AND ($4::uuid IS NULL OR r.line_id = $4)
