@@ -381,6 +381,12 @@ async def test_e53_a_contract_is_told_of_a_time_to_its_buyer_of_then(app: FastAP
     assert [told == 404 for told in after] == [False] * 3 + [True] * 3 + [False] * 3 + [True] * 3
     assert await _told(by, firms, reads, as_of=then.isoformat()) == before
     assert await _told(by, firms, reads, as_of=unfiled.isoformat()) == [404] * 12
+    for page in (path.removeprefix("/v1"), path.removeprefix("/v1") + "/provenance"):
+        shown = [
+            await by(firm).get(page, params={"as_of": then.isoformat()}, headers={"Accept": "text/html"})
+            for firm in firms
+        ]
+        assert [answer.status_code for answer in shown] == [200, 200, 404, 404]
 
 
 async def _told(by: By, readers: Sequence[cast.Person], paths: Sequence[str], **as_of: str) -> list[Any]:
