@@ -1,9 +1,12 @@
 """What a form that is refused says, and that what was typed into it stands there still."""
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
 from html import escape, unescape
 
 import pytest
+from fastapi import FastAPI
 
 from service.domain.allotments import State, Step
 from service.domain.allotments.issuing import MineNotEligible
@@ -287,3 +290,25 @@ def test_a_sentence_names_no_member_that_it_can_say() -> None:
     told |= {"ends_on": "2026-03-04", "at": "2026-03-04T01:02:03+00:00"}
     assert sentence(told, "zh") == "止于 2026-03-04（3）"
     assert sentence(told, "en") == "Until 2026-03-04, `errors`, at 2026-03-04 09:02."
+
+
+async def test_a_form_on_its_way_holds_no_connection(app: FastAPI, by: By) -> None:
+    """Sixteen clerks with slow lines would have kept everybody else out."""
+    has_begun, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"lot_id="
+        has_begun.set()
+        await goes_on.wait()
+        yield b"0"
+
+    headers = {**HTML, "Content-Type": "application/x-www-form-urlencoded"}
+    sending = asyncio.create_task(by(PLANT_CLERK).post("/stocktakes/new", headers=headers, content=slowly()))
+    await has_begun.wait()
+    try:
+        async with asyncio.timeout(10):  # what the service does by itself takes one for a moment, too
+            while app.state.database.connections()["requests"][1]:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+    finally:
+        goes_on.set()
+        assert (await sending).status_code == 422

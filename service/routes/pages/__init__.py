@@ -7,7 +7,7 @@ the words for codes, `translations/zh.po` the Chinese. All pages are shown by `p
 are returned to their pages by `returned.py`.
 """
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -44,6 +44,7 @@ from service.routes.pages import (
 )
 from service.routes.pages.faces import Faces
 from service.routes.pages.rendering import STATIC
+from service.routes.pages.typed import take_form_in
 
 YEAR_SECONDS = 365 * 24 * 3600
 SLICES = (
@@ -53,7 +54,7 @@ SLICES = (
     plates, codes,
     station,
 )  # fmt: skip
-PAGES = APIRouter(include_in_schema=False)
+PAGES = APIRouter(include_in_schema=False, dependencies=[Depends(take_form_in)])
 for one in SLICES:
     PAGES.include_router(one.router)
 

@@ -25,7 +25,17 @@ from service.routes.pages.returned import returned_to
 
 Model = TypeVar("Model", bound=BaseModel)
 
+TYPED_FORM = "application/x-www-form-urlencoded"
 INPUTS: Mapping[CellKind, str] = {CellKind.DAY: "date", CellKind.MOMENT: "datetime-local"}
+
+
+async def take_form_in(request: Request) -> None:
+    """Read a form before its route takes a connection: nobody holds one while a form is on its way.
+
+    Forms with files are taken in by their own routes, once it is known who sends them.
+    """
+    if request.headers.get("content-type", "").startswith(TYPED_FORM):
+        await request.form()
 
 
 async def fields_of(request: Request) -> dict[str, str]:
