@@ -32,7 +32,7 @@ from service.domain.weighings.records import (
 from service.domain.weighings.sequences import Sequences
 from service.domain.weighings.sharings import Sharing
 from service.domain.weighings.signs import SAME_READING_WITHIN
-from service.domain.weighings.told import RANKS, Line, Said, Told, firsts_of, told_together
+from service.domain.weighings.told import RANKS, Line, Said, Told, firsts_of, told_together, told_without
 
 __all__ = [
     "RANKS",
@@ -78,5 +78,6 @@ __all__ = [
     "share",
     "story_of",
     "told_together",
+    "told_without",
     "weigh",
 ]
