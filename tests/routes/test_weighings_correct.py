@@ -125,6 +125,8 @@ async def test_w09_e3_a_correction_may_turn_a_past_balance_negative(
     assert (says["out_kg"], says["overdrawn_kg"]) == (105_000, 5_000)
     [episode] = says["overdraws"]
     assert datetime.fromisoformat(episode["occurred_at"]) < datetime.fromisoformat(episode["discovered_at"])
+    says = (await by(cast.LI).get(f"/v1/weighings/{ids[0]}")).json()
+    assert says["flags"][-1] == says["versions"][0]["flags"][-1] == "quota-overdrawn"
     assert await findings(app) == []
 
 
