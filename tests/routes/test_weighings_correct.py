@@ -150,9 +150,10 @@ async def test_w09_what_was_taken_back_was_never_weighed(
     assert await findings(app) == []
 
 
+@pytest.mark.parametrize("is_corrected", [False, True])
 @pytest.mark.parametrize("paper_of_the_second", ["its ticket", "another ticket"])
 async def test_w09_e7_a_second_scan_stands_when_the_first_is_taken_back(
-    app: FastAPI, by: By, contract_id: UUID, now: datetime, paper_of_the_second: str
+    app: FastAPI, by: By, contract_id: UUID, now: datetime, paper_of_the_second: str, is_corrected: bool
 ) -> None:
     """One truck was there, whichever of its two records is the mistake; as if the one that is void had never come (W04)."""
     ticket = await issue(by, contract_id, now)
@@ -161,6 +162,8 @@ async def test_w09_e7_a_second_scan_stands_when_the_first_is_taken_back(
     again = yard.record(other, "out", 31_210, now - timedelta(seconds=90), plate=ticket["plate"], grade="LM41")
     second = await weighed(by, again)
     assert (await quota(by, now))["out_kg"] == 31_200
+    if is_corrected:
+        assert (await correct(by, first, 40_000)).status_code == 200
     answer = await by(cast.LI).post(f"/v1/weighings/{first}/void", json={"reason": "误录"})
     assert answer.status_code == 200, answer.text
 
