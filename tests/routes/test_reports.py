@@ -121,9 +121,11 @@ async def test_r19_what_is_handed_over_on_a_quarter_s_first_day_is_that_quarter_
 
 async def test_e53_a_snapshot_names_whom_a_load_went_to_and_whose_the_mine_was_then(by: By, app: FastAPI) -> None:
     """E34, R20: though the load was redirected since, and the mine has another scale and owner."""
-    number = await traded(by, app)
-    elsewhere = contract(number="HT-2", buyer_id=str(cast.STRANGER.id))
-    other = (await by(PAIZHAI_CLERK).post("/v1/contracts", json=elsewhere)).json()
+    load = await traded(by, app)
+    others = [
+        (await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract(number=number, buyer_id=str(buyer.id)))).json()
+        for number, buyer in (("HT-2", cast.STRANGER), ("HT-3", cast.PLANT_TWO))
+    ]
     mine = f"/v1/mines/{MINE}"
 
     async def revise(**changed: Any) -> None:
@@ -134,18 +136,19 @@ async def test_e53_a_snapshot_names_whom_a_load_went_to_and_whose_the_mine_was_t
         await revise(name=name)
     paths = [f"{LEDGERS}/sales?year=2026", COUNTY]
     before = [await read(by, path, LI) for path in paths]
-    at(app, "2026-03-03T10:00:00+08:00")
-    going = {"contract_id": other["id"], "destination_station_id": str(cast.STRANGER_GATE), "reason": "厂方停窑"}
     (ticket,) = (await by(PAIZHAI_CLERK).get("/v1/tickets")).json()["items"]
-    assert (await by(PAIZHAI_CLERK).post(f"/v1/tickets/{ticket['id']}/redirect", json=going)).is_success
+    for hour, other in enumerate(others, 10):
+        at(app, f"2026-03-03T{hour}:00:00+08:00")
+        going = {"contract_id": other["id"], "destination_station_id": str(cast.PLANT_TWO_GATE), "reason": "厂方停窑"}
+        assert (await by(PAIZHAI_CLERK).post(f"/v1/tickets/{ticket['id']}/redirect", json=going)).is_success
     await revise(licence={"scale_kg": 3_000_000_000}, enterprise_id=str(cast.STRANGER.id))
 
     assert [
         await read(by, f"{path}&as_of={then['as_of']}", LI) for path, then in zip(paths, before, strict=True)
     ] == before
-    assert [(one["document"], one["buyer"]) for one in before[0]["items"]] == [(number, cast.PLANT_TWO.name)]
+    assert [(one["document"], one["buyer"]) for one in before[0]["items"]] == [(load, cast.PLANT_TWO.name)]
     (now,) = (await read(by, paths[0], LI))["items"]
-    assert (now["contract"], now["buyer"]) == ("HT-2", cast.STRANGER.name)
+    assert (now["contract"], now["buyer"]) == ("HT-3", cast.PLANT_TWO.name)
 
 
 async def test_r20_reserves_are_what_was_surveyed_less_what_left(by: By, app: FastAPI) -> None:
