@@ -1,6 +1,7 @@
 """What all lots of a jurisdiction are made of, in one answer: how much lies there, and which tranches it came from."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from service.domain.provenance import Ending, Lineage, Share, bounded, together
 from service.domain.refusals import NotFound
 from service.routes.entries import OF_THE_PAST
 from service.routes.fields import AsOf
-from service.routes.provenance import MOST_NAMED, Limit, OriginOut, ReadsProvenance, RestOut, UnprovenOut
+from service.routes.provenance import MOST_NAMED, Limit, OriginOut, ReadsProvenance, RestOut, UnprovenOut, unproven_of
 from service.store import documents, lots, provenance
 
 router = APIRouter(prefix="/v1/provenance", tags=["provenance"])
@@ -84,7 +85,7 @@ async def jurisdiction_composition(
     shown = [stock[lot["account"]] for lot in named[:limit]]
     hidden = [part for lot in named[limit:] for part in stock[lot["account"]]]
     lineage = await provenance.lineage(connection, [*shown, hidden], size)
-    return await _answer(connection, code, named, left, lying, lineage, limit)
+    return await _answer(connection, code, named, left, lying, lineage, limit, as_of)
 
 
 async def _answer(
@@ -95,12 +96,13 @@ async def _answer(
     lying: Mapping[int, int],
     lineage: Lineage,
     limit: int,
+    as_of: datetime | None,
 ) -> CompositionOut:
     shown, hidden = named[:limit], named[limit:]
     whole = together(lineage.parts)
     told, rest = bounded(whole, limit)
     tranches = await documents.describe_tranches(connection, _movements([told, *lineage.parts[: len(shown)]]))
-    words = await documents.describe_accounts(connection, {share.account for share in told})
+    words = await documents.describe_accounts(connection, {share.account for share in told}, as_of)
     ore_kg, proven_kg = _kg(whole), _proven_kg(whole)
     return CompositionOut(
         jurisdiction=code,
@@ -110,16 +112,7 @@ async def _answer(
         proven_kg=proven_kg,
         unproven_kg=ore_kg - proven_kg,
         origins=_origins(told, tranches),
-        unproven=[
-            UnprovenOut(
-                reason=share.ending,
-                holder=words[share.account]["holder"],
-                document=words[share.account]["document"],
-                kg=share.kg,
-            )
-            for share in told
-            if share.ending is not Ending.TRANCHE
-        ],
+        unproven=unproven_of(told, words),
         rest=rest and RestOut(parts=rest.shares, kg=rest.kg),
         lots=[
             _lot(lot, lying[lot["account"]], part, tranches) for lot, part in zip(shown, lineage.parts, strict=False)

@@ -66,11 +66,12 @@ async def list_movements(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> MovementsOut:
     """What came into an account and went out of it, newest first."""
-    if not await movements.knows_account(connection, account, actor=actor):
+    if not await documents.knows_account(connection, account, as_of, actor=actor):
         raise NotFound
     size = None if as_of is None else await provenance.size_at(connection, as_of)
     legs = await movements.movements_of(connection, account, after=after, limit=limit, as_of=size)
-    words = await documents.describe_accounts(connection, {leg[end] for leg in legs for end in ("source", "target")})
+    ends = {leg[end] for leg in legs for end in ("source", "target")}
+    words = await documents.describe_accounts(connection, ends, as_of)
     tranches = await documents.describe_tranches(connection, {leg["movement"] for leg in legs})
     items = [_of(leg, words, tranches, actor=actor) for leg in legs]
     return MovementsOut(items=items, next=items[-1].seq if len(items) == limit else None)

@@ -53,11 +53,8 @@ async def _owing(connection: Connection, contract: Contract, past: Moment | None
     if past is None:
         owes = contract.proof_state is not ProofState.NONE
         return _Owing(contract.shipped_kg, contract.kg - contract.shipped_kg if owes else 0)
-    said = [filing for filing in await contracts.versions(connection, contract.id) if filing.filed_at <= past.at]
-    if not said:
-        raise NotFound
-    newest = {filing.enterprise_id: filing for filing in said}
-    terms = filings.assess(list(newest.values())).terms
+    filed = (await contracts.newest_filings(connection, [contract.id], past))[contract.id]
+    terms = filings.assess(filed).terms
     shipped_kg = (await tickets.shipped_at(connection, [contract.id], past)).get(contract.id, Kilograms(0))
     return _Owing(shipped_kg, terms.kg - shipped_kg if terms.is_from_stock else 0)
 
@@ -71,7 +68,7 @@ async def show_origins(
     limit: Limit = MOST_NAMED,
 ) -> OriginsOut:
     """The mines, tranches and kilograms behind the proof in force, now or then; the firms between are not named."""
-    contract = await contracts.find_contract(connection, contract_id, actor=actor)
+    contract = await contracts.find_contract(connection, contract_id, as_of, actor=actor)
     if contract is None or actor.enterprise_id not in (None, contract.seller_id, contract.buyer_id):
         raise NotFound
     past = await provenance.moment(connection, as_of)
@@ -92,7 +89,7 @@ async def show_origins(
         beyond_kg += max(0, left_kg)
     # Two pledges of one lot may look to the same kilograms.
     parts = (await provenance.lineage(connection, [[span] for span in taken], size)).parts
-    found = await answer_of(connection, Lineage([together(parts)], (), 0), limit, actor=actor)
+    found = await answer_of(connection, Lineage([together(parts)], (), 0), limit, as_of, actor=actor)
     return OriginsOut(
         kg=found.kg,
         proven_kg=found.proven_kg,

@@ -1,6 +1,6 @@
 """Where ore came from, down to the tranche and the province's document; and where a mine's ore is now."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ from service.domain.refusals import NotFound
 from service.domain.units import Kilograms
 from service.routes.entries import OF_THE_PAST
 from service.routes.fields import AsOf
-from service.store import documents, provenance, runs
+from service.store import contracts, documents, provenance, runs
 from service.threads import in_thread
 
 router = APIRouter(prefix="/v1/provenance", tags=["provenance"])
@@ -147,7 +147,7 @@ async def ticket_provenance(
     gone = (await provenance.let_out(connection, [account], size))[account]
     onward = flows(await provenance.steps_forward(connection, gone, size, most=1))
     found = await _walk(connection, [account], size, limit, {flow.movement for flow in onward})
-    return await answer_of(connection, found.and_on(onward), limit, actor=actor)
+    return await answer_of(connection, found.and_on(onward), limit, as_of, actor=actor)
 
 
 @router.get("/lots/{lot_id}", dependencies=OF_THE_PAST)
@@ -155,11 +155,11 @@ async def lot_provenance(
     lot_id: UUID, connection: WalkerDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
 ) -> ProvenanceOut:
     """Where all that a lot received came from."""
-    account = await documents.lot_account(connection, lot_id, actor=actor)
+    account = await documents.lot_account(connection, lot_id, as_of, actor=actor)
     if account is None:
         raise NotFound
     found = await _walk(connection, [account], await _size(connection, as_of), limit)
-    return await answer_of(connection, found, limit, actor=actor)
+    return await answer_of(connection, found, limit, as_of, actor=actor)
 
 
 @router.get("/products/{product_id}", dependencies=OF_THE_PAST)
@@ -167,12 +167,12 @@ async def product_provenance(
     product_id: UUID, connection: WalkerDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
 ) -> ProductProvenanceOut:
     """Where the ore of a product came from; products are lots that a run made."""
-    account = await runs.product_account(connection, product_id, actor=actor)
+    account = await runs.product_account(connection, product_id, as_of, actor=actor)
     if account is None:
         raise NotFound
     size = await _size(connection, as_of)
     made = (await provenance.received(connection, [account], size))[account]
-    answer = await answer_of(connection, await _walk(connection, [account], size, limit), limit, actor=actor)
+    answer = await answer_of(connection, await _walk(connection, [account], size, limit), limit, as_of, actor=actor)
     return ProductProvenanceOut(**{**dict(answer), "kg": sum(interval.kg for interval in made), "ore_kg": answer.kg})
 
 
@@ -181,11 +181,12 @@ async def contract_provenance(
     contract_id: UUID, connection: WalkerDep, actor: ReadsProvenance, as_of: AsOf = None, limit: Limit = MOST_NAMED
 ) -> ProvenanceOut:
     """Where all that was received under a contract came from."""
-    accounts = await documents.contract_accounts(connection, contract_id, actor=actor)
-    if accounts is None:
+    contract = await contracts.find_contract(connection, contract_id, as_of, actor=actor)
+    if contract is None or actor.enterprise_id not in (None, contract.seller_id, contract.buyer_id):
         raise NotFound
+    accounts = await documents.contract_accounts(connection, contract_id)
     found = await _walk(connection, accounts, await _size(connection, as_of), limit)
-    return await answer_of(connection, found, limit, actor=actor)
+    return await answer_of(connection, found, limit, as_of, actor=actor)
 
 
 @router.get("/mines/{mine_id}", dependencies=OF_THE_PAST)
@@ -204,7 +205,7 @@ async def mine_holders(
     found = await provenance.holders(connection, accounts, await _size(connection, as_of))
     named, rest = bounded(found, limit)
     passed = {run for share in named for run in share.runs}
-    words = await documents.describe_accounts(connection, {share.account for share in named} | passed)
+    words = await documents.describe_accounts(connection, {share.account for share in named} | passed, as_of)
     runs_passed = {run: _passed(run, words[run], actor) for run in passed}
     return HoldersOut(
         kg=sum(share.kg for share in found),
@@ -237,8 +238,10 @@ async def _walk(
     return await provenance.lineage(connection, [come], size, most=limit, of=of)
 
 
-async def answer_of(connection: Connection, lineage: Lineage, limit: int, *, actor: Actor) -> ProvenanceOut:
-    """What a walk has found, in words, as far as the reader may know them."""
+async def answer_of(
+    connection: Connection, lineage: Lineage, limit: int, as_of: datetime | None, *, actor: Actor
+) -> ProvenanceOut:
+    """What a walk has found, in words, as far as the reader might know them then."""
     [found] = lineage.parts
     named, rest = bounded(found, limit)
     shown = lineage.flows[:limit]
@@ -250,6 +253,7 @@ async def answer_of(connection: Connection, lineage: Lineage, limit: int, *, act
     words = await documents.describe_accounts(
         connection,
         {share.account for share in named} | {account for flow in shown for account in (flow.source, flow.target)},
+        as_of,
     )
     told = partial(_told, lineage, named, rest, shown, words, tranches, actor)
     return told() if len(shown) <= MOST_NAMED else await in_thread(told)
@@ -275,11 +279,7 @@ def _told(
             for share in named
             if share.ending is Ending.TRANCHE and share.movement
         ],
-        unproven=[
-            UnprovenOut(reason=share.ending, kg=share.kg, **_without_id(names[share.account]))
-            for share in named
-            if share.ending is not Ending.TRANCHE
-        ],
+        unproven=unproven_of(named, names),
         rest=rest and RestOut(parts=rest.shares, kg=rest.kg),
         steps=[_step(flow, words, names, tranches) for flow in shown],
         steps_left_out=lineage.flows_count - len(shown),
@@ -320,5 +320,12 @@ def _passed(account: int, words: Record, actor: Actor) -> PassedOut:
     return PassedOut(account=account, run_id=words["run_id"] if named["holder_id"] else None, **named)
 
 
-def _without_id(named: dict[str, Any]) -> dict[str, Any]:
-    return {name: named[name] for name in ("holder", "document")}
+def unproven_of(found: Sequence[Share], names: Mapping[int, Mapping[str, Any] | Record]) -> list[UnprovenOut]:
+    """What ends without an origin, each reason and place once; `names` say where."""
+    kg: dict[tuple[Ending, str | None, str | None], int] = {}
+    for share in found:
+        if share.ending is not Ending.TRANCHE:
+            where = names[share.account]
+            key = (share.ending, where["holder"], where["document"])
+            kg[key] = kg.get(key, 0) + share.kg
+    return [UnprovenOut(reason=key[0], holder=key[1], document=key[2], kg=kg[key]) for key in kg]

@@ -155,9 +155,18 @@ async def contracts_of(connection: Connection, ids: Collection[UUID]) -> dict[UU
     return {row["id"]: _contract(row) for row in rows}
 
 
-async def find_contract(connection: Connection, contract_id: UUID, *, actor: Actor) -> Contract | None:
-    """A contract, if the actor may know of it."""
-    return next(iter(await list_contracts(connection, ids=[contract_id], actor=actor)), None)
+async def find_contract(
+    connection: Connection, contract_id: UUID, as_of: datetime | None = None, *, actor: Actor
+) -> Contract | None:
+    """A contract, if the actor may know of it, or might then; its buyer is that of then."""
+    if as_of is None:
+        return next(iter(await list_contracts(connection, ids=[contract_id], actor=actor)), None)
+    row = await connection.fetchrow(SQL["find_then"], contract_id, as_of, actor.seen_area, actor.enterprise_id)
+    if row is None:
+        return None
+    known = dict(row)
+    known["buyer_id"] = known.pop("buyer_then")
+    return _contract(known)
 
 
 async def newest_filings(
@@ -271,7 +280,7 @@ async def flag_overdue(connection: Connection, today: date) -> Sequence[Record]:
     return await connection.fetch(SQL["flag_overdue"], today)
 
 
-def _contract(row: Record) -> Contract:
+def _contract(row: Record | dict[str, Any]) -> Contract:
     return Contract(
         **{
             **row,

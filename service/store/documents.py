@@ -11,28 +11,31 @@ from service.store.sentences import sentences
 SQL = sentences("documents")
 
 
+async def knows_account(connection: Connection, account: int, as_of: datetime | None, *, actor: Actor) -> bool:
+    """Whether an account was the actor's own then, a load of one of its tickets, or lay in the office's area."""
+    found = await connection.fetchval(SQL["find_account"], account, as_of, actor.seen_area, actor.enterprise_id)
+    return found is not None
+
+
 async def ticket_account(
     connection: Connection, ticket_id: UUID, as_of: datetime | None, *, actor: Actor
 ) -> int | None:
     """The load of a ticket that the actor might see then."""
     account: int | None = await connection.fetchval(
-        SQL["ticket_account"], ticket_id, actor.area, actor.enterprise_id, as_of
+        SQL["ticket_account"], ticket_id, as_of, actor.area, actor.enterprise_id
     )
     return account
 
 
-async def lot_account(connection: Connection, lot_id: UUID, *, actor: Actor) -> int | None:
-    """The account of a lot that the actor may see: its holder's own, or one in the office's area."""
-    account: int | None = await connection.fetchval(SQL["lot_account"], lot_id, actor.area, actor.enterprise_id)
+async def lot_account(connection: Connection, lot_id: UUID, as_of: datetime | None, *, actor: Actor) -> int | None:
+    """The account of a lot that the actor might see then: its holder's own, or one in the office's area."""
+    account: int | None = await connection.fetchval(SQL["lot_account"], lot_id, as_of, actor.area, actor.enterprise_id)
     return account
 
 
-async def contract_accounts(connection: Connection, contract_id: UUID, *, actor: Actor) -> list[int] | None:
-    """The lots that came under a contract that the actor may see."""
-    accounts: list[int] | None = await connection.fetchval(
-        SQL["contract_accounts"], contract_id, actor.area, actor.enterprise_id
-    )
-    return accounts
+async def contract_accounts(connection: Connection, contract_id: UUID) -> list[int]:
+    """The lots that came under a contract."""
+    return [row["account"] for row in await connection.fetch(SQL["contract_accounts"], contract_id)]
 
 
 async def mine_accounts(
@@ -45,9 +48,11 @@ async def mine_accounts(
     return accounts
 
 
-async def describe_accounts(connection: Connection, accounts: Collection[int]) -> dict[int, Record]:
-    """What accounts stand for in words: kind, holder, document number, and the enterprises that it is their business of."""
-    rows = await connection.fetch(SQL["describe_accounts"], list(accounts))
+async def describe_accounts(
+    connection: Connection, accounts: Collection[int], as_of: datetime | None
+) -> dict[int, Record]:
+    """What accounts stand for in words: kind, holder, document number, and the enterprises that it was their business of."""
+    rows = await connection.fetch(SQL["describe_accounts"], list(accounts), as_of)
     return {row["account"]: row for row in rows}
 
 

@@ -3,16 +3,10 @@
 from collections.abc import Sequence
 
 from service.db import Connection, Record
-from service.domain.permissions import Actor
 from service.store.provenance import NOW
 from service.store.sentences import sentences
 
 SQL = sentences("movements")
-
-
-async def knows_account(connection: Connection, account: int, *, actor: Actor) -> bool:
-    """Whether an account is the actor's own, a load of one of its tickets, or lies in the office's area."""
-    return await connection.fetchval(SQL["find_account"], account, actor.seen_area, actor.enterprise_id) is not None
 
 
 async def movements_of(

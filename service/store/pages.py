@@ -45,6 +45,13 @@ async def loads_beyond(
     return await connection.fetch(SQL["loads_beyond"], mine_id, year, limit, past and past.size)
 
 
+async def pages_of(connection: Connection, accounts: Collection[int], *, actor: Actor) -> Sequence[Record]:
+    """The lots, tickets and runs that accounts are of, as far as the actor may see them."""
+    return await connection.fetch(
+        SQL["pages_of"], list(accounts), actor.reads_all, actor.seen_area, actor.enterprise_id
+    )
+
+
 async def names_of(connection: Connection, ids: Collection[UUID | None]) -> dict[UUID, str]:
     """What enterprises, mines, stations and people are called."""
     rows = await connection.fetch(SQL["names"], [key for key in ids if key is not None])

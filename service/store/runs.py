@@ -148,9 +148,11 @@ async def find_run(connection: Connection, run_id: UUID, past: Moment | None, *,
     return found
 
 
-async def product_account(connection: Connection, product_id: UUID, *, actor: Actor) -> int | None:
-    """The account of a product that the actor may see."""
+async def product_account(
+    connection: Connection, product_id: UUID, as_of: datetime | None, *, actor: Actor
+) -> int | None:
+    """The account of a product that the actor might see then."""
     account: int | None = await connection.fetchval(
-        SQL["product_account"], product_id, actor.seen_area, actor.enterprise_id
+        SQL["product_account"], product_id, actor.seen_area, actor.enterprise_id, as_of
     )
     return account

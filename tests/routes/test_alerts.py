@@ -7,6 +7,7 @@ import resource
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from html import unescape
 from typing import Any
 from uuid import uuid4
 
@@ -299,8 +300,8 @@ async def test_an_office_works_through_the_alerts_of_a_kind(app: FastAPI, by: By
     assert '<span class="count">1</span>' in shown
     assert "超指标（1）</option>" in shown
     assert "超载" not in shown
-    [settle] = re.findall(r'action="(/alerts/[^"]+/settle)"', shown)
-    done = await by(LI).post(settle, data={"note": "已追加", "code": "pool-overdrawn"}, headers=html)
+    [settle] = re.findall(r'action="(/alerts/[^"]+/settle[^"]*)"', shown)
+    done = await by(LI).post(settle, data={"note": "已追加"}, headers=html)
     assert done.headers["location"] == "/alerts?code=pool-overdrawn"
     assert "超载" in (await by(LI).get("/alerts?state=settled", headers=html)).text
 
@@ -322,9 +323,9 @@ async def test_an_office_asks_what_was_opened_since_its_last_working_day(app: Fa
     assert "&amp;since=" not in (await by(PAIZHAI_CLERK).get("/alerts", headers=html)).text
     shown = (await by(LI).get("/alerts" + link.replace("&amp;", "&"), headers=html)).text
     assert '<span class="count">1</span>' in shown
-    [settle] = re.findall(r'action="(/alerts/[^"]+/settle)"', shown)
-    done = await by(LI).post(settle, data={"note": "已追加", "since": "2026-08-28"}, headers=html)
-    assert done.headers["location"] == "/alerts?since=2026-08-28"
+    [settle] = re.findall(r'action="(/alerts/[^"]+/settle[^"]*)"', shown)
+    done = await by(LI).post(unescape(settle), data={"note": "已追加"}, headers=html)
+    assert done.headers["location"] == "/alerts?state=open&since=2026-08-28"
     assert '<span class="count none">0</span>' in (await by(LI).get(done.headers["location"], headers=html)).text
     assert (await by(LI).get("/alerts?since=0001-01-01", headers=html)).status_code == 422
     assert (await by(LI).get("/alerts?since=Friday", headers=html)).status_code == 422

@@ -101,8 +101,14 @@ async def test_a_county_issues_what_the_city_approved_or_less(by: By) -> None:
     await fill_pools(by)
     assert (await refusal(by(LI), base()))["code"] == "exceeds-approval"
     approval = await approve(by, base(100_000))
+    issues, issued = 'name="step" value="issue"', "已据此下达"
 
+    async def shown() -> str:
+        return (await by(LI).get("/allotments?year=2026&state=approved", headers={"Accept": "text/html"})).text
+
+    assert (issues in await shown(), issued in await shown()) == (True, False)
     await allot(by(LI), base(60_000, approved_by=approval))
+    assert (issues in await shown(), issued in await shown()) == (False, True), "what would be refused is not offered"
     beyond = await refusal(by(LI), base(40_001, approved_by=approval))
     assert (beyond["code"], beyond["possible_kg"]) == ("exceeds-approval", 40_000)
     assert (await refusal(by(LI), base(1, quarter=2, approved_by=approval)))["code"] == "exceeds-approval"

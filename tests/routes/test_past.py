@@ -1,7 +1,7 @@
 """Tickets and allotments as they stood: whatever came later, each moment is answered as it was answered then (E53)."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from service.domain.units import Kilograms
 from service.keys import Purpose
 from tests import cast, yard
+from tests.routes.filing import contract
 from tests.routes.quota import MINE, allotment, base
 from tests.routes.ruling import rule
 from tests.routes.test_as_of import WHY, Day, asked, stripped
@@ -340,19 +341,58 @@ async def test_e53_where_a_load_came_from_is_told_of_a_time_to_its_buyer_of_then
         ]
     diverted = await day.issue(ours)
     await day.weigh(diverted, "out", 22_000)
-    then = {"as_of": (day.now - timedelta(minutes=1)).isoformat()}
+    then = (day.now - timedelta(minutes=1)).isoformat()
     firms = (cast.PLANT_CLERK, cast.STRANGER_CLERK)
+    walk = f"/v1/provenance/tickets/{diverted['id']}"
+    [*_, last] = (await by(cast.PROVINCE).get(walk)).json()["steps"]
+    book = f"/v1/movements?account={last['target_account']}"
 
-    async def ask(**as_of: str) -> list[Any]:
-        path = f"/v1/provenance/tickets/{diverted['id']}"
-        answers = [await by(firm).get(path, params=as_of) for firm in firms]
-        return [answer.json()["kg"] if answer.status_code == 200 else answer.status_code for answer in answers]
-
-    before = await ask()
+    before = await _told(by, firms, [walk, book])
     elsewhere = {"contract_id": str(theirs), "destination_station_id": str(cast.STRANGER_GATE)}
     await day.do(cast.PAIZHAI_CLERK, diverted, "redirect", **elsewhere)
 
-    assert (before, await ask(), await ask(**then)) == ([22_000, 404], [404, 22_000], before)
+    assert [told == 404 for told in before] == [False, False, True, True]
+    assert [told == 404 for told in await _told(by, firms, [walk, book])] == [True, True, False, False]
+    assert await _told(by, firms, [walk, book], as_of=then) == before
+    assert diverted["number"] in str(before)
+
+
+async def test_e53_a_contract_is_told_of_a_time_to_its_buyer_of_then(app: FastAPI, by: By) -> None:
+    """Whom its seller named by mistake and who never filed it; the seller's other buyer had nothing to see yet."""
+    day = Day(app, by)
+    app.state.clock.stop_at(day.now)
+    terms = contract(signed_on=str(day.now.date()))
+    firms = (cast.PAIZHAI_CLERK, cast.PLANT_CLERK, cast.STRANGER_CLERK, cast.TRADER_CLERK)
+    unfiled = day.now - timedelta(minutes=5)
+
+    async def file(buyer: cast.Enterprise) -> str:
+        filed = await day.post(cast.PAIZHAI_CLERK, "/v1/contracts", {**terms, "buyer_id": str(buyer.id)})
+        day.now += timedelta(minutes=10)
+        app.state.clock.stop_at(day.now)
+        return f"/v1/contracts/{filed['id']}"
+
+    path = await file(cast.PLANT_TWO)
+    reads = [path, f"{path}/origins", path.replace("/v1/", "/v1/provenance/")]
+    before, then = await _told(by, firms, reads), day.now - timedelta(minutes=5)
+    await file(cast.STRANGER)
+    after = await _told(by, firms, reads)
+
+    assert [told == 404 for told in before] == [False] * 6 + [True] * 6
+    assert [told == 404 for told in after] == [False] * 3 + [True] * 3 + [False] * 3 + [True] * 3
+    assert await _told(by, firms, reads, as_of=then.isoformat()) == before
+    assert await _told(by, firms, reads, as_of=unfiled.isoformat()) == [404] * 12
+    for page in (path.removeprefix("/v1"), path.removeprefix("/v1") + "/provenance"):
+        shown = [
+            await by(firm).get(page, params={"as_of": then.isoformat()}, headers={"Accept": "text/html"})
+            for firm in firms
+        ]
+        assert [answer.status_code for answer in shown] == [200, 200, 404, 404]
+
+
+async def _told(by: By, readers: Sequence[cast.Person], paths: Sequence[str], **as_of: str) -> list[Any]:
+    """What each reader hears at each address."""
+    answers = [await by(reader).get(httpx.URL(path).copy_merge_params(as_of)) for reader in readers for path in paths]
+    return [stripped(answer.json()) if answer.status_code == 200 else answer.status_code for answer in answers]
 
 
 async def test_e53_what_will_be_known_is_not_told(standing: By) -> None:

@@ -1,5 +1,6 @@
 """Where ore came from and where it is: what each reader is told, and that the parts add up."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -7,7 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 from fastapi import FastAPI
 
-from service.domain.units import shanghai_day
+from service.domain.proofs import Named
+from service.domain.units import Kilograms, shanghai_day
 from service.keys import Purpose
 from tests import yard
 from tests.cast import (
@@ -20,7 +22,10 @@ from tests.cast import (
     PLANT_CLERK,
     PLANT_TWO,
     PLANT_TWO_DEVICE,
+    STRANGER,
     STRANGER_CLERK,
+    STRANGER_DEVICE,
+    STRANGER_GATE,
     Person,
 )
 from tests.routes.by import By
@@ -80,6 +85,51 @@ async def test_a_lot_comes_from_the_tranche_and_its_documents(app: FastAPI, by: 
     ]
     assert {step["document"] for step in told["steps"][-2:]} == {ticket["number"]}
     assert (await asked(by, LI, f"contracts/{ticket['contract_id']}"))["kg"] == 31_140
+
+
+async def test_pages_of_a_mine_and_of_walks_lead_to_the_lots_and_loads_that_their_readers_may_open(
+    app: FastAPI, by: By
+) -> None:
+    at = app.state.clock.now()
+    await grant(app, 100_000, at)
+    ticket = await deliver(app, by, 31_200, None, at)
+    mine, load_page = f"/mines/{PAIZHAI_MINE}?year={at.year}", f"/tickets/{ticket['id']}"
+
+    async def leads(person: Person, path: str) -> set[str]:
+        shown = await by(person).get(path, headers={"Accept": "text/html"})
+        assert shown.status_code == 200
+        return set(re.findall(r'href="(/(?:lots|tickets)/[0-9a-f-]{36})"', shown.text.partition("</h1>")[2]))
+
+    assert [await leads(person, mine) for person in (LI, PAIZHAI_CLERK)] == [{load_page}] * 2
+    await by(PLANT_TWO_DEVICE).post("/v1/weighings", json=yard.record(ticket, "in", 31_200, at))
+    [lot] = (await by(PLANT_CLERK).get("/v1/lots")).json()["items"]
+    lot_page = f"/lots/{lot['id']}"
+
+    assert [await leads(person, mine) for person in (LI, PAIZHAI_CLERK)] == [{lot_page}, set()]
+    assert await leads(PLANT_CLERK, lot_page) == {lot_page, load_page}
+    assert await leads(PAIZHAI_CLERK, f"{load_page}/provenance") == {load_page}
+
+
+async def test_pages_lead_an_office_to_no_mine_or_lot_of_another_county(app: FastAPI, by: By) -> None:
+    """Paizhai's ore, bought in Dashiqiao and pledged from there to Haicheng."""
+    at = app.state.clock.now()
+    await grant(app, 100_000, at)
+    async with app.state.database.transaction() as connection:
+        bought = await yard.contract(connection, at=at, mine_id=PAIZHAI_MINE, buyer_id=STRANGER.id)
+    asked_for = yard.ticket_in(bought, at, destination_station_id=str(STRANGER_GATE))
+    ticket = (await by(PAIZHAI_CLERK).post("/v1/tickets", json=asked_for)).json()
+    for scale, direction in ((BRIDGE_7_DEVICE, "out"), (STRANGER_DEVICE, "in")):
+        await by(scale).post("/v1/weighings", json=yard.record(ticket, direction, 31_000, at))
+    [lot] = (await by(STRANGER_CLERK).get("/v1/lots")).json()["items"]
+    async with app.state.database.transaction() as connection:
+        proof = (Named(UUID(lot["id"]), Kilograms(9_000)),)
+        sold = await yard.contract(connection, at=at, seller_id=STRANGER.id, proof=proof, kg=Kilograms(9_000))
+    pages = (f"/tickets/{ticket['id']}", f"/tickets/{ticket['id']}/provenance", f"/contracts/{sold}")
+
+    for person, led in ((LI, [True, True, False]), (DASHIQIAO, [False, False, True])):
+        shown = [(await by(person).get(page, headers={"Accept": "text/html"})).text for page in pages]
+        leads = [f"/mines/{PAIZHAI_MINE}", f"/mines/{PAIZHAI_MINE}", f"/lots/{lot['id']}"]
+        assert [f'href="{lead}' in page for lead, page in zip(leads, shown, strict=True)] == led
 
 
 async def test_r21_ore_is_traced_between_firms_and_inside_them(app: FastAPI, by: By) -> None:

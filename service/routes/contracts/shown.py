@@ -37,7 +37,7 @@ async def one_then(
     connection: Connection, contract_id: UUID, policies: Policies, past: Moment, *, actor: Actor
 ) -> ContractOut:
     """A contract that the actor may know of, as it stood; raises NotFound where there was none, or not for the actor."""
-    found = await contracts.find_contract(connection, contract_id, actor=actor)
+    found = await contracts.find_contract(connection, contract_id, past.at, actor=actor)
     stood = await as_it_stood(connection, found, past, policies) if found else None
     if stood is None:
         raise NotFound

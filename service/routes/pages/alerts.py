@@ -2,11 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 from pydantic import BeforeValidator
 
 from service.actions import alerts as deeds
@@ -20,7 +19,7 @@ from service.domain.units import shanghai_day, start_of
 from service.routes.entries import Now, PoliciesNow
 from service.routes.fields import Day, Reason
 from service.routes.pages.pages import show
-from service.routes.pages.returned import stands_on
+from service.routes.pages.returned import back_to, stands_on
 from service.store import alerts, weighings
 from service.store import pages as reads
 
@@ -82,14 +81,10 @@ async def settle_alert(
     request: Request,
     connection: ConnectionDep,
     actor: Annotated[Actor, Depends(may("alerts.settle"))],
-    code: Annotated[str, Form()] = "",
-    since: Annotated[SinceDay, Form()] = None,
 ) -> Response:
     """Close an alert of the office's area with a note; go back to the list in which it was closed."""
     await deeds.settle_alert(connection, alert_id, note, at=request.app.state.clock.now(), actor=actor)
-    listed = {"code": code if code in set(Flag) else "", "since": since.isoformat() if since else ""}
-    asked = urlencode({name: value for name, value in listed.items() if value})
-    return RedirectResponse(f"/alerts?{asked}" if asked else "/alerts", 303)
+    return back_to(request, "/alerts")
 
 
 async def newest(connection: Connection, *, actor: Actor) -> dict[str, Any]:

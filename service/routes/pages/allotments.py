@@ -94,7 +94,6 @@ async def list_allotments(
         kinds=list(Kind),
         causes=[Cause.INTEGRATION, Cause.RESTRUCTURING, Cause.LAYOUT, Cause.ORDER, Cause.OTHER],
         applications=applied,
-        applied_after=applied_after,
         applied_following=applied[-1]["id"] if len(applied) == PAGE else None,
         values=stated(policies, "base_share", "merit_share", "reward_share", "year_ceiling", "publication_days"),
     )
@@ -225,7 +224,12 @@ def _by_holder(rows: Sequence[Record]) -> list[tuple[str, str, list[Record], int
 def _steps(actor: Actor, row: Record) -> list[Step]:
     source = row["from_jurisdiction"]
     allowed = {Step.CONSULT: may_approve, Step.APPROVE: may_approve}
-    return [step for step in NEXT[State(row["state"])] if allowed.get(step, may_issue)(actor, source)]
+    is_used = row["issued_under_kg"] is not None  # by another document, which cites this approval
+    return [
+        step
+        for step in NEXT[State(row["state"])]
+        if allowed.get(step, may_issue)(actor, source) and not (is_used and step is Step.ISSUE)
+    ]
 
 
 def _sources(actor: Actor, places: dict[str, Record]) -> list[str]:

@@ -10,6 +10,7 @@ from service.db import WalkerDep
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
 from service.routes import compositions
+from service.routes.pages.leads import mines_to_open
 from service.routes.pages.looks import Looks
 from service.routes.pages.pages import show
 from service.store import pages as reads
@@ -46,5 +47,5 @@ async def show_composition(
         found=found,
         places=places,
         chosen=chosen,
-        mines={mine["id"] for mine in await reads.list_mines(connection, actor=actor)},
+        mines=await mines_to_open(connection, actor=actor),
     )

@@ -12,19 +12,19 @@ from service.db import Connection, ReaderDep, WalkerDep
 from service.domain.attachments import AttachmentKind
 from service.domain.filings import MUST_AGREE, ContractState
 from service.domain.permissions import Actor, reach
-from service.domain.refusals import NotFound
 from service.domain.units import shanghai_day
 from service.routes import contracts as filed
 from service.routes import provenance
 from service.routes.amendments import list_amendments
 from service.routes.contracts import TermsOut
-from service.routes.origins import OriginsOut, show_origins
+from service.routes.origins import show_origins
+from service.routes.pages.leads import leads_of, mines_to_open
 from service.routes.pages.looks import Look, Looks
 from service.routes.pages.origins import STEPS_DRAWN, picture_of
 from service.routes.pages.pages import show
 from service.routes.tickets.bodies import TicketOut
 from service.routes.tickets.shown import those_then
-from service.store import attachments, bulk, investigations, tickets
+from service.store import attachments, bulk, investigations, lots, tickets
 from service.store import pages as reads
 from service.store.provenance import moment
 
@@ -86,7 +86,8 @@ async def show_contract(
     papers = {key for terms in every for key in (terms.project_id, terms.stock_id, terms.framework_id)}
     attached = await attachments.attachments_of(connection, AttachmentKind.CONTRACT, contract_id) if is_party else None
     held = await investigations.held(connection, [contract_id], shanghai_day(look.now)) if is_party and is_now else {}
-    lots = {("lot", str(pledge.lot_id)) for pledge in contract.proof or ()}
+    pledged = [pledge.lot_id for pledge in contract.proof]
+    may_open = await lots.list_lots(connection, ids=pledged, limit=len(pledged), actor=actor)
     is_open = contract.state in (ContractState.INCOMPLETE, ContractState.MISMATCH)
     files = is_now and reach(actor, "contracts.file") is not None
     return await show(
@@ -99,10 +100,11 @@ async def show_contract(
         names=await reads.names_of(connection, firms),
         terms=_terms_shown(every),
         words=await bulk.words_of(connection, papers),
-        lots=await reads.describe_subjects(connection, lots),
+        lots=await reads.describe_subjects(connection, {("lot", str(lot_id)) for lot_id in pledged}),
+        opens={lot["id"] for lot in may_open},
         amendments=changed,
         papers=attached and [paper for paper in attached if look.tells(paper.attached_at)],
-        origins=await _origins(contract_id, connection, look, actor=actor) if is_party else None,
+        origins=await show_origins(contract_id, connection, actor, look.at) if is_party else None,
         has_filed=any(side.enterprise_id == actor.enterprise_id for side in contract.filings),
         may_issue=is_now
         and actor.enterprise_id == contract.seller_id
@@ -113,13 +115,6 @@ async def show_contract(
         may_amend=files and is_party and contract.state is ContractState.FILED and contract.amending is None,
         tickets=await _newest_tickets(contract_id, request, connection, look, actor=actor),
     )
-
-
-async def _origins(contract_id: UUID, connection: Connection, look: Look, *, actor: Actor) -> OriginsOut | None:
-    try:
-        return await show_origins(contract_id, connection, actor, look.at)
-    except NotFound:  # a party of then that is none now sees the contract of then, and not what stood behind it
-        return None
 
 
 async def _newest_tickets(
@@ -156,5 +151,7 @@ async def contract_provenance(
         "contract_provenance.html",
         contract=contract,
         found=found,
+        leads=await leads_of(connection, found.steps, actor=actor),
+        mines=await mines_to_open(connection, actor=actor),
         picture_data=await picture_of(found, request),
     )

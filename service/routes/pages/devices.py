@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
 from service.auth import may
 from service.db import ConnectionDep, ReaderDep
@@ -14,7 +14,7 @@ from service.routes import devices as doors
 from service.routes.devices import RevokeIn
 from service.routes.fields import Reason
 from service.routes.pages.pages import show
-from service.routes.pages.returned import stands_on
+from service.routes.pages.returned import back_to, stands_on
 from service.store import devices
 
 router = APIRouter()
@@ -47,7 +47,7 @@ async def list_devices(
 async def approve_device(device_id: UUID, request: Request, connection: ConnectionDep, actor: Officer) -> Response:
     """Let a device speak for its station."""
     await doors.approve_device(device_id, request, connection, actor)
-    return RedirectResponse("/devices", 303)
+    return back_to(request, "/devices")
 
 
 @router.post("/devices/{device_id}/revoke", dependencies=[stands_on("/devices")])
@@ -56,4 +56,4 @@ async def revoke_device(
 ) -> Response:
     """Believe a device no longer."""
     await doors.revoke_device(device_id, RevokeIn(reason=reason), request, actor)
-    return RedirectResponse("/devices", 303)
+    return back_to(request, "/devices")

@@ -18,7 +18,7 @@ from service.routes.entries import Now
 from service.routes.fields import Reason
 from service.routes.investigations import InvestigationIn
 from service.routes.pages.pages import show
-from service.routes.pages.returned import stands_on
+from service.routes.pages.returned import back_to, stands_on
 from service.routes.pages.typed import entry_of, fields_of, model_of, show_form
 from service.store import investigations
 from service.store import pages as reads
@@ -100,6 +100,7 @@ async def open_investigation(
 @router.post("/investigations/{investigation_id}/release", dependencies=[stands_on("/investigations")])
 async def release_investigation(
     investigation_id: UUID,
+    request: Request,
     note: Annotated[Reason, Form()],
     connection: ConnectionDep,
     actor: Annotated[Actor, Depends(may("investigations.release"))],
@@ -107,7 +108,7 @@ async def release_investigation(
 ) -> Response:
     """Let a paper go before its day, with what was found."""
     await deeds.release_investigation(connection, investigation_id, note, at=at, actor=actor)
-    return RedirectResponse("/investigations", 303)
+    return back_to(request, "/investigations")
 
 
 async def subjects_of(connection: Connection, rows: Sequence[Record]) -> Mapping[UUID, str]:

@@ -11,6 +11,7 @@ from service.db import ReaderDep, WalkerDep
 from service.domain.permissions import Actor
 from service.domain.units import shanghai_day
 from service.routes import lots, provenance
+from service.routes.pages.leads import leads_of, mines_to_open
 from service.routes.pages.looks import Looks
 from service.routes.pages.origins import STEPS_DRAWN, picture_of
 from service.routes.pages.pages import show
@@ -55,5 +56,7 @@ async def show_lot(
         lot=lot,
         held=held.get(lot_id),
         found=found,
+        leads=await leads_of(connection, found.steps, actor=actor),
+        mines=await mines_to_open(connection, actor=actor),
         picture_data=await picture_of(found, request),
     )

@@ -14,6 +14,7 @@ from service.domain.reports import Snapshot
 from service.domain.units import shanghai_year
 from service.routes import provenance, quotas
 from service.routes.entries import PoliciesNow
+from service.routes.pages.leads import leads
 from service.routes.pages.looks import Looks
 from service.routes.pages.pages import show
 from service.store import pages as reads
@@ -43,6 +44,8 @@ async def show_mine(
     past = await moment(connection, look.at)
     present = shanghai_year(look.at or look.now)
     asked = year or present
+    held = await provenance.mine_holders(mine_id, connection, actor, asked, look.at, limit=HOLDERS_NAMED)
+    named = {part.account for part in held.holders} | {run.account for part in held.holders for run in part.through}
     return await show(
         request,
         connection,
@@ -53,6 +56,7 @@ async def show_mine(
         years=sorted({present, asked, *(await reads.quota_years(connection))}, reverse=True)[:YEARS_SHOWN],
         quota=await quotas.show_mine_quota(mine_id, connection, actor, policies, look.now, asked, look.at),
         beyond=await reads.loads_beyond(connection, mine_id, asked, past, LOADS_NAMED),
-        held=await provenance.mine_holders(mine_id, connection, actor, asked, look.at, limit=HOLDERS_NAMED),
+        held=held,
+        leads=await leads(connection, named, actor=actor),
         snapshot=past and Snapshot(past.size, past.at),
     )

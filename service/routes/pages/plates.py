@@ -16,7 +16,7 @@ from service.domain.plates import WatchState
 from service.routes import plates as doors
 from service.routes.entries import Now
 from service.routes.pages.pages import show
-from service.routes.pages.returned import stands_on
+from service.routes.pages.returned import back_to, stands_on
 from service.routes.plates import DisownIn, PlateIn
 
 router = APIRouter()
@@ -74,25 +74,27 @@ async def show_plate(plate_id: UUID, request: Request, connection: ReaderDep, ac
 @router.post("/plates/{plate_id}/confirm", dependencies=[stands_on("/plates")])
 async def confirm_plate(
     plate_id: UUID,
+    request: Request,
     connection: ConnectionDep,
     actor: Annotated[Actor, Depends(may("plates.confirm"))],
     at: Now,
 ) -> Response:
     """Confirm, with the vehicle licence in hand, whose vehicle it is."""
     await deeds.confirm_plate(connection, plate_id, at=at, actor=actor)
-    return RedirectResponse("/plates", 303)
+    return back_to(request, "/plates")
 
 
 @router.post("/plates/{plate_id}/end", dependencies=[stands_on("/plates")])
 async def end_plate(
     plate_id: UUID,
+    request: Request,
     connection: ConnectionDep,
     actor: Annotated[Actor, Depends(may("plates.end"))],
     at: Now,
 ) -> Response:
     """End an entry: nothing more is told, and its feed falls silent."""
     await deeds.end_plate(connection, plate_id, at=at, actor=actor)
-    return RedirectResponse("/plates", 303)
+    return back_to(request, "/plates")
 
 
 @router.post("/plates/{plate_id}/disown", dependencies=[stands_on("/plates/{plate_id}")])

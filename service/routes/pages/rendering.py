@@ -147,6 +147,7 @@ def environment(language: Language) -> Environment:
         "word": lambda code, family: catalogue.gettext(word(code, family)),
         "name": isolated,
         "then": then,
+        "here": here,
         "zip": zip,
         "policy": lambda value: policy_value(value, catalogue.gettext),
         "policy_name": lambda name: ABOUT[name].zh if language == "zh" else ABOUT[name].en,
@@ -161,6 +162,13 @@ def then(context: Context, href: str) -> str:
     """The address of a page that looks back, too, from the moment from which this one is looked at."""
     look: Look | None = context["look"]
     return look.keeps(href) if look else href
+
+
+@pass_context
+def here(context: Context, action: str) -> str:
+    """The address of a form, with what its page was asked for: where it is refused, however often, the page is shown as it was."""
+    query = context["request"].url.query
+    return f"{action}?{query}" if query else action
 
 
 def language_links(request: Request) -> dict[Language, str]:

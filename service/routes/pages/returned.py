@@ -3,9 +3,10 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
+from fastapi.responses import RedirectResponse
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
@@ -57,6 +58,11 @@ def stands_on(page: str) -> Any:
     return Depends(stand)
 
 
+def back_to(request: Request, page: str) -> RedirectResponse:
+    """The list on which a form stood whose deed is done, as it was asked for: the form's address carries that."""
+    return RedirectResponse(f"{page}?{request.url.query}" if request.url.query else page, 303)
+
+
 def is_form(asked: Scope) -> bool:
     """Whether what is sent can be shown again as it was typed."""
     return Headers(scope=asked).get("content-type", "").startswith(URLENCODED)
@@ -66,14 +72,12 @@ def returning(asked: Scope, page: str, problem: Mapping[str, Any], body: bytes) 
     """The request for the page on which a refused form stands, with what was typed; None where it is not returned there."""
     if asked["method"] != "POST" or problem["status"] not in RETURNED or problem["code"] in NOT_RETURNED:
         return None
-    came_from = urlsplit(Headers(scope=asked).get("referer", ""))
     typed = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
     return {
         **asked,
         "method": "GET",
         "path": page,
         "raw_path": page.encode(),
-        "query_string": came_from.query.encode() if came_from.path == page else asked["query_string"],
         "headers": [(name, value) for name, value in asked["headers"] if not name.startswith(b"content-")],
         "state": {"returned": Returned(problem, asked["path"], typed)},
     }

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 from pydantic import ValidationError
 
 from service.auth import may
@@ -21,7 +21,7 @@ from service.routes.entries import Now
 from service.routes.fields import Day, Reason
 from service.routes.pages.languages import translations
 from service.routes.pages.pages import show
-from service.routes.pages.returned import stands_on
+from service.routes.pages.returned import back_to, stands_on
 from service.routes.pages.words import word
 from service.routes.watch import PauseIn
 from service.sheets import MEDIA_TYPES, write_sheet
@@ -145,14 +145,14 @@ async def pause_station(
     except ValidationError as error:
         raise RequestValidationError(error.errors()) from error
     await watch.pause(station_id, body, request, connection, actor)
-    return RedirectResponse("/stations", 303)
+    return back_to(request, "/stations")
 
 
 @router.post("/stations/{station_id}/resume", dependencies=[stands_on("/stations")])
 async def resume_station(station_id: UUID, request: Request, connection: ConnectionDep, actor: Pauser) -> Response:
     """Say that a station weighs again."""
     await watch.resume(station_id, request, connection, actor)
-    return RedirectResponse("/stations", 303)
+    return back_to(request, "/stations")
 
 
 def _for_the_field(at: datetime) -> str:

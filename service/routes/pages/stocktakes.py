@@ -17,7 +17,7 @@ from service.keys import Purpose
 from service.routes import lots, stocktakes
 from service.routes.entries import PoliciesNow
 from service.routes.pages.pages import show
-from service.routes.pages.returned import stands_on
+from service.routes.pages.returned import back_to, stands_on
 from service.routes.pages.typed import entry_of, fields_of, model_of, show_form
 from service.routes.stocktakes import StocktakeIn
 from service.store import lots as held
@@ -109,4 +109,4 @@ async def decide_stocktake(
     await deeds.decide_stocktake(
         connection, stocktake_id, state, said, at=at, sign=sign, policies=policies, actor=actor
     )
-    return RedirectResponse("/stocktakes", 303)
+    return back_to(request, "/stocktakes")

@@ -19,6 +19,7 @@ from service.domain.permissions import Actor, reach
 from service.domain.refusals import NotFound
 from service.domain.tickets import OPEN_STATES, TicketIsHeld, TicketState
 from service.routes import provenance
+from service.routes.pages.leads import leads_of, mines_to_open
 from service.routes.pages.looks import Looks
 from service.routes.pages.origins import STEPS_DRAWN, picture_of
 from service.routes.pages.pages import show
@@ -119,7 +120,8 @@ async def show_ticket(
         others=others,
         destinations=await reads.stations_of(connection, [row["buyer_id"] for row in others]),
         flags=sorted({flag for row in told for flag in row["flags"]}),
-        sees_mine=reach(actor, "quotas.read") is not None and actor.enterprise_id in (None, ticket["seller_id"]),
+        sees_mine=reach(actor, "quotas.read") is not None
+        and ticket["mine_id"] in await mines_to_open(connection, actor=actor),
     )
 
 
@@ -151,6 +153,8 @@ async def ticket_provenance(
         "ticket_provenance.html",
         ticket=ticket,
         found=found,
+        leads=await leads_of(connection, found.steps, actor=actor),
+        mines=await mines_to_open(connection, actor=actor),
         picture_data=await picture_of(found, request),
     )
 

@@ -286,7 +286,7 @@ WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "gap_kg": _("difference"),
             "net_kg": _("net"),
             "gross_kg": _("gross"),
-            "debt_kg": _("over"),
+            "debt_kg": _("over at first"),
             "unproven_kg": _("without origin"),
             "shipped_kg": _("shipped"),
             "held_kg": _("held"),

@@ -50,14 +50,18 @@ UPDATE allotment SET state = $2, issued_on = $3 WHERE id = $1
 SELECT id FROM allotment WHERE id = $1 FOR UPDATE
 
 -- name: list_allotments
--- Locks nothing; leans on allotment_by_year and allotment_by_mine. An office ($1 its area's digits) sees what its area gives
--- or gets and what the places above it ($2) get; an enterprise ($3) what its mines, projects and stocks get.
+-- Locks nothing; leans on allotment_by_year, allotment_by_mine and allotment_by_approval. An office ($1 its area's digits) sees what its area
+-- gives or gets and what the places above it ($2) get; an enterprise ($3) what its mines, projects and stocks get.
 SELECT
     allotment.id, allotment.year, allotment.quarter, allotment.kind, allotment.from_jurisdiction, allotment.to_jurisdiction,
     allotment.mine_id, allotment.project_id, allotment.stock_id, allotment.kg, allotment.document_no, allotment.reason,
     allotment.earmark, allotment.approved_by, allotment.state, allotment.issued_on, allotment.created_at,
     allotment.suggested_kg, allotment.cause, allotment.application_id,
-    holder.jurisdiction, holder.enterprise_id
+    holder.jurisdiction, holder.enterprise_id,
+    (
+        SELECT sum(issued.kg) FROM allotment AS issued
+        WHERE issued.approved_by = allotment.id AND issued.state IN ('issued', 'published')
+    )::bigint AS issued_under_kg
 FROM allotment
 CROSS JOIN LATERAL (
     SELECT jurisdiction, enterprise_id FROM mine WHERE mine.id = allotment.mine_id

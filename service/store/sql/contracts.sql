@@ -184,6 +184,32 @@ WHERE
 ORDER BY c.id DESC
 LIMIT $8
 
+-- name: find_then
+-- Locks nothing; leans on the primary keys and a_side_files_a_version_once. A contract ($1) as far as it was known at $2 to an office ($3 its
+-- area) or to an enterprise ($4): by the terms that counted then.
+SELECT c.*, said.buyer_id AS buyer_then
+FROM contract AS c
+CROSS JOIN LATERAL (
+    SELECT
+        (terms ->> 'buyer_id')::uuid AS buyer_id, (terms ->> 'mine_id')::uuid AS mine_id, (terms ->> 'project_id')::uuid AS project_id
+    FROM filing
+    WHERE filing.contract_id = c.id AND filed_at <= $2
+    ORDER BY (filing.enterprise_id = c.seller_id) DESC, first_filed_at, version DESC LIMIT 1
+) AS said
+WHERE
+    c.id = $1
+    AND (
+        $3::text IS NULL
+        OR EXISTS (SELECT FROM enterprise AS e WHERE e.id IN (c.seller_id, said.buyer_id) AND starts_with(e.jurisdiction, $3))
+        OR EXISTS (SELECT FROM mine AS m WHERE m.id = said.mine_id AND starts_with(m.jurisdiction, $3))
+        OR EXISTS (SELECT FROM project AS p WHERE p.id = said.project_id AND starts_with(p.jurisdiction, $3))
+    )
+    AND (
+        $4::uuid IS NULL
+        OR $4 IN (c.seller_id, said.buyer_id)
+        OR EXISTS (SELECT FROM filing AS f WHERE f.enterprise_id = $4 AND f.contract_id = c.id AND f.filed_at <= $2)
+    )
+
 -- name: flag_overdue
 -- Locks the contracts that it flags, in the order of their ids; leans on contract_waiting.
 WITH waiting AS (

@@ -62,6 +62,34 @@ WHERE quota.owner_id = $1 AND quota.kind = 'quota' AND quota.year = $2
 ORDER BY leg.seq DESC
 LIMIT $3
 
+-- name: pages_of
+-- Locks nothing; leans on an_account_is_one_lot and the primary keys: the lots, tickets and runs that accounts ($1) are of and that who reads
+-- everything ($2), an office by its area ($3) or an enterprise ($4) may see: whose they are is said as by the lists of each.
+SELECT lot.account, 'lots' AS slice, lot.id
+FROM unnest($1::bigint[]) AS asked (account)
+INNER JOIN lot ON lot.account = asked.account
+INNER JOIN enterprise AS holder ON holder.id = lot.holder_id
+WHERE $2::boolean OR starts_with(holder.jurisdiction, $3::text) OR holder.id = $4::uuid
+UNION ALL
+SELECT account.id, 'tickets', ticket.id
+FROM unnest($1::bigint[]) AS asked (account)
+INNER JOIN account ON account.id = asked.account
+INNER JOIN ticket ON ticket.id = account.document_id
+INNER JOIN enterprise AS seller ON seller.id = ticket.seller_id
+INNER JOIN enterprise AS buyer ON buyer.id = ticket.buyer_id
+LEFT JOIN enterprise AS onward ON onward.id = ticket.onward_buyer_id
+LEFT JOIN mine ON mine.id = ticket.mine_id
+LEFT JOIN project ON project.id = ticket.project_id
+WHERE $2 OR $4 IN (seller.id, buyer.id, onward.id) OR starts_with(seller.jurisdiction, $3) OR starts_with(buyer.jurisdiction, $3)
+    OR starts_with(coalesce(mine.jurisdiction, project.jurisdiction), $3) OR starts_with(onward.jurisdiction, $3)
+UNION ALL
+SELECT account.id, 'runs', run.id
+FROM unnest($1::bigint[]) AS asked (account)
+INNER JOIN account ON account.id = asked.account
+INNER JOIN run ON run.id = account.document_id
+INNER JOIN enterprise AS maker ON maker.id = run.enterprise_id
+WHERE $2 OR starts_with(maker.jurisdiction, $3) OR maker.id = $4
+
 -- name: names
 -- Locks nothing; leans on the primary keys: of enterprises, mines, stations and people by id.
 SELECT id, name FROM enterprise WHERE id = ANY($1::uuid[])

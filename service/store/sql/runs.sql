@@ -95,7 +95,8 @@ FOR UPDATE
 UPDATE run SET voided_at = $2, void_reason = $3 WHERE id = $1
 
 -- name: product_account
--- Locks nothing; leans on the primary keys. $2 is the area of an office, $3 an enterprise: a product's maker.
+-- Locks nothing; leans on the primary keys. $2 is the area of an office, $3 an enterprise: a product's maker; of one that there was at $4
+-- (null: now).
 SELECT lot.account
 FROM lot
 INNER JOIN enterprise AS holder ON holder.id = lot.holder_id
@@ -103,3 +104,4 @@ WHERE
     lot.id = $1 AND lot.output_id IS NOT NULL
     AND ($2::text IS NULL OR starts_with(holder.jurisdiction, $2))
     AND ($3::uuid IS NULL OR lot.holder_id = $3)
+    AND ($4::timestamptz IS NULL OR lot.created_at <= $4)

@@ -46,7 +46,7 @@ async def list_slips(
 
 @router.get("/slips/new")
 async def begin_slip(request: Request, connection: ReaderDep, actor: FilesSlips) -> Response:
-    """An empty form."""
+    """A form, empty but for where the ore comes from, if the firm has one such place alone."""
     assert actor.enterprise_id is not None, "only firms file"
     rows = await bulk.own_sources(connection, actor.enterprise_id)
     return await show_form(
@@ -55,7 +55,7 @@ async def begin_slip(request: Request, connection: ReaderDep, actor: FilesSlips)
         actor,
         "slip_form.html",
         columns=COLUMNS["slips"],
-        typed={},
+        typed={rows[0]["kind"]: rows[0]["word"]} if len(rows) == 1 else {},
         sources=[(row["kind"], row["word"], row["name"]) for row in rows],
         lines=[line["name"] for line in await bulk.own_lines(connection, actor.enterprise_id)],
     )
