@@ -12,6 +12,7 @@ from service.chores import chores
 from service.clock import Clock
 from service.db import Database
 from service.embedded import Endpoints
+from service.embedded.folders import servers_place
 from service.gate import Gate
 from service.keys import KeyRing
 from service.retrying import Retrying
@@ -129,7 +130,11 @@ def create_app(settings: Settings, endpoints: Endpoints) -> FastAPI:
         state = app.state
         async with AsyncExitStack() as stack:
             state.database = await stack.enter_async_context(
-                Database.connect(endpoints.database_url, settings.pool_size, is_ours=settings.database_url is None)
+                Database.connect(
+                    endpoints.database_url,
+                    settings.pool_size,
+                    files=None if settings.database_url else servers_place(settings.data),
+                )
             )
             state.cache = await stack.enter_async_context(Cache.connect(endpoints.redis_url))
             state.keys = KeyRing.open(settings.data, state.clock.now())

@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import asyncpg
@@ -36,6 +38,7 @@ ENGINE = "postgresql+asyncpg://"
 MOST_QUERIES = 10**9  # of one connection: a new one would have to plan every sentence anew
 SECONDS_TO_WAIT = 5.0  # for a connection, before the caller is asked to come again
 SECONDS_TO_ANSWER = 30.0  # for one sentence of a batch: a host that is lost says nothing, for ever
+LEAST_FREE_BYTES = 64 * 2**20  # four files of PostgreSQL's journal: without room for the next one it ends
 MOST_SECONDS = 60.0  # for any other sentence; a server that does not hear that either is given up after as long again
 
 # What the driver raises for a statement that it prepared before a migration; it prepares it again the next time.
@@ -122,19 +125,26 @@ class Database:
     next batch waits already, its transaction begins with the commit of the one before it (COMMIT AND CHAIN).
     """
 
-    def __init__(self, pool: asyncpg.Pool, steady: asyncpg.Pool, patient: asyncpg.Pool, engine: AsyncEngine) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, steady: asyncpg.Pool, patient: asyncpg.Pool, engine: AsyncEngine, files: Path | None
+    ) -> None:
         self.pool = pool
         self.steady = steady
         self.patient = patient
         self.engine = engine
         self.sessions = async_sessionmaker(engine, class_=AsyncSession, expire_on_commit=False)
         self.committed = asyncio.Event()
+        self._files = files
         self._begun: dict[asyncpg.Pool, list[Lent]] = {steady: [], patient: []}
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, url: str, size: int, *, is_ours: bool = False) -> AsyncIterator["Database"]:
-        """Both doors, closed at the end; if the server is ours, on this machine, patient connections run at a lower priority."""
+    async def connect(cls, url: str, size: int, *, files: Path | None = None) -> AsyncIterator["Database"]:
+        """Both doors, closed at the end.
+
+        `files` is where a server of our own keeps its files: then patient connections run at a lower priority, and batches
+        are refused before its disk is full.
+        """
         engine = create_async_engine(
             ENGINE,
             async_creator=partial(asyncpg.connect, url, command_timeout=MOST_SECONDS),
@@ -146,10 +156,10 @@ class Database:
                 _pool(url, min_size=1, max_size=size, command_timeout=MOST_SECONDS) as pool,
                 _steady_pool(url, STEADY_CONNECTIONS) as steady,
                 _steady_pool(
-                    url, PATIENT_CONNECTIONS, init=_prepare_patient if is_ours else prepare_connection
+                    url, PATIENT_CONNECTIONS, init=_prepare_patient if files else prepare_connection
                 ) as patient,
             ):
-                database = cls(pool, steady, patient, engine)
+                database = cls(pool, steady, patient, engine, files)
                 try:
                     yield database
                 finally:
@@ -183,8 +193,11 @@ class Database:
         """As `transaction`, for batches, whose statements are always the same; a patient one runs at a lower priority.
 
         `goes_on` is asked before the commit: if it says yes, the commit begins the next transaction on the same connection, and
-        the caller opens that one at once, or calls `rest`.
+        the caller opens that one at once, or calls `rest`. Raises Busy where the disk has no room.
         """
+        if not self.has_room():
+            log.warning(f"The disk of {self._files} is nearly full: no batch is taken")
+            raise Busy
         pool = self.patient if is_patient else self.steady
         begun = self._begun[pool]
         async with _connection_of(pool, begun) as connection:
@@ -205,6 +218,10 @@ class Database:
                     await connection.execute("ROLLBACK")
                 raise
         self.committed.set()
+
+    def has_room(self) -> bool:
+        """Whether the disk of a server of our own has room for more; an outside one looks after itself."""
+        return self._files is None or shutil.disk_usage(self._files).free >= LEAST_FREE_BYTES
 
     def connections(self) -> dict[str, tuple[int, int]]:
         """How many connections of each pool are idle, and how many busy."""

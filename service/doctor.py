@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -51,14 +52,20 @@ class Finding:
 
 
 def examine(settings: Settings, host: str, port: int) -> list[Finding]:
-    """Look at everything; a need that cannot even be looked at fails."""
-    found: list[Finding] = []
-    for need, look in _needs(settings, host, port):
-        try:
-            found.append(look(need))
-        except CannotRun as refusal:
-            found.append(Finding(need, State.FAILS, refusal.chinese, refusal.english))
-    return found
+    """Look at everything, side by side: a server that does not answer holds up nothing else.
+
+    A need that cannot even be looked at fails.
+    """
+    needs, looks = zip(*_needs(settings, host, port), strict=True)
+    with ThreadPoolExecutor(len(needs)) as pool:
+        return list(pool.map(_find, needs, looks))
+
+
+def _find(need: str, look: Callable[[str], Finding]) -> Finding:
+    try:
+        return look(need)
+    except CannotRun as refusal:
+        return Finding(need, State.FAILS, refusal.chinese, refusal.english)
 
 
 def show(findings: list[Finding]) -> None:

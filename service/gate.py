@@ -125,7 +125,7 @@ async def _break_off(scope: Scope, receive: Receive, send: Send, *, has_begun: b
 
 
 def _ending_streams(send: Send) -> Send:
-    """A way of sending by which what has no length ends after its head: a stream has no end of its own."""
+    """A `send` for HEAD: an answer without a length ends after its head, since a stream would have no end of its own."""
     is_over = False
 
     async def pass_on(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""Ids as the database's driver makes them: C reckons their hash and their text, where the standard library takes Python."""
+"""Ids of the database driver's own UUID class, which hashes and prints them in C; the standard library's does it in Python."""
 
 from uuid import UUID
 

@@ -1,6 +1,6 @@
 """Refusals as RFC 9457 problems."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -122,73 +122,83 @@ def _methods_of(request: Request) -> str:
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
+async def _refused(request: Request, refusal: refusals.Refusal) -> Response:
+    return answer(refusal, request.state.request_id)
+
+
+async def _malformed(request: Request, error: RequestValidationError) -> Response:
+    return answer(malformed_body(error), request.state.request_id)
+
+
+async def _other(request: Request, error: HTTPException) -> Response:
+    """What the framework itself refuses."""
+    request_id = request.state.request_id
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return answer(refusals.NotFound(), request_id)
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            told = answer(refusals.MethodNotAllowed(), request_id)
+            told.headers["Allow"] = _methods_of(request)
+            return told
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return answer(refusals.TooLarge(limit_bytes=request.state.limit_bytes), request_id)
+        case HTTPStatus.UNPROCESSABLE_ENTITY:
+            return answer(refusals.MalformedBody(errors=[error.detail]), request_id)
+        case HTTPStatus.BAD_REQUEST:
+            return answer(refusals.MalformedBody(errors=[UNREADABLE]), request_id)
+    status = HTTPStatus(error.status_code)
+    members = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "title_en": status.phrase,
+        "status": status.value,
+        "code": status.phrase.lower().replace(" ", "-"),
+        "request_id": request_id,
+    }
+    return Response(orjson.dumps(members), status.value, error.headers, media_type="application/problem+json")
+
+
+async def _constrained(request: Request, error: asyncpg.IntegrityConstraintViolationError) -> Response:
+    refusal = CONSTRAINTS.get(error.constraint_name or "")
+    if refusal is None:
+        raise error
+    return answer(refusal(), request.state.request_id)
+
+
+async def _unable(request: Request, reason: CannotRun) -> Response:
+    """As where a key cannot be read: once somebody has done what the log says, the same request is taken."""
+    log.error(reason.english)
+    return answer(refusals.Busy(), request.state.request_id)
+
+
+async def _troubled(request: Request, error: Exception) -> Response:
+    log.warning(f"The database could not take part: {type(error).__name__}: {str(error) or 'no answer in time'}")
+    return answer(refusals.Busy(), request.state.request_id)
+
+
+async def _wrapped(request: Request, error: sqlalchemy.exc.DBAPIError) -> Response:
+    """What SQLAlchemy makes of the driver's errors."""
+    cause = error.orig.__cause__ if error.orig else None
+    if isinstance(cause, asyncpg.IntegrityConstraintViolationError):
+        return await _constrained(request, cause)
+    if error.connection_invalidated or isinstance(cause, AWAY):
+        return await _troubled(request, error)
+    raise error
+
+
+_ANSWERS: Mapping[type[Exception], Callable[[Request, Any], Awaitable[Response]]] = {
+    refusals.Refusal: _refused,
+    RequestValidationError: _malformed,
+    HTTPException: _other,
+    asyncpg.IntegrityConstraintViolationError: _constrained,
+    CannotRun: _unable,
+    **dict.fromkeys(AWAY, _troubled),
+    sqlalchemy.exc.TimeoutError: _troubled,
+    sqlalchemy.exc.DBAPIError: _wrapped,
+}
+
+
 def install(app: FastAPI) -> None:
     """Answer every refusal, malformed body and unknown path of an application with a problem."""
-
-    @app.exception_handler(refusals.Refusal)
-    async def refused(request: Request, refusal: refusals.Refusal) -> Response:
-        return answer(refusal, request.state.request_id)
-
-    @app.exception_handler(RequestValidationError)
-    async def malformed(request: Request, error: RequestValidationError) -> Response:
-        return answer(malformed_body(error), request.state.request_id)
-
-    @app.exception_handler(HTTPException)
-    async def other(request: Request, error: HTTPException) -> Response:
-        request_id = request.state.request_id
-        match error.status_code:
-            case HTTPStatus.NOT_FOUND:
-                return answer(refusals.NotFound(), request_id)
-            case HTTPStatus.METHOD_NOT_ALLOWED:
-                told = answer(refusals.MethodNotAllowed(), request_id)
-                told.headers["Allow"] = _methods_of(request)
-                return told
-            case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-                return answer(refusals.TooLarge(limit_bytes=request.state.limit_bytes), request_id)
-            case HTTPStatus.UNPROCESSABLE_ENTITY:
-                return answer(refusals.MalformedBody(errors=[error.detail]), request_id)
-            case HTTPStatus.BAD_REQUEST:
-                return answer(refusals.MalformedBody(errors=[UNREADABLE]), request_id)
-        status = HTTPStatus(error.status_code)
-        members = {
-            "type": "about:blank",
-            "title": status.phrase,
-            "title_en": status.phrase,
-            "status": status.value,
-            "code": status.phrase.lower().replace(" ", "-"),
-            "request_id": request_id,
-        }
-        return Response(orjson.dumps(members), status.value, error.headers, media_type="application/problem+json")
-
-    @app.exception_handler(asyncpg.IntegrityConstraintViolationError)
-    async def constrained(request: Request, error: asyncpg.IntegrityConstraintViolationError) -> Response:
-        refusal = CONSTRAINTS.get(error.constraint_name or "")
-        if refusal is None:
-            raise error
-        return answer(refusal(), request.state.request_id)
-
-    @app.exception_handler(CannotRun)
-    async def unable(request: Request, reason: CannotRun) -> Response:
-        """As where a key cannot be read: once somebody has done what the log says, the same request is taken."""
-        log.error(reason.english)
-        return answer(refusals.Busy(), request.state.request_id)
-
-    async def troubled(request: Request, error: Exception) -> Response:
-        log.warning(f"The database could not take part: {type(error).__name__}: {str(error) or 'no answer in time'}")
-        return answer(refusals.Busy(), request.state.request_id)
-
-    for trouble in AWAY:
-        app.add_exception_handler(trouble, troubled)
-
-    @app.exception_handler(sqlalchemy.exc.TimeoutError)
-    async def exhausted(request: Request, error: sqlalchemy.exc.TimeoutError) -> Response:
-        return await troubled(request, error)
-
-    @app.exception_handler(sqlalchemy.exc.DBAPIError)
-    async def wrapped(request: Request, error: sqlalchemy.exc.DBAPIError) -> Response:
-        cause = error.orig.__cause__ if error.orig else None
-        if isinstance(cause, asyncpg.IntegrityConstraintViolationError):
-            return await constrained(request, cause)
-        if error.connection_invalidated or isinstance(cause, AWAY):
-            return await troubled(request, error)
-        raise error
+    for kind, answered in _ANSWERS.items():
+        app.add_exception_handler(kind, answered)

@@ -93,7 +93,7 @@ def answer(app: FastAPI, taken: socket.socket, announce: Callable[[], None]) -> 
 
 
 def quiet_collector() -> None:
-    """Have the collector of circles never look again at what the start has made: it stays."""
+    """Have the garbage collector never look again at what the start has made: those objects stay."""
     gc.collect()
     gc.freeze()
 

@@ -6,6 +6,8 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from service.embedded.refusals import CannotRun
+
 
 class Vault:
     """A folder of files named by their SHA-256."""
@@ -16,9 +18,16 @@ class Vault:
     async def keep(self, content: bytes) -> bytes:
         """Write a file, so that it is there whatever happens next; gives its hash.
 
-        To be called before the transaction that names it commits: a file that nobody names does no harm.
+        To be called before the transaction that names it commits: a file that nobody names does no harm. Raises CannotRun
+        where the disk does not take it.
         """
-        return await asyncio.to_thread(self._keep, content)
+        try:
+            return await asyncio.to_thread(self._keep, content)
+        except OSError as error:
+            raise CannotRun(
+                f"无法保存附件: {error}。请检查磁盘 (meisu doctor)。",
+                f"An attached paper cannot be kept: {error}. Look at the disk (meisu doctor).",
+            ) from error
 
     def path(self, digest: bytes) -> Path:
         """Where the file of a hash lies."""

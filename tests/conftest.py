@@ -16,6 +16,7 @@ import asyncpg
 import httpx
 import hypothesis
 import pytest
+import structlog
 from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 from fastapi import FastAPI
@@ -32,6 +33,14 @@ from tests import cast
 
 # Right and wrong cost the same here too, only less; what a hash costs outside is tested by itself.
 passwords.HASHER = PasswordHasher.from_parameters(CHEAPEST)
+
+# Told as the service itself tells it; by default a traceback shows all that its frames hold, which takes seconds to draw.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

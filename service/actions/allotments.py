@@ -126,7 +126,7 @@ async def as_it_stood(connection: Connection, allotment_id: UUID, at: datetime, 
 
 
 async def _hold_the_book(connection: Connection, allotment: Allotment, *, at: datetime) -> None:
-    """Open the accounts, then lock the head: the order of those who weigh, so that neither waits for the other in a ring."""
+    """Open the accounts, then lock the head: weighings take these locks in the same order, so the two cannot deadlock."""
     await open_accounts(connection, [_source(allotment), _target(allotment)])
     await ledger.lock_head(connection, at=at)
 

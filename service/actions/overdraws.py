@@ -1,4 +1,4 @@
-"""What is told when a quota is overdrawn, owes nothing any more, or ore goes round: in the transaction of the act that did it."""
+"""Alerts about overdrawn quotas and ore that goes in a circle, opened and settled in the transaction that caused them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,10 +20,11 @@ async def report_overdraws(
 ) -> None:
     """Open an alert for each holder whose quota is now overdrawn, and settle those of holders who owe nothing more (O02).
 
-    A debt that grows or shrinks also moves the caps of the pools above it (R06). So does what is drawn on a quota that owes
-    nothing, or given back to it, or what a pool gets, where a quota owes, or has owed until it was charged to the year after
-    (E28). `draws_since` is the earliest moment of such loads, None where there are none, EVER where nobody knows. What covers a
-    debt may be the owed ore itself, gone round: that is told, too.
+    A debt may have been covered with the very ore that is owed, gone in a circle: that opens an alert of its own (E43).
+
+    Whether the caps of the pools above still hold is looked at when a debt has changed (R06). Where some quota owes, or owed
+    until its debt was charged to the next year (E28), it is also looked at after loads within a quota, and after a pool got
+    more. `draws_since` is the earliest moment of these: None where there are none, EVER where it is not known.
     """
     if covers := [movement_id for movement_id, kg in posted.cover_kg.items() if kg]:
         await _report_circles(connection, covers, at=at)

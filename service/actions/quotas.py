@@ -11,10 +11,10 @@ from service.store import alerts, quotas
 
 
 async def watch_pools(connection: Connection, since: int, *, at: datetime) -> None:
-    """Tell of each cap that the entries behind the first `since` of the log have broken, or mended, in their order (R06, O02).
+    """Open and settle the alerts of the caps that the log's entries after the first `since` have broken, or kept again (R06, O02).
 
-    Once for each episode: what an office has settled meanwhile is not told again. To be called under the head's lock, once
-    for these entries.
+    Once for each episode: an alert that an office has settled meanwhile is not opened again. Call it under the head's lock,
+    once for these entries.
     """
     for told in await quotas.keep_excesses(connection, since, at=at):
         if told.begins:
@@ -29,8 +29,8 @@ async def watch_commitments(
 ) -> None:
     """Open an alert for each of these mines, projects and declared stocks that has let out and promised more than it can get.
 
-    They are named by year; the others' are settled (O01). Of two that promise at once the later one sees the other: what a
-    deed locks else is locked before.
+    They are given by year; those that can keep what they promised have their alerts settled (O01). Of two transactions that
+    promise at once the later one sees the other, by a lock: take all other locks before.
     """
     if not any(holders.values()):
         return

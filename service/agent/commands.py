@@ -2,8 +2,11 @@
 
 import json
 import signal
+import sqlite3
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -94,7 +97,7 @@ def run(
         if watch is None:
             raise KeyboardInterrupt
 
-    with place.alone():
+    with place.alone(), _told_of_the_disk(place.queue):
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         queue = Queue.open(place.queue)
@@ -146,6 +149,18 @@ def _device(folder: Path) -> tuple[Folder, Device]:
             f"{folder} is not enrolled. Run meisu station enrol first.",
         )
     return place, Device(enrolled, DeviceKey.open(place.secret))
+
+
+@contextmanager
+def _told_of_the_disk(queue: Path) -> Iterator[None]:
+    """Say in words that the queue cannot be written, as on a full disk."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise CannotRun(
+            f"无法写入 {queue}: {error}。请检查磁盘; 未确认排队的记录请重新提交。",
+            f"{queue} cannot be written: {error}. Look at the disk, and give again what was not told as queued.",
+        ) from error
 
 
 def _listen(queue: Queue, sender: Sender) -> None:

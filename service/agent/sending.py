@@ -5,6 +5,7 @@ knows them by their ids, and twice is once (W04).
 """
 
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -111,7 +112,7 @@ class Sender:
                 self._say(None)
                 wait = FIRST_WAIT_S
                 self._wake.wait(HEARTBEAT_S)
-            except (Problem, Unreachable) as trouble:
+            except (Problem, Unreachable, OSError, sqlite3.Error) as trouble:  # the last two: a disk that is full
                 self._say(str(trouble))
                 asked = trouble.retry_after_s if isinstance(trouble, Problem) else None
                 self._ends.wait(asked or wait * random.uniform(0.8, 1.2))  # noqa: S311 spreads load, keeps no secret

@@ -106,11 +106,11 @@ class Book:
         return Written(pieces, marked)
 
     def strike_out(self, lo: int, hi: int) -> int:
-        """Strike how kilograms went: what had come is stock again; how many were owed and are so no longer."""
+        """Strike kilograms that went out: those that had come in are stock again; gives how many were owed until now."""
         return 0 if self.is_boundary else self._meet(lo, hi)
 
     def strike_in(self, lo: int, hi: int) -> int:
-        """Strike how kilograms came: what lies in stock is dead, what went on is owed from now; how many are that."""
+        """Strike kilograms that came in: those in stock are gone, those that went on are owed from now on; gives how many."""
         if self.is_boundary:
             return 0
         passed_on = self.stock.outside(lo, hi)
@@ -139,7 +139,7 @@ class Ends:
 
 
 def lay(ends: Mapping[int, Ends], movements: Iterable[Movement]) -> list[Laid]:
-    """Of each movement the first line out of its source and into its target, and its over and cover, by plain books."""
+    """For each movement between plain books: its first line out of the source and into the target, its over and its cover."""
     laid = []
     for movement in movements:
         source, target = ends[movement.source], ends[movement.target]

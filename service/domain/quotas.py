@@ -311,13 +311,13 @@ class CapChange:
 
     @property
     def over_kg(self) -> int:
-        """By how much more it is broken, or less."""
+        """By how many kilograms more the cap is broken; negative: fewer."""
         return self.out_kg - self.got_kg
 
 
 @dataclass(frozen=True, slots=True)
 class ExcessChange:
-    """How a cap stood after an act that changed its excess, by which change, and with the act's last entry."""
+    """A cap after an act that changed its excess; `by` is the change that did, `seq` the act's last entry."""
 
     cap: Cap
     by: CapChange
@@ -327,9 +327,9 @@ class ExcessChange:
 
 
 def excesses(now: Cap, told_kg: int, changes: Sequence[CapChange]) -> list[ExcessChange]:
-    """Each change of a cap's excess, act by act, given how it stands after all the changes and the excess told before them (O02).
+    """Each change of a cap's excess, act by act; `now` is the cap after all the changes, `told_kg` its excess before them (O02).
 
-    The rows are the same however acts are cut into batches, and what breaks and holds again within one is seen.
+    The result is the same however acts are cut into batches: a cap that breaks and holds again within one batch is seen.
     """
     cap = replace(
         now,

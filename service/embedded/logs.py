@@ -5,7 +5,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from service.embedded.refusals import CannotRun
@@ -33,7 +33,8 @@ def watched(servers: Mapping[str, "subprocess.Popen[bytes]"], log: Path, *, ever
         rounds = 0
         while not finished.wait(every_s):
             if rounds % 60 == 0:
-                keep_small(log)
+                with suppress(OSError):  # as on a disk that has become read-only: the servers are watched all the same
+                    keep_small(log)
             rounds += 1
             ended.extend(name for name, server in servers.items() if server.poll() is not None)
             if ended:

@@ -1,5 +1,6 @@
 """Servers that others run, named by DATABASE_URL and REDIS_URL: are they there, and are they fit?"""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,15 +12,17 @@ from service.embedded.postgres import MAJOR
 from service.embedded.refusals import CacheAway, CannotRun
 
 SERVICE_ROLE = "meisu_service"
+ANSWERS_WITHIN_S = 5.0
+_NO_ANSWER = f"{ANSWERS_WITHIN_S:g} 秒内没有应答 / no answer within {ANSWERS_WITHIN_S:g} s"
 _WRONG = (AuthenticationError, ResponseError, ValueError)
 
 
 @asynccontextmanager
 async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
     try:
-        connection = await asyncpg.connect(url, timeout=10)
+        connection = await asyncpg.connect(url, timeout=ANSWERS_WITHIN_S, command_timeout=ANSWERS_WITHIN_S)
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        reason = str(error) or type(error).__name__
+        reason = str(error) or _NO_ANSWER
         raise CannotRun(
             f"无法连接数据库: {reason}。请确认它在运行, 并检查 DATABASE_URL 和 MEISU_OWNER_DATABASE_URL。",
             f"The database cannot be reached: {reason}. "
@@ -62,12 +65,13 @@ async def check_book_is_closed(url: str) -> None:
 async def check_cache(url: str) -> None:
     """Refuse a cache that cannot be reached; raises CacheAway where it may only be away."""
     try:
-        async with Redis.from_url(url) as client:
+        async with asyncio.timeout(ANSWERS_WITHIN_S), Redis.from_url(url) as client:
             await client.ping()
     except (RedisError, OSError, ValueError) as error:
         # By a socket the library tells of a wrong password as of a connection that failed for it.
         is_wrong = any(isinstance(one, _WRONG) for one in (error, error.__cause__))
+        reason = str(error) or _NO_ANSWER
         raise (CannotRun if is_wrong else CacheAway)(
-            f"无法连接 Valkey: {error} 请确认它在运行, 并检查 REDIS_URL。",
-            f"Valkey cannot be reached: {error} See that it runs, and that REDIS_URL names it.",
+            f"无法连接 Valkey: {reason}。请确认它在运行, 并检查 REDIS_URL。",
+            f"Valkey cannot be reached: {reason}. See that it runs, and that REDIS_URL names it.",
         ) from error

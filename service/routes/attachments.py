@@ -17,7 +17,7 @@ from service.domain.codes.texts import Malformed
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
 from service.routes.fields import Name
-from service.routes.uploads import UPLOADED, read_upload
+from service.routes.uploads import UPLOADED, UploadDep
 from service.store import attachments
 
 UNNAMED = "附件"
@@ -84,12 +84,13 @@ def _doors(slice_name: str, kind: AttachmentKind) -> APIRouter:
         subject_id: UUID,
         request: Request,
         response: Response,
-        connection: ConnectionDep,
         actor: Annotated[Actor, Depends(may("attachments.add"))],
+        upload: UploadDep,
+        connection: ConnectionDep,
         name: Annotated[str, Query(max_length=200)] = "",
     ) -> AttachmentOut:
         """Attach a PDF, PNG or JPEG; the same bytes again are the same paper (200)."""
-        content, sent_name = await read_upload(request)
+        content, sent_name = upload
         state = request.app.state
         made, is_new = await attach(
             connection,

@@ -33,14 +33,17 @@ async def is_alive() -> dict[str, str]:
 
 @router.get("/readyz")
 async def is_ready(request: Request) -> Response:
-    """Whether the database, the ledger's head and Valkey are there; 503 without one of the first two, for Valkey may be lost."""
-    seq, reached = await asyncio.gather(
-        _answer_of(request.app.state.database, find_head_seq), _valkey(request.app.state.cache)
-    )
+    """Whether the database, the ledger's head and Valkey are there, and the disk has room; 503 without one of the first two.
+
+    Without Valkey all is answered, and with a full disk all that only reads.
+    """
+    database: Database = request.app.state.database
+    seq, reached = await asyncio.gather(_answer_of(database, find_head_seq), _valkey(request.app.state.cache))
     parts = {
         "database": "down" if isinstance(seq, Exception) else "up",
         "head": "up" if isinstance(seq, int) else "down",
         "valkey": "up" if reached else "down",
+        "disk": "up" if database.has_room() else "full",
     }
     return JSONResponse(parts, 200 if parts["head"] == "up" else 503)
 

@@ -1,5 +1,6 @@
 """The register of stations: whether each is there, when it paused, and its day in figures."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
@@ -10,10 +11,10 @@ from pydantic import BaseModel
 
 from service.actions.stations import pause_station, resume_station
 from service.auth import may
-from service.db import Connection, ConnectionDep, ReaderDep
+from service.db import Connection, ConnectionDep, ReaderDep, Record
 from service.domain.permissions import Actor
 from service.domain.refusals import NotFound
-from service.domain.stations import DayLine, Pulse, StationState, blind_spans, day_sheet, state_of
+from service.domain.stations import DayLine, Pulse, Span, StationState, blind_spans, day_sheet, state_of
 from service.domain.units import SHANGHAI
 from service.routes.fields import Body, Day, Instant, Reason
 from service.store import stations
@@ -221,5 +222,5 @@ async def day_out(station_id: UUID, on: date, request: Request, connection: Conn
     )
 
 
-def _weighed_in(span: Any, rows: Any) -> list[UUID]:
+def _weighed_in(span: Span, rows: Iterable[Record]) -> list[UUID]:
     return [row["id"] for row in rows if row["status"] == "accepted" and span.holds(row["occurred_at"])]

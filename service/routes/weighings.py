@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -20,7 +20,7 @@ from service.auth import may
 from service.batcher import Batcher
 from service.db import database
 from service.domain.permissions import Actor
-from service.domain.refusals import NotAllowed
+from service.domain.refusals import Busy, NotAllowed
 from service.ids import quick
 from service.keys import Purpose
 from service.routes.bodies import described, read_body, read_body_as, read_in_pieces
@@ -119,13 +119,17 @@ def weighing_batcher(state: State) -> AbstractAsyncContextManager[Weighings]:
 
 
 async def rehearse(state: State) -> None:
-    """Open the connections of the batches, and have their sentences planned: the first trucks of a day need not wait for that."""
+    """Open the connections of the batches, and have their sentences planned: the first trucks of a day need not wait for that.
+
+    With a full disk they will have to.
+    """
 
     async def one(*, is_patient: bool) -> None:
         async with state.database.steady_transaction(is_patient=is_patient) as connection:
             await actions.rehearse(connection, at=state.clock.now(), sign=state.keys.current(Purpose.LEDGER))
 
-    await asyncio.gather(*(one(is_patient=is_patient) for is_patient in (False, True) for _ in range(AT_ONCE)))
+    with suppress(Busy):
+        await asyncio.gather(*(one(is_patient=is_patient) for is_patient in (False, True) for _ in range(AT_ONCE)))
 
 
 async def _weigh(

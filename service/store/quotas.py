@@ -168,9 +168,9 @@ async def pool_kg(connection: Connection, jurisdiction: str, year: int) -> Kilog
 
 
 async def keep_excesses(connection: Connection, since: int, *, at: datetime) -> list[ExcessChange]:
-    """Keep each change of by how much caps are broken that the entries behind the first `since` of the log have made (R06, O02).
+    """Write by how much caps are exceeded, for each change that the log's entries after the first `since` made to it (R06, O02).
 
-    To be called under the head's lock, once for these entries; gives the changes.
+    Call it under the head's lock, once for these entries; gives the changes.
     """
     changes: defaultdict[int, defaultdict[str, list[CapChange]]] = defaultdict(lambda: defaultdict(list))
     for row in await connection.fetch(SQL["cap_changes"], since, PROVINCE):

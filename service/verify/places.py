@@ -51,7 +51,7 @@ class Places:
         self.is_quiet = True
 
     def note_evidence(self, seq: int, over: int, cover: int, short: int, paid: int) -> None:
-        """A leg says otherwise than the places how much was short and how much a debt was paid."""
+        """Note a leg whose over and cover are not what the places say: how much was short, how much of a debt was paid."""
         self._findings.add("evidence", seq, f"over {over} and cover {cover} kg, but it comes to {short} and {paid}")
 
     def end_book(self) -> None:

@@ -16,7 +16,10 @@ import asyncpg
 import pytest
 from typer.testing import CliRunner
 
+from service.agent import sending
 from service.agent.commands import app
+from service.agent.folder import Enrolled, Folder
+from service.agent.keys import DeviceKey
 from service.agent.queue import IdReused, Queue
 from service.agent.taking import Malformed, read_record, take_files
 from service.embedded import CannotRun
@@ -274,6 +277,40 @@ def test_a_file_is_taken_whole_once_or_set_aside(queue: Queue, tmp_path: Path) -
     take_files(queue, watched)
     assert queue.count_unsent() == 2
     assert sorted(path.name for path in (watched / "done").iterdir()) == ["a-2.jsonl", "a.jsonl"]
+
+
+def test_a_disk_that_takes_no_answer_is_told_and_tried_again(
+    queue: Queue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that sends ended without a word, and what was weighed from then on stayed on the PC."""
+    monkeypatch.setattr(sending, "FIRST_WAIT_S", 0.01)
+    folder = Folder(tmp_path)
+    queue.keep([weighed(None, 1)])
+    [kept] = queue.unsent(1)
+    queue.answer([(kept, {"id": kept.id, "status": "accepted"})])
+    folder.answers.mkdir()  # no file can be written there
+    told: list[Json] = []
+    enrolled = Enrolled("http://127.0.0.1:9", str(uuid4()), str(cast.BRIDGE_7), "站", "设备")
+    sender = sending.Sender(folder, sending.Device(enrolled, DeviceKey.open(folder.secret)), told.append)
+    sender.start()
+    try:
+        wait_until(lambda: any("answers" in one.get("trouble", "") for one in told))
+        folder.answers.rmdir()
+        wait_until(lambda: folder.answers.exists() and not queue.untold())
+    finally:
+        sender.stop()
+    assert json.loads(folder.answers.read_text())["sequence"] == 7
+
+
+def test_a_queue_that_cannot_be_written_ends_the_agent_in_words(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.keep(Enrolled("http://127.0.0.1:9", str(uuid4()), str(cast.BRIDGE_7), "站", "设备"))
+    folder.queue.mkdir()
+    command = [sys.executable, "-m", "service", "station", "run", "--folder", str(tmp_path)]
+    ended = subprocess.run(command, input=lines([weighed(None, 1)]), capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "queue.sqlite cannot be written" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize(

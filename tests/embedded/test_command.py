@@ -7,6 +7,10 @@ import pwd
 import signal
 import socket
 import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -14,9 +18,12 @@ from pathlib import Path
 import pytest
 
 from service.__main__ import main
+from service.doctor import State, examine
+from service.embedded import outside
 from service.embedded.logs import POSTGRES_FILES, VALKEY_BYTES, keep_small
 from service.keys import Purpose
 from service.logs import File
+from service.settings import Settings
 from tests.embedded.conftest import Person, wait_until
 
 
@@ -96,11 +103,62 @@ def test_the_servers_logs_stay_small(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.glob("valkey*")] == ["valkey.log.1"]
 
 
+def test_servers_are_watched_though_their_logs_cannot_be_kept_small(tmp_path: Path) -> None:
+    for hour in range(POSTGRES_FILES + 1):
+        (tmp_path / f"postgres-20261121-{hour:02d}0000.log").mkdir()  # no file that could be removed
+    script = (
+        "import subprocess, sys, time; from pathlib import Path; from service.embedded.logs import watched\n"
+        "with watched({'a server': subprocess.Popen(['true'])}, Path(sys.argv[1]), every_s=0.01): time.sleep(20)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=False)
+    assert ended.returncode == -signal.SIGTERM, ended.stderr
+
+
 def test_doctor_finds_a_healthy_machine_healthy(person: Person) -> None:
     done = person.meisu("doctor", "--port", "0", "--data", person.data)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "✗" not in done.stdout
     assert not person.data.exists()
+
+
+@pytest.fixture
+def mute_servers() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A database and a cache that take a connection and say nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as database, socket.create_server(("127.0.0.1", 0)) as cache:
+        database.settimeout(10)
+        cache.settimeout(10)
+        yield database, cache
+
+
+@pytest.fixture
+def relying_on_them(mute_servers: tuple[socket.socket, socket.socket], tmp_path: Path) -> Settings:
+    database, cache = (server.getsockname()[1] for server in mute_servers)
+    database_url = f"postgresql://meisu@127.0.0.1:{database}/meisu"
+    redis_url = f"redis://127.0.0.1:{cache}/0"
+    return Settings().model_copy(
+        update={"data": tmp_path / "data", "database_url": database_url, "redis_url": redis_url}
+    )
+
+
+def test_doctor_does_not_wait_long_for_a_server_that_says_nothing(
+    relying_on_them: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outside, "ANSWERS_WITHIN_S", 0.05)
+    advice = {found.need: found.advice for found in examine(relying_on_them, "127.0.0.1", 0)}
+    assert "no answer within" in advice["PostgreSQL"]
+    assert "no answer within" in advice["Valkey"]
+
+
+def test_doctor_asks_one_server_while_another_says_nothing(
+    relying_on_them: Settings, mute_servers: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outside, "ANSWERS_WITHIN_S", 60)
+    with ThreadPoolExecutor(1) as elsewhere:
+        examined = elsewhere.submit(examine, relying_on_them, "127.0.0.1", 0)
+        connections = [server.accept()[0] for server in mute_servers]
+        for connection in connections:
+            connection.close()
+        assert {found.need for found in examined.result() if found.state is State.FAILS} >= {"PostgreSQL", "Valkey"}
 
 
 def test_doctor_says_what_to_do(anyone: Person) -> None:

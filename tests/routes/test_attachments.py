@@ -1,6 +1,7 @@
 """Papers: told by their bytes, kept by their hash, fetched by those whose they are."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
 from io import BytesIO
 
@@ -8,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from PIL import Image
+from structlog.testing import capture_logs
 
 from service.domain.attachments import MOST_OF_ONE
 from service.keys import Purpose
@@ -62,6 +64,27 @@ async def test_a_paper_is_kept_by_its_hash_and_fetched_byte_for_byte(by: By, pap
     assert "sandbox" in fetched.headers["content-security-policy"]
 
 
+async def test_a_file_on_its_way_holds_no_connection(app: FastAPI, by: By, papers: str) -> None:
+    """Sixteen clerks with slow lines would have kept everybody else out."""
+    has_begun, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield PDF[:9]
+        has_begun.set()
+        await goes_on.wait()
+        yield PDF[9:]
+
+    sending = asyncio.create_task(by(PAIZHAI_CLERK).post(papers, content=slowly()))
+    await has_begun.wait()
+    try:
+        async with asyncio.timeout(10):  # what the service does by itself takes one for a moment, too
+            while app.state.database.connections()["requests"][1]:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+    finally:
+        goes_on.set()
+        assert (await sending).status_code == 201
+
+
 @pytest.mark.parametrize(("kind", "media_type"), [("PNG", "image/png"), ("JPEG", "image/jpeg")])
 async def test_pictures_are_papers_too(by: By, papers: str, kind: str, media_type: str) -> None:
     sent = await by(PAIZHAI_CLERK).post(papers, params={"name": "磅单.pdf"}, content=picture(kind))
@@ -108,6 +131,21 @@ async def test_a_name_is_only_a_name(app: FastAPI, by: By, papers: str) -> None:
     names = [one["name"] for one in (await by(PAIZHAI_CLERK).get(papers)).json()["items"]]
 
     assert names == ["passwd", "一.pdf", "附件", "a" * 100]
+
+
+async def test_a_disk_that_does_not_take_a_paper_is_trouble_of_ours_for_a_while(
+    settings: Settings, by: By, papers: str
+) -> None:
+    (settings.data / "attachments").touch()  # a file, so that nothing can lie in it
+    with capture_logs() as logs:
+        sent = await by(PAIZHAI_CLERK).post(papers, content=PDF)
+    assert refused(sent, 503, "busy")
+    assert sent.headers["Retry-After"] == "1"
+    [told] = [log["event"] for log in logs if log["log_level"] == "error"]
+    assert "meisu doctor" in told
+
+    (settings.data / "attachments").unlink()
+    assert (await by(PAIZHAI_CLERK).post(papers, content=PDF)).status_code == 201
 
 
 async def test_there_is_an_end_to_papers(app: FastAPI, by: By, papers: str) -> None:

@@ -22,7 +22,7 @@ from service.store.health import find_head_seq
 async def test_the_process_and_its_parts_are_up(client: httpx.AsyncClient) -> None:
     assert (await client.get("/healthz")).json() == {"process": "up"}
     ready = await client.get("/readyz")
-    assert (ready.status_code, ready.json()) == (200, {"database": "up", "head": "up", "valkey": "up"})
+    assert (ready.status_code, ready.json()) == (200, {"database": "up", "head": "up", "valkey": "up", "disk": "up"})
 
 
 async def test_requests_are_counted_by_their_routes_and_not_by_their_paths(client: httpx.AsyncClient) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -86,16 +86,21 @@ async def test_what_was_filed_and_issued_is_in_the_log_of_papers(app: FastAPI, b
     assert note.startswith("meisu/papers\n")
 
 
+async def file_before_any_is_sealed(app: FastAPI, by: By, numbers: Iterable[int]) -> None:
+    async with app.state.database.transaction() as held:
+        await held.execute("SELECT FROM paper_head FOR UPDATE")
+        for number in numbers:
+            assert (await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(number=f"JJ-{number}"))).status_code == 201
+
+
 async def test_b5_the_log_of_papers_has_only_grown(app: FastAPI, by: By) -> None:
     """Of any two sizes the one is proved to be the beginning of the other; of an old root that was written anew it is not."""
     at(app, ON_DAY_1)
     assert refused(await by(LI).get("/v1/log/papers/checkpoint"), 404, "not-found")
-    for number in range(3):
-        await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(number=f"JJ-{number}"))
+    await file_before_any_is_sealed(app, by, range(3))
     await sealed(app)
     then = (await by(LI).get("/v1/log/papers/checkpoint")).json()
-    for number in range(3, 8):
-        await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(number=f"JJ-{number}"))
+    await file_before_any_is_sealed(app, by, range(3, 8))
     await sealed(app)
     now = (await by(LI).get("/v1/log/papers/checkpoint")).json()
 

@@ -398,7 +398,7 @@ async def test_without_valkey_people_sign_in_and_each_process_counts_alone(
         assert (await sign_in(client)).status_code == 429
         ready = await client.get("/readyz")
         assert ready.status_code == 200, "a proxy must not turn away what is answered as ever"
-        assert ready.json() == {"database": "up", "head": "up", "valkey": "down"}
+        assert ready.json() == {"database": "up", "head": "up", "valkey": "down", "disk": "up"}
 
 
 async def test_a_valkey_that_does_not_answer_is_not_waited_for_again_and_again(

@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
+from service import db
 from service.actions.weighings import Sent
 from service.domain.permissions import Role
 from service.domain.proofs import Named
@@ -97,6 +98,28 @@ async def test_p01_loads_to_a_plant_that_stands_still_are_flagged(by: By, contra
     assert (idle["status"], idle["flags"], busy["flags"]) == ("accepted", ["stopped-plant"], [])
     (told,) = (await by(cast.LI).get("/v1/alerts", params={"code": "stopped-plant"})).json()["items"]
     assert (told["subject_kind"], told["subject_id"]) == ("ticket", tickets[0]["id"])
+
+
+async def test_before_the_disk_is_full_records_are_refused_for_a_while_and_reads_go_on(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL ends where its journal finds no room; who is refused sends again once there is some."""
+    ticket = await issue(by, contract_id, now)
+    record = yard.record(ticket, "out", 31_200, now)
+
+    monkeypatch.setattr(db, "LEAST_FREE_BYTES", 2**62)
+    refused = await by(cast.BRIDGE_7_DEVICE).post("/v1/weighings", json=record)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    ready = await by(cast.LI).get("/readyz")
+    assert (ready.status_code, ready.json()["disk"]) == (200, "full")
+    assert (await by(cast.LI).get(f"/v1/tickets/{ticket['id']}")).json()["out_at"] is None
+    await rehearse(app.state)  # a start, too, does not fail for it
+
+    monkeypatch.undo()
+    assert (await by(cast.LI).get("/readyz")).json()["disk"] == "up"
+    [told] = await weigh(by, record)
+    assert told["status"] == "accepted"
 
 
 async def test_a_load_is_weighed_out_and_in(by: By, contract_id: UUID, now: datetime) -> None:

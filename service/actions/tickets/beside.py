@@ -19,10 +19,10 @@ async def note_roads(
     since: datetime | None = None,
     policies: Policies = DEFAULTS,
 ) -> None:
-    """Open and settle what follows for the tickets of the same plates, where some stood so and stand otherwise now.
+    """Open and settle the alerts of two open tickets on one plate, after some tickets' roads have changed from one to another.
 
-    The last thing that a deed does: it holds the plates, so that of two deeds at once the later one sees the other. What left
-    before `since` does not follow from it; None: before now.
+    The last thing that a deed does: it locks the plates, so that of two deeds at once the later one sees the other. Loads that
+    left before `since` are not affected; None: before now.
     """
     plates = Plates(policies)
     names = {road.plate for change in changes for road in change if road is not None}

@@ -107,7 +107,7 @@ async def _read(connection: Connection, ticket_id: UUID) -> Records:
 
 
 def _unsaid(ticket: Ticket, journey: Journey) -> list[Deed]:
-    """Who ended a ticket before deeds were kept (schema 0009), for it to be told with them: only its row says that it did."""
+    """The end of a ticket from before deeds were kept (schema 0009): only its row tells of it, so a deed is made of that."""
     kind = _ENDED.get(journey.state)
     if kind is None or journey.ended_at is None:
         return []

@@ -342,7 +342,7 @@ class Books:
         return ticket if ticket is not None and naming.fits(ticket) else None
 
     def know_accounts(self, accounts: Mapping[AccountKey, int]) -> None:
-        """Have these accounts among those whose numbers are known."""
+        """Remember the numbers of these accounts."""
         self.account_ids |= accounts
         self.account_keys |= {id_: key for key, id_ in accounts.items()}
 
@@ -356,13 +356,13 @@ class Books:
         return isinstance(account, int) and (key is None or key.kind is AccountKind.LOT)
 
     def watch_lot(self, ticket: Ticket, at: datetime) -> None:
-        """Have what is sent back of a load looked at once more under the head's lock, when all of the batch is posted (W10)."""
+        """Have what was sent back of a load checked again under the head's lock, after the whole batch is posted (W10)."""
         paper = paper_of(ticket)
         self.taken_back[paper] = max(at, self.taken_back.get(paper, at))
         self.watches_lots = self.sends_back = True
 
     def last_taken_back(self, account: int | AccountKey) -> datetime | None:
-        """When a load of a lot was last refused or came back; for ever, of a lot of which the batch knows nothing (W10)."""
+        """When a load of a lot was last refused or came back; the end of time for a lot that the batch has not read (W10)."""
         known = [self.pledged.get(account)] if isinstance(account, int) else []
         key = account if isinstance(account, AccountKey) else self.account_keys.get(account)
         if key is not None and key.kind is AccountKind.LOT and key.document_id is not None:
@@ -372,7 +372,7 @@ class Books:
         return max((at for at in known if at is not None), default=None)
 
     def remember(self, line: Line, *, is_first: bool | None = None) -> None:
-        """Have a line among those that later records are held against, and in its ticket's story where it counts."""
+        """Add a line to those that later records are compared with, and to its ticket's story where it counts."""
         record, station_id = line.record, line.told.station_id
         self._near[station_id, record.direction, record.plate].append(line)
         if line.ticket_id is None:

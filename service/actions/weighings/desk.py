@@ -20,12 +20,12 @@ from service.store.ticket_acts import DeedVersion
 from service.store.weighings import Flow, Refused, Version
 
 Stirred = dict[UUID, dict[int | AccountKey, datetime]]
-"""Because of which record, or deed, kilograms of lots come or go otherwise than was known, and since when."""
+"""For each record or deed: the lots whose kilograms it has changed, and from when on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """What a lot has more, or less, since a time, and because of which record or deed."""
+    """By how many kilograms a lot's stock differs from a moment on, and because of which record or deed."""
 
     account: int | AccountKey
     kg: int
@@ -70,11 +70,11 @@ class Desk(Books):
         return bool(self.disturbed or self.sends_back)
 
     def because(self, cause: Line) -> UUID:
-        """What the changes come of that follow from a line."""
+        """The record or deed to which changes that follow from a line are put down."""
         return self._because_of or cause.told.id
 
     def disturb(self, terms: Terms, line: Line) -> None:
-        """Have the loads of a contract draw its pledged lots anew: a line says otherwise what left of them, or when (R23)."""
+        """Have the loads of a contract draw its pledged lots again: a line has changed what left of them, or when (R23)."""
         if terms.pledges and terms.proof_id is not None:
             self.disturbed[terms.id] = line
 
@@ -97,13 +97,13 @@ class Desk(Books):
         )
 
     def move(self, ticket: Ticket, journey: Journey) -> None:
-        """Bring a ticket to where the scales say that it stands."""
+        """Set a ticket to the journey that the scales tell."""
         was = self.journeys[ticket.id]
         self.journeys[ticket.id] = self.moved[ticket.id] = journey
         self.plates.note_journey(ticket, was, journey, self.stations.get(ticket.source_station_id), self.watch)
 
     def count(self, ticket: Ticket, shipped_kg: int, received_kg: int) -> None:
-        """Have the ticket's contracts count more, or less."""
+        """Add to what the ticket's contracts have shipped and received; less than nothing takes off."""
         for contract_id in ticket.contract_ids if shipped_kg or received_kg else ():
             terms = self.terms[contract_id].after(Kilograms(shipped_kg), Kilograms(received_kg))
             self.terms[contract_id] = terms
@@ -112,7 +112,7 @@ class Desk(Books):
                 self.overshipped.add(contract_id)
 
     def stir(self, account: int | AccountKey, kg: int, at: datetime, because_of: UUID) -> None:
-        """Note what a lot has more, or less, since a time before some of it was sent back: that may be reckoned anew then (W10)."""
+        """Note that a lot's stock differs from a moment on: what was sent back out of it later may have to be recomputed (W10)."""
         last_at = self.last_taken_back(account)
         if last_at is None or at > last_at:
             note_earliest(self.calm, because_of, account, at)
@@ -121,7 +121,7 @@ class Desk(Books):
             self.shifts.append(Shift(account, kg, at, because_of))
 
     def stir_sent_back(self, ticket: Ticket, journey: Journey, because_of: UUID) -> None:
-        """Have a lot looked at where a load came back out of it at another time than was known (W10)."""
+        """Have a lot looked at again when a load came back out of it at another time than was known (W10)."""
         was = self.journeys[ticket.id]
         if was.in_kg is None or was.out_at is None or was.back_at is None or was.back_at == journey.back_at:
             return
@@ -129,7 +129,7 @@ class Desk(Books):
         note_earliest(self.stirred, because_of, lot_of(ticket, was.out_at), since)
 
     def post(self, owner_id: UUID, move: Move) -> None:
-        """Have the ledger post a leg of a record's, or of a deed's."""
+        """Add a leg of a record, or of a deed, to what the ledger will post."""
         self.steps.append(move)
         self.posted.add(move.movement_id)
         flow = Flow(move.movement_id, move.leg.source, move.leg.target, move.leg.kg)
@@ -139,6 +139,6 @@ class Desk(Books):
 
 
 def note_earliest(stirred: Stirred, because_of: UUID, account: int | AccountKey, at: datetime) -> None:
-    """Note that a lot is stirred, or calm, since a time; an earlier one that is known stays."""
+    """Note a lot with the moment from which on it is stirred, or calm; an earlier moment stays."""
     lots = stirred.setdefault(because_of, {})
     lots[account] = min(at, lots.get(account, at))

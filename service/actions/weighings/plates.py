@@ -166,7 +166,7 @@ class Plates:
 
 
 def road_of(ticket: Ticket, journey: Journey, jurisdiction: str | None) -> Road | None:
-    """What others of its plate are held against, where a ticket stands so."""
+    """The part of a ticket's journey with which other tickets of its plate are compared; None where there is none."""
     window = (ticket.valid_from, ticket.valid_until) if journey.is_open else None
     # A part of another's load has left by no scale of its own: only its paper counts.
     out_at = journey.out_at if ticket.parent_id is None else None
@@ -191,7 +191,7 @@ def road_of(ticket: Ticket, journey: Journey, jurisdiction: str | None) -> Road 
 
 @dataclass(frozen=True, slots=True)
 class _Together:
-    """Which of a plate's tickets are one of two."""
+    """Which of a plate's tickets overlap with another one, and how."""
 
     on_the_road: frozenset[UUID] = frozenset()  # whose load left while another was on the road
     open: frozenset[UUID] = frozenset()  # whose paper is open beside one that was issued before

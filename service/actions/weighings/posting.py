@@ -21,7 +21,7 @@ from service.store.lots import open_lots
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A leg of a record's, before its accounts are known."""
+    """A leg of a record or a deed, before its accounts are known."""
 
     movement_id: UUID
     act: UUID
@@ -33,7 +33,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class TakeBack:
-    """What a record, a correction or a deed has shown not to have been, or to have come back."""
+    """Kilograms to be struck: a record, a correction or a deed has shown that they never moved, or came back."""
 
     act: UUID
     change: Void | GiveBack | ClawBack

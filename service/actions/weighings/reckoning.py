@@ -64,7 +64,7 @@ async def reckon_sent_back(
     at: datetime,
     policies: Policies,
 ) -> None:
-    """Have what was cut of loads that were sent back out of lots be what lay in stock then, as the book says with the act so far.
+    """Recompute, for loads that were sent back out of lots, what was cut: what lay in stock then, by the book with this act so far.
 
     1. Lock the head, so that all who change one lot do this one after the other, each seeing what those before it wrote.
     2. Find the loads that were refused in part, or came back, after the time from which their lots have changed.

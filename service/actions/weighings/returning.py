@@ -1,4 +1,4 @@
-"""What lots have again of loads that came back: it was away meanwhile (W10)."""
+"""What lots got back of loads that were sent back to them: those kilograms were away in between (W10)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ from service.store.lots import LotReturn, find_returns, keep_returns
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Since when a lot was without what left it, or had it, otherwise than was known."""
+    """A lot of which it has turned out otherwise when, or how much, came back; its stock is another from `since` on."""
 
     account: int
     since: datetime
@@ -26,7 +26,7 @@ class Returns:
     _seen: dict[UUID, tuple[dict[int, LotReturn], UUID]] = field(default_factory=dict)
 
     def note(self, ticket_id: UUID, journey: Journey, kg: Mapping[int, int], because_of: UUID) -> None:
-        """Have this be what lots have again of a load, and all of it, as its scales tell now."""
+        """Set what lots got back of a load, in full, to what its scales tell now."""
         left_at, back_at = journey.out_at, journey.back_at
         came = {}
         if left_at is not None and back_at is not None:
@@ -34,7 +34,7 @@ class Returns:
         self._seen[ticket_id] = came, because_of
 
     async def keep(self, connection: Connection) -> list[Moved]:
-        """Write what is another than was known; gives the lots that this concerns."""
+        """Write what differs from what was known; gives the lots that this concerns."""
         if not self._seen:
             return []
         known = await find_returns(connection, self._seen)

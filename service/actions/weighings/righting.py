@@ -51,7 +51,7 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
-    """A record or a deed whose kilograms flow: what its movements say of it."""
+    """What the movements of a record or a deed say of it."""
 
     fact: bytes
     occurred_at: datetime
@@ -107,7 +107,7 @@ def put_right(
 
 
 def _take_up(desk: Desk, owners: Iterable[UUID]) -> dict[Stream, list[Flow]]:
-    """What flows for these owners as yet, by stream; the desk forgets it until it is known what of it stands."""
+    """What is posted for these owners so far, by stream; taken off the desk until it is known how much of it stands."""
     held: dict[Stream, list[Flow]] = {}
     for id_ in owners:
         for flow in desk.flows.get(id_, ()):

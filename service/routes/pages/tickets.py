@@ -27,6 +27,7 @@ from service.routes.pictures import qr_svg
 from service.routes.tickets.shown import one_then, those_then
 from service.store import pages as reads
 from service.store import ticket_acts, tickets, weighings
+from service.threads import in_thread
 
 router = APIRouter()
 
@@ -169,9 +170,11 @@ async def _find(
         raise NotFound
     papers = await reads.ticket_papers(connection, [ticket_id])
     code = rows[0]["code"]
+    if code is None:
+        return {**rows[0], **papers[ticket_id], "qr": None}
+    text = code_text(request.app.state.settings.public_url, code)
     # A drawing of ours: squares, and nothing of the code's text.
-    qr = Markup(qr_svg(code_text(request.app.state.settings.public_url, code))) if code else None  # noqa: S704
-    return {**rows[0], **papers[ticket_id], "qr": qr}
+    return {**rows[0], **papers[ticket_id], "qr": Markup(await in_thread(lambda: qr_svg(text)))}  # noqa: S704
 
 
 async def _find_then(

@@ -32,6 +32,7 @@ from service.routes.tickets.bodies import (
 )
 from service.routes.tickets.shown import one_then, one_ticket, shown
 from service.store import ticket_acts
+from service.threads import in_thread
 
 MOST_VERSION = 2**63 - 1  # what a bigint holds
 
@@ -173,7 +174,8 @@ async def get_qr_svg(
     ticket_id: UUID, request: Request, reader: ReaderDep, actor: Annotated[Actor, Depends(may("tickets.read"))]
 ) -> Response:
     """The ticket's code as a picture of any size."""
-    return Response(qr_svg(await _code(reader, request, actor, ticket_id)), media_type="image/svg+xml")
+    code = await _code(reader, request, actor, ticket_id)
+    return Response(await in_thread(lambda: qr_svg(code)), media_type="image/svg+xml")
 
 
 @router.get("/{ticket_id}/qr.png", response_class=Response)
@@ -185,7 +187,8 @@ async def get_qr_png(
     scale: Annotated[int, Query(ge=1, le=20)] = 6,
 ) -> Response:
     """The ticket's code as a picture with so many pixels a module."""
-    return Response(qr_png(await _code(reader, request, actor, ticket_id), scale), media_type="image/png")
+    code = await _code(reader, request, actor, ticket_id)
+    return Response(await in_thread(lambda: qr_png(code, scale)), media_type="image/png")
 
 
 async def _code(door: Door, request: Request, actor: Actor, ticket_id: UUID) -> str:

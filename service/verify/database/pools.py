@@ -119,7 +119,7 @@ GROUP BY word.seq
 
 @dataclass(slots=True)
 class _Cap:
-    """A place's cap of a year: what lies below it, what it got, when somebody had to look, and what was told."""
+    """A place's cap of a year: the quotas below it, what it got, when it had to be computed, and what the rows say."""
 
     quotas: list[int] = field(default_factory=list)
     got: list[tuple[int, int]] = field(default_factory=list)  # seq, kilograms
@@ -131,11 +131,11 @@ class _Cap:
 
 
 async def excesses_are_what_went_beyond(connection: asyncpg.Connection, books: Books, findings: Findings) -> None:
-    """Whenever a quota's debt or a pool had changed, the cap of each place above it was told of as it then was.
+    """After each change of a quota's debt, or of a pool, the rows say by how much the caps above it were exceeded at that moment.
 
-    From the book's first entry on, so that an episode of which nothing is told is missed, too. What loads within their own quotas
-    have broken lasts until a debt or a pool changes, or the book ends, unless they come back: so each cap is looked at before
-    such a change, too, and at the end.
+    The entries are read from the first on, so that an episode without any row is found, too. Loads within their own quotas can
+    break a cap as well: no row is written then, but the cap stays broken until a debt or a pool changes, or the book ends. So
+    each cap is computed right before such a change, too, and at the end.
     """
     caps = await _caps(connection, books)
     for (code, year), rows in groupby(await _told(connection, findings), key=_place):
@@ -196,7 +196,7 @@ async def _caps(connection: asyncpg.Connection, books: Books) -> defaultdict[tup
 
 
 def _may_be_broken(cap: _Cap, books: Books) -> bool:
-    """Whether all that ever went out is more than what there was to give when somebody looked: nearly never."""
+    """Whether all that ever went out exceeds what there was to give at some look; nearly never, so that most caps need no walk."""
     gone_kg = sum(books.columns.outs[quota] for quota in cap.quotas)
     got = _Sums(cap.issued or cap.got)  # and what came straight from above, at least
     return any(gone_kg > got.at(seq) for seq in cap.looks)
@@ -205,11 +205,12 @@ def _may_be_broken(cap: _Cap, books: Books) -> bool:
 async def _differences(
     connection: asyncpg.Connection, cap: _Cap, looks: Collection[Sequence[int]]
 ) -> list[tuple[int, int, int]]:
-    """Where what is told in force is not what it comes to: the entry, what is told, and what it comes to.
+    """Where the row in force does not say what the entries come to: the entry, the kilograms in the row, and those computed.
 
-    A row is told of one moment. A look was at one of the moments with which its transaction may have ended: several
-    transactions have one time where a clock stood still. Older rows do not count what holders got straight from above,
-    the oldest count what came back by the road as gone; a look behind one of them may be of its kind or a later one.
+    A row is of one moment. A look was taken at the end of a transaction, and where the clock stood still several transactions
+    bear one time: any of their ends will do. Rows of older versions were computed differently: the older ones leave out what
+    holders got straight from above, and the oldest also count what came back by the road as gone. A look that follows such a
+    row may have been computed its way or a later one.
     """
     moments = sorted({seq for seq, _ in cap.told} | {size for sizes in looks for size in sizes})
     rows = await connection.fetch(GONE, cap.quotas, [moment + 1 for moment in moments])
@@ -232,7 +233,7 @@ async def _differences(
 
 
 class _Lasts:
-    """What the last word was at each entry; 0 before the first."""
+    """The last of some figures at each entry; 0 before the first."""
 
     def __init__(self, words: Sequence[tuple[int, int]]) -> None:
         self._seqs = [seq for seq, _ in words]
@@ -244,7 +245,7 @@ class _Lasts:
 
 
 class _Sums(_Lasts):
-    """What words in order of seq come to at each entry."""
+    """The sum of some figures, given in order of seq, at each entry."""
 
     def __init__(self, words: Sequence[tuple[int, int]]) -> None:
         sums = accumulate(kg for _, kg in words)

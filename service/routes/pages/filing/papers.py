@@ -13,7 +13,7 @@ from service.domain.attachments import AttachmentKind
 from service.domain.permissions import Actor
 from service.routes.attachments import file_name
 from service.routes.pages.returned import stands_on
-from service.routes.uploads import read_upload
+from service.routes.uploads import UploadDep
 
 router = APIRouter()
 
@@ -27,11 +27,12 @@ def _door(slice_name: str, kind: AttachmentKind) -> None:
     async def add_paper(
         subject_id: UUID,
         request: Request,
-        connection: ConnectionDep,
         actor: Annotated[Actor, Depends(may("attachments.add"))],
+        upload: UploadDep,
+        connection: ConnectionDep,
     ) -> Response:
         """Attach a PDF or a picture."""
-        content, name = await read_upload(request)
+        content, name = upload
         state = request.app.state
         at = state.clock.now()
         await attach(connection, state.vault, kind, subject_id, file_name(name), content, at=at, actor=actor)
