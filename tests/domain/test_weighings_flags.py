@@ -65,6 +65,7 @@ FLAGGED = [
     ({}, {"is_too_fast": True}, Flag.TOO_FAST),
     ({"mgo_per_mille": 454}, {}, Flag.GRADE_MISMATCH),
     ({"mgo_per_mille": 475}, {}, Flag.GRADE_MISMATCH),
+    ({"tare_kg": 0, "gross_kg": 31_200}, {}, Flag.TARE_DRIFT),
     ({"tare_kg": 17_999}, {"usual_tare_kg": 20_000}, Flag.TARE_DRIFT),
     ({}, {"another_is_on_the_road": True}, Flag.TWO_OPEN_TICKETS),
     ({}, {"station": YARD}, Flag.WRONG_STATION),

@@ -92,20 +92,40 @@ async def test_e53_the_same_snapshot_gives_the_same_figures(by: By, app: FastAPI
     ).status_code == 201
     survey = {"kind": "surveyed", "kg": 10**9, "counted_on": "2026-01-01", "document_no": "储量核实报告"}
     assert (await by(PAIZHAI_CLERK).post(f"{LEDGERS}/reserves", json=survey)).status_code == 201
+    [load] = (await by(LI).get("/v1/weighings")).json()["items"]
+    weights = {"gross_kg": 44_000, "tare_kg": 15_000, "reason": "读错一位"}
+    assert (await by(LI).post(f"/v1/weighings/{load['id']}/correct", json=weights)).is_success
 
     again = [await read(by, f"{path}&as_of={then['as_of']}") for path, then in zip(paths, before, strict=False)]
     again.append(await read(by, f"{COUNTY}&as_of={before[3]['as_of']}", LI))
     assert again == before
-    assert (await read(by, paths[0]))["totals"]["own_use_kg"] == 10_000
+    assert (await read(by, paths[0]))["totals"] == {"sale_kg": 29_000, "own_use_kg": 10_000, "unpapered_kg": 0}
     for wrong in ("x", "999999-1", f"0-{10**17}"):
         assert refused(await by(PAIZHAI_CLERK).get(f"{paths[0]}&as_of={wrong}"), 422, "snapshot-unknown")
 
 
+async def test_r19_what_is_handed_over_on_a_quarter_s_first_day_is_that_quarter_s(by: By, app: FastAPI) -> None:
+    """Told late or not: a mine's ledger goes by the days on which its ore went."""
+    await traded(by, app)
+    at(app, "2026-04-02T09:00:00+08:00")
+    for number, day in (("JJ-3", "2026-04-01"), ("JJ-4", "2026-03-31"), ("JJ-5", "2026-03-20")):
+        filed = await by(PAIZHAI_CLERK).post("/v1/slips", json=slip(number=number, handed_on=day))
+        assert filed.status_code == 201, filed.text
+
+    quarters = [COUNTY, COUNTY.replace("quarter=1", "quarter=2")]
+    shown = [next(one for one in (await read(by, path, LI))["items"] if one["mine_id"] == MINE) for path in quarters]
+    assert [one["own_use_kg"] for one in shown] == [15_000, 5_000]
+    items = (await read(by, f"{LEDGERS}/output?year=2026"))["items"]
+    assert [item["document"] for item in items][-3:] == ["JJ-5", "JJ-4", "JJ-3"]
+
+
 async def test_e53_a_snapshot_names_whom_a_load_went_to_and_whose_the_mine_was_then(by: By, app: FastAPI) -> None:
     """E34, R20: though the load was redirected since, and the mine has another scale and owner."""
-    number = await traded(by, app)
-    elsewhere = contract(number="HT-2", buyer_id=str(cast.STRANGER.id))
-    other = (await by(PAIZHAI_CLERK).post("/v1/contracts", json=elsewhere)).json()
+    load = await traded(by, app)
+    others = [
+        (await by(PAIZHAI_CLERK).post("/v1/contracts", json=contract(number=number, buyer_id=str(buyer.id)))).json()
+        for number, buyer in (("HT-2", cast.STRANGER), ("HT-3", cast.PLANT_TWO))
+    ]
     mine = f"/v1/mines/{MINE}"
 
     async def revise(**changed: Any) -> None:
@@ -116,18 +136,19 @@ async def test_e53_a_snapshot_names_whom_a_load_went_to_and_whose_the_mine_was_t
         await revise(name=name)
     paths = [f"{LEDGERS}/sales?year=2026", COUNTY]
     before = [await read(by, path, LI) for path in paths]
-    at(app, "2026-03-03T10:00:00+08:00")
-    going = {"contract_id": other["id"], "destination_station_id": str(cast.STRANGER_GATE), "reason": "厂方停窑"}
     (ticket,) = (await by(PAIZHAI_CLERK).get("/v1/tickets")).json()["items"]
-    assert (await by(PAIZHAI_CLERK).post(f"/v1/tickets/{ticket['id']}/redirect", json=going)).is_success
+    for hour, other in enumerate(others, 10):
+        at(app, f"2026-03-03T{hour}:00:00+08:00")
+        going = {"contract_id": other["id"], "destination_station_id": str(cast.PLANT_TWO_GATE), "reason": "厂方停窑"}
+        assert (await by(PAIZHAI_CLERK).post(f"/v1/tickets/{ticket['id']}/redirect", json=going)).is_success
     await revise(licence={"scale_kg": 3_000_000_000}, enterprise_id=str(cast.STRANGER.id))
 
     assert [
         await read(by, f"{path}&as_of={then['as_of']}", LI) for path, then in zip(paths, before, strict=True)
     ] == before
-    assert [(one["document"], one["buyer"]) for one in before[0]["items"]] == [(number, cast.PLANT_TWO.name)]
+    assert [(one["document"], one["buyer"]) for one in before[0]["items"]] == [(load, cast.PLANT_TWO.name)]
     (now,) = (await read(by, paths[0], LI))["items"]
-    assert (now["contract"], now["buyer"]) == ("HT-2", cast.STRANGER.name)
+    assert (now["contract"], now["buyer"]) == ("HT-3", cast.PLANT_TWO.name)
 
 
 async def test_r20_reserves_are_what_was_surveyed_less_what_left(by: By, app: FastAPI) -> None:

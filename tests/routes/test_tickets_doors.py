@@ -3,7 +3,7 @@
 import threading
 from base64 import b64decode
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,6 +18,7 @@ from service.domain.codes.tickets import TicketCode, read
 from service.domain.ledger import AccountKey, AccountKind
 from service.domain.policies import OverdrawPolicy, Policies
 from service.domain.tickets import QuotaIsUsedUp
+from service.domain.units import SHANGHAI
 from service.ids import new_id
 from service.keys import Purpose
 from service.routes.pages import tickets as pages
@@ -270,12 +271,15 @@ async def test_two_open_tickets_on_one_plate_are_flagged(by: By, contract_id: UU
 async def test_a_mine_that_has_lost_its_right_is_flagged(
     app: FastAPI, by: By, contract_id: UUID, now: datetime
 ) -> None:
-    """E25, R07: with a new ticket, and with its load."""
+    """E25, R07: with a new ticket, though its validity began before, and with its load."""
     async with app.state.database.transaction() as connection:
         await connection.execute(
-            "UPDATE mine SET licence_valid_until = $2 WHERE id = $1", cast.PAIZHAI_MINE, date(now.year, 1, 1)
+            "UPDATE mine SET licence_valid_until = $2 WHERE id = $1",
+            cast.PAIZHAI_MINE,
+            (now - timedelta(days=1)).date(),
         )
-    ticket = await issue(by, yard.ticket_in(contract_id, now))
+    begun = (now - timedelta(days=2)).isoformat()
+    ticket = await issue(by, yard.ticket_in(contract_id, now, valid_from=begun))
     assert ticket["flags"] == ["quota-frozen"]
     answer = await by(cast.BRIDGE_7_DEVICE).post("/v1/weighings", json=yard.record(ticket, "out", 31_200, now))
     assert answer.json()["results"][0]["flags"] == ["quota-frozen"]
@@ -301,6 +305,21 @@ async def test_where_the_office_has_decided_so_a_used_up_quota_gives_no_ticket(
     assert isinstance(refusal, QuotaIsUsedUp)
     assert refusal.facts == {"available_kg": 20_000, "planned_kg": 40_000}
     assert await findings(app) == [], "what is refused has left nothing"
+
+
+async def test_e28_a_ticket_that_begins_before_new_year_and_is_issued_after_it_needs_the_new_years_quota(
+    app: FastAPI, contract_id: UUID, now: datetime
+) -> None:
+    new_year = datetime(now.year + 1, 1, 1, tzinfo=SHANGHAI)
+    wish = TicketIn.model_validate(yard.ticket_in(contract_id, new_year)).wish()
+    assert wish.valid_from < new_year
+    block = Policies(overdraw=OverdrawPolicy.BLOCK)
+    async with app.state.database.transaction() as connection:
+        [refusal] = await issue_tickets(
+            connection, [Order(cast.PAIZHAI_CLERK.actor, wish)], at=new_year, keys=app.state.keys, policies=block
+        )
+    assert isinstance(refusal, QuotaIsUsedUp)
+    assert refusal.facts == {"available_kg": 0, "planned_kg": 31_000}
 
 
 async def test_the_account_that_a_refused_ticket_left_in_older_books_is_no_difference(

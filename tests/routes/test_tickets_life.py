@@ -52,6 +52,13 @@ async def test_e39_what_is_never_weighed_holds_nothing_and_what_never_arrives_is
     app.state.clock.stop_at(now + timedelta(hours=80))
     await weigh(by, astray, "in", 31_000, now + timedelta(hours=79))
     assert await alerts("never-received") == []
+    assert (await do(by, cast.PLANT_CLERK, astray, "refuse-part", refused_kg=1_000)).is_success
+    for hours, never_received in (
+        (150, []),
+        (152, [astray["id"]]),
+    ):  # on the road again since the buyer's scale told of it
+        await swept(app, now + timedelta(hours=hours))
+        assert await alerts("never-received") == never_received
 
 
 # Extensions (E38)

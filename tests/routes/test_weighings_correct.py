@@ -125,6 +125,8 @@ async def test_w09_e3_a_correction_may_turn_a_past_balance_negative(
     assert (says["out_kg"], says["overdrawn_kg"]) == (105_000, 5_000)
     [episode] = says["overdraws"]
     assert datetime.fromisoformat(episode["occurred_at"]) < datetime.fromisoformat(episode["discovered_at"])
+    says = (await by(cast.LI).get(f"/v1/weighings/{ids[0]}")).json()
+    assert says["flags"][-1] == says["versions"][0]["flags"][-1] == "quota-overdrawn"
     assert await findings(app) == []
 
 
@@ -145,6 +147,63 @@ async def test_w09_what_was_taken_back_was_never_weighed(
     assert (voided.status_code, voided.json()["code"]) == (409, "weighing-is-void")
     await weighed(by, yard.record(ticket, "out", 31_000, now))
     assert (await quota(by, now))["out_kg"] == 31_000
+    assert await findings(app) == []
+
+
+@pytest.mark.parametrize("is_corrected", [False, True])
+@pytest.mark.parametrize("paper_of_the_second", ["its ticket", "another ticket"])
+async def test_w09_e7_a_second_scan_stands_when_the_first_is_taken_back(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime, paper_of_the_second: str, is_corrected: bool
+) -> None:
+    """One truck was there, whichever of its two records is the mistake; as if the one that is void had never come (W04)."""
+    ticket = await issue(by, contract_id, now)
+    other = ticket if paper_of_the_second == "its ticket" else await issue(by, contract_id, now)
+    first = await weighed(by, yard.record(ticket, "out", 31_200, now - timedelta(minutes=2)))
+    again = yard.record(other, "out", 31_210, now - timedelta(seconds=90), plate=ticket["plate"], grade="LM41")
+    second = await weighed(by, again)
+    assert (await quota(by, now))["out_kg"] == 31_200
+    if is_corrected:
+        assert (await correct(by, first, 40_000)).status_code == 200
+    answer = await by(cast.LI).post(f"/v1/weighings/{first}/void", json={"reason": "误录"})
+    assert answer.status_code == 200, answer.text
+
+    says = (await by(cast.LI).get(f"/v1/weighings/{second}")).json()
+    assert (says["status"], says["duplicate_of"], says["flags"]) == ("accepted", None, ["grade-mismatch"])
+    assert (await quota(by, now))["out_kg"] == 31_210
+    states = [
+        (await by(cast.PAIZHAI_CLERK).get(f"/v1/tickets/{paper['id']}")).json()["state"] for paper in (ticket, other)
+    ]
+    assert states == (["out"] * 2 if other is ticket else ["issued", "out"])
+    third = await by(cast.BRIDGE_7_DEVICE).post(
+        "/v1/weighings", json=yard.record(other, "out", 31_210, now - timedelta(seconds=80))
+    )
+    assert third.json()["results"][0]["duplicate_of"] == again["id"]
+    assert (await quota(by, now))["out_kg"] == 31_210
+    assert (await by(cast.LI).post(f"/v1/weighings/{second}/void", json={"reason": "误录"})).status_code == 200
+    assert (await quota(by, now))["out_kg"] == 31_210
+    assert await findings(app) == []
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("is_first", [False, True])
+async def test_w06_e7_a_truck_whose_paper_is_scanned_later_has_one_load_under_it(
+    app: FastAPI, by: By, contract_id: UUID, now: datetime, is_first: bool, at_once: bool
+) -> None:
+    """Weighed without a paper and, within the minute, with it: its kilograms are the ticket's, whichever record came first."""
+    ticket = await issue(by, contract_id, now)
+    bare = yard.record(None, "out", 31_200, now - timedelta(seconds=50), plate=ticket["plate"])
+    named = yard.record(ticket, "out", 31_200, now - timedelta(seconds=20))
+    records = [named, bare] if is_first else [bare, named]
+    for batch in [records] if at_once else [[record] for record in records]:
+        answer = await by(cast.BRIDGE_7_DEVICE).post("/v1/weighings", json={"records": batch})
+        assert answer.status_code == 200, answer.text
+    items = (await by(cast.LI).get("/v1/weighings")).json()["items"]
+    said = {item["record_id"]: (item["status"], item["duplicate_of"], item["flags"]) for item in items}
+    assert said == {named["id"]: ("accepted", None, []), bare["id"]: ("duplicate", named["id"], [])}
+    shown = (await by(cast.PAIZHAI_CLERK).get(f"/v1/tickets/{ticket['id']}")).json()
+    says = await quota(by, now)
+    assert (shown["state"], says["out_kg"], says["suspense_kg"]) == ("out", 31_200, 0)
+    assert (await by(cast.LI).get("/v1/alerts?code=no-ticket&state=open")).json()["items"] == []
     assert await findings(app) == []
 
 

@@ -130,10 +130,9 @@ async def _judge(
         except Refusal as refusal:
             answers[place] = refusal
             continue
-        starts_at = order.wish.valid_from
-        year = shanghai_year(starts_at)
+        year = shanghai_year(order.wish.valid_from)
         source = sources.get((paper.source_id, year)) if paper.source_id else None
-        is_frozen = source is not None and source.is_frozen(shanghai_day(starts_at), policies)
+        is_frozen = source is not None and source.is_frozen(shanghai_day(max(order.wish.valid_from, at)), policies)
         quota = AccountKey(AccountKind.QUOTA, owner_id=paper.source_id, year=year, earmark=paper.earmark)
         load = AccountKey(AccountKind.LOAD, owner_id=paper.seller_id, document_id=uuid7())
         good.append(_Good(place, order, paper, onward, station, is_frozen, load, quota if paper.source_id else None))
@@ -322,9 +321,12 @@ async def _strict_pools(connection: Connection, good: Sequence[_Good], policies:
 async def _beyond_quota(connection: Connection, good: Sequence[_Good], *, at: datetime) -> dict[int, QuotaIsUsedUp]:
     """By place, those whose planned kilograms the quota has no longer, beside what other tickets hold.
 
-    The quotas' accounts are opened before the head is locked; those of loads are nobody else's, and of no use to who is refused.
+    A ticket whose validity began last year draws on this year's quota, as its hold does (E28). The quotas' accounts are opened
+    before the head is locked; those of loads are nobody else's, and of no use to who is refused.
     """
-    accounts = await open_accounts(connection, {one.quota for one in good if one.quota})
+    this_year = shanghai_year(at)
+    drawn = {one.place: replace(one.quota, year=max(one.quota.year or 0, this_year)) for one in good if one.quota}
+    accounts = await open_accounts(connection, set(drawn.values()))
     await lock_head(connection, at=at)
     quotas = set(accounts.values())
     held = await tickets.held(connection, quotas, at=at)
@@ -335,9 +337,9 @@ async def _beyond_quota(connection: Connection, good: Sequence[_Good], *, at: da
     beyond = {}
     for one in good:
         planned_kg = one.order.wish.planned_kg
-        if one.quota is None:
+        if one.place not in drawn:
             continue
-        account = accounts[one.quota]
+        account = accounts[drawn[one.place]]
         if planned_kg > available[account]:
             left_kg = Kilograms(max(0, available[account]))
             beyond[one.place] = QuotaIsUsedUp(available_kg=left_kg, planned_kg=planned_kg)

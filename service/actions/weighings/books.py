@@ -252,19 +252,17 @@ class Books:
     async def take_out(self, connection: Connection, line: Line, station: Station) -> Line:
         """Read and lock all that concerns one recorded line and its ticket; gives the line as its ticket's story has it."""
         self.stations[station.id] = station
-        if line.ticket_id is None:
-            self.remember(line)
-            await self._read_flows(connection, [line])
-            return line
-        await self.open(connection, [line.ticket_id])
-        return next((one for one in self.stories[line.ticket_id] if one.told.id == line.told.id), line)
+        near = await weighings.find_lines_near(connection, line, self.policies)
+        named = {one.ticket_id for one in near if one.ticket_id is not None}
+        await self.open(connection, named, [one for one in near if one.ticket_id is None])
+        return next((one for one in self.lines_near(line) if one.told.id == line.told.id), line)
 
-    async def open(self, connection: Connection, ticket_ids: Collection[UUID]) -> None:
-        """Read and lock all that concerns tickets and those that depend on them."""
+    async def open(self, connection: Connection, ticket_ids: Collection[UUID], nameless: Collection[Line] = ()) -> None:
+        """Read and lock all that concerns tickets and those that depend on them; beside them take in lines of no ticket."""
         for ticket, journey in await tickets.lock_named(connection, [Naming(ticket_id=id_) for id_ in ticket_ids]):
             self.tickets[ticket.id], self.journeys[ticket.id] = ticket, journey
         await self._read_deeds(connection)
-        known = await weighings.find_lines_of(connection, self.tickets.keys())
+        known = [*await weighings.find_lines_of(connection, self.tickets.keys()), *nameless]
         of_tickets = [(self.tickets[line.ticket_id], line) for line in known if line.ticket_id is not None]
         left = [(ticket, line.occurred_at) for ticket, line in of_tickets if line.record.direction is Direction.OUT]
         since: dict[str, datetime] = {}
@@ -306,7 +304,8 @@ class Books:
     def _retold(self, asked: Sequence[tuple[UUID, Record, UUID | None, datetime]], known: Sequence[Line]) -> list[Line]:
         """Those of the known lines of which more may have to be said, or whose load comes back.
 
-        More is said where a new record stands before one of them in time, or the new ones are not in the order of time.
+        More is said where a new record stands before one of them in time, or the new ones are not in the order of time; and of a
+        record near by that names no ticket, since the new one may.
         """
         if not known:
             return []
@@ -326,7 +325,7 @@ class Books:
         scales = {
             place[:2]
             for place, at in earliest.items()
-            if any(line.occurred_at >= at for line in self._near.get(place, ()))
+            if any(line.occurred_at >= at or line.ticket_id is None for line in self._near.get(place, ()))
         }
         near = [line for line in known if (line.told.station_id, line.record.direction) in scales]
         again |= {line.ticket_id for line in near if line.ticket_id is not None}

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from service.actions.weighings.desk import Desk
 from service.actions.weighings.reckoning import write_as_one_act
-from service.actions.weighings.retelling import retell_corrected
+from service.actions.weighings.retelling import retell_corrected, retell_void
 from service.actions.weighings.righting import Correction
 from service.db import Connection
 from service.domain.permissions import Actor
@@ -70,13 +70,13 @@ async def void_weighing(
 ) -> None:
     """Take a weighing back, by its own station or an office of the area: what was posted for it is reversed.
 
-    Not where what people did to its load rests on it alone. Raises NotFound, WeighingIsVoid, NotCorrectable, TicketIsInHand.
+    Where the same truck was told twice, the other record stands then (E7). Not where what people did to its load rests on
+    this one alone. Raises NotFound, WeighingIsVoid, NotCorrectable, TicketIsInHand.
     """
     desk, line = await take_out(connection, weighing_id, at=at, actor=actor, policies=policies)
 
-    line.told.status = Status.VOID
     fact = correction_fact(weighing_id, line.told.version + 1, 0, 0)
-    retell_corrected(desk, line, Correction(reason, actor.person_id, line.occurred_at, fact, weighing_id))
+    retell_void(desk, line, Correction(reason, actor.person_id, line.occurred_at, fact, weighing_id))
     await write_as_one_act(connection, desk, sign=sign)
     await audits.note(connection, "weighings.void", weighing_id, {"reason": reason}, at=at, actor=actor)
 

@@ -14,7 +14,7 @@ from service.domain.alerts import Alert, Flag
 from service.domain.policies import Policies
 from service.domain.tickets import Journey, Ticket, TicketState
 from service.domain.values import dataclass
-from service.domain.weighings import Circumstances, Line, Station
+from service.domain.weighings import Circumstances, Line, Station, tare_drifts
 from service.store.weighings import Road, Tare, until
 
 _TARES_KNOWN = 3
@@ -94,9 +94,8 @@ class Plates:
 
     def _flags(self, place: _Place, tare: Tare) -> set[Flag]:
         """What looks wrong about a record, by what its plate did before it."""
-        usual = self._usual(tare.plate, place)
         flags = set()
-        if usual is not None and abs(tare.tare_kg - usual) > usual * self._policies.tare_drift_share:
+        if tare_drifts(tare.tare_kg, self._usual(tare.plate, place), self._policies):
             flags.add(Flag.TARE_DRIFT)
         before = self._tares[tare.plate][: bisect_left(self._tares[tare.plate], place, key=lambda one: one[0])]
         fresh_at = next((one.occurred_at for _, one in reversed(before) if one.is_fresh), None)

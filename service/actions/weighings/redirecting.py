@@ -11,8 +11,8 @@ from service.db import Connection
 from service.domain.permissions import Actor
 from service.domain.policies import Policies
 from service.domain.tickets import Ticket
-from service.domain.weighings import Direction, Status, correction_fact
-from service.store import tickets, weighings
+from service.domain.weighings import Direction, correction_fact
+from service.store import weighings
 from service.store.ledger import Signer
 
 
@@ -32,14 +32,9 @@ async def redraw_load(
     What the first contract's lots gave they have again, for the loads that left after it; the record keeps a version with
     the reason.
     """
-    lines = await weighings.find_lines_of(connection, [ticket.id])
-    out = min(
-        (line for line in lines if line.record.direction is Direction.OUT and line.told.status is Status.ACCEPTED),
-        key=lambda line: line.place,
-    )
-    stations = await tickets.find_stations(connection, [out.told.station_id])
     desk = Desk(at, policies)
-    line = await desk.take_out(connection, out, stations[out.told.station_id])
+    await desk.open(connection, [ticket.id])
+    line = next(line for line in desk.stories[ticket.id] if line.record.direction is Direction.OUT)
     fact = correction_fact(line.told.id, line.told.version + 1, line.record.gross_kg, line.record.tare_kg)
     retell_corrected(desk, line, Correction(reason, actor.person_id, line.occurred_at, fact, line.told.id))
     desk.terms |= await weighings.lock_terms(connection, [left_contract_id])

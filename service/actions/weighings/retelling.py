@@ -22,7 +22,16 @@ from service.actions.weighings.righting import (
 from service.actions.weighings.telling import Telling, tell
 from service.domain.alerts import Flag
 from service.domain.tickets import Ticket
-from service.domain.weighings import Circumstances, Deed, Line, Said, Status, TicketIsInHand
+from service.domain.weighings import (
+    Circumstances,
+    Deed,
+    Line,
+    Said,
+    Status,
+    TicketIsInHand,
+    firsts_of,
+    told_without,
+)
 
 
 def retell_event(
@@ -32,14 +41,7 @@ def retell_event(
     stories = {}
     for other in changed:
         first = firsts[other.told.id]
-        said = other.told.said
-        if first is not None:
-            settle_flags(desk, other, said.flags)
-            say(desk, other, replace(said, status=Status.DUPLICATE, duplicate_of=first.told.record_id), line)
-            _leave(desk, other)
-        else:
-            say(desk, other, replace(said, status=Status.ACCEPTED, duplicate_of=None), line)
-            _join(desk, other)
+        _say_which(desk, other, first, line)
         if other.ticket_id is not None:
             stories[other.ticket_id] = other
         else:
@@ -66,18 +68,36 @@ def retell_story(desk: Desk, ticket_id: UUID | None, line: Line, seen: Circumsta
 
 
 def retell_corrected(desk: Desk, line: Line, correction: Correction) -> None:
-    """Put right what follows from a line whose weights were corrected, or that was taken back.
+    """Put right what follows from a line whose weights were corrected."""
+    ticket = desk.tickets[line.ticket_id] if line.ticket_id else None
+    story = desk.stories[ticket.id] if ticket else [line]
+    _retell(desk, ticket, story, story if line in story else [*story, line], line, None, correction)
+
+
+def retell_void(desk: Desk, line: Line, correction: Correction) -> None:
+    """Put right what follows from a line that was taken back: another record of its event, if there is one, stands now.
 
     Raises TicketIsInHand where a deed would lose the record that it rests on.
     """
-    ticket = desk.tickets[line.ticket_id] if line.ticket_id else None
-    if line.told.status is Status.VOID:
-        _leave(desk, line)
-    story = desk.stories[ticket.id] if ticket else [line] if line.told.status is Status.ACCEPTED else []
-    involved = story if line in story else [*story, line]
-    telling = _retell(desk, ticket, story, involved, line, None, correction)
-    if line.told.status is Status.VOID and telling.groundless:
-        raise TicketIsInHand(deeds=[deed.act.kind for deed in telling.groundless])
+    left = told_without(line, desk.lines_near(line), desk.policies)
+    firsts = firsts_of(left, desk.policies)
+    line.told.status = Status.VOID
+    _leave(desk, line)
+    changed = [line]
+    for other in left:
+        first = firsts[other.told.id]
+        if other.told.duplicate_of != (first and first.told.record_id):
+            _say_which(desk, other, first, line, correction)
+            changed.append(other)
+    for ticket_id in dict.fromkeys(one.ticket_id for one in changed):
+        ticket = desk.tickets[ticket_id] if ticket_id else None
+        own = [one for one in changed if one.ticket_id == ticket_id]
+        stand = [one for one in own if one.told.status is Status.ACCEPTED]
+        story = desk.stories[ticket_id] if ticket_id else stand
+        involved = [*story, *(one for one in own if one not in stand)]
+        telling = _retell(desk, ticket, story, involved, line, None, correction)
+        if telling.groundless:
+            raise TicketIsInHand(deeds=[deed.act.kind for deed in telling.groundless])
 
 
 def retell_deed(desk: Desk, deed: Deed, correction: Correction) -> None:
@@ -159,6 +179,19 @@ def _retell_others(desk: Desk, ticket: Ticket, cause: Line, correction: Correcti
                 # What somebody did to the one was not done to the other.
                 own = replace(own, fact=fact_of_line(story[-1]))
             _retell(desk, desk.tickets[id_], story, story, cause, None, own, retold)
+
+
+def _say_which(desk: Desk, line: Line, first: Line | None, cause: Line, correction: Correction | None = None) -> None:
+    """Say of a record of an event that it tells again what another has told, or that it tells first."""
+    said = line.told.said
+    if first is not None:
+        settle_flags(desk, line, said.flags)
+        again = replace(said, status=Status.DUPLICATE, duplicate_of=first.told.record_id)
+        say(desk, line, again, cause, correction)
+        _leave(desk, line)
+    else:
+        say(desk, line, replace(said, status=Status.ACCEPTED, duplicate_of=None), cause, correction)
+        _join(desk, line)
 
 
 def _leave(desk: Desk, line: Line) -> None:

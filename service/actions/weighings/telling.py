@@ -253,7 +253,7 @@ def _arrival(wanted: Mapping[Stream, Leg], lot: AccountKey) -> Iterator[tuple[St
 
 
 def _flags(outcome: Outcome, line: Line, said: Said, *, is_new: bool, is_corrected: bool) -> tuple[Flag, ...]:
-    if is_new:
+    if is_new or not (said.flags or said.movement_ids):  # of what only told another record again nothing was said
         return outcome.flags
     old = [Flag(flag) for flag in said.flags]
     was_load = line.record.direction is Direction.OUT and NO_LOAD.isdisjoint(old) and said.movement_ids

@@ -31,8 +31,8 @@ from service.domain.weighings.records import (
 )
 from service.domain.weighings.sequences import Sequences
 from service.domain.weighings.sharings import Sharing
-from service.domain.weighings.signs import SAME_READING_WITHIN
-from service.domain.weighings.told import RANKS, Line, Said, Told, firsts_of, told_together
+from service.domain.weighings.signs import SAME_READING_WITHIN, tare_drifts
+from service.domain.weighings.told import RANKS, Line, Said, Told, firsts_of, told_together, told_without
 
 __all__ = [
     "RANKS",
@@ -77,6 +77,8 @@ __all__ = [
     "named_ticket",
     "share",
     "story_of",
+    "tare_drifts",
     "told_together",
+    "told_without",
     "weigh",
 ]

@@ -45,8 +45,7 @@ def flags_of_the_scale(record: Record, seen: Circumstances, policies: Policies) 
     road_kg = policies.bridge(seen.station.id).gross_limit_kg
     if record.gross_kg > gross_limit(record.axles, road_kg, policies) or record.net_kg > policies.payload_limit_kg:
         flags.append(Flag.OVERWEIGHT)
-    usual = seen.usual_tare_kg
-    if usual is not None and abs(record.tare_kg - usual) > usual * policies.tare_drift_share:
+    if tare_drifts(record.tare_kg, seen.usual_tare_kg, policies):
         flags.append(Flag.TARE_DRIFT)
     if seen.tare_is_stale:
         flags.append(Flag.TARE_STALE)
@@ -59,6 +58,11 @@ def flags_of_the_scale(record: Record, seen: Circumstances, policies: Policies) 
     if seen.reading_is_repeated:
         flags.append(Flag.READING_REPEATED)
     return flags
+
+
+def tare_drifts(tare_kg: int, usual_kg: int | None, policies: Policies) -> bool:
+    """Whether a tare is far from the vehicle's usual one (W05), or none at all: no truck weighs nothing (E15)."""
+    return tare_kg == 0 or (usual_kg is not None and abs(tare_kg - usual_kg) > usual_kg * policies.tare_drift_share)
 
 
 def _is_late(seen: Circumstances, policies: Policies) -> bool:

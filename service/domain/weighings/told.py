@@ -93,11 +93,24 @@ def told_together(line: Line, near: Callable[[Line], Iterable[Line]], policies: 
     return sorted(found.values(), key=lambda one: one.place)
 
 
+def told_without(line: Line, near: Iterable[Line], policies: Policies = DEFAULTS) -> list[Line]:
+    """The records that are left of an event when this one is taken back, in the order of time (W09)."""
+    lines = list(near)
+    again = [one for one in lines if one.told.duplicate_of == line.record.id]
+    left = {one.told.id: one for first in (line, *again) for one in told_together(first, lambda _: lines, policies)}
+    left.pop(line.told.id)
+    return sorted(left.values(), key=lambda one: one.place)
+
+
 def firsts_of(lines: Sequence[Line], policies: Policies = DEFAULTS) -> dict[UUID, Line | None]:
-    """Which line each of the lines, in the order of time, tells again; None of those that tell first (E7)."""
+    """Which line each of the lines, in the order of time, tells again; None of those that tell first (E7).
+
+    One that names a ticket goes before those that name none: a truck whose paper is scanned after it was weighed has one load,
+    and that has a paper.
+    """
     heads: list[Line] = []
     firsts: dict[UUID, Line | None] = {}
-    for line in lines:
+    for line in sorted(lines, key=lambda one: one.ticket_id is None):
         first = next((head for head in heads if is_one_event(head.event, line.event, policies)), None)
         firsts[line.told.id] = first
         if first is None:

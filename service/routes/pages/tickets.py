@@ -120,7 +120,7 @@ async def show_ticket(
         children=children,
         others=others,
         destinations=await reads.stations_of(connection, [row["buyer_id"] for row in others]),
-        flags=sorted({flag for row in told for flag in row["flags"]} | _overdrawn(told)),
+        flags=sorted({flag for row in told for flag in row["flags"]}),
         sees_mine=reach(actor, "quotas.read") is not None
         and ticket["mine_id"] in await mines_to_open(connection, actor=actor),
     )
@@ -200,7 +200,3 @@ async def _weighings(connection: Connection, ticket_id: UUID, as_of: datetime | 
 def _may_redirect(ticket: Mapping[str, Any], actor: Actor) -> bool:
     is_sellers = actor.is_office or actor.enterprise_id == ticket["seller_id"]
     return is_sellers and ticket["contract_id"] is not None and ticket["state"] in OPEN_STATES
-
-
-def _overdrawn(told: Sequence[Mapping[str, Any]]) -> set[str]:
-    return {"quota-overdrawn"} if any(row["over_kg"] for row in told) else set()

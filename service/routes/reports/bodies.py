@@ -127,7 +127,7 @@ class QuarterOut(ReportOut):
 
 HEADS: Final[Mapping[str, str]] = {
     "on": "日期", "kind": "类别", "change_kg": "增减（千克）", "left_kg": "结余（千克）", "document": "单据",
-    "occurred_at": "时间", "use": "去向", "grade": "品级", "went_kg": "发出（千克）", "back_kg": "退回（千克）",
+    "occurred_at": "时间", "use": "去向", "grade": "品级", "went_kg": "发出（千克）", "back_kg": "退回或冲正（千克）",
     "kg": "净发出（千克）", "contract": "合同", "buyer": "买方", "price_fen_per_t": "单价（分/吨）", "mine_id": "矿山标识",
     "mine": "矿山", "enterprise": "采矿权人", "scale_kg": "证载规模（千克）", "issued_kg": "本年已下达（千克）",
     "used_kg": "本年已使用（千克）", "overdrawn_kg": "超指标（千克）", "sale_kg": "本季销售（千克）",

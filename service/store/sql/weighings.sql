@@ -123,6 +123,19 @@ LEFT JOIN LATERAL (
 ) AS v ON TRUE
 WHERE w.id = $1
 
+-- part: beyond
+-- The flag of a weighing whose `moved.movement_ids` took kilograms beyond a quota, whenever that is asked: as its first answer said it.
+CROSS JOIN LATERAL (
+    SELECT
+        array(
+            SELECT 'quota-overdrawn'
+            WHERE EXISTS (
+                SELECT FROM leg AS l INNER JOIN account AS a ON a.id = l.source
+                WHERE l.movement = ANY(moved.movement_ids) AND l.over_kg > 0 AND a.kind = 'quota'
+            )
+        ) AS flags
+) AS beyond
+
 -- name: list
 -- Locks nothing; walks the keys backwards, those of the refused by weighing_refused. Whose they are: the office's area, the station's own,
 -- the enterprise's stations and the tickets in which it is a party. With a time ($12): as they stood, and whose the ticket was then.
@@ -134,8 +147,7 @@ SELECT * FROM (
         coalesce(v.net_kg, w.net_kg) AS net_kg, w.grade, w.manual, w.manual_reason, w.second_person, w.tare_source, w.axles,
         w.mgo_per_mille, w.moisture_per_mille, w.reading, w.stable, w.weighed_at, w.occurred_at, w.recorded_at, coalesce(v.status, w.status) AS status,
         CASE WHEN v.version IS NULL THEN w.duplicate_of ELSE v.duplicate_of END AS duplicate_of, w.problem,
-        coalesce(v.flags, w.flags) AS flags, coalesce(v.movement_ids, w.movement_ids) AS movement_ids,
-        coalesce(v.version, 1) AS version, w.person_id,
+        coalesce(v.flags, w.flags) || beyond.flags AS flags, moved.movement_ids, coalesce(v.version, 1) AS version, w.person_id,
         EXISTS (SELECT FROM signature WHERE weighing_id = w.id) AS is_signed, NULL AS sent
     FROM weighing AS w
     INNER JOIN station AS s ON s.id = w.station_id
@@ -146,6 +158,8 @@ SELECT * FROM (
         WHERE weighing_id = w.id AND ($12::timestamptz IS NULL OR recorded_at <= $12)
         ORDER BY version DESC LIMIT 1
     ) AS v ON TRUE
+    CROSS JOIN LATERAL (SELECT coalesce(v.movement_ids, w.movement_ids) AS movement_ids) AS moved
+    part.beyond
     WHERE
         (
             $1 OR starts_with(s.jurisdiction, $2::text) OR coalesce(s.enterprise_id, m.enterprise_id) = $3::uuid OR s.id = $4::uuid
@@ -196,9 +210,12 @@ LIMIT $11
 
 -- name: versions
 -- Locks nothing; leans on a_version_of_a_weighing_is_kept_once.
-SELECT version, gross_kg, tare_kg, net_kg, status, flags, movement_ids, because_of, reason, person_id, recorded_at
-FROM weighing_version
-WHERE weighing_id = $1 AND ($2::timestamptz IS NULL OR recorded_at <= $2)
+SELECT
+    moved.version, moved.gross_kg, moved.tare_kg, moved.net_kg, moved.status, moved.flags || beyond.flags AS flags, moved.movement_ids,
+    moved.because_of, moved.reason, moved.person_id, moved.recorded_at
+FROM weighing_version AS moved
+part.beyond
+WHERE moved.weighing_id = $1 AND ($2::timestamptz IS NULL OR moved.recorded_at <= $2)
 ORDER BY version
 
 -- name: find_sayings

@@ -11,7 +11,7 @@ from service.store.weighings.listing import (
     versions_of,
 )
 from service.store.weighings.locking import lock
-from service.store.weighings.reading import Asked, Found, find_lines_of, find_roads, find_ticks, read
+from service.store.weighings.reading import Asked, Found, find_lines_near, find_lines_of, find_roads, find_ticks, read
 from service.store.weighings.roads import Road, Tare, until
 from service.store.weighings.terms import find_sources, lock_terms
 from service.store.weighings.writing import Refused, Version, keep_refused, keep_signatures, keep_versions, writing_of
@@ -25,6 +25,7 @@ __all__ = [
     "Tare",
     "Version",
     "find_flows",
+    "find_lines_near",
     "find_lines_of",
     "find_over",
     "find_roads",

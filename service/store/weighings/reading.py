@@ -124,6 +124,22 @@ async def find_lines_of(connection: Connection, ticket_ids: Collection[UUID]) ->
     return [line_of(row) for row in await connection.fetch(SQL["find_lines_of"], list(ticket_ids))]
 
 
+async def find_lines_near(connection: Connection, line: Line, policies: Policies) -> list[Line]:
+    """A record with all that was told of its ticket, and at its scale of its plate about the same time."""
+    rows = await connection.fetch(
+        SQL["find_lines"],
+        *(
+            array_of([line.told.station_id]),
+            array_of([line.record.direction.value]),
+            [line.record.plate],
+            array_of([line.ticket_id]),
+            array_of([line.occurred_at]),
+        ),
+        SCANS * timedelta(seconds=policies.double_scan_seconds),
+    )
+    return [line_of(row) for row in rows]
+
+
 async def find_roads(connection: Connection, plates: Collection[str], since: datetime) -> list[Road]:
     """The plates' loads that were on the road after a moment, and what papers of theirs are open."""
     asked = list(plates)
