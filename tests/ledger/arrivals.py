@@ -155,17 +155,21 @@ def day(
             grade, when + wrong[station], rng.random() < 0.05, None, None, rng.choice(["fresh", "fresh", "stored"]),
             reading=readings[station], stable=rng.random() < 0.97,
         )  # fmt: skip
-        told.append(Sent(station, person, -wrong[station], record))
-        if rng.random() < 0.08:
+        scans = [record]
+        while rng.random() < 0.1:
             again = replace(
                 record,
                 id=UUID(int=rng.getrandbits(128)),
                 sequence=numbers[station] + 1,
                 gross_kg=record.gross_kg + rng.randrange(-20, 21),
-                weighed_at=record.weighed_at + timedelta(seconds=rng.randrange(1, 90)),
+                weighed_at=scans[-1].weighed_at + timedelta(seconds=rng.randrange(1, 90)),
             )
             numbers[station] += 1
-            told.append(Sent(station, person, -wrong[station], again))
+            scans.append(again)
+        if len(scans) > 1 and rng.random() < 0.4:  # of one of them the paper was not scanned
+            unnamed = rng.randrange(len(scans))
+            scans[unnamed] = replace(scans[unnamed], ticket=None)
+        told.extend(Sent(station, person, -wrong[station], scan) for scan in scans)
 
     while len(told) < count:
         ticket = rng.choice(tickets) if rng.random() < 0.95 else None

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TypeGuard
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from service.domain.weighings import (
     Status,
     Terms,
     Told,
+    event_span,
     impossible,
     named_ticket,
     share,
@@ -304,33 +306,38 @@ class Books:
     def _retold(self, asked: Sequence[tuple[UUID, Record, UUID | None, datetime]], known: Sequence[Line]) -> list[Line]:
         """Those of the known lines of which more may have to be said, or whose load comes back.
 
-        More is said where a new record stands before one of them in time, or the new ones are not in the order of time; and of a
-        record near by that names no ticket, since the new one may.
+        More is said where a new record stands before one of them in time, or the new ones are not in the order of time; and at a
+        scale where another record than before may stand for an event, of all the tickets concerned.
         """
         if not known:
             return []
         last = {id_: story[-1].place[:2] for id_, story in self.stories.items() if story}
         again: set[UUID | None] = {*self.deeds, *(part.id for parts in self.children.values() for part in parts)}
-        earliest: dict[Place, datetime] = {}
+        coming: dict[Place, list[datetime]] = defaultdict(list)
         for station_id, record, ticket_id, at in asked:
-            for key in (record.plate, ticket_id):
-                if key is not None:
-                    place = (station_id, record.direction, key)
-                    earliest[place] = min(at, earliest.get(place, at))
+            coming[station_id, record.direction, record.plate].append(at)
             if ticket_id is not None:
+                coming[station_id, record.direction, ticket_id].append(at)
                 when = (at, RANKS[record.direction])
                 if record.direction is Direction.BACK or when <= last.get(ticket_id, when[:0]):
                     again.add(ticket_id)
                 last[ticket_id] = max(when, last.get(ticket_id, when))
-        scales = {
-            place[:2]
-            for place, at in earliest.items()
-            if any(line.occurred_at >= at or line.ticket_id is None for line in self._near.get(place, ()))
-        }
+        scales = {place[:2] for place, times in coming.items() if self._may_stand_otherwise(place, sorted(times))}
         near = [line for line in known if (line.told.station_id, line.record.direction) in scales]
         again |= {line.ticket_id for line in near if line.ticket_id is not None}
+        again |= {id_ for station_id, record, id_, _ in asked if id_ and (station_id, record.direction) in scales}
         alone = {line.told.id for line in near}
         return [line for line in known if line.ticket_id in again or line.told.id in alone]
+
+    def _may_stand_otherwise(self, place: Place, times: Sequence[datetime]) -> bool:
+        """Whether records of these times, in order, may stand for an event in place of a known one, or tell of one event together.
+
+        One without a ticket gives way to a later one that names one.
+        """
+        if any(line.occurred_at >= times[0] or line.ticket_id is None for line in self._near.get(place, ())):
+            return True
+        span = event_span(self.policies)
+        return any(later - earlier <= span for earlier, later in pairwise(times))
 
     def ticket_of(self, record: Record) -> Ticket | None:
         """The ticket that a record names, if there is one and the code is its own."""

@@ -8,7 +8,7 @@ kilograms, since the ore that left without a paper already stands on the road, o
 from service.domain.weighings.circumstances import Circumstances, Source, Station, Terms
 from service.domain.weighings.clocks import Tick, Ticks
 from service.domain.weighings.deeds import Deed, beginning, held_until, is_impossible, share, story_of
-from service.domain.weighings.events import Event, is_one_event
+from service.domain.weighings.events import Event, event_span, is_one_event
 from service.domain.weighings.judging import weigh
 from service.domain.weighings.legs import legs_of_the_arrival, legs_of_the_gap
 from service.domain.weighings.namings import Naming, named_ticket
@@ -66,6 +66,7 @@ __all__ = [
     "WeighingIsVoid",
     "beginning",
     "correction_fact",
+    "event_span",
     "fact_of",
     "firsts_of",
     "held_until",

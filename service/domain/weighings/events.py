@@ -6,6 +6,9 @@ from uuid import UUID
 
 from service.domain.policies import DEFAULTS, Policies
 
+SCANS = 5
+"""A chain of records of one event reaches no further than so many times what lies between two of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -28,3 +31,8 @@ def is_one_event(first: Event, second: Event, policies: Policies = DEFAULTS) -> 
         and abs(first.occurred_at - second.occurred_at) <= timedelta(seconds=policies.double_scan_seconds)
         and (first.plate == second.plate or (first.ticket_id is not None and first.ticket_id == second.ticket_id))
     )
+
+
+def event_span(policies: Policies = DEFAULTS) -> timedelta:
+    """How far apart in time the first and the last record of one event are at the most."""
+    return SCANS * timedelta(seconds=policies.double_scan_seconds)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from service.db import Connection
 from service.domain.policies import Policies
-from service.domain.weighings import SAME_READING_WITHIN, Line, Record, Source, Terms, Tick, Told
+from service.domain.weighings import SAME_READING_WITHIN, Line, Record, Source, Terms, Tick, Told, event_span
 from service.store.copying import array_of
 from service.store.ledger import READ_OF_ENDS
 from service.store.sentences import sentences, within
@@ -18,8 +18,6 @@ from service.store.weighings.roads import Road, Tare, tares_and_roads
 from service.store.weighings.terms import sources_of, terms_of
 
 SQL = sentences("weighings")
-SCANS = 5
-"""A chain of records of one event reaches no further than so many times what lies between two of them."""
 
 
 @dataclass(slots=True)
@@ -70,7 +68,7 @@ async def read(connection: Connection, asked: Asked, policies: Policies) -> Foun
         [record.plate for _, record, _, _ in lines],
         array_of([ticket_id for _, _, ticket_id, _ in lines]),
         array_of([occurred_at for _, _, _, occurred_at in lines]),
-        SCANS * timedelta(seconds=policies.double_scan_seconds),
+        event_span(policies),
         asked.contracts,
         [source_id for source_id, _ in asked.loads],
         [year for _, year in asked.loads],
@@ -135,7 +133,7 @@ async def find_lines_near(connection: Connection, line: Line, policies: Policies
             array_of([line.ticket_id]),
             array_of([line.occurred_at]),
         ),
-        SCANS * timedelta(seconds=policies.double_scan_seconds),
+        event_span(policies),
     )
     return [line_of(row) for row in rows]
 
