@@ -27,12 +27,12 @@ async def sweep(connection: Connection, policies: Policies, *, at: datetime) -> 
 
     unseen = await sweeps.expire_tickets(connection, at - timedelta(hours=policies.never_weighed_hours), at=at)
     astray = await sweeps.never_received(connection, at - timedelta(hours=policies.never_received_hours))
-    await alerts.open_alerts(
-        connection,
-        [_alert(Flag.NEVER_WEIGHED, ticket, since="valid_until") for ticket in unseen if not ticket["waited"]]
-        + [_alert(Flag.NEVER_RECEIVED, ticket, since="out_at") for ticket in astray],
-        at=at,
-    )
+    never_weighed = [_alert(Flag.NEVER_WEIGHED, one, since="valid_until") for one in unseen if not one["waited"]]
+    never_received = [_alert(Flag.NEVER_RECEIVED, one, since="out_at") for one in astray]
+    await alerts.open_alerts(connection, never_weighed + never_received, at=at)
+    # Its scale has told something else since: it was corrected, or a record came that stands before the one known then.
+    again = [alert for alert, one in zip(never_received, astray, strict=True) if one["was_told"]]
+    await alerts.restate_alerts(connection, again, at=at)
     undecided = [(Flag.TICKET_HELD, "ticket", str(ticket["id"])) for ticket in unseen if ticket["waited"]]
     await alerts.settle_alerts(connection, undecided, at=at)
     # Contracts after tickets, as everywhere.

@@ -49,6 +49,11 @@ async def test_e39_what_is_never_weighed_holds_nothing_and_what_never_arrives_is
         assert (await alerts("never-weighed"), await alerts("never-received")) == (never_weighed, never_received)
     assert await held_kg() == 0
     assert (await by(cast.LI).get(f"/v1/tickets/{astray['id']}")).json()["state"] == "out", "it is not released"
+    # Its scale's first scan comes after the second one: the alert says what is known now.
+    await weigh(by, astray, "out", 31_010, now - timedelta(seconds=30))
+    await swept(app, now + timedelta(hours=74))
+    [told] = (await by(cast.LI).get("/v1/alerts", params={"code": "never-received", "state": "open"})).json()["items"]
+    assert told["facts"]["kg"] == 31_010
     app.state.clock.stop_at(now + timedelta(hours=80))
     await weigh(by, astray, "in", 31_000, now + timedelta(hours=79))
     assert await alerts("never-received") == []

@@ -69,6 +69,9 @@ async def test_e16_e17_what_a_scale_says_must_be_of_a_truck_that_stands_still(by
         record(6, 30_000, reading=7, stable=True),
     )
     assert found == [[], ["overweight"], ["overweight"], ["overweight"], ["reading-unstable"], ["reading-repeated"]]
+    impossible = await by(cast.BRIDGE_7_DEVICE).post("/v1/weighings", json=record(7, -5, reading=11))
+    assert impossible.json()["results"][0]["status"] == "refused"
+    assert await told(by, record(8, 30_000, reading=11)) == [[]], "what was refused took no reading"
     a_day = 24 * 60 // 5  # counters of indicators begin anew
     later = (record(5 + a_day, 30_000, reading=9), record(6 + a_day, 30_000, reading=8))
     assert await told(by, *later) == [["reading-repeated"], []]

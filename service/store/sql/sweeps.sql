@@ -20,24 +20,26 @@ RETURNING
     ticket.code IS NULL AS waited, ticket.plate, ticket.valid_from
 
 -- name: never_received
--- Locks nothing; leans on ticket_on_the_road and alert_settled_by_hand. What its buyer refused is on the road again since then; what
--- an office has settled with a note is not told again.
-SELECT ticket.id, ticket.number, ticket.seller_id, ticket.buyer_id, ticket.out_kg - ticket.split_kg AS kg,
-    coalesce(ticket.in_at, ticket.out_at) AS out_at, buyer.jurisdiction
-FROM ticket
-JOIN enterprise AS buyer ON buyer.id = ticket.buyer_id
-WHERE ticket.state = 'out' AND coalesce(ticket.in_at, ticket.out_at) < $1
+-- Locks nothing; leans on ticket_on_the_road, an_alert_is_open_once and alert_settled_by_hand. What its buyer refused is on the road again
+-- since then; what an office has settled with a note is not told again. Of what was told already only what says something else now.
+SELECT missed.*, told.id IS NOT NULL AS was_told
+FROM (
+    SELECT ticket.id, ticket.number, ticket.seller_id, ticket.buyer_id, ticket.out_kg - ticket.split_kg AS kg,
+        coalesce(ticket.in_at, ticket.out_at) AS out_at, buyer.jurisdiction
+    FROM ticket
+    JOIN enterprise AS buyer ON buyer.id = ticket.buyer_id
+    WHERE ticket.state = 'out' AND coalesce(ticket.in_at, ticket.out_at) < $1
+) AS missed
+LEFT JOIN alert AS told
+    ON told.code = 'never-received' AND told.subject_kind = 'ticket' AND told.subject_id = missed.id::text AND told.settled_at IS NULL
+WHERE
+    (told.id IS NULL OR (told.occurred_at, (told.facts ->> 'kg')::bigint) IS DISTINCT FROM (missed.out_at, missed.kg))
     AND NOT EXISTS (
         SELECT FROM alert
-        WHERE alert.code = 'never-received' AND alert.subject_kind = 'ticket' AND alert.subject_id = ticket.id::text
-            AND alert.settled_at IS NULL
+        WHERE alert.code = 'never-received' AND alert.subject_id = missed.id::text AND alert.settled_by IS NOT NULL
+            AND alert.settled_at >= missed.out_at
     )
-    AND NOT EXISTS (
-        SELECT FROM alert
-        WHERE alert.code = 'never-received' AND alert.subject_id = ticket.id::text AND alert.settled_by IS NOT NULL
-            AND alert.settled_at >= coalesce(ticket.in_at, ticket.out_at)
-    )
-ORDER BY ticket.id
+ORDER BY missed.id
 LIMIT 1000
 
 -- name: alone_again

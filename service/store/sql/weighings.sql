@@ -408,7 +408,7 @@ INNER JOIN station AS s ON s.id = t.source_station_id
 SELECT DISTINCT w.station_id, w.reading, w.occurred_at
 FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS r (station_id, reading, occurred_at)
 INNER JOIN weighing AS w ON w.station_id = r.station_id AND w.reading = r.reading
-WHERE w.occurred_at BETWEEN r.occurred_at - $4::interval AND r.occurred_at + $4::interval
+WHERE w.status <> 'refused' AND w.occurred_at BETWEEN r.occurred_at - $4::interval AND r.occurred_at + $4::interval
 
 -- name: find_ticks
 -- Locks nothing: under the stations' locks; leans on weighing_by_sequence. What stations told under numbers, the first that they told under
