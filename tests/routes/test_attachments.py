@@ -1,7 +1,6 @@
 """Papers: told by their bytes, kept by their hash, fetched by those whose they are."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from hashlib import sha256
 from io import BytesIO
 
@@ -18,6 +17,7 @@ from service.verify.database import verify
 from tests import cast
 from tests.cast import AUDITOR, LI, PAIZHAI_CLERK, PLANT_CLERK, PROVINCE, STRANGER_CLERK, TRADER_CLERK, YINGKOU
 from tests.routes.filing import ON_DAY_1, contract, issue, refused, slip
+from tests.routes.slowly import sent_slowly
 
 pytestmark = pytest.mark.anyio
 By = Callable[[cast.Person], httpx.AsyncClient]
@@ -66,23 +66,9 @@ async def test_a_paper_is_kept_by_its_hash_and_fetched_byte_for_byte(by: By, pap
 
 async def test_a_file_on_its_way_holds_no_connection(app: FastAPI, by: By, papers: str) -> None:
     """Sixteen clerks with slow lines would have kept everybody else out."""
-    has_begun, goes_on = asyncio.Event(), asyncio.Event()
-
-    async def slowly() -> AsyncIterator[bytes]:
-        yield PDF[:9]
-        has_begun.set()
-        await goes_on.wait()
-        yield PDF[9:]
-
-    sending = asyncio.create_task(by(PAIZHAI_CLERK).post(papers, content=slowly()))
-    await has_begun.wait()
-    try:
-        async with asyncio.timeout(10):  # what the service does by itself takes one for a moment, too
-            while app.state.database.connections()["requests"][1]:  # noqa: ASYNC110 - it tells nobody
-                await asyncio.sleep(0.01)
-    finally:
-        goes_on.set()
-        assert (await sending).status_code == 201
+    sender = by(PAIZHAI_CLERK)
+    answer = await sent_slowly(app, PDF[:9], PDF[9:], lambda body: sender.post(papers, content=body))
+    assert answer.status_code == 201
 
 
 @pytest.mark.parametrize(("kind", "media_type"), [("PNG", "image/png"), ("JPEG", "image/jpeg")])

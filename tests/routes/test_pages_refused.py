@@ -1,8 +1,6 @@
 """What a form that is refused says, and that what was typed into it stands there still."""
 
-import asyncio
 import re
-from collections.abc import AsyncIterator
 from html import escape, unescape
 
 import pytest
@@ -25,6 +23,7 @@ from tests.cast import ANSHAN, BRIDGE_7, LI, PAIZHAI_CLERK, PLANT_CLERK, PROVINC
 from tests.routes.by import By
 from tests.routes.filing import ON_DAY_1, contract
 from tests.routes.quota import MINE, TENTH, base, fill_pools
+from tests.routes.slowly import sent_slowly
 
 pytestmark = pytest.mark.anyio
 HTML = {"Accept": "text/html"}
@@ -294,21 +293,9 @@ def test_a_sentence_names_no_member_that_it_can_say() -> None:
 
 async def test_a_form_on_its_way_holds_no_connection(app: FastAPI, by: By) -> None:
     """Sixteen clerks with slow lines would have kept everybody else out."""
-    has_begun, goes_on = asyncio.Event(), asyncio.Event()
-
-    async def slowly() -> AsyncIterator[bytes]:
-        yield b"lot_id="
-        has_begun.set()
-        await goes_on.wait()
-        yield b"0"
-
     headers = {**HTML, "Content-Type": "application/x-www-form-urlencoded"}
-    sending = asyncio.create_task(by(PLANT_CLERK).post("/stocktakes/new", headers=headers, content=slowly()))
-    await has_begun.wait()
-    try:
-        async with asyncio.timeout(10):  # what the service does by itself takes one for a moment, too
-            while app.state.database.connections()["requests"][1]:  # noqa: ASYNC110 - it tells nobody
-                await asyncio.sleep(0.01)
-    finally:
-        goes_on.set()
-        assert (await sending).status_code == 422
+    sender = by(PLANT_CLERK)
+    answer = await sent_slowly(
+        app, b"lot_id=", b"0", lambda body: sender.post("/stocktakes/new", headers=headers, content=body)
+    )
+    assert answer.status_code == 422
